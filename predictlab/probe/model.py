@@ -1,0 +1,154 @@
+"""The trained part of a task: adapters (or all weights) and a new head, re-drawn in place for every seed."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from predictlab.backbone import Backbone, pool
+from predictlab.errors import ModelError, bad_argument
+from predictlab.probe import prefix
+from predictlab.probe.randomness import generator
+from predictlab.task import Recipe
+
+# Query and value projections of architectures that peft has no default for.
+_QUERY_VALUE = {"distilbert": ("q_lin", "v_lin"), "mpnet": ("attn.q", "attn.v")}
+
+
+class ProbeModel:
+    """One model for all seeds of a task; `draw` makes it the fresh model of a seed.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Copied: adapters never touch the caller's.
+    recipe : Recipe
+    n_classes : int
+    first : int or None
+        Layer that the inputs enter, as `SharedInputs.first_layer` gives it.
+    """
+
+    def __init__(self, backbone: Backbone, recipe: Recipe, n_classes: int, first: int | None) -> None:
+        self.recipe = recipe
+        device = next(backbone.encoder.parameters()).device
+        self.head = nn.Linear(backbone.hidden_size, n_classes, device=device)
+        self.dropout = nn.Dropout(recipe.dropout)
+        self.encoder: Any = None
+        self.body: prefix.Body | None = None
+        self._original: dict[str, torch.Tensor] = {}
+        if recipe.method != "head":
+            self.encoder = copy.deepcopy(backbone.encoder)
+            _set_dropout(self.encoder, recipe, backbone.n_layers)
+            if recipe.method == "lora":
+                _add_adapters(self.encoder, recipe, backbone)
+            else:
+                self.encoder.requires_grad_(True)
+                self._original = {k: v.clone() for k, v in self.encoder.state_dict().items()}
+            self.body = prefix.WholeModel(self.encoder) if first is None else prefix.UpperLayers(self.encoder, first)
+        self._modules = nn.ModuleList(m for m in (self.encoder, self.head, self.dropout) if m is not None)
+        self.named = {name: p for name, p in self._modules.named_parameters() if p.requires_grad}
+        self._computed = _computed_layers(self.encoder, backbone, first)
+        self._init_std = float(getattr(backbone.encoder.config, "initializer_range", 0.02))
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Trained parameters, in a fixed order."""
+        return list(self.named.values())
+
+    @torch.no_grad()
+    def draw(self, seed: int) -> None:
+        """Start run `seed`: fresh head and adapters from the init stream (B = 0, so the encoder starts unchanged)."""
+        random = generator(self.recipe, seed, "init")
+        for name, value in self._original.items():
+            self.encoder.state_dict()[name].copy_(value)
+        self.head.weight.copy_(torch.empty(self.head.weight.shape).normal_(0.0, self._init_std, generator=random))
+        self.head.bias.zero_()
+        for name, parameter in self.named.items():
+            if "lora_A" in name:  # peft's own start: Kaiming-uniform with a = sqrt(5), that is U(-1/sqrt(in), 1/sqrt(in))
+                bound = 1 / math.sqrt(parameter.shape[1])
+                parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=random))
+            elif "lora_B" in name:
+                parameter.zero_()
+
+    def train(self, mode: bool) -> None:
+        """Switch dropout on or off."""
+        self._modules.train(mode)
+
+    def logits(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Class scores, (b, classes), of a batch of inputs and its mask."""
+        if self.body is not None:
+            values = pool(self.body(values, mask), mask, self.recipe.pooling)
+        return self.head(self.dropout(values))
+
+    def step_flops(self, rows: int, length: int) -> float:
+        """Floating-point operations of one training step on `rows` x `length` tokens, as it is executed here.
+
+        Each layer that is computed costs ``2 P + 4 L d`` a token forward (P: weights of its linear maps, adapters
+        included; L: padded length; d: width; the second term is attention) and as much again for the gradients of
+        its activations; each trained weight costs 2 more a token (the head: a row). Cached layers cost nothing;
+        softmax, norms and the optimiser are left out.
+        """
+        layers, weights, width, trained = self._computed
+        head = self.head.weight.numel()
+        forward = rows * length * (2 * weights + 4 * layers * length * width) + 2 * rows * head
+        return 2 * forward + 2 * rows * length * trained + 2 * rows * head
+
+
+def _set_dropout(encoder: Any, recipe: Recipe, n_layers: int) -> None:
+    """The recipe's dropout in trained layers, none elsewhere."""
+    trained = {f".{number}." for number in recipe.trained_layers(n_layers)}
+    for name, module in encoder.named_modules():
+        within = recipe.method == "full" or any(part in f".{name}." for part in trained)
+        p = recipe.dropout if within else 0.0
+        if isinstance(module, nn.Dropout):
+            module.p = p
+        for attribute in ("attention_dropout", "dropout"):  # architectures that keep the number instead of a module
+            if isinstance(getattr(module, attribute, None), float):
+                setattr(module, attribute, p)
+
+
+def _add_adapters(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    kind = encoder.config.model_type
+    target = recipe.target_modules or _QUERY_VALUE.get(kind)
+    layers = None if recipe.layers == "all" else list(recipe.trained_layers(backbone.n_layers))
+    config = LoraConfig(
+        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, bias="none",
+        target_modules=None if target is None else list(target), layers_to_transform=layers,
+    )  # fmt: skip
+    try:
+        with torch.random.fork_rng(devices=[]):  # peft draws weights that `draw` replaces
+            inject_adapter_in_model(config, encoder)
+    except ValueError as error:
+        if recipe.target_modules is not None:
+            linear = sorted({n.rsplit(".", 1)[-1] for n, m in encoder.named_modules() if isinstance(m, nn.Linear)})
+            raise bad_argument(
+                "target_modules", recipe.target_modules, f"names among {', '.join(linear)} for {backbone.name}"
+            ) from error
+        raise ModelError(
+            f"peft has no default LoRA targets for {kind}: name them in the recipe, target_modules=('query', 'value')."
+        ) from error
+
+
+def _computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tuple[int, int, int, int]:
+    """Layers computed in a step, the weights of their linear maps, the width, and the trained ones among them."""
+    if encoder is None:
+        return 0, 0, backbone.hidden_size, 0
+    start = first or 0
+    linear = [
+        module.weight
+        for name, module in encoder.named_modules()
+        if isinstance(module, nn.Linear)
+        and not any(f".{number}." in f".{name}." for number in range(start))
+    ]
+    return (
+        backbone.n_layers - start,
+        sum(w.numel() for w in linear),
+        backbone.hidden_size,
+        sum(w.numel() for w in linear if w.requires_grad),
+    )

@@ -1,0 +1,6 @@
+"""Runs: measurements of fine-tunes, kept in one SQLite file and read as one tidy frame."""
+
+from predictlab.runs.schema import COLUMNS, STATUSES
+from predictlab.runs.store import RunStore
+
+__all__ = ["COLUMNS", "STATUSES", "RunStore"]

@@ -1,0 +1,278 @@
+"""What is predicted: a task ``T = (M, D, A)`` — pre-trained model, downstream data, stochastic recipe (THEORY 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from predictlab.errors import bad_argument
+
+METRICS = {"accuracy": "higher", "eval_loss": "lower"}
+METHODS = ("lora", "head", "full")
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled texts, split once into training and evaluation rows.
+
+    Parameters
+    ----------
+    name : str
+        Short name, used in task names.
+    train, eval : pandas.DataFrame
+        Columns ``text`` (str) and ``label`` (int, an index into `classes`); a plain RangeIndex.
+    classes : tuple of str
+        Names of the classes, in label order.
+    report : dict
+        What loading counted: rows read, kept, and left out by reason.
+    source : str
+        Where the rows came from.
+    """
+
+    name: str
+    train: pd.DataFrame
+    eval: pd.DataFrame
+    classes: tuple[str, ...]
+    report: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change whenever a row, a label or the split changes."""
+        digest = hashlib.sha256("\x1f".join(self.classes).encode())
+        for part in (self.train, self.eval):
+            digest.update(b"\x1d")
+            for text, label in zip(part["text"], part["label"], strict=True):
+                digest.update(f"{label}\x1f{text}\x1e".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:16]
+
+    def _repr_html_(self) -> str:
+        counts = pd.DataFrame(
+            {
+                "train": np.bincount(self.train["label"], minlength=len(self.classes)),
+                "eval": np.bincount(self.eval["label"], minlength=len(self.classes)),
+            },
+            index=pd.Index(self.classes, name="class"),
+        )
+        notes = "; ".join(f"{key}: {value}" for key, value in self.report.items())
+        return f"<b>Dataset {self.name}</b> ({notes}){counts.to_html()}"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The stochastic optimisation recipe ``A`` of a task.
+
+    Parameters
+    ----------
+    method : {"lora", "head", "full"}
+        LoRA adapters plus a new head; the head only; all weights plus the head.
+    rank, alpha : int
+        LoRA rank and scaling numerator (the update is scaled by ``alpha / rank``).
+    target_modules : tuple of str or None
+        Linear modules that get adapters; None takes query and value projections of the architecture.
+    layers : str or tuple of int
+        ``"all"``, ``"last:k"`` or explicit layer numbers. Layers below the first trained one stay frozen.
+    learning_rate, weight_decay : float
+        AdamW's; betas are (0.9, 0.999), epsilon 1e-8.
+    schedule : str
+        ``"constant"``, ``"linear"``, ``"cosine"`` (both to 0 at `steps`) or ``"poly:rho"``, ``eta_t = eta (t+1)^-rho``.
+    warmup_steps : int
+        Linear warm-up before the schedule.
+    batch_size, steps : int
+        Rows per optimiser step; the full depth of a run, in optimiser steps.
+    max_length : int
+        Tokens kept of a text.
+    dropout : float
+        Probability of every dropout in the trained layers, the adapters and the head. The frozen prefix has none.
+    max_grad_norm : float
+        Global gradient-norm clip; 0 switches it off.
+    pooling : {"mean", "cls"}
+        What the head reads.
+    init_seed, order_seed, dropout_seed : int or None
+        None: this source of randomness follows the run's seed. A number pins it to the same draw in every run.
+    """
+
+    method: str = "lora"
+    rank: int = 8
+    alpha: int = 16
+    target_modules: tuple[str, ...] | None = None
+    layers: str | tuple[int, ...] = "last:2"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    schedule: str = "linear"
+    warmup_steps: int = 0
+    batch_size: int = 16
+    steps: int = 256
+    max_length: int = 64
+    dropout: float = 0.0
+    max_grad_norm: float = 1.0
+    pooling: str = "mean"
+    init_seed: int | None = None
+    order_seed: int | None = None
+    dropout_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise bad_argument("method", self.method, f"one of {', '.join(METHODS)}")
+        for name in ("rank", "alpha", "batch_size", "steps", "max_length"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+                raise bad_argument(name, value, "a whole number >= 1")
+        if not (isinstance(self.warmup_steps, (int, np.integer)) and 0 <= self.warmup_steps < self.steps):
+            raise bad_argument("warmup_steps", self.warmup_steps, f"a whole number from 0 to steps-1={self.steps - 1}")
+        if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise bad_argument("learning_rate", self.learning_rate, "a finite number > 0")
+        for name in ("weight_decay", "max_grad_norm"):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise bad_argument(name, getattr(self, name), "a finite number >= 0")
+        if not 0 <= self.dropout < 1:
+            raise bad_argument("dropout", self.dropout, "a probability in [0, 1)")
+        if self.pooling not in ("mean", "cls"):
+            raise bad_argument("pooling", self.pooling, "'mean' or 'cls'")
+        self._check_schedule()
+        object.__setattr__(self, "layers", self._checked_layers())
+        if self.target_modules is not None:
+            names = (self.target_modules,) if isinstance(self.target_modules, str) else tuple(self.target_modules)
+            if not names or not all(isinstance(n, str) and n for n in names):
+                raise bad_argument("target_modules", self.target_modules, "module names such as ('query', 'value')")
+            object.__setattr__(self, "target_modules", names)
+
+    def _check_schedule(self) -> None:
+        if self.schedule in SCHEDULES:
+            return
+        kind, _, rho = str(self.schedule).partition(":")
+        try:
+            valid = kind == "poly" and 0 < float(rho) < 10
+        except ValueError:
+            valid = False
+        if not valid:
+            raise bad_argument("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}, or 'poly:rho' with rho > 0")
+
+    def _checked_layers(self) -> str | tuple[int, ...]:
+        expected = "'all', 'last:k' with k >= 1, or layer numbers such as (4, 5)"
+        if isinstance(self.layers, str):
+            kind, _, count = self.layers.partition(":")
+            if self.layers == "all" or (kind == "last" and count.isdigit() and int(count) >= 1):
+                return self.layers
+            raise bad_argument("layers", self.layers, expected)
+        try:
+            numbers = tuple(sorted({int(n) for n in self.layers}))
+        except (TypeError, ValueError):
+            raise bad_argument("layers", self.layers, expected) from None
+        if not numbers or numbers[0] < 0:
+            raise bad_argument("layers", self.layers, expected)
+        return numbers
+
+    def trained_layers(self, n_layers: int) -> tuple[int, ...]:
+        """Layer numbers that carry trainable weights in a model of `n_layers` layers."""
+        if self.method == "head":
+            return ()
+        if self.method == "full" or self.layers == "all":
+            return tuple(range(n_layers))
+        if isinstance(self.layers, str):
+            k = int(self.layers.partition(":")[2])
+            if k > n_layers:
+                raise bad_argument("layers", self.layers, f"at most last:{n_layers} for this model")
+            return tuple(range(n_layers - k, n_layers))
+        if self.layers[-1] >= n_layers:
+            raise bad_argument("layers", self.layers, f"numbers from 0 to {n_layers - 1} for this model")
+        return self.layers
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of optimiser step `step` (0 is the first)."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / (self.warmup_steps + 1)
+        t, span = step - self.warmup_steps, self.steps - self.warmup_steps
+        if self.schedule == "constant":
+            return self.learning_rate
+        if self.schedule == "linear":
+            return self.learning_rate * max(0.0, 1 - t / span)
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, t / span))))
+        return self.learning_rate * (t + 1.0) ** -float(self.schedule.partition(":")[2])
+
+    def replace(self, **changes: Any) -> Recipe:
+        """Copy with `changes`; an unknown name raises with the list of known ones."""
+        known = {f.name for f in fields(self)}
+        for name in changes:
+            if name not in known:
+                raise bad_argument("replace()", name, f"one of {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fine-tune whose outcome is to be predicted, ``T = (M, D, A)``.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        Catalog name (``pl.catalog.models()``), local folder, or hub id that transformers can load.
+    data : Dataset
+        From ``pl.load_dataset``.
+    recipe : Recipe
+        How it is trained.
+    metric : {"accuracy", "eval_loss"}
+        The performance ``R`` that is predicted. Both are measured and stored; this one is analysed by default.
+    label_noise : float in [0, 1)
+        Share of training and evaluation labels replaced by a different class, uniformly; a known noise floor.
+    name : str, optional
+        Name in stores, tables and charts.
+    """
+
+    model: str | Path
+    data: Dataset
+    recipe: Recipe = field(default_factory=Recipe)
+    metric: str = "accuracy"
+    label_noise: float = 0.0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, Dataset):
+            raise bad_argument("data", self.data, "a Dataset", "Load it with pl.load_dataset(...).")
+        if not isinstance(self.recipe, Recipe):
+            raise bad_argument("recipe", self.recipe, "a pl.Recipe")
+        if self.metric not in METRICS:
+            raise bad_argument("metric", self.metric, f"one of {', '.join(METRICS)}")
+        if not 0 <= self.label_noise < 1:
+            raise bad_argument("label_noise", self.label_noise, "a share in [0, 1)")
+        if self.name is None:
+            noise = f"+noise{self.label_noise:g}" if self.label_noise else ""
+            object.__setattr__(self, "name", f"{Path(str(self.model)).name}/{self.data.name}{noise}")
+        elif not str(self.name).strip():
+            raise bad_argument("name", self.name, "a non-empty name")
+
+    def labels(self, split: str) -> np.ndarray:
+        """Labels of ``"train"`` or ``"eval"`` rows, int64 (n,), with `label_noise` applied.
+
+        Exactly ``round(label_noise * n)`` rows are flipped. Which rows, and to what, depends on the data and on the
+        rate alone: never on the seed of a run.
+        """
+        clean = getattr(self.data, split)["label"].to_numpy(dtype=np.int64)
+        flips = round(self.label_noise * len(clean))
+        if not flips:
+            return clean
+        key = int(hashlib.sha256(f"{self.data.fingerprint}:{split}".encode()).hexdigest()[:16], 16)
+        rng = np.random.default_rng(key)
+        rows = rng.choice(len(clean), size=flips, replace=False)
+        noisy = clean.copy()
+        noisy[rows] = (clean[rows] + rng.integers(1, len(self.data.classes), size=flips)) % len(self.data.classes)
+        return noisy
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that identify model, data, recipe and noise: what a store checks before it resumes."""
+        content = {
+            "model": str(self.model),
+            "data": self.data.fingerprint,
+            "recipe": asdict(self.recipe),
+            "label_noise": self.label_noise,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()[:16]

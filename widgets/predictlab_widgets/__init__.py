@@ -1,0 +1,8 @@
+"""Jupyter widgets of predictlab: small classes, each with a real ``.js`` file beside it, that need no network."""
+
+from __future__ import annotations
+
+from predictlab_widgets.phase_diagram import PhaseDiagram
+
+__version__ = "0.1.0"
+__all__ = ["PhaseDiagram", "__version__"]

@@ -1,0 +1,370 @@
+// View of PhaseDiagram: sliders, legend, two canvases, a table that sorts and can be walked by keyboard.
+// phase_planes.js comes before this in the same module.
+
+const PAGE = 20;
+const SEND_EVERY = 100; // ms between two messages to the kernel in the middle of a drag
+const COLUMNS = [
+  ["task", "Task"], ["regime", "Regime"], ["static", "P(static)"], ["dynamic", "P(dynamic)"], ["noise", "P(noise)"],
+  ["crossing", "Crossing budget (steps)"],
+];
+
+function element(tag, props = {}, ...children) {
+  const { aria = {}, ...rest } = props;
+  const node = Object.assign(document.createElement(tag), rest);
+  for (const [key, value] of Object.entries(aria)) node.setAttribute(key === "role" ? key : `aria-${key}`, value);
+  node.append(...children);
+  return node;
+}
+
+function readLook(root) {
+  const style = getComputedStyle(root);
+  const value = (name) => style.getPropertyValue(name).trim();
+  const jupyter = document.body.dataset.jpThemeLight;
+  const dark = jupyter ? jupyter === "false" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.classList.toggle("plw-dark", dark);
+  return {
+    dark, font: style.fontFamily, colours: COLOURS[dark ? "dark" : "light"],
+    text: value("--plw-text"), muted: value("--plw-muted"), grid: value("--plw-grid"), page: value("--plw-page"),
+  };
+}
+
+function swatch(k, hollow) {
+  const shape = ['<circle cx="7" cy="7" r="5"/>', '<path d="M7 1.5 12.5 11.5 1.5 11.5Z"/>',
+    '<rect x="2" y="2" width="10" height="10"/>', '<path d="M7 1 13 7 7 13 1 7Z"/>'][k];
+  return `<svg class="plw-swatch plw-regime-${k}${hollow ? " plw-hollow" : ""}" viewBox="0 0 14 14" aria-hidden="true">${shape}</svg>`;
+}
+
+/** The kernel's table is shown where the widget cannot be (see fallback.py); hide it while this view lives. */
+function hideFallback(uid) {
+  const name = `.predictlab-fallback-${uid}`;
+  const css = `.jp-OutputArea-child:has(> * ${name}), ${name} { display: none !important; }`;
+  const sheet = element("style", { textContent: css });
+  document.head.append(sheet);
+  return () => sheet.remove();
+}
+
+function slider(name, label, hint) {
+  const input = element("input", { type: "range", min: 0, step: 1, className: `plw-${name}`, aria: { label } });
+  const output = element("output", { className: `plw-${name}-value` });
+  const row = element("label", { className: "plw-slider", title: hint }, element("span", { textContent: label }), input, output);
+  return { input, output, row };
+}
+
+function render({ model, el }) {
+  let data = decode(model);
+  const planes = makePlanes(data);
+  const state = {
+    data, p: new Float64Array(3 * data.size), likely: new Uint8Array(data.size), called: new Uint8Array(data.size),
+    regimes: Array(data.size).fill(UNDETERMINED), page: 0, sort: null, ascending: true, known: false,
+  };
+
+  const budget = slider("budget", "Budget B", "Optimiser steps of probing; arrow keys move it, Page Up and Page Down in larger steps");
+  const tolerance = slider("tolerance", "Tolerance τ", "Risk that can be lived with, in squared units of the metric");
+  const legend = element("div", { className: "plw-legend" });
+  const status = element("div", { className: "plw-status", aria: { role: "status", live: "polite" } });
+  const figures = planes.map((plane) => {
+    plane.canvas = element("canvas", { aria: { role: "img" } });
+    plane.caption = element("figcaption");
+    return element("figure", {}, plane.caption, plane.canvas);
+  });
+  const tip = element("div", { className: "plw-tip", hidden: true });
+  const area = element("div", { className: "plw-planes" }, ...figures, tip);
+  const heads = COLUMNS.map(([key, title]) => {
+    const button = element("button", { type: "button", textContent: title, title: `Sort by ${title}` });
+    button.addEventListener("click", () => sortBy(key));
+    return element("th", { scope: "col" }, button);
+  });
+  const body = element("tbody");
+  const table = element("table", {}, element("caption", { textContent: "Regime of each task at this budget and tolerance" }),
+    element("thead", {}, element("tr", {}, ...heads)), body);
+  const pager = element("div", { className: "plw-pager" });
+  const root = element("div", { className: "plw" },
+    element("div", { className: "plw-controls" }, budget.row, tolerance.row), legend, area, table, pager, status);
+  el.append(root);
+  let look = readLook(root);
+
+  // ---- state ----
+  let order = [...Array(data.size).keys()];
+
+  function update() {
+    state.budget = model.get("budget");
+    state.tolerance = model.get("tolerance");
+    state.selected = data.names.indexOf(model.get("selected"));
+    state.known = shares(data, state.budget, state.tolerance, state.p);
+    const confidence = model.get("confidence");
+    for (let t = 0; t < data.size; t++) {
+      const k = likeliest(state.p, t);
+      state.likely[t] = k;
+      state.called[t] = state.p[3 * t + k] >= confidence ? 1 : 0;
+      state.regimes[t] = state.called[t] ? REGIMES[k] : UNDETERMINED;
+    }
+    const scales = [...Array(data.size).keys()].map((t) => data.points[3 * t + 1]).filter((v) => v > 0).sort((a, b) => a - b);
+    const h = scales.length >> 1;
+    const median = scales.length ? (scales.length % 2 ? scales[h] : (scales[h - 1] + scales[h]) / 2) : 0;
+    state.boundaryScale = state.selected >= 0 ? data.points[3 * state.selected + 1] : median;
+  }
+
+  // ---- sliders: each tick paints at once, the kernel hears of it every SEND_EVERY ms and at the end ----
+  let lastSent = 0;
+  let sending = 0;
+  function send() {
+    clearTimeout(sending);
+    sending = 0;
+    lastSent = performance.now();
+    model.save_changes();
+  }
+  for (const [name, control] of [["budget", budget], ["tolerance", tolerance]]) {
+    control.input.addEventListener("input", () => {
+      model.set(name, data.grid[name][Number(control.input.value)]);
+      schedule();
+      if (!sending) sending = setTimeout(send, Math.max(0, SEND_EVERY - (performance.now() - lastSent)));
+    });
+    control.input.addEventListener("change", () => {
+      send();
+      reorder();
+      schedule();
+    });
+  }
+
+  function select(name) {
+    model.set("selected", name);
+    model.save_changes();
+  }
+
+  // ---- table ----
+  function key(t) {
+    switch (state.sort) {
+      case "task": return data.names[t];
+      case "regime": return state.called[t] ? state.likely[t] : 3 + state.likely[t];
+      case "crossing": return crossing(data, t, state.tolerance);
+      default: return state.p[3 * t + ["static", "dynamic", "noise"].indexOf(state.sort)];
+    }
+  }
+  function reorder() {
+    order = [...Array(data.size).keys()];
+    if (!state.sort) return;
+    const keys = order.map(key);
+    const sign = state.ascending ? 1 : -1;
+    order.sort((a, b) => sign * (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0) || a - b);
+  }
+  function sortBy(column) {
+    state.ascending = state.sort === column ? !state.ascending : !["static", "dynamic", "noise"].includes(column);
+    state.sort = column;
+    heads.forEach((th, i) => {
+      if (COLUMNS[i][0] === column) th.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
+      else th.removeAttribute("aria-sort");
+    });
+    reorder();
+    schedule();
+  }
+  const rows = [...Array(Math.min(PAGE, data.size))].map(() => {
+    const name = element("button", { type: "button", className: "plw-task" });
+    const cells = COLUMNS.map(() => element("td"));
+    cells[0] = element("th", { scope: "row" }, name);
+    const row = element("tr", {}, ...cells);
+    row.addEventListener("click", () => {
+      const task = row.dataset.task;
+      select(model.get("selected") === task ? null : task);
+    });
+    body.append(row);
+    return { row, name, cells, shown: [] };
+  });
+  function put(line, i, text, html) {
+    if (line.shown[i] === text) return; // leaving an unchanged cell alone is what keeps a drag cheap
+    line.shown[i] = text;
+    if (i === 0) line.name.textContent = text;
+    else if (html) line.cells[i].innerHTML = html;
+    else line.cells[i].textContent = text;
+  }
+  function paintTable() {
+    rows.forEach((line, i) => {
+      const t = order[state.page * PAGE + i];
+      line.row.hidden = t === undefined;
+      if (t === undefined) return;
+      line.row.dataset.task = data.names[t];
+      line.row.dataset.regime = state.regimes[t];
+      line.row.classList.toggle("plw-selected", t === state.selected);
+      line.name.setAttribute("aria-pressed", String(t === state.selected));
+      put(line, 0, data.names[t]);
+      const k = state.likely[t];
+      const lean = state.called[t] ? "" : ` <small>leans ${REGIMES[k]}</small>`;
+      put(line, 1, `${state.regimes[t]}${k}`, `${swatch(k, !state.called[t])}<span class="plw-word">${state.regimes[t]}</span>${lean}`);
+      for (let j = 0; j < 3; j++) put(line, 2 + j, state.p[3 * t + j].toFixed(3));
+      put(line, 5, short(crossing(data, t, state.tolerance)));
+    });
+  }
+  function paintPager() {
+    pager.hidden = data.size <= PAGE;
+    if (pager.hidden || pager.dataset.page === String(state.page)) return;
+    pager.dataset.page = state.page;
+    const last = Math.ceil(data.size / PAGE) - 1;
+    const turn = (text, by) => {
+      const button = element("button", { type: "button", textContent: text, disabled: state.page + by < 0 || state.page + by > last });
+      button.addEventListener("click", () => {
+        state.page += by;
+        schedule();
+      });
+      return button;
+    };
+    const [from, to] = [state.page * PAGE + 1, Math.min((state.page + 1) * PAGE, data.size)];
+    pager.replaceChildren(turn("Previous", -1), ` ${from}–${to} of ${data.size} tasks `, turn("Next", 1));
+  }
+
+  // ---- painting ----
+  function paintControls() {
+    for (const [name, control] of [["budget", budget], ["tolerance", tolerance]]) {
+      const grid = data.grid[name];
+      const exact = grid.indexOf(state[name]);
+      control.input.max = grid.length - 1;
+      control.input.value = exact >= 0 ? exact : nearest(grid, state[name]);
+    }
+    const steps = state.budget >= 1e5 ? short(state.budget) : String(Number(state.budget.toFixed(state.budget < 10 ? 2 : 1)));
+    budget.output.textContent = `${steps} steps`;
+    const margin = 1.96 * Math.sqrt(state.tolerance);
+    tolerance.output.textContent = `${short(state.tolerance)} (± ${short(margin)} at 95 %)`;
+    budget.input.setAttribute("aria-valuetext", budget.output.textContent);
+    tolerance.input.setAttribute("aria-valuetext", `${short(state.tolerance)}, a margin of ${short(margin)} at 95 percent`);
+  }
+  const counts = () => {
+    const out = [0, 0, 0, 0];
+    for (let t = 0; t < data.size; t++) out[state.called[t] ? state.likely[t] : 3] += 1;
+    return out;
+  };
+  function paintLegend(now) {
+    const text = now.join();
+    if (legend.dataset.counts === text && legend.dataset.dark === String(look.dark)) return;
+    Object.assign(legend.dataset, { counts: text, dark: look.dark });
+    legend.innerHTML = [...REGIMES, `${UNDETERMINED} <small>(hollow, in the shape it leans to)</small>`]
+      .map((name, k) => `<span>${swatch(k, k === 3)}<b>${now[k]}</b> ${name}</span>`).join("");
+  }
+  function paint() {
+    update();
+    root.classList.toggle("plw-waiting", !state.known);
+    root.dataset.budget = state.budget;
+    paintControls();
+    const now = counts();
+    paintLegend(now);
+    const summary = `${[...REGIMES, UNDETERMINED].map((name, k) => `${now[k]} ${name}`).join(", ")}`;
+    planes[0].caption.innerHTML = "<b>Budget plane</b> tasks sink as the budget grows";
+    const whose = state.selected >= 0 ? `K of ${clip(data.names[state.selected], 24)}` : "median K of the tasks";
+    planes[1].caption.innerHTML = "<b>Theory plane</b> the boundary sinks as the budget grows; drawn for ";
+    planes[1].caption.append(whose);
+    for (const plane of planes) {
+      plane.canvas.setAttribute("aria-label", `${plane.name} at ${budget.output.textContent}: ${summary}. The table below has every task.`);
+      if (plane.width > 0) paintPlane(plane, state, look);
+    }
+    paintTable();
+    paintPager();
+    root.dataset.paints = Number(root.dataset.paints || 0) + 1;
+  }
+  let frameAsked = 0;
+  function schedule() {
+    if (!frameAsked) {
+      frameAsked = requestAnimationFrame(() => {
+        frameAsked = 0;
+        paint();
+      });
+    }
+  }
+  let waiting = 0;
+  function watch() { // say so when the kernel is gone, rather than show regimes of another position
+    clearTimeout(waiting);
+    status.textContent = "";
+    waiting = setTimeout(() => {
+      if (!state.known) status.textContent = "Regimes shown are those of the last position the kernel counted; it does not answer. Run the cell again.";
+    }, 3000);
+  }
+
+  // ---- pointer: hover tells, click selects ----
+  function hit(plane, event) {
+    const box = plane.canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let best = -1;
+    let distance = 14 ** 2;
+    (plane.spots || []).forEach(([px, py], t) => {
+      const d = (px - x) ** 2 + (py - y) ** 2;
+      if (d < distance) [best, distance] = [t, d];
+    });
+    return best;
+  }
+  for (const plane of planes) {
+    plane.canvas.addEventListener("pointermove", (event) => {
+      const t = hit(plane, event);
+      tip.hidden = t < 0;
+      plane.canvas.style.cursor = t < 0 ? "" : "pointer";
+      if (t < 0) return;
+      const [limit, scale, rate] = data.points.subarray(3 * t, 3 * t + 3);
+      const range = (j) => `[${short(data.low[3 * t + j])}, ${short(data.high[3 * t + j])}]`;
+      const lines = [
+        data.names[t], `${state.regimes[t]}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`,
+        `L_int ${short(limit)} ${range(0)}`, `K ${short(scale)} ${range(1)}`, `α ${short(rate)} ${range(2)}   [5 %, 95 %]`,
+        `crossing budget ${short(crossing(data, t, state.tolerance))}`,
+      ];
+      tip.textContent = lines.join("\n");
+      const box = area.getBoundingClientRect();
+      tip.style.left = `${Math.min(event.clientX - box.left + 14, box.width - tip.offsetWidth - 4)}px`;
+      tip.style.top = `${event.clientY - box.top + 14}px`;
+    });
+    plane.canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    plane.canvas.addEventListener("click", (event) => {
+      const t = hit(plane, event);
+      select(t < 0 || t === state.selected ? null : data.names[t]);
+    });
+  }
+
+  // ---- the page around it ----
+  const resize = new ResizeObserver(() => {
+    const total = area.clientWidth;
+    if (!total) return;
+    const width = Math.floor(total >= 620 ? (total - 16) / 2 : total);
+    const height = Math.round(Math.min(360, Math.max(260, width * 0.72)));
+    const ratio = window.devicePixelRatio || 1;
+    for (const plane of planes) {
+      Object.assign(plane, { width, height });
+      plane.canvas.style.width = `${width}px`;
+      plane.canvas.style.height = `${height}px`;
+      plane.canvas.width = Math.round(width * ratio);
+      plane.canvas.height = Math.round(height * ratio);
+    }
+    paint();
+  });
+  resize.observe(area);
+  const restyle = () => {
+    look = readLook(root);
+    schedule();
+  };
+  const themes = new MutationObserver(() => setTimeout(restyle, 50)); // the new theme's variables arrive a moment later
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", restyle);
+
+  const fresh = () => {
+    data = decode(model);
+    state.data = data;
+    schedule();
+  };
+  const follow = () => {
+    if (state.selected >= 0) state.page = Math.floor(order.indexOf(state.selected) / PAGE);
+  };
+  const listeners = [
+    ["change:budget", () => { watch(); schedule(); }], ["change:tolerance", () => { watch(); schedule(); }],
+    ["change:confidence", schedule], ["change:_counts", fresh], ["change:_grids", fresh],
+    ["change:selected", () => { update(); follow(); schedule(); }],
+  ];
+  for (const [event, callback] of listeners) model.on(event, callback);
+  const showFallback = hideFallback(model.get("_uid"));
+  update();
+  follow();
+
+  return () => {
+    for (const [event, callback] of listeners) model.off(event, callback);
+    for (const observer of [resize, themes]) observer.disconnect();
+    scheme.removeEventListener("change", restyle);
+    cancelAnimationFrame(frameAsked);
+    clearTimeout(waiting);
+    if (sending) send();
+    showFallback();
+  };
+}
+
+export default { render };

@@ -1,0 +1,401 @@
+// Numbers and drawing of PhaseDiagram; phase_diagram.js, which is appended to this file, is its view.
+// Plain JavaScript: nothing is loaded from anywhere.
+//
+// Regimes are looked up, never estimated here: the kernel sends, for every slider position, how many parameter draws
+// fall into each regime (see regime_counts.py), so a drag needs no kernel and shows what pl.classify would say.
+
+const REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
+const UNDETERMINED = "Undetermined";
+const SHAPES = ["circle", "triangle", "square"];
+// Okabe-Ito hues, lighter on dark pages; the shapes say the same.
+const COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
+const LABELLED = 14; // up to this many tasks carry their names in the planes
+const MARGIN = { left: 54, right: 14, top: 10, bottom: 46 };
+
+// ---- numbers -------------------------------------------------------------------------------------------------------
+
+function typed(view, Type) {
+  if (!view) return new Type(0);
+  const bytes = view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view;
+  return new Type(bytes);
+}
+
+function decode(model) {
+  const names = model.get("_names");
+  const fixed = model.get("_fixed");
+  const grids = model.get("_grids");
+  const counts = model.get("_counts");
+  return {
+    names,
+    size: names.length,
+    points: typed(fixed.points, Float64Array), // task-major: intrinsic limit, scale, decay rate
+    low: typed(fixed.low, Float64Array),
+    high: typed(fixed.high, Float64Array),
+    grid: { budget: typed(grids.budget, Float64Array), tolerance: typed(grids.tolerance, Float64Array) },
+    byBudget: typed(counts.by_budget, Uint16Array),
+    byTolerance: typed(counts.by_tolerance, Uint16Array),
+    noiseByTolerance: typed(counts.noise_by_tolerance, Uint16Array),
+    here: typed(counts.here, Uint16Array), // task-major: one count per regime, at `budget` and `tolerance`
+    draws: counts.draws,
+    budget: counts.budget,
+    tolerance: counts.tolerance,
+  };
+}
+
+function nearest(grid, value) {
+  let best = 0;
+  for (let i = 1; i < grid.length; i++) {
+    if (Math.abs(Math.log(grid[i] / value)) < Math.abs(Math.log(grid[best] / value))) best = i;
+  }
+  return best;
+}
+
+/** Fill `out` (task-major, one share per regime); false when the kernel has not yet counted for this position. */
+function shares(data, budget, tolerance, out) {
+  const n = data.draws;
+  const [i, j] = [data.grid.budget.indexOf(budget), data.grid.tolerance.indexOf(tolerance)];
+  let pair;
+  if (budget === data.budget && tolerance === data.tolerance) {
+    pair = (t) => [data.here[3 * t], data.here[3 * t + 2]];
+  } else if (tolerance === data.tolerance && i >= 0) {
+    const m = data.grid.budget.length;
+    pair = (t) => [data.byBudget[t * m + i], data.here[3 * t + 2]];
+  } else if (budget === data.budget && j >= 0) {
+    const m = data.grid.tolerance.length;
+    pair = (t) => [data.byTolerance[t * m + j], data.noiseByTolerance[t * m + j]];
+  } else {
+    return false;
+  }
+  for (let t = 0; t < data.size; t++) {
+    const [sufficient, noise] = pair(t);
+    out[3 * t] = sufficient / n;
+    out[3 * t + 1] = (n - sufficient - noise) / n;
+    out[3 * t + 2] = noise / n;
+  }
+  return true;
+}
+
+function likeliest(p, t) {
+  let best = 0;
+  for (let k = 1; k < 3; k++) if (p[3 * t + k] > p[3 * t + best]) best = k;
+  return best;
+}
+
+function crossing(data, t, tolerance) {
+  const [limit, scale, rate] = data.points.subarray(3 * t, 3 * t + 3);
+  return limit >= tolerance ? Infinity : (scale / (tolerance - limit)) ** (1 / rate);
+}
+
+function short(value) {
+  if (!Number.isFinite(value)) return value > 0 ? "never" : "–";
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
+    return value.toExponential(1).replace(/\.0e/, "e").replace("e+", "e").replace("-", "−");
+  }
+  return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: false });
+}
+
+function power(value) {
+  if (value === 0) return "0";
+  const k = Math.round(Math.log10(value));
+  if (k >= -2 && k <= 3) return String(Number(value.toPrecision(1)));
+  return "10" + String(k).replace(/./g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
+}
+
+// ---- drawing -------------------------------------------------------------------------------------------------------
+
+/** Scale that is linear near zero and logarithmic above `knee`, so that 0 and 30 can be on one axis. */
+function symlog(knee, max) {
+  const top = Math.log1p(max / knee);
+  return {
+    max,
+    at: (v) => Math.log1p(Math.max(v, 0) / knee) / top,
+    inverse: (u) => Math.expm1(u * top) * knee,
+  };
+}
+
+function linear(max) {
+  return { max, at: (v) => Math.max(v, 0) / max, inverse: (u) => u * max };
+}
+
+function frame(plane) {
+  const { width, height } = plane;
+  const [x0, x1] = [MARGIN.left, width - MARGIN.right];
+  const [y0, y1] = [height - MARGIN.bottom, MARGIN.top];
+  const inset = 9; // keeps markers at zero off the axis
+  return {
+    x0, x1, y0, y1,
+    x: (v) => x0 + inset + Math.min(plane.xScale.at(v), 1) * (x1 - x0 - 2 * inset),
+    y: (v) => y0 - inset - Math.min(plane.yScale.at(v), 1) * (y0 - y1 - 2 * inset),
+    xInverse: (px) => plane.xScale.inverse((px - x0 - inset) / (x1 - x0 - 2 * inset)),
+  };
+}
+
+function polygon(ctx, points, fill) {
+  ctx.beginPath();
+  points.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
+  ctx.closePath();
+  ctx.fillStyle = fill;
+  ctx.fill();
+}
+
+function polyline(ctx, points, stroke, width, dash = []) {
+  if (points.length < 2) return;
+  ctx.beginPath();
+  points.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
+  ctx.strokeStyle = stroke;
+  ctx.lineWidth = width;
+  ctx.setLineDash(dash);
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
+function axes(ctx, plane, f, look) {
+  ctx.strokeStyle = look.grid;
+  ctx.fillStyle = look.muted;
+  ctx.lineWidth = 1;
+  ctx.font = `11px ${look.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "top";
+  let last = -Infinity;
+  for (const tick of plane.xTicks) {
+    const x = f.x(tick);
+    if (x - last < 30) continue;
+    last = x;
+    polyline(ctx, [[x, f.y0], [x, f.y1]], look.grid, 1);
+    ctx.fillText(power(tick), x, f.y0 + 5);
+  }
+  ctx.textAlign = "right";
+  ctx.textBaseline = "middle";
+  last = Infinity;
+  for (const tick of plane.yTicks) {
+    const y = f.y(tick);
+    if (last - y < 14) continue;
+    last = y;
+    polyline(ctx, [[f.x0, y], [f.x1, y]], look.grid, 1);
+    ctx.fillText(String(tick), f.x0 - 6, y);
+  }
+  polyline(ctx, [[f.x0, f.y1], [f.x0, f.y0], [f.x1, f.y0]], look.muted, 1);
+  ctx.fillStyle = look.text;
+  ctx.font = `12px ${look.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(plane.xTitle, (f.x0 + f.x1) / 2, plane.height - 4);
+  ctx.save();
+  ctx.translate(4, (f.y0 + f.y1) / 2);
+  ctx.rotate(-Math.PI / 2);
+  ctx.textBaseline = "top";
+  ctx.fillText(plane.yTitle, 0, 0);
+  ctx.restore();
+}
+
+function regionName(ctx, look, k, x, y, align) {
+  ctx.font = `600 12px ${look.font}`;
+  ctx.textAlign = align;
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = look.colours[k];
+  ctx.globalAlpha = 0.9;
+  ctx.fillText(REGIMES[k], x, y);
+  ctx.globalAlpha = 1;
+}
+
+function tint(look, k) {
+  return look.colours[k] + (look.dark ? "26" : "1c");
+}
+
+function budgetRegions(ctx, plane, f, look) {
+  const edge = [];
+  for (let s = 0; s <= 60; s++) {
+    const x = s / 60;
+    edge.push([f.x(x), f.y(1 - x)]);
+  }
+  const xOne = f.x(1);
+  const diagonal = [[f.x0, edge[0][1]], ...edge, [xOne, f.y0]];
+  polygon(ctx, [[f.x0, f.y0], ...diagonal], tint(look, 0));
+  polygon(ctx, [[f.x0, f.y1], ...diagonal, [xOne, f.y1]], tint(look, 1));
+  polygon(ctx, [[xOne, f.y0], [xOne, f.y1], [f.x1, f.y1], [f.x1, f.y0]], tint(look, 2));
+  axes(ctx, plane, f, look);
+  polyline(ctx, diagonal, look.text, 1.5);
+  polyline(ctx, [[xOne, f.y0], [xOne, f.y1]], look.text, 1.5);
+  regionName(ctx, look, 1, (f.x0 + xOne) / 2, f.y1 + 12, "center");
+  regionName(ctx, look, 2, (f.x1 + xOne) / 2, f.y1 + 12, "center");
+  regionName(ctx, look, 0, (f.x0 + xOne) / 2 - 8, f.y0 - 12, "center");
+}
+
+function theoryRegions(ctx, plane, f, look, state) {
+  const xTau = Math.min(f.x(state.tolerance), f.x1);
+  const logBudget = Math.log(state.budget);
+  const edge = [];
+  for (let x = f.x0; x <= xTau; x += 2) {
+    const limit = Math.max(0, f.xInverse(x));
+    // alpha_B(L_int) = ln(K / (tau - L_int)) / ln B
+    const need = Math.log(state.boundaryScale / (state.tolerance - limit));
+    const rate = logBudget > 0 ? need / logBudget : need > 0 ? Infinity : -Infinity;
+    edge.push([x, Math.max(f.y1, rate <= 0 || Number.isNaN(rate) ? f.y0 : plane.unclamped(f, rate))]);
+  }
+  edge.push([xTau, edge.length && state.boundaryScale > 0 ? f.y1 : f.y0]);
+  polygon(ctx, [[f.x0, f.y1], ...edge, [xTau, f.y1]], tint(look, 0));
+  polygon(ctx, [[f.x0, f.y0], ...edge, [xTau, f.y0]], tint(look, 1));
+  polygon(ctx, [[xTau, f.y0], [xTau, f.y1], [f.x1, f.y1], [f.x1, f.y0]], tint(look, 2));
+  axes(ctx, plane, f, look);
+  polyline(ctx, edge.filter(([, y]) => y > f.y1 && y < f.y0), look.text, 1.5);
+  polyline(ctx, [[xTau, f.y0], [xTau, f.y1]], look.text, 1.5);
+  const middle = (f.x0 + xTau) / 2;
+  const height = edge[Math.floor(edge.length / 2) - 1]?.[1] ?? f.y0;
+  if (xTau - f.x0 > 110) {
+    if (height - f.y1 > 26) regionName(ctx, look, 0, middle, f.y1 + 12, "center");
+    if (f.y0 - height > 26) regionName(ctx, look, 1, middle, f.y0 - 12, "center");
+  }
+  if (f.x1 - xTau > 96) regionName(ctx, look, 2, (xTau + f.x1) / 2, f.y1 + 12, "center");
+}
+
+function marker(ctx, shape, x, y, r) {
+  ctx.beginPath();
+  if (shape === "circle") ctx.arc(x, y, r, 0, 2 * Math.PI);
+  else if (shape === "square") ctx.rect(x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);
+  else {
+    ctx.moveTo(x, y - r * 1.15);
+    ctx.lineTo(x + r * 1.1, y + r * 0.85);
+    ctx.lineTo(x - r * 1.1, y + r * 0.85);
+    ctx.closePath();
+  }
+}
+
+function drawPoint(ctx, look, state, t, x, y, r) {
+  const k = state.likely[t];
+  marker(ctx, SHAPES[k], x, y, r);
+  ctx.lineWidth = 2;
+  if (state.called[t]) {
+    ctx.fillStyle = look.colours[k];
+    ctx.fill();
+    ctx.lineWidth = 1;
+    ctx.strokeStyle = look.page;
+  } else {
+    ctx.fillStyle = look.page; // hollow: Undetermined
+    ctx.fill();
+    ctx.strokeStyle = look.colours[k];
+  }
+  ctx.stroke();
+}
+
+/** A small arrow for a point that lies beyond the end of an axis. */
+function beyond(ctx, look, x, y, dx, dy) {
+  const [cx, cy] = [x + 10 * dx, y - 10 * dy];
+  polyline(ctx, [[cx - 4 * (dx + dy), cy + 4 * (dy - dx)], [cx, cy], [cx + 4 * (dy - dx), cy + 4 * (dy + dx)]], look.text, 1.5);
+}
+
+function clip(text, length) {
+  return text.length > length ? text.slice(0, length - 1) + "…" : text;
+}
+
+function labels(ctx, look, f, spots, order) {
+  ctx.font = `11px ${look.font}`;
+  ctx.textBaseline = "middle";
+  const taken = spots.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
+  for (const t of order) {
+    const [x, y, name] = spots[t];
+    if (Number.isNaN(x)) continue;
+    const text = clip(name, 26);
+    const w = ctx.measureText(text).width;
+    const places = [
+      [x + 11, y, "left"], [x - 11, y, "right"], [x, y - 15, "center"], [x, y + 15, "center"],
+      [x + 9, y - 13, "left"], [x - 9, y - 13, "right"], [x + 9, y + 13, "left"], [x - 9, y + 13, "right"],
+    ];
+    for (const [px, py, align] of places) {
+      const left = align === "left" ? px : align === "right" ? px - w : px - w / 2;
+      const box = [left, py - 7, left + w, py + 7];
+      if (box[0] < f.x0 + 2 || box[2] > f.x1 + MARGIN.right || box[1] < f.y1 + 20 || box[3] > f.y0) continue;
+      const own = taken[t];
+      if (taken.some((b) => b !== own && box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
+      taken.push(box);
+      ctx.textAlign = align;
+      ctx.strokeStyle = look.page;
+      ctx.lineWidth = 3;
+      ctx.strokeText(text, px, py);
+      ctx.fillStyle = look.text;
+      ctx.fillText(text, px, py);
+      break;
+    }
+  }
+}
+
+function paintPlane(plane, state, look) {
+  const ctx = plane.canvas.getContext("2d");
+  const ratio = window.devicePixelRatio || 1;
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.clearRect(0, 0, plane.width, plane.height);
+  const f = frame(plane);
+  plane.regions(ctx, plane, f, look, state);
+  const { data } = state;
+  const r = data.size > 2000 ? 2.5 : data.size > 200 ? 3.5 : 6;
+  plane.spots = [];
+  const selected = state.selected;
+  for (let t = 0; t < data.size; t++) {
+    const [vx, vy] = plane.place(state, t);
+    plane.spots.push([f.x(vx), f.y(vy), data.names[t], vx > plane.xScale.max, vy > plane.yScale.max]);
+  }
+  if (selected >= 0) plane.detail(ctx, plane, f, look, state, selected);
+  const order = [...Array(data.size).keys()].filter((t) => t !== selected);
+  if (selected >= 0) order.push(selected);
+  for (const t of order) {
+    const [x, y, , right, above] = plane.spots[t];
+    if (Number.isNaN(x) || Number.isNaN(y)) continue;
+    if (t === selected) {
+      ctx.beginPath();
+      ctx.arc(x, y, r + 5, 0, 2 * Math.PI);
+      ctx.strokeStyle = look.text;
+      ctx.lineWidth = 1.5;
+      ctx.stroke();
+    }
+    drawPoint(ctx, look, state, t, x, y, t === selected ? Math.max(r, 6) : r);
+    if (data.size <= LABELLED || t === selected) {
+      if (right) beyond(ctx, look, x, y, 1, 0);
+      if (above) beyond(ctx, look, x, y, 0, 1);
+    }
+  }
+  if (data.size <= LABELLED) labels(ctx, look, f, plane.spots, order.reverse());
+  else if (selected >= 0) labels(ctx, look, f, plane.spots.map((s, t) => (t === selected ? s : [NaN, NaN, ""])), [selected]);
+}
+
+function makePlanes(data) {
+  const decades = (from, to) => {
+    const out = [0];
+    for (let k = Math.ceil(Math.log10(from)); k <= Math.log10(to); k++) out.push(10 ** k);
+    return out;
+  };
+  const finite = (values) => values.filter(Number.isFinite);
+  const column = (k) => finite([...Array(data.size).keys()].map((t) => data.points[3 * t + k]));
+  const middle = Math.sqrt(data.grid.tolerance[0] * data.grid.tolerance[data.grid.tolerance.length - 1]);
+  const limitMax = Math.min(Math.max(4 * middle, 1.3 * Math.max(0, ...column(0))), 1000 * middle);
+  const rateMax = Math.min(6, Math.max(2, Math.ceil(2.3 * Math.max(0, ...column(2))) / 2));
+  const budgetPlane = {
+    name: "Budget plane", note: "boundaries stand still; tasks sink as the budget grows",
+    xScale: symlog(0.1, 10), yScale: symlog(0.1, 30), xTicks: [0, 0.1, 0.3, 1, 3, 10], yTicks: [0, 0.1, 0.3, 1, 3, 10, 30],
+    xTitle: "L_int / τ   (floor, in tolerances)", yTitle: "V_opt(B) / τ   (left to resolve)",
+    regions: budgetRegions,
+    place: ({ data: d, budget, tolerance }, t) => [
+      d.points[3 * t] / tolerance,
+      (d.points[3 * t + 1] * budget ** -d.points[3 * t + 2]) / tolerance,
+    ],
+    detail(ctx, plane, f, look, state, t) {
+      const start = (data.points[3 * t + 1] * state.data.grid.budget[0] ** -data.points[3 * t + 2]) / state.tolerance;
+      const [x, y] = plane.spots[t];
+      polyline(ctx, [[x, f.y(start)], [x, y]], look.text, 1, [3, 3]); // where it came from
+      polyline(ctx, [[f.x(state.data.low[3 * t] / state.tolerance), y], [f.x(state.data.high[3 * t] / state.tolerance), y]], look.text, 1.5);
+    },
+  };
+  const theoryPlane = {
+    name: "Theory plane", xScale: symlog(middle / 10, limitMax), yScale: linear(rateMax),
+    xTicks: decades(middle / 10, limitMax), yTicks: [...Array(Math.floor(rateMax * 2) + 1).keys()].map((i) => i / 2),
+    xTitle: "intrinsic limit L_int   (metric²)", yTitle: "decay rate α",
+    regions: theoryRegions,
+    unclamped: (f, rate) => f.y(0) - (rate / rateMax) * (f.y(0) - f.y(rateMax)),
+    place: ({ data: d }, t) => [d.points[3 * t], d.points[3 * t + 2]],
+    detail(ctx, plane, f, look, state, t) {
+      const [x, y] = plane.spots[t];
+      const { low, high } = state.data;
+      polyline(ctx, [[f.x(low[3 * t]), y], [f.x(high[3 * t]), y]], look.text, 1.5);
+      polyline(ctx, [[x, f.y(low[3 * t + 2])], [x, f.y(high[3 * t + 2])]], look.text, 1.5);
+    },
+  };
+  return [budgetPlane, theoryPlane];
+}
