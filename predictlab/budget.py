@@ -184,7 +184,8 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float) -> ToleranceDepth:
     tau = positive("tolerance", tolerance, " (metric²)")
     sample = fit.draws()
     draws = tolerance_depth_of(sample["intrinsic_limit"], sample["scale"], sample["decay_rate"], tau)
-    return ToleranceDepth(float(tolerance_depth_of(*fit.params, tau)), tau, draws)
+    l_int, k, a = (float(v) for v in fit.params)
+    return ToleranceDepth(float(tolerance_depth_of(l_int, k, a, tau)), tau, draws)
 
 
 def checked_fits(fits: Mapping[str, DecayResults]) -> dict[str, DecayResults]:
@@ -207,7 +208,10 @@ def _per_task(name: str, value: Mapping[str, float] | Sequence[float] | float | 
         if missing:
             raise bad_argument(name, value, f"a value for every task; {missing[0]!r} is missing")
         value = [value[t] for t in tasks]
-    array = np.broadcast_to(np.asarray(value, dtype=float), (len(tasks),))
+    array = np.asarray(value, dtype=float)
+    if array.ndim > 1 or array.size not in (1, len(tasks)):
+        raise bad_argument(name, value, f"one number, or one for each of the {len(tasks)} tasks")
+    array = np.broadcast_to(array, (len(tasks),))
     if not np.all(np.isfinite(array)) or np.any(array <= 0):
         raise bad_argument(name, value, "numbers > 0")
     return array
@@ -218,22 +222,22 @@ def _allocation(
 ) -> tuple[Array, float]:
     """Depths (t,) that minimise ``sum w K c^-alpha`` within the budget, and the multiplier; closed form at each mu."""
 
+    # what does not decay is worth no more than its lowest depth, however large the budget
+    high = np.where(k > 0, high, low)
+    with np.errstate(divide="ignore"):
+        log_value = np.log(weight * a) + np.log(k) - np.log(step)
+
     def depths(log_mu: float) -> Array:
-        with np.errstate(divide="ignore"):
-            return np.clip(optimal_depth_of(weight * k, a, float(np.exp(log_mu)) * step), low, high)
+        with np.errstate(over="ignore"):
+            return np.clip(np.exp((log_value - log_mu) / (a + 1)), low, high)
 
     if np.sum(step * high) <= budget:
         return high, 0.0
     # below the lowest marginal value nothing is affordable to add, above the highest nothing is bought
-    with np.errstate(divide="ignore"):
-        log_value = np.log(weight * a) + np.log(k) - np.log(step)
-    live = np.isfinite(log_value)
-    if not live.any():
-        return low, 0.0
+    live = k > 0
     top = np.max(log_value[live] - (a[live] + 1) * np.log(low[live])) + 1e-9
     bottom = np.min(log_value[live] - (a[live] + 1) * np.log(np.minimum(high[live], budget / step[live]))) - 1.0
-    spare = float(np.sum(step * depths(bottom)) - budget)
-    log_mu = bottom if spare <= 0 else brentq(lambda z: float(np.sum(step * depths(z)) - budget), bottom, top, xtol=1e-12)
+    log_mu = brentq(lambda z: float(np.sum(step * depths(z)) - budget), bottom, top, xtol=1e-12)
     return depths(log_mu), float(np.exp(log_mu))
 
 
@@ -249,7 +253,7 @@ def _problem(
     first = np.array([np.asarray(fit.fitted.depth)[0] for fit in checked.values()])
     low, high = (first, np.full(len(tasks), np.inf)) if bounds is None else (
         np.full(len(tasks), float(bounds[0])), np.full(len(tasks), float(bounds[1])))  # fmt: skip
-    if np.any(low <= 0) or np.any(high < low):
+    if not np.all((low > 0) & (low <= high)):
         raise bad_argument("bounds", bounds, "(lowest, highest) depth with 0 < lowest <= highest (steps)")
     # without a decay there is no rate; any finite one gives c* = 0, which is clamped to the lowest depth
     rate = np.where(params[:, 1] > 0, np.nan_to_num(params[:, 2], nan=1.0), 1.0)

@@ -119,7 +119,7 @@ def classify(
         kinds = sorted({getattr(fit.curve, what) for fit in checked.values()})
         if len(kinds) > 1:
             raise bad_argument(
-                "fits", kinds, f"fits of one {what}", f"A risk of one {what} says nothing about another; classify apart."
+                "fits", kinds, f"fits of one {what}", f"One {what} says nothing about another; classify them apart."
             )
     if rule == "decision":
         tau, b = positive("tolerance", tolerance, " (metric²)"), positive("budget", budget, " (steps)")  # type: ignore[arg-type]

@@ -90,18 +90,23 @@ class RiskCurve:
         if len(risk) != len(depth):
             raise bad_argument("risk", self.risk, f"one value for each of the {len(depth)} depths")
         if depth[0] <= 0 or np.any(np.diff(depth) <= 0):
-            raise bad_argument("depth", list(depth), "depths > 0 in strictly increasing order (steps)")
+            raise bad_argument(
+                "depth", depth.tolist(), "depths > 0 in strictly increasing order (steps)", "Sort them, each once."
+            )
         if np.any(risk <= 0):
             at = depth[int(np.argmax(risk <= 0))]
             raise bad_argument(
-                "risk", list(risk), "variances > 0 (metric²)", f"The one at depth {at:g} is not; leave this depth out."
+                "risk", risk.tolist(), "variances > 0 (metric²)", f"The one at depth {at:g} is not; leave it out."
             )
         df = np.asarray(self.df, dtype=float)
         if df.ndim > 1 or (df.ndim == 1 and len(df) != len(depth)):
             raise bad_argument("df", self.df, f"one number, or one for each of the {len(depth)} depths")
         df = np.broadcast_to(df, depth.shape).copy()
         if not np.all(np.isfinite(df)) or np.any(df < 1):
-            raise bad_argument("df", self.df, "degrees of freedom >= 1 (at least two runs)")
+            raise bad_argument("df", self.df, "degrees of freedom >= 1", "A spread of S runs has S - 1: use 2 or more.")
+        if self.log_covariance is not None and np.shape(self.log_covariance) != (len(depth), len(depth)):
+            shape = np.shape(self.log_covariance)
+            raise bad_argument("log_covariance", f"array of shape {shape}", f"shape ({len(depth)}, {len(depth)})")
         object.__setattr__(self, "depth", depth)
         object.__setattr__(self, "risk", np.maximum(risk, self.resolution))
         object.__setattr__(self, "df", df)
@@ -159,7 +164,8 @@ class RiskCurve:
         if self.diverged or self.incomplete:
             notes.append(f"left out: {self.diverged} diverged, {self.incomplete} incomplete runs")
         if self.sampling_error is not None:
-            notes.append(f"sampling error of the evaluation set (not in the risk): sd {np.sqrt(self.sampling_error):.4g}")
+            sd = np.sqrt(self.sampling_error)
+            notes.append(f"sampling error of the evaluation set (not in the risk): sd {sd:.4g}")
         return (
             f"<b>Risk curve of {self.task or 'a task'}, {self.metric or 'metric'}²</b><br>"
             + "<br>".join(notes)
@@ -173,7 +179,7 @@ def _vector(name: str, value: ArrayLike) -> Array:
     except (TypeError, ValueError):
         raise bad_argument(name, value, "a list of numbers") from None
     if array.ndim != 1 or not np.all(np.isfinite(array)):
-        raise bad_argument(name, value, "a one-dimensional list of finite numbers")
+        raise bad_argument(name, value, "a one-dimensional list of finite numbers", "Leave out the depths without one.")
     return array
 
 
@@ -247,12 +253,15 @@ def risk_curve(
     """
     if estimator != "spread":
         raise bad_argument("estimator", estimator, "'spread'", "It is the estimator that a plan of seeds can feed.")
+    if eval_rows is not None and not eval_rows >= 1:
+        raise bad_argument("eval_rows", eval_rows, "a number of rows >= 1")
     frame = _frame_of(runs, task)
     task, frame = _one(frame, "task", task, None)
     metric, frame = _one(frame, "metric", metric, "accuracy")
     if frame.duplicated(["run", "depth"]).any():
         row = frame[frame.duplicated(["run", "depth"])].iloc[0]
-        raise DataError(f"task {task!r}: run {row['run']!r} has two values of {metric} at depth {row['depth']}; keep one.")
+        at = f"run {row['run']!r} has two values of {metric} at depth {row['depth']}"
+        raise DataError(f"task {task!r}: {at}; keep one.")
     frame = frame[frame["depth"] > 0]
     bad = frame.loc[(frame["status"] != "ok") | ~np.isfinite(frame["value"].astype(float)), "run"].unique()
     table = frame[~frame["run"].isin(bad)].pivot_table(index="run", columns="depth", values="value", aggfunc="first")

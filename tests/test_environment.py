@@ -17,9 +17,7 @@ CONDA_NAMES = {"torch": "pytorch"}  # the others are called the same on conda-fo
 
 def parse_match_spec(spec):
     """Name and version bounds of a conda match spec; forms that pip has no word for are refused."""
-    bracketed = re.fullmatch(
-        r"(?P<name>[^\[\s]+)\s*\[version=(?P<quote>['\"])(?P<version>[^'\"]*)(?P=quote)\]", spec
-    )
+    bracketed = re.fullmatch(r"(?P<name>[^\[\s]+)\s*\[version=(?P<quote>['\"])(?P<version>[^'\"]*)(?P=quote)\]", spec)
     plain = re.fullmatch(
         r"(?:[\w.-]+::)?(?P<name>[A-Za-z_][\w.-]*)(?:\s*(?P<version>[=<>!~].*)|\s+(?P<bare>[\d*].*))?",
         spec.strip(),
@@ -64,9 +62,7 @@ def test_match_specs_are_read(spec, name, bounds):
     assert parse_match_spec(spec) == (name, SpecifierSet(bounds))
 
 
-@pytest.mark.parametrize(
-    "spec", ["numpy>=2|<1", "numpy=2.1=py311_0", "numpy 2.1 py311_0", "numpy>>2", ">=2", ""]
-)
+@pytest.mark.parametrize("spec", ["numpy>=2|<1", "numpy=2.1=py311_0", "numpy 2.1 py311_0", "numpy>>2", ">=2", ""])
 def test_what_pip_cannot_say_is_refused(spec):
     with pytest.raises(ValueError, match=r"match spec|counterpart|cannot read"):
         parse_match_spec(spec)
@@ -78,9 +74,7 @@ def requirements(lines):
         assert requirement.marker is None, f"{requirement}: environment.yml cannot say a marker"
         name = canonicalize_name(requirement.name)
         name = CONDA_NAMES.get(name, name)
-        assert found.setdefault(name, requirement.specifier) == requirement.specifier, (
-            f"{name}: two different bounds"
-        )
+        assert found.setdefault(name, requirement.specifier) == requirement.specifier, f"{name}: two different bounds"
     return found
 
 

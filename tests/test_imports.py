@@ -106,9 +106,7 @@ def test_a_stage_loads_only_what_it_needs(code, absent):
 
 
 def test_every_public_name_resolves():
-    assert (
-        run("import predictlab as pl\nprint(*[n for n in pl.__all__ if getattr(pl, n, None) is None])") == []
-    )
+    assert run("import predictlab as pl\nprint(*[n for n in pl.__all__ if getattr(pl, n, None) is None])") == []
 
 
 def test_functions_stay_callable_once_modules_of_their_name_are_imported():

@@ -12,15 +12,12 @@ SKIPS = {
     "mark": "import pytest\n@pytest.mark.skipif(True, reason='no browser')\ndef test_it(): pass\n",
     "call": "import pytest\ndef test_it():\n    pytest.skip('no browser')\n",
     "fixture": (
-        "import pytest\n@pytest.fixture\ndef page():\n    pytest.skip('no browser')\n"
-        "def test_it(page): pass\n"
+        "import pytest\n@pytest.fixture\ndef page():\n    pytest.skip('no browser')\ndef test_it(page): pass\n"
     ),
     "module": "import pytest\npytest.skip('no browser', allow_module_level=True)\n",
     "import": "import pytest\npytest.importorskip('no_such_module_here', reason='no browser')\n",
 }
-HARMLESS = (
-    "import pytest\ndef test_pass(): pass\n@pytest.mark.xfail(strict=True)\ndef test_known(): assert False\n"
-)
+HARMLESS = "import pytest\ndef test_pass(): pass\n@pytest.mark.xfail(strict=True)\ndef test_known(): assert False\n"
 
 
 def run_pytest(folder, source, no_skip):

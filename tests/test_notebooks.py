@@ -42,9 +42,7 @@ class TestEach:
     def test_holds_no_widget_state(self, path):
         notebook = read(path)
         assert "widgets" not in notebook.metadata
-        assert not any(
-            "application/vnd.jupyter.widget-state+json" in o.get("data", {}) for o in outputs(notebook)
-        )
+        assert not any("application/vnd.jupyter.widget-state+json" in o.get("data", {}) for o in outputs(notebook))
 
     def test_ran_top_to_bottom_without_an_error(self, path):
         notebook = read(path)

@@ -45,8 +45,7 @@ def datasets() -> pd.DataFrame:
         version, size (MB to download), licence, member (paths inside the archive), note.
     """
     rows = [
-        {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d)
-        for d in records.DATASETS
+        {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d) for d in records.DATASETS
     ]
     return pd.DataFrame(rows)
 
@@ -95,9 +94,7 @@ def model_path(model: str | Path) -> str:
     if folder.is_dir() and name.strip():
         return str(folder)
     hint = records.suggestion(name, names)
-    looks_like_path = (
-        isinstance(model, Path) or name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1
-    )
+    looks_like_path = isinstance(model, Path) or name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1
     if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and "mean" in hint):
         raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint.strip())
     return name

@@ -57,9 +57,7 @@ def bert_from_onnx(source: Path, folder: Path, tokenizer: Path | None) -> None:
         If a weight of the architecture is missing, or has another shape.
     """
     if tokenizer is None:
-        raise CatalogError(
-            f"{source.name}: a conversion needs the folder of the model whose tokenizer it shares."
-        )
+        raise CatalogError(f"{source.name}: a conversion needs the folder of the model whose tokenizer it shares.")
     from safetensors.numpy import save_file
 
     weights = read_weights(source)
@@ -70,13 +68,13 @@ def bert_from_onnx(source: Path, folder: Path, tokenizer: Path | None) -> None:
     expected = bert_shapes(config)
     if expected != {name: w.shape for name, w in weights.items()}:
         wrong = sorted(
-            n
-            for n in expected.keys() | weights.keys()
-            if n not in weights or expected.get(n) != weights[n].shape
+            n for n in expected.keys() | weights.keys() if n not in weights or expected.get(n) != weights[n].shape
         )
-        raise CatalogError(
-            f"{source.name}: does not hold the expected BERT encoder; first difference at {wrong[0]}."
-        )
+        raise CatalogError(f"{source.name}: does not hold the expected BERT encoder; first difference at {wrong[0]}.")
+    # The export has no pooler, which mean and CLS pooling do not use. Zeros keep a loader from drawing one.
+    width = config["hidden_size"]
+    weights["pooler.dense.weight"] = np.zeros((width, width), dtype=np.float32)
+    weights["pooler.dense.bias"] = np.zeros(width, dtype=np.float32)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2))
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -112,9 +110,7 @@ def bert_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         "position": config["max_position_embeddings"],
         "token_type": config["type_vocab_size"],
     }
-    shapes: dict[str, tuple[int, ...]] = {
-        f"embeddings.{k}_embeddings.weight": (n, width) for k, n in rows.items()
-    }
+    shapes: dict[str, tuple[int, ...]] = {f"embeddings.{k}_embeddings.weight": (n, width) for k, n in rows.items()}
     norms, linear = ["embeddings.LayerNorm"], {}
     for layer in range(config["num_hidden_layers"]):
         at = f"encoder.layer.{layer}"

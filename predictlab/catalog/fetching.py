@@ -279,10 +279,11 @@ def _client_failed(archive: Archive, output: str) -> CatalogError:
     # pip ends with "no matching distribution" even when it never reached an index: its warnings say why.
     reached = not any(word in output.lower() for word in _UNREACHABLE)
     errors = [line for line in lines if line.lower().startswith(("error", "npm err")) and "log" not in line]
-    last = (errors or lines or ["no message"])[-1]
+    # The first line of npm's report holds its error code, the last line of pip's says what failed.
+    told = (errors or lines or ["no message"])[0 if archive.registry == "npm" else -1]
     advice = "check which package index it uses" if reached else "connect to the network, or set up a mirror"
     return CatalogError(
-        f"{archive.label}: {_client(archive)} could not download it ({last}); {advice}, then try "
+        f"{archive.label}: {_client(archive)} could not download it ({told}); {advice}, then try "
         "again: it is needed once, afterwards everything is offline."
     )
 

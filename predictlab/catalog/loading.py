@@ -123,9 +123,7 @@ def _read(source: Any, text: Any, label: Any, name: str | None) -> tuple[pd.Data
         return sources.select(source, text, label, "source"), name or "data", "DataFrame", True
     if isinstance(source, str) and source in (known := [record.name for record in records.DATASETS]):
         if text is not None or label is not None:
-            raise bad_argument(
-                "text" if label is None else "label", text or label, f"None: {source!r} is read for you"
-            )
+            raise bad_argument("text" if label is None else "label", text or label, f"None: {source!r} is read for you")
         record = records.find(source)
         assert isinstance(record, records.DataRecord)
         table = getattr(readers, record.reader)(paths_of(source))
@@ -136,9 +134,7 @@ def _read(source: Any, text: Any, label: Any, name: str | None) -> tuple[pd.Data
             table = sources.select(sources.read_file(path), text, label, str(path))
             return table, name or path.name.partition(".")[0], str(path), True
         if isinstance(source, str) and not sources.looks_like_path(source):
-            raise DataError(
-                f"source={source!r}: neither a catalog name nor a file.{records.suggestion(source, known)}"
-            )
+            raise DataError(f"source={source!r}: neither a catalog name nor a file.{records.suggestion(source, known)}")
         raise DataError(f"source={str(source)!r}: no such file; check the path (now in {Path.cwd()}).")
     if sources.is_hf_dataset(source):
         table = sources.select(sources.read_hf_dataset(source, label), text, label, "source")
@@ -166,8 +162,7 @@ def _without_bad_rows(
     known = table["label"].isin(found).to_numpy()
     if not known.all() and not known.any():
         raise DataError(
-            f"classes={list(found)}: no row of {shown} has one of them; it has "
-            f"{list(_class_names(names))[:10]}."
+            f"classes={list(found)}: no row of {shown} has one of them; it has {list(_class_names(names))[:10]}."
         )
     table = _left_out(table, [("unknown label", ~known)], report, rows)
     keys = ["text", "label"] + (["split"] if "split" in table else [])
@@ -180,13 +175,11 @@ def _without_bad_rows(
         reasons = "".join(f"; left out {report[r]} with {r}" for r in rows)
         one = f"a single class, {table['label'].iloc[0]!r}" if present else "no usable row"
         raise DataError(
-            f"{shown}: {one} in {len(table)} usable of {report['rows read']} rows{reasons}; two classes are "
-            "needed."
+            f"{shown}: {one} in {len(table)} usable of {report['rows read']} rows{reasons}; two classes are needed."
         )
     if classes is None and len(table) >= 20 and len(found) > len(table) / 2:
         raise DataError(
-            f"{shown}: {len(found)} different labels in {len(table)} rows; label= must name a class, not a "
-            "number."
+            f"{shown}: {len(found)} different labels in {len(table)} rows; label= must name a class, not a number."
         )
     codes = {value: code for code, value in enumerate(found)}
     return table.assign(label=table["label"].map(codes).astype("int64")), found
@@ -249,9 +242,7 @@ def _split(
             "evaluation; lower it, or leave it out to use all."
         )
     if rest["label"].nunique() < 2:
-        raise DataError(
-            f"{shown}: the training rows hold a single class after the split; lower eval_size={eval_size}."
-        )
+        raise DataError(f"{shown}: the training rows hold a single class after the split; lower eval_size={eval_size}.")
     training = rest.iloc[pick(rest["label"].to_numpy(), train_size or len(rest), rng, n_classes, spare=0)]
     unused = len(table) - len(training) - len(evaluation) - int(shared.sum())
     if unused:
@@ -262,9 +253,7 @@ def _split(
     return tuple(part[["text", "label"]].reset_index(drop=True) for part in (training, evaluation))
 
 
-def pick(
-    labels: np.ndarray, size: int, rng: np.random.Generator, n_classes: int, spare: int = 0
-) -> np.ndarray:
+def pick(labels: np.ndarray, size: int, rng: np.random.Generator, n_classes: int, spare: int = 0) -> np.ndarray:
     """Positions of `size` rows, in random order, whose classes keep their proportions to within one row.
 
     Parameters

@@ -25,7 +25,11 @@ from typing import Any
 import pandas as pd
 
 JOINER = " [SEP] "
-_URL = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|ly|gov|net)/\S+", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?://|www\.)\w\S*|\b(?:[\w-]+\.)+(?:com|org|ly|gov|net)/\S+"
+    r"|\bhttps?:?/*\s?(?:…|\.\.\.)|\bhttps?:/*(?=\s|$)",  # cut off where a quoted tweet was shortened
+    re.IGNORECASE,
+)
 _C1 = re.compile(r"[\x80-\x9f]")
 _SPACE = re.compile(r"\s+")
 _FRIENDS = ("Chandler", "Joey", "Monica", "Phoebe", "Rachel", "Ross")
@@ -119,32 +123,24 @@ def health_tweets(paths: list[Path]) -> pd.DataFrame:
 def boolq(paths: list[Path]) -> pd.DataFrame:
     """Question and passage; label ``no`` or ``yes``, or None where the source withholds it."""
     answers = {True: "yes", False: "no", None: None}
-    return _table(
-        [(_joined(r, "question", "passage"), answers[r.get("label")]) for r in _json_rows(paths[0])]
-    )
+    return _table([(_joined(r, "question", "passage"), answers[r.get("label")]) for r in _json_rows(paths[0])])
 
 
 def privacy_qa(paths: list[Path]) -> pd.DataFrame:
     """Question and clause of a privacy policy; label ``relevant`` or ``irrelevant``."""
     labels = {"True": "relevant", "False": "irrelevant"}
-    return _table(
-        [(_joined(r, "question", "context"), labels.get(r["answer"])) for r in _json_rows(paths[0])]
-    )
+    return _table([(_joined(r, "question", "context"), labels.get(r["answer"])) for r in _json_rows(paths[0])])
 
 
 def multiple_choice(paths: list[Path]) -> pd.DataFrame:
     """Question and options; label is the letter of the right one."""
-    return _table(
-        [(_joined(r, "question", "options"), r["answer"].partition(".")[0]) for r in _json_rows(paths[0])]
-    )
+    return _table([(_joined(r, "question", "options"), r["answer"].partition(".")[0]) for r in _json_rows(paths[0])])
 
 
 def medical_subject(paths: list[Path]) -> pd.DataFrame:
     """Exam questions with their options; label is the subject, which is the name of the file."""
     known = [path for path in paths if path.stem != "Unknown"]
-    return _table(
-        [(_joined(r, "question", "options"), path.stem) for path in known for r in _json_rows(path)]
-    )
+    return _table([(_joined(r, "question", "options"), path.stem) for path in known for r in _json_rows(path)])
 
 
 def _joined(row: dict[str, Any], first: str, second: str) -> str:

@@ -35,9 +35,7 @@ def read_file(path: Path) -> pd.DataFrame:
     """
     suffix = _suffix(path)
     if not path.is_file():
-        raise DataError(
-            f"source={str(path)!r}: is a folder, not a file; give one {', '.join(SUFFIXES)} file."
-        )
+        raise DataError(f"source={str(path)!r}: is a folder, not a file; give one {', '.join(SUFFIXES)} file.")
     if suffix not in SUFFIXES:
         raise DataError(
             f"source={str(path)!r}: files of type {suffix or '(none)'!r} are not read; convert it to one of "
@@ -46,15 +44,11 @@ def read_file(path: Path) -> pd.DataFrame:
     try:
         return _read(path, suffix)
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"source={str(path)!r}: not UTF-8 text ({error.reason}); save it as UTF-8."
-        ) from error
+        raise DataError(f"source={str(path)!r}: not UTF-8 text ({error.reason}); save it as UTF-8.") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"source={str(path)!r}: the file is empty.") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise DataError(
-            f"source={str(path)!r}: not a well-formed {suffix} file ({str(error).strip()})."
-        ) from error
+        raise DataError(f"source={str(path)!r}: not a well-formed {suffix} file ({str(error).strip()}).") from error
 
 
 def _suffix(path: Path) -> str:
@@ -103,9 +97,7 @@ def _json_table(content: str, path: Path) -> pd.DataFrame:
             parsed = None  # many .json files hold one object a line
         if isinstance(parsed, dict) and all(isinstance(v, list) for v in parsed.values()):
             if len({len(v) for v in parsed.values()}) > 1:
-                raise DataError(
-                    f"{where}: its columns have different lengths; give a list of objects instead."
-                )
+                raise DataError(f"{where}: its columns have different lengths; give a list of objects instead.")
             return pd.DataFrame(parsed, dtype=object)
         if isinstance(parsed, list):
             return _objects(list(enumerate(parsed)), where, "element")
@@ -115,18 +107,14 @@ def _json_table(content: str, path: Path) -> pd.DataFrame:
             try:
                 rows.append((number, json.loads(line)))
             except ValueError as error:
-                raise DataError(
-                    f"{where}: line {number} is not JSON ({error}); give one object a line."
-                ) from error
+                raise DataError(f"{where}: line {number} is not JSON ({error}); give one object a line.") from error
     return _objects(rows, where, "line")
 
 
 def _objects(rows: list[tuple[int, Any]], where: str, unit: str) -> pd.DataFrame:
     for number, row in rows:
         if row is not None and not isinstance(row, dict):
-            raise DataError(
-                f'{where}: {unit} {number} is not an object such as {{"text": ..., "label": ...}}.'
-            )
+            raise DataError(f'{where}: {unit} {number} is not an object such as {{"text": ..., "label": ...}}.')
     return pd.DataFrame([row or {} for _, row in rows], dtype=object)
 
 
@@ -147,9 +135,7 @@ def read_hf_dataset(source: Any, label: str | None) -> pd.DataFrame:
     return table
 
 
-def select(
-    table: pd.DataFrame, text: str | Sequence[str] | None, label: str | None, source: str
-) -> pd.DataFrame:
+def select(table: pd.DataFrame, text: str | Sequence[str] | None, label: str | None, source: str) -> pd.DataFrame:
     """Columns ``text`` and ``label`` of `table`, bad rows included.
 
     Parameters
@@ -205,15 +191,12 @@ def _column(table: pd.DataFrame, role: str, name: str | None, usual: tuple[str, 
         name = next((lower[n] for n in usual if n in lower), None)
         if name is None:
             raise DataError(
-                f"{source}: no column is called {usual[0]!r}; say which one it is with {role}=. Columns: "
-                f"{shown}."
+                f"{source}: no column is called {role!r}; say which one it is with {role}=. Columns: {shown}."
             )
     elif name not in columns:
         hint = suggestion(str(name), [str(c) for c in columns]) if columns else ""
         hint = hint if "mean" in hint else ""
         raise DataError(f"{role}={name!r}: {source} has no such column.{hint} Columns: {shown}.")
     if columns.count(name) > 1:
-        raise DataError(
-            f"{role}={name!r}: {source} has {columns.count(name)} columns of this name; rename one."
-        )
+        raise DataError(f"{role}={name!r}: {source} has {columns.count(name)} columns of this name; rename one.")
     return name

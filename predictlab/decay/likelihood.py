@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import expit
 
 Array = NDArray[np.float64]
@@ -38,8 +38,12 @@ class GammaFit:
 
 
 def alpha_max(depth: Array) -> float:
-    """Largest decay rate worth looking at: there the decaying part is 1e-4 of itself one depth later."""
-    return float(min(50.0, np.log(1e4) / np.log(depth[1] / depth[0])))
+    """Largest decay rate worth looking at: there the decaying part is 1e-4 of itself one depth later.
+
+    Less where `K` or ``(c_n / c_1)^alpha`` would leave the range of floats.
+    """
+    reach = max(np.log(depth[-1] / depth[0]), abs(np.log(depth[-1])))
+    return float(min(50.0, np.log(1e4) / np.log(depth[1] / depth[0]), 600.0 / reach))
 
 
 def mean(depth: Array, intrinsic_limit: Array | float, scale: Array | float, decay_rate: Array | float) -> Array:
@@ -87,20 +91,22 @@ def profile(depth: Array, risk: Array, df: Array, alpha: float) -> tuple[float, 
     values, _ = shape_deviance(risk, df, shape(depth, np.full(grid.shape, alpha), grid))
     best = int(np.argmin(values))
     logit, value = grid[best], float(values[best])
-    left, right = grid[max(best - 1, 1)], grid[min(best + 1, _GRID)]
-    if left < right:
-        found = minimize_scalar(
-            lambda z: float(shape_deviance(risk, df, shape(depth, np.asarray(alpha), np.asarray(z)))[0]),
-            bounds=(left, right),
-            method="bounded",
-            options={"xatol": 1e-9},
-        )
-        # the grid's open ends stand for the boundaries themselves; keep them when nothing inside is better
-        if found.fun < value:
-            logit, value = float(found.x), float(found.fun)
+    # beyond the grid's ends lie shares too small to show on it, but not in the likelihood of many runs
+    left = grid[best - 1] if best > 1 else low - 2 * _EDGE
+    right = grid[best + 1] if best < _GRID else float(high) + 2 * _EDGE
+    found = minimize_scalar(
+        lambda z: float(shape_deviance(risk, df, shape(depth, np.asarray(alpha), np.asarray(z)))[0]),
+        bounds=(left, right),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    # the grid's open ends stand for the boundaries themselves; keep them when nothing inside is better
+    if found.fun < value:
+        logit, value = float(found.x), float(found.fun)
     _, s = shape_deviance(risk, df, shape(depth, np.asarray(alpha), np.asarray(logit)))
     level = float(s) * float(expit(-logit))
-    return value, float(s) * float(expit(logit)), float(np.exp(np.log(level) + alpha * np.log(depth[-1]))) if level else 0.0
+    scale = float(np.exp(np.log(level) + alpha * np.log(depth[-1]))) if level else 0.0
+    return value, float(s) * float(expit(logit)), scale
 
 
 def rate_grid(depth: Array, size: int = 60) -> Array:
@@ -122,7 +128,10 @@ def fit(depth: Array, risk: Array, df: Array) -> GammaFit:
     best = int(np.argmin(curve))
     lo, hi = np.log(rates[max(best - 1, 0)]), np.log(rates[min(best + 1, len(rates) - 1)])
     found = minimize_scalar(
-        lambda z: profile(depth, risk, df, float(np.exp(z)))[0], bounds=(lo, hi), method="bounded", options={"xatol": 1e-9}
+        lambda z: profile(depth, risk, df, float(np.exp(z)))[0],
+        bounds=(lo, hi),
+        method="bounded",
+        options={"xatol": 1e-9},
     )
     alpha = float(np.exp(found.x)) if found.fun <= curve[best] else float(rates[best])
     value, floor, scale = profile(depth, risk, df, alpha)
@@ -147,8 +156,11 @@ def rate_interval(depth: Array, risk: Array, df: Array, best: GammaFit, drop: fl
     if not inside.any():  # only when K = 0 is the best and every rate is worse by more than `drop`: it cannot be
         return 0.0, float("inf")
     first, last = int(np.argmax(inside)), len(inside) - 1 - int(np.argmax(inside[::-1]))
-    lower = 0.0 if first == 0 else float(np.exp(brentq(excess, grid[first - 1], grid[first], xtol=1e-7)))
-    upper = float("inf") if last == len(grid) - 1 else float(np.exp(brentq(excess, grid[last], grid[last + 1], xtol=1e-7)))
+    lower, upper = 0.0, float("inf")
+    if first > 0:
+        lower = float(np.exp(brentq(excess, grid[first - 1], grid[first], xtol=1e-7)))
+    if last < len(grid) - 1:
+        upper = float(np.exp(brentq(excess, grid[last], grid[last + 1], xtol=1e-7)))
     return lower, upper
 
 
@@ -172,57 +184,84 @@ def shape_grid(depth: Array, risk: Array, df: Array, rates: Array, logits: Array
 def parameter_interval(
     depth: Array, risk: Array, df: Array, best: GammaFit, drop: float, which: str
 ) -> tuple[float, float]:
-    """Profile interval of ``"intrinsic_limit"`` or ``"scale"``; the scale is left free by neither shape nor floor.
+    """Profile interval of ``"intrinsic_limit"`` or ``"scale"``: outermost crossings; 0 and inf where unbounded.
 
     The other two parameters are profiled by a search over the whole plane of shapes, so several local maxima and both
-    boundaries are seen; the end points are then found by root search.
+    boundaries are seen, and a simplex search from the best shape found there.
     """
-    rates = np.geomspace(ALPHA_MIN, alpha_max(depth), 161)
+    rates = np.geomspace(ALPHA_MIN, alpha_max(depth), 101)
     low, high = logit_range(depth, rates)
-    logits = low + np.linspace(0, 1, 161) * (high[:, None] - low)
-    g = shape(depth, np.broadcast_to(rates[:, None], logits.shape), logits)
+    logits = low + np.linspace(0, 1, 101) * (high[:, None] - low)
     total = float(np.sum(df))
-    weighted, logs = np.sum(df * risk / g, axis=-1), np.sum(df * (np.log(g) - np.log(risk)), axis=-1)
-    if which == "intrinsic_limit":
-        log_unit = -np.logaddexp(0.0, -logits)  # log t: L_int = s t
-    else:
-        log_unit = -np.logaddexp(0.0, logits) + rates[:, None] * np.log(depth[-1])  # K = s (1 - t) c_n^alpha
+
+    def log_unit(alpha: Array, logit: Array) -> Array:
+        if which == "intrinsic_limit":
+            return -np.logaddexp(0.0, -logit)  # log t: L_int = s t
+        return -np.logaddexp(0.0, logit) + alpha * np.log(depth[-1])  # K = s (1 - t) c_n^alpha
+
+    def parts(alpha: Array, logit: Array) -> tuple[Array, Array, Array]:
+        g = shape(depth, alpha, logit)
+        return log_unit(alpha, logit), np.sum(df * risk / g, axis=-1), np.sum(df * (np.log(g) - np.log(risk)), axis=-1)
+
+    def excess_of(log_value: float, unit: Array, weighted: Array, logs: Array) -> Array:
+        log_s = log_value - unit
+        with np.errstate(over="ignore"):
+            return weighted * np.exp(-log_s) - total + total * log_s + logs - best.deviance - drop
+
+    plane = parts(np.broadcast_to(rates[:, None], logits.shape), logits)
 
     def excess(log_value: float) -> float:
-        log_s = log_value - log_unit
-        with np.errstate(over="ignore"):
-            values = weighted * np.exp(-log_s) - total + total * log_s + logs
-        return float(np.min(values)) - best.deviance - drop
+        on_grid = excess_of(log_value, *plane)
+        row, column = np.unravel_index(int(np.argmin(on_grid)), logits.shape)
+        if on_grid[row, column] <= 0:
+            return float(on_grid[row, column])
 
-    estimate = best.intrinsic_limit if which == "intrinsic_limit" else best.scale
-    # the other boundary (value 0) is inside when the model without this part is not significantly worse
-    without = (
-        min(profile_no_floor(depth, risk, df, a) for a in rates)
-        if which == "intrinsic_limit"
-        else float(shape_deviance(risk, df, np.ones_like(depth))[0])
-    )
-    zero_inside = without - best.deviance <= drop
-    if which == "scale":
-        values = np.linspace(float(np.min(np.log(weighted / total) + log_unit)), float(np.max(np.log(weighted / total) + log_unit)), 241)
+        def at(x: Array) -> float:
+            if not np.log(rates[0]) <= x[0] <= np.log(rates[-1]):
+                return float("inf")
+            return float(excess_of(log_value, *parts(np.exp(x[0]), x[1])))
+
+        start = np.array([np.log(rates[row]), logits[row, column]])
+        inward = 1.0 if row < len(rates) // 2 else -1.0
+        sides = [[0, 0], [inward * np.log(rates[1] / rates[0]), 0], [0, logits[row, 1] - logits[row, 0]]]
+        simplex = start + np.array(sides)
+        options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-7}
+        return min(float(on_grid[row, column]), float(minimize(at, start, method="Nelder-Mead", options=options).fun))
+
+    if which == "intrinsic_limit":
+        estimate = best.intrinsic_limit
+        without = min(profile_no_floor(depth, risk, df, a) for a in rate_grid(depth))
+        ends = np.log(np.min(risk)) - 12.0, np.log(np.max(risk)) + 6.0
     else:
-        values = np.linspace(np.log(np.min(risk)) - 12.0, np.log(np.max(risk)) + 3.0, 241)
-    inside = np.array([excess(z) <= 0 for z in values])
+        estimate = best.scale
+        without = float(shape_deviance(risk, df, np.ones_like(depth))[0])
+        at_best = np.log(plane[1] / total) + plane[0]
+        ends = float(np.min(at_best)), float(np.max(at_best))
+    zero_inside = without - best.deviance <= drop
+    values = np.linspace(*ends, 161)
+    inside = np.array([float(np.min(excess_of(z, *plane))) <= 0 for z in values])
     if estimate > 0:
         values, inside = np.append(values, np.log(estimate)), np.append(inside, True)
         order = np.argsort(values)
         values, inside = values[order], inside[order]
-    if not inside.any():
-        return 0.0, (estimate if estimate > 0 else 0.0)
+    if not inside.any():  # the estimate is 0, and so is all that the values between 0 and the grid's first can be
+        values, inside = np.append(ends[0] - 1.0, values), np.append(True, inside)
+
+    def crossing(within: int, outward: int) -> float | None:
+        """Value at which the excess turns positive, outward of an index inside; None when it never does."""
+        while 0 <= within + outward < len(values):
+            if excess(values[within + outward]) > 0:
+                # the estimate itself can be a rounding error above the drop, at levels near 0
+                if excess(values[within]) > 0:
+                    return float(np.exp(values[within]))
+                return float(np.exp(brentq(excess, values[within], values[within + outward], xtol=1e-7)))
+            within += outward
+        return None
+
     first, last = int(np.argmax(inside)), len(inside) - 1 - int(np.argmax(inside[::-1]))
-
-    def crossing(outside: int, within: int) -> float:
-        if excess(values[within]) > 0:  # the estimate itself, between grid points of the plane of shapes
-            return float(np.exp(values[within]))
-        return float(np.exp(brentq(excess, values[outside], values[within], xtol=1e-7)))
-
-    lower = 0.0 if zero_inside or first == 0 else crossing(first - 1, first)
-    upper = float("inf") if last == len(values) - 1 else crossing(last + 1, last)
-    return lower, upper
+    lower = 0.0 if zero_inside else crossing(first, -1)
+    upper = crossing(last, 1)
+    return lower or 0.0, float("inf") if upper is None else upper
 
 
 def profile_no_floor(depth: Array, risk: Array, df: Array, alpha: float) -> float:

@@ -33,8 +33,9 @@ class DecayModel:
     curve : RiskCurve
         Estimates at four depths or more.
     burn_in : "auto" or float
-        First depth of the fit. ``"auto"``: the smallest one from which the lack-of-fit test passes with at least four
-        depths left; the last such depth when it passes nowhere.
+        First depth of the fit. ``"auto"``: of the depths from the peak of the curve on that leave at least four, the
+        first from which the lack-of-fit test passes; the last of them when it passes nowhere (THEORY 3 and 7: a spread
+        rises while a model learns, and the law speaks of what comes after).
     level : float
         Level of the lack-of-fit test.
 
@@ -74,7 +75,8 @@ class DecayModel:
     def find_burn_in(self) -> BurnIn:
         """First depth of the fit; see the class."""
         depth, risk, df = (np.asarray(a) for a in (self.curve.depth, self.curve.risk, self.curve.df))
-        firsts = range(len(depth) - MIN_DEPTHS + 1)
+        starts = len(depth) - MIN_DEPTHS + 1
+        firsts = range(int(np.argmax(risk[:starts])), starts)
         if self.burn_in != "auto":
             firsts = range(int(np.flatnonzero(depth == float(self.burn_in))[0]), len(depth) - MIN_DEPTHS + 1)
         p_value, i = 0.0, 0

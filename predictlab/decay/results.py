@@ -43,9 +43,7 @@ class DecayResults:
         Factor >= 1 for correlated depths, by which likelihood ratios are divided.
     """
 
-    def __init__(
-        self, model: DecayModel, fitted: RiskCurve, best: GammaFit, burn_in: BurnIn, inflation: float
-    ) -> None:
+    def __init__(self, model: DecayModel, fitted: RiskCurve, best: GammaFit, burn_in: BurnIn, inflation: float) -> None:
         self.model = model
         self.curve = model.curve
         self.fitted = fitted
@@ -211,7 +209,8 @@ class DecayResults:
         runs = "" if self.curve.n_runs is None else f", {self.curve.n_runs} runs"
         lines = [
             f"Decay law L(c) = L_int + K c^-alpha: {self.task or 'task'} ({self.curve.metric or 'metric'})",
-            f"estimator {self.curve.estimator}{runs}; question {self.question}; Gamma likelihood, 95 % profile intervals",
+            f"estimator {self.curve.estimator}{runs}; question {self.question}; "
+            "Gamma likelihood, 95 % profile intervals",
             table.to_string(float_format=lambda v: f"{v:.4g}"),
             f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(np.asarray(self.curve.depth))}); "
             f"deviance {self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}; "

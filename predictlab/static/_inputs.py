@@ -9,7 +9,7 @@ import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 
-# Below this ratio of eigenvalues the Gram matrix has lost the small ones to rounding, and the SVD is needed.
+# Below this ratio of eigenvalues the Gram matrix has lost too many digits of the small ones to rounding.
 GRAM_CONDITION = 1e-8
 
 
@@ -47,9 +47,7 @@ def checked(features: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, np.ndar
         except (TypeError, ValueError):
             raise bad_argument("features", _brief(features), "an array (n, d) of real numbers") from None
     if x.ndim != 2 or x.shape[1] == 0:
-        raise bad_argument(
-            "features", f"array of shape {x.shape}", "shape (n, d), one row per example, d >= 1"
-        )
+        raise bad_argument("features", f"array of shape {x.shape}", "shape (n, d), one row per example, d >= 1")
     y = np.asarray(labels)
     if y.ndim != 1:
         raise bad_argument("labels", f"array of shape {y.shape}", "shape (n,), one class per row of features")
@@ -66,9 +64,7 @@ def checked(features: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, np.ndar
         )
     missing = pd.isna(y)
     if missing.any():
-        raise DataError(
-            f"labels: {missing.sum()} of {len(y)} are missing, the first in row {missing.argmax()}."
-        )
+        raise DataError(f"labels: {missing.sum()} of {len(y)} are missing, the first in row {missing.argmax()}.")
     if np.issubdtype(y.dtype, np.floating) and (y != np.round(y)).any():
         raise bad_argument("labels", _brief(labels), "classes (integers or strings); these are fractions")
     try:
@@ -112,7 +108,7 @@ def spectrum(x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Squared singular values of `x`, and the targets seen along its left singular vectors.
 
     With ``x = U diag(s) V'`` this is all that the scores need, and the eigenvectors of the smaller of the two
-    Gram matrices give it several times faster than the SVD, which is kept for badly conditioned features.
+    Gram matrices give it several times faster than the SVD of `x`.
 
     Parameters
     ----------
@@ -132,10 +128,21 @@ def spectrum(x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray
     sigma, vectors = np.linalg.eigh(x.T @ x if tall else x @ x.T)
     if not sigma[-1] > 0:
         raise DataError("features are all zero (or constant, once centred): they cannot tell classes apart.")
-    if sigma[0] > GRAM_CONDITION * sigma[-1]:
-        if not tall:
-            return sigma, vectors.T @ targets
-        return sigma, (vectors.T @ (x.T @ targets)) / np.sqrt(sigma)[:, None]
-    u, s, _ = np.linalg.svd(x, full_matrices=False)
-    kept = s > s[0] * max(n, d) * np.finfo(np.float64).eps
-    return s[kept] ** 2, u[:, kept].T @ targets
+    weak = sigma <= GRAM_CONDITION * sigma[-1]
+    strong, directions = sigma[~weak], vectors[:, ~weak]
+    seen = x.T @ targets / np.sqrt(sigma[-1]) if tall else targets
+    projections = directions.T @ seen
+    if tall:
+        projections *= np.sqrt(sigma[-1] / strong)[:, None]
+    if not weak.any():
+        return strong, projections
+    # Pooled outputs of a layer norm always have a weak direction or two, so this must stay cheap: only the
+    # features along the weak directions are decomposed again, without squaring them.
+    if tall:
+        u, s, _ = np.linalg.svd(x @ vectors[:, weak], full_matrices=False)
+        again = u.T @ targets
+    else:
+        _, s, right = np.linalg.svd(x.T @ vectors[:, weak], full_matrices=False)
+        again = right @ (vectors[:, weak].T @ targets)
+    real = s > np.sqrt(sigma[-1]) * max(n, d) * np.finfo(np.float64).eps
+    return np.concatenate([strong, s[real] ** 2]), np.vstack([projections, again[real]])

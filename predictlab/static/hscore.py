@@ -57,9 +57,7 @@ def _hscore(x: np.ndarray, codes: np.ndarray, shrinkage: str | None = "ledoit-wo
     targets = one_hot(codes)
     targets = targets[:, targets.any(axis=0)]
     sigma, projections = spectrum(x, targets)
-    between = (projections**2 / targets.sum(axis=0)).sum(
-        axis=1
-    )  # share of each direction that class means hold
+    between = (projections**2 / targets.sum(axis=0)).sum(axis=1)  # share of each direction that class means hold
     if shrinkage is None:
         return float(between.sum())
     variances = sigma / n

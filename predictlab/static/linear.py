@@ -11,9 +11,7 @@ from predictlab.errors import bad_argument
 from predictlab.static._inputs import checked, require_two_rows
 
 
-def linear_probe_accuracy(
-    features: Any, labels: Any, folds: int = 5, penalty: float = 1.0, seed: int = 0
-) -> float:
+def linear_probe_accuracy(features: Any, labels: Any, folds: int = 5, penalty: float = 1.0, seed: int = 0) -> float:
     """Share of rows that a logistic regression fitted on the other folds predicts rightly.
 
     Parameters

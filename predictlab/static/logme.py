@@ -66,9 +66,7 @@ def _logme(x: np.ndarray, codes: np.ndarray) -> float:
     n = len(x)
     if len(sigma) < n and (residual == 0).any():
         return float("inf")
-    return float(
-        np.mean([_max_evidence(sigma, explained[:, j], residual[j], n) for j in range(len(total))]) / n
-    )
+    return float(np.mean([_max_evidence(sigma, explained[:, j], residual[j], n) for j in range(len(total))]) / n)
 
 
 def _max_evidence(sigma: np.ndarray, explained: np.ndarray, residual: float, n: int) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._inputs import checked
@@ -134,9 +135,7 @@ def score(
         Features or labels that no score can be computed from.
     """
     if not isinstance(task, Task):
-        raise bad_argument(
-            "task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels)."
-        )
+        raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
     names = _chosen(methods)
     check_level(level)
     if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 2:
@@ -185,7 +184,9 @@ def score_features(
     records = []
     for name in names:
         start = time.perf_counter()
-        found = _scored(_METHODS[name], x, codes, level, seed)
+        # Matrices this small gain little from a second BLAS thread, and lose tenfold when the cores are busy.
+        with threadpool_limits(1, user_api="blas"):
+            found = _scored(_METHODS[name], x, codes, level, seed)
         records.append({"method": name, "better": "higher", **found, "seconds": time.perf_counter() - start})
     return pd.DataFrame(records, columns=COLUMNS)
 

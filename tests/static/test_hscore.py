@@ -74,17 +74,13 @@ def test_plain_score_ignores_every_invertible_map():
     rng = np.random.default_rng(3)
     features, labels = problem(rng, 90, 6, 3)
     mixed = features @ rng.normal(size=(6, 6))
-    assert pl.static.hscore(mixed, labels, None) == pytest.approx(
-        pl.static.hscore(features, labels, None), rel=1e-9
-    )
+    assert pl.static.hscore(mixed, labels, None) == pytest.approx(pl.static.hscore(features, labels, None), rel=1e-9)
 
 
 def test_ends_of_the_range():
     labels = np.arange(60) % 3
     assert pl.static.hscore(np.eye(3)[labels], labels, None) == pytest.approx(2.0)
-    symmetric = np.repeat(
-        np.random.default_rng(0).normal(size=(20, 4)), 3, axis=0
-    )  # each row once in each class
+    symmetric = np.repeat(np.random.default_rng(0).normal(size=(20, 4)), 3, axis=0)  # each row once in each class
     assert pl.static.hscore(symmetric, labels) == pytest.approx(0.0, abs=1e-12)
 
 

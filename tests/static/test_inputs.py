@@ -98,7 +98,7 @@ def test_features_that_say_nothing_at_all(score, labels):
 
 
 @pytest.mark.parametrize(("n", "d"), [(50, 8), (8, 50), (20, 20)])
-@pytest.mark.parametrize("condition", [10.0, 1e6])
+@pytest.mark.parametrize("condition", [10.0, 1e3, 1e6])
 def test_spectrum_is_that_of_the_svd(n, d, condition):
     rng = np.random.default_rng(n)
     u, _, vt = np.linalg.svd(rng.normal(size=(n, d)), full_matrices=False)
@@ -106,5 +106,20 @@ def test_spectrum_is_that_of_the_svd(n, d, condition):
     targets = rng.normal(size=(n, 3))
     sigma, projections = spectrum(u * s @ vt, targets)
     order = np.argsort(-sigma)
-    np.testing.assert_allclose(sigma[order], s**2, rtol=1e-8)
+    np.testing.assert_allclose(sigma[order], s**2, rtol=1e-6)
     np.testing.assert_allclose(projections[order] ** 2, (u.T @ targets) ** 2, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 12), (12, 60)])
+def test_spectrum_leaves_out_directions_that_are_not_there(n, d):
+    # As the outputs of a layer norm: rank one less than the smaller side.
+    rng = np.random.default_rng(n)
+    rank = min(n, d) - 1
+    x = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d))
+    targets = rng.normal(size=(n, 2))
+    u, s, _ = np.linalg.svd(x, full_matrices=False)
+    sigma, projections = spectrum(x, targets)
+    assert len(sigma) == rank
+    order = np.argsort(-sigma)
+    np.testing.assert_allclose(sigma[order], s[:rank] ** 2, rtol=1e-8)
+    np.testing.assert_allclose(projections[order] ** 2, (u[:, :rank].T @ targets) ** 2, rtol=1e-6)

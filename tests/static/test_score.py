@@ -129,14 +129,10 @@ def test_score_of_a_real_model(tmp_path):
         for i, y in enumerate(label)
     ]
     frame = pd.DataFrame({"text": text, "label": label})
-    task = pl.Task(
-        tmp_path, pl.Dataset("films", frame, frame.head(20), ("bad", "good")), pl.Recipe(max_length=16)
-    )
+    task = pl.Task(tmp_path, pl.Dataset("films", frame, frame.head(20), ("bad", "good")), pl.Recipe(max_length=16))
     table = pl.score(task)
     features = pooled_features(task, text, task.recipe.max_length, task.recipe.pooling)
-    assert table.set_index("method").loc["logme", "value"] == pytest.approx(
-        pl.static.logme(features, label), abs=1e-6
-    )
+    assert table.set_index("method").loc["logme", "value"] == pytest.approx(pl.static.logme(features, label), abs=1e-6)
     assert table.set_index("method").loc["linear_probe", "value"] > 0.8
 
 
@@ -170,9 +166,7 @@ def test_no_interval_where_there_is_none():
 
 def test_refused(backbone):
     task = make_task(30)
-    with pytest.raises(
-        ArgumentError, match=r"methods='leep': expected names among logme, hscore, knn, linear_probe"
-    ):
+    with pytest.raises(ArgumentError, match=r"methods='leep': expected names among logme, hscore, knn, linear_probe"):
         pl.score(task, ["logme", "leep"])
     with pytest.raises(ArgumentError, match="methods=\\[\\]"):
         pl.score(task, [])

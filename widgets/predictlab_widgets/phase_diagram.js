@@ -28,10 +28,11 @@ function readLook(root) {
   };
 }
 
-function swatch(k, hollow) {
-  const shape = ['<circle cx="7" cy="7" r="5"/>', '<path d="M7 1.5 12.5 11.5 1.5 11.5Z"/>',
-    '<rect x="2" y="2" width="10" height="10"/>', '<path d="M7 1 13 7 7 13 1 7Z"/>'][k];
-  return `<svg class="plw-swatch plw-regime-${k}${hollow ? " plw-hollow" : ""}" viewBox="0 0 14 14" aria-hidden="true">${shape}</svg>`;
+/** Marker as in the planes: `shape` 3 is the hollow diamond of Undetermined, `colour` 3 is neutral. */
+function swatch(colour, shape) {
+  const drawn = ['<circle cx="7" cy="7" r="5"/>', '<path d="M7 1.5 12.5 11.5 1.5 11.5Z"/>',
+    '<rect x="2" y="2" width="10" height="10"/>', '<path d="M7 1 13 7 7 13 1 7Z"/>'][shape];
+  return `<svg class="plw-swatch plw-regime-${colour}${shape === 3 ? " plw-hollow" : ""}" viewBox="0 0 14 14" aria-hidden="true">${drawn}</svg>`;
 }
 
 /** The kernel's table is shown where the widget cannot be (see fallback.py); hide it while this view lives. */
@@ -98,10 +99,10 @@ function render({ model, el }) {
       state.called[t] = state.p[3 * t + k] >= confidence ? 1 : 0;
       state.regimes[t] = state.called[t] ? REGIMES[k] : UNDETERMINED;
     }
-    const scales = [...Array(data.size).keys()].map((t) => data.points[3 * t + 1]).filter((v) => v > 0).sort((a, b) => a - b);
+    const scales = [...Array(data.size).keys()].map((t) => data.middle[3 * t + 1]).filter((v) => v > 0).sort((a, b) => a - b);
     const h = scales.length >> 1;
     const median = scales.length ? (scales.length % 2 ? scales[h] : (scales[h - 1] + scales[h]) / 2) : 0;
-    state.boundaryScale = state.selected >= 0 ? data.points[3 * state.selected + 1] : median;
+    state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : median;
   }
 
   // ---- sliders: each tick paints at once, the kernel hears of it every SEND_EVERY ms and at the end ----
@@ -188,7 +189,7 @@ function render({ model, el }) {
       put(line, 0, data.names[t]);
       const k = state.likely[t];
       const lean = state.called[t] ? "" : ` <small>leans ${REGIMES[k]}</small>`;
-      put(line, 1, `${state.regimes[t]}${k}`, `${swatch(k, !state.called[t])}<span class="plw-word">${state.regimes[t]}</span>${lean}`);
+      put(line, 1, `${state.regimes[t]}${k}`, `${swatch(k, state.called[t] ? k : 3)}<span class="plw-word">${state.regimes[t]}</span>${lean}`);
       for (let j = 0; j < 3; j++) put(line, 2 + j, state.p[3 * t + j].toFixed(3));
       put(line, 5, short(crossing(data, t, state.tolerance)));
     });
@@ -234,8 +235,8 @@ function render({ model, el }) {
     const text = now.join();
     if (legend.dataset.counts === text && legend.dataset.dark === String(look.dark)) return;
     Object.assign(legend.dataset, { counts: text, dark: look.dark });
-    legend.innerHTML = [...REGIMES, `${UNDETERMINED} <small>(hollow, in the shape it leans to)</small>`]
-      .map((name, k) => `<span>${swatch(k, k === 3)}<b>${now[k]}</b> ${name}</span>`).join("");
+    legend.innerHTML = [...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`]
+      .map((name, k) => `<span>${swatch(k, k)}<b>${now[k]}</b> ${name}</span>`).join("");
   }
   function paint() {
     update();
@@ -293,11 +294,11 @@ function render({ model, el }) {
       tip.hidden = t < 0;
       plane.canvas.style.cursor = t < 0 ? "" : "pointer";
       if (t < 0) return;
-      const [limit, scale, rate] = data.points.subarray(3 * t, 3 * t + 3);
+      const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
       const range = (j) => `[${short(data.low[3 * t + j])}, ${short(data.high[3 * t + j])}]`;
       const lines = [
         data.names[t], `${state.regimes[t]}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`,
-        `L_int ${short(limit)} ${range(0)}`, `K ${short(scale)} ${range(1)}`, `α ${short(rate)} ${range(2)}   [5 %, 95 %]`,
+        `L_int ${short(limit)} ${range(0)}`, `K ${short(scale)} ${range(1)}`, `α ${short(rate)} ${range(2)}   [95 % of the draws]`,
         `crossing budget ${short(crossing(data, t, state.tolerance))}`,
       ];
       tip.textContent = lines.join("\n");

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -13,15 +13,20 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 from predictlab import phase
-from predictlab.errors import DataError, bad_argument
+from predictlab.budget import checked_fits
+from predictlab.decay.likelihood import mean
+from predictlab.errors import bad_argument
 
 from predictlab_widgets import fallback
 from predictlab_widgets.regime_counts import by_tolerance, sufficient_by_budget
 from predictlab_widgets.traits import Number, TaskName
 
-_HERE = pathlib.Path(__file__).parent
+_HERE = Path(__file__).parent
 _PARAMS = ["intrinsic_limit", "scale", "decay_rate"]
-_STEPS = 161  # slider positions: 80 to a factor of 100 each way is finer than a pixel in most cells
+_QUANTILES = (0.025, 0.5, 0.975)
+_STEPS = 161  # slider positions
+_KNOTS = 25
+_LOG_NOTHING = -690.0  # ln of a variance too small for a float
 
 
 class PhaseDiagram(anywidget.AnyWidget):
@@ -36,11 +41,11 @@ class PhaseDiagram(anywidget.AnyWidget):
     fits : mapping of str to DecayResults
         Task name to decay fit, as ``pl.classify`` takes it.
     budget : float, optional
-        Steps, >= 1. Default: the median over tasks of the greatest depth that was measured.
+        Steps, > 1. Default: the median over tasks of the greatest depth that was measured.
     tolerance : float, optional
-        Risk that can be lived with, metric², > 0. Default: the median over tasks of the risk half-way (on the log
-        scale) between that budget and one step, so that some tasks are likely to move.
-    confidence : float in (0.5, 1]
+        Risk that can be lived with, metric², > 0. Default: the median over tasks of the risk at half the budget, a
+        place to start from where some tasks are on either side.
+    confidence : float in (0.5, 1)
         Probability from which a regime is called; below it the task is Undetermined.
     selected : str, optional
         Task to select at first.
@@ -63,9 +68,9 @@ class PhaseDiagram(anywidget.AnyWidget):
     _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("phase_planes.js", "phase_diagram.js"))
     _css = _HERE / "phase_diagram.css"
 
-    budget = Number(1.0, "a number of steps >= 1", low=1.0).tag(sync=True)
-    tolerance = Number(1.0, "a number > 0 (metric²)", low=0.0, exclusive_low=True).tag(sync=True)
-    confidence = Number(0.9, "a probability above 0.5, up to 1", low=0.5, high=1.0, exclusive_low=True).tag(sync=True)
+    budget = Number(2.0, "a finite number of steps > 1", low=1).tag(sync=True)
+    tolerance = Number(1.0, "a finite number > 0 (metric²)", low=0).tag(sync=True)
+    confidence = Number(0.9, "a probability in (0.5, 1)", low=0.5, high=1).tag(sync=True)
     selected = TaskName().tag(sync=True)
     regimes = traitlets.Dict(read_only=True).tag(sync=True)
 
@@ -91,33 +96,37 @@ class PhaseDiagram(anywidget.AnyWidget):
         if unknown:
             known = "budget, tolerance, confidence, selected, budget_range, tolerance_range, layout"
             raise bad_argument("PhaseDiagram()", next(iter(unknown)), f"one of the keywords {known}")
-        self._fits = _checked_fits(fits)
+        self._fits = {str(name): fit for name, fit in checked_fits(fits).items()}
+        _check_comparable(self._fits)
         self.task_names = list(self._fits)
-        self._points = np.array([[float(fit.params[p]) for p in _PARAMS] for fit in self._fits.values()])
-        self._draws = _stacked_draws(self._fits)
-        super().__init__(**({} if layout is None else {"layout": layout}))
+        self._draws = np.stack([fit.draws()[_PARAMS].to_numpy(float).T for fit in self._fits.values()])
 
         depths = [np.asarray(fit.curve.depth, dtype=float) for fit in self._fits.values()]
         if budget is None:
-            budget = max(1.0, _round3(float(np.median([d.max() for d in depths]))))
+            budget = max(2.0, _round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
         if tolerance is None:
-            tolerance = _typical_risk(self._points, self.budget)
+            risks = mean(np.asarray(self.budget / 2), *self._draws.transpose(1, 0, 2))
+            tolerance = _round3(float(np.median(risks)))
         self.tolerance, self.confidence = tolerance, confidence
         self._uid = uuid.uuid4().hex[:12]
         self._names = self.task_names
         self.selected = selected
-        widest = (max(1.0, min(d.min() for d in depths)), 32 * max(d.max() for d in depths))
+        widest = (max(2.0, min(d.min() for d in depths)), 32 * max(d.max() for d in depths))
+        around = (self.tolerance / 100, self.tolerance * 100)
         self._ranges = {
-            "budget": _checked_range("budget_range", budget_range, 1.0) or widest,
-            "tolerance": _checked_range("tolerance_range", tolerance_range, 0.0)
-            or (self.tolerance / 100, self.tolerance * 100),
+            "budget": _checked_range("budget_range", budget_range, 1) or widest,
+            "tolerance": _checked_range("tolerance_range", tolerance_range, 0) or around,
         }
-        low, high = np.nanquantile(self._draws, [0.05, 0.95], axis=2)
-        self._fixed = {"points": _bytes(self._points), "low": _bytes(low), "high": _bytes(high)}
+        low, middle, high = np.quantile(self._draws, _QUANTILES, axis=2)
+        estimates = np.array([[fit.params[p] for p in _PARAMS] for fit in self._fits.values()], dtype=float)
+        fixed = {"estimates": estimates, "low": low, "middle": middle, "high": high}
+        self._fixed = {name: _bytes(values) for name, values in fixed.items()}
         self._refresh({"budget", "tolerance"})
         self.observe(lambda change: self._refresh({change["name"]}), names=["budget", "tolerance"])
         self.observe(lambda change: self._refresh(set()), names=["confidence"])
+        # Last: it opens the channel to the page, which so gets everything in one message, and nothing of a refused call.
+        super().__init__(**({} if layout is None else {"layout": layout}))
 
     # -- what is computed ----------------------------------------------------------------------------------------
 
@@ -134,20 +143,23 @@ class PhaseDiagram(anywidget.AnyWidget):
                 sufficient, noise = by_tolerance(self._draws, self.budget, grids["tolerance"])
                 counts["by_tolerance"], counts["noise_by_tolerance"] = sufficient.tobytes(), noise.tobytes()
             n = self._draws.shape[2]
-            here = np.rint(np.column_stack(probabilities) * n).astype(np.uint16)
+            here = np.rint(probabilities * n).astype(np.uint16)
             counts |= {"here": here.tobytes(), "draws": n, "budget": self.budget, "tolerance": self.tolerance}
             self._counts = counts
-        self.set_trait("regimes", dict(zip(self.task_names, self._called(probabilities), strict=True)))
+        regimes = [phase.called(p, self.confidence) for p in probabilities]
+        self.set_trait("regimes", dict(zip(self.task_names, regimes, strict=True)))
 
-    def _probabilities(self) -> tuple[NDArray[np.float64], ...]:
-        limit, scale, rate = self._draws[:, 0], self._draws[:, 1], self._draws[:, 2]
+    def _probabilities(self) -> NDArray[np.float64]:
+        limit, scale, rate = self._draws.transpose(1, 0, 2)
         return phase.decision_probabilities(limit, scale, rate, self.tolerance, self.budget)
 
-    def _called(self, probabilities: tuple[NDArray[np.float64], ...]) -> list[str]:
-        table = np.column_stack(probabilities)
-        likely = table.argmax(axis=1)
-        sure = table[np.arange(len(table)), likely] >= self.confidence
-        return [phase.REGIMES[i] if ok else "Undetermined" for i, ok in zip(likely, sure, strict=True)]
+    def _decay(self, budgets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Quantiles over draws of ``ln V_opt(B)``, shape (tasks, quantiles, len(budgets)): where the points stand."""
+        with np.errstate(divide="ignore"):
+            log_scale = np.maximum(np.log(self._draws[:, 1]), _LOG_NOTHING)
+        rate = self._draws[:, 2]
+        steps = [np.quantile(log_scale - rate * np.log(b), _QUANTILES, axis=1).T for b in budgets]
+        return np.stack(steps, axis=2)
 
     def _fit_grids(self) -> dict[str, Any]:
         """Slider positions; remade only when a value from Python lies beyond an end."""
@@ -160,21 +172,22 @@ class PhaseDiagram(anywidget.AnyWidget):
                 changed = True
         grids = {name: _grid(*self._ranges[name]) for name in ("budget", "tolerance")}
         if changed:
-            self._grids = {name: _bytes(grid) for name, grid in grids.items()}
+            # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
+            knots = np.geomspace(*self._ranges["budget"], _KNOTS)
+            decay = self._decay(knots).astype("<f4").tobytes()
+            self._grids = {name: _bytes(grid) for name, grid in grids.items()} | {"knots": _bytes(knots), "decay": decay}
         return grids | {"changed": changed}
 
     def table(self) -> pd.DataFrame:
         """Regimes now, as ``pl.classify`` gives them at the widget's budget, tolerance and confidence."""
-        return phase.classify(
-            self._fits, tolerance=self.tolerance, budget=self.budget, confidence=self.confidence
-        )
+        return phase.classify(self._fits, tolerance=self.tolerance, budget=self.budget, confidence=self.confidence)
 
     def chart(self) -> Any:
         """Static altair chart of the current state."""
         from predictlab import charts
 
         return charts.phase_diagram(
-            self._fits, tolerance=self.tolerance, budget=self.budget, selected=self.selected
+            self._fits, tolerance=self.tolerance, budget=self.budget, selected=self.selected, confidence=self.confidence
         )
 
     # -- how it is shown -----------------------------------------------------------------------------------------
@@ -196,23 +209,11 @@ class PhaseDiagram(anywidget.AnyWidget):
         fallback.display_with_fallback(self)
 
 
-def _checked_fits(fits: Any) -> dict[str, Any]:
-    expected = "a mapping of task name to decay fit, with at least one task"
-    if not isinstance(fits, Mapping) or not fits:
-        raise bad_argument("fits", fits, expected, "Build it as {name: pl.DecayModel(curve).fit()}.")
-    for name, fit in fits.items():
-        if not isinstance(name, str) or not all(hasattr(fit, a) for a in ("params", "draws", "curve")):
-            raise bad_argument(f"fits[{name!r}]", fit, "the result of pl.DecayModel(curve).fit()")
-    return dict(fits)
-
-
-def _stacked_draws(fits: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Draws of every task, shape (tasks, 3, n): the same ones that ``pl.classify`` takes."""
-    blocks = [fit.draws(n=phase.N_DRAWS, seed=phase.DRAW_SEED)[_PARAMS].to_numpy(float).T for fit in fits.values()]
-    sizes = {block.shape for block in blocks}
-    if len(sizes) > 1:
-        raise DataError(f"The fits give different numbers of draws ({sizes}); refit them all with one version.")
-    return np.ascontiguousarray(np.stack(blocks))
+def _check_comparable(fits: Mapping[str, Any]) -> None:
+    for what in ("question", "metric"):
+        kinds = sorted({getattr(fit.curve, what) for fit in fits.values()})
+        if len(kinds) > 1:
+            raise bad_argument("fits", kinds, f"fits of one {what}", "Show each kind in a diagram of its own.")
 
 
 def _checked_range(name: str, value: Any, low: float) -> tuple[float, float] | None:
@@ -222,16 +223,9 @@ def _checked_range(name: str, value: Any, low: float) -> tuple[float, float] | N
         first, last = (float(v) for v in value)
     except (TypeError, ValueError):
         first, last = np.nan, np.nan
-    if not (np.isfinite(last) and max(first, low) < last and first >= low and first > 0):
-        raise bad_argument(name, value, f"two increasing numbers from {low:g} on, such as (4, 4096)")
+    if not low < first < last < np.inf:
+        raise bad_argument(name, value, f"two increasing numbers > {low:g}")
     return first, last
-
-
-def _typical_risk(points: NDArray[np.float64], budget: float) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        risks = points[:, 0] + points[:, 1] * np.sqrt(budget) ** -points[:, 2]
-    risks = risks[np.isfinite(risks) & (risks > 0)]
-    return _round3(float(np.median(risks))) if len(risks) else 1.0
 
 
 def _round3(value: float) -> float:

@@ -28,9 +28,13 @@ function decode(model) {
   return {
     names,
     size: names.length,
-    points: typed(fixed.points, Float64Array), // task-major: intrinsic limit, scale, decay rate
+    // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
+    estimates: typed(fixed.estimates, Float64Array),
     low: typed(fixed.low, Float64Array),
+    middle: typed(fixed.middle, Float64Array),
     high: typed(fixed.high, Float64Array),
+    logKnots: typed(grids.knots, Float64Array).map(Math.log),
+    decay: typed(grids.decay, Float32Array), // task, quantile, knot: ln V_opt
     grid: { budget: typed(grids.budget, Float64Array), tolerance: typed(grids.tolerance, Float64Array) },
     byBudget: typed(counts.by_budget, Uint16Array),
     byTolerance: typed(counts.by_tolerance, Uint16Array),
@@ -81,9 +85,20 @@ function likeliest(p, t) {
   return best;
 }
 
+/** V_opt at a budget, a quantile over draws (0 low, 1 middle, 2 high); for drawing, read between the kernel's knots. */
+function optVariance(data, t, quantile, budget) {
+  const knots = data.logKnots;
+  const last = knots.length - 1;
+  const u = Math.min(Math.max((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0), 1) * last;
+  const i = Math.min(Math.floor(u), last - 1);
+  const base = (3 * t + quantile) * knots.length + i;
+  return Math.exp(data.decay[base] + (u - i) * (data.decay[base + 1] - data.decay[base]));
+}
+
 function crossing(data, t, tolerance) {
-  const [limit, scale, rate] = data.points.subarray(3 * t, 3 * t + 3);
-  return limit >= tolerance ? Infinity : (scale / (tolerance - limit)) ** (1 / rate);
+  const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
+  if (limit >= tolerance) return Infinity;
+  return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - limit)) / rate) : 0;
 }
 
 function short(value) {
@@ -252,7 +267,10 @@ function marker(ctx, shape, x, y, r) {
   ctx.beginPath();
   if (shape === "circle") ctx.arc(x, y, r, 0, 2 * Math.PI);
   else if (shape === "square") ctx.rect(x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);
-  else {
+  else if (shape === "diamond") {
+    for (const [dx, dy] of [[0, -1], [1, 0], [0, 1], [-1, 0]]) ctx.lineTo(x + dx * r * 1.25, y + dy * r * 1.25);
+    ctx.closePath();
+  } else {
     ctx.moveTo(x, y - r * 1.15);
     ctx.lineTo(x + r * 1.1, y + r * 0.85);
     ctx.lineTo(x - r * 1.1, y + r * 0.85);
@@ -262,7 +280,7 @@ function marker(ctx, shape, x, y, r) {
 
 function drawPoint(ctx, look, state, t, x, y, r) {
   const k = state.likely[t];
-  marker(ctx, SHAPES[k], x, y, r);
+  marker(ctx, state.called[t] ? SHAPES[k] : "diamond", x, y, r);
   ctx.lineWidth = 2;
   if (state.called[t]) {
     ctx.fillStyle = look.colours[k];
@@ -270,7 +288,7 @@ function drawPoint(ctx, look, state, t, x, y, r) {
     ctx.lineWidth = 1;
     ctx.strokeStyle = look.page;
   } else {
-    ctx.fillStyle = look.page; // hollow: Undetermined
+    ctx.fillStyle = look.page; // hollow, in the colour of what it leans to: Undetermined
     ctx.fill();
     ctx.strokeStyle = look.colours[k];
   }
@@ -318,6 +336,12 @@ function labels(ctx, look, f, spots, order) {
   }
 }
 
+/** Intervals of one task along both axes. */
+function whiskers(ctx, look, f, x, y, [left, right], [bottom, top]) {
+  polyline(ctx, [[f.x(left), y], [f.x(right), y]], look.text, 1.5);
+  polyline(ctx, [[x, f.y(bottom)], [x, f.y(top)]], look.text, 1.5);
+}
+
 function paintPlane(plane, state, look) {
   const ctx = plane.canvas.getContext("2d");
   const ratio = window.devicePixelRatio || 1;
@@ -363,7 +387,7 @@ function makePlanes(data) {
     return out;
   };
   const finite = (values) => values.filter(Number.isFinite);
-  const column = (k) => finite([...Array(data.size).keys()].map((t) => data.points[3 * t + k]));
+  const column = (k) => finite([...Array(data.size).keys()].map((t) => data.middle[3 * t + k]));
   const middle = Math.sqrt(data.grid.tolerance[0] * data.grid.tolerance[data.grid.tolerance.length - 1]);
   const limitMax = Math.min(Math.max(4 * middle, 1.3 * Math.max(0, ...column(0))), 1000 * middle);
   const rateMax = Math.min(6, Math.max(2, Math.ceil(2.3 * Math.max(0, ...column(2))) / 2));
@@ -372,15 +396,13 @@ function makePlanes(data) {
     xScale: symlog(0.1, 10), yScale: symlog(0.1, 30), xTicks: [0, 0.1, 0.3, 1, 3, 10], yTicks: [0, 0.1, 0.3, 1, 3, 10, 30],
     xTitle: "L_int / τ   (floor, in tolerances)", yTitle: "V_opt(B) / τ   (left to resolve)",
     regions: budgetRegions,
-    place: ({ data: d, budget, tolerance }, t) => [
-      d.points[3 * t] / tolerance,
-      (d.points[3 * t + 1] * budget ** -d.points[3 * t + 2]) / tolerance,
-    ],
-    detail(ctx, plane, f, look, state, t) {
-      const start = (data.points[3 * t + 1] * state.data.grid.budget[0] ** -data.points[3 * t + 2]) / state.tolerance;
+    place: ({ data: d, budget, tolerance }, t) => [d.middle[3 * t] / tolerance, optVariance(d, t, 1, budget) / tolerance],
+    detail(ctx, plane, f, look, { data: d, budget, tolerance }, t) {
       const [x, y] = plane.spots[t];
-      polyline(ctx, [[x, f.y(start)], [x, y]], look.text, 1, [3, 3]); // where it came from
-      polyline(ctx, [[f.x(state.data.low[3 * t] / state.tolerance), y], [f.x(state.data.high[3 * t] / state.tolerance), y]], look.text, 1.5);
+      const from = f.y(optVariance(d, t, 1, d.grid.budget[0]) / tolerance);
+      polyline(ctx, [[x, from], [x, y]], look.text, 1, [2, 4]); // the way it came
+      whiskers(ctx, look, f, x, y, [d.low[3 * t] / tolerance, d.high[3 * t] / tolerance],
+        [optVariance(d, t, 0, budget) / tolerance, optVariance(d, t, 2, budget) / tolerance]);
     },
   };
   const theoryPlane = {
@@ -389,12 +411,10 @@ function makePlanes(data) {
     xTitle: "intrinsic limit L_int   (metric²)", yTitle: "decay rate α",
     regions: theoryRegions,
     unclamped: (f, rate) => f.y(0) - (rate / rateMax) * (f.y(0) - f.y(rateMax)),
-    place: ({ data: d }, t) => [d.points[3 * t], d.points[3 * t + 2]],
-    detail(ctx, plane, f, look, state, t) {
+    place: ({ data: d }, t) => [d.middle[3 * t], d.middle[3 * t + 2]],
+    detail(ctx, plane, f, look, { data: d }, t) {
       const [x, y] = plane.spots[t];
-      const { low, high } = state.data;
-      polyline(ctx, [[f.x(low[3 * t]), y], [f.x(high[3 * t]), y]], look.text, 1.5);
-      polyline(ctx, [[x, f.y(low[3 * t + 2])], [x, f.y(high[3 * t + 2])]], look.text, 1.5);
+      whiskers(ctx, look, f, x, y, [d.low[3 * t], d.high[3 * t]], [d.low[3 * t + 2], d.high[3 * t + 2]]);
     },
   };
   return [budgetPlane, theoryPlane];

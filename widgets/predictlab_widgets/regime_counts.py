@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from predictlab.decay.likelihood import mean
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint16]
@@ -20,9 +21,8 @@ _CHUNK = 500_000  # draws handled at a time: bounds the temporary arrays with th
 
 
 def _risk(draws: Floats, budget: float | Floats) -> Floats:
-    """``L(B) = L_int + K B^-alpha`` for draws of shape (tasks, 3, n): intrinsic limit, scale, decay rate."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return draws[:, 0] + draws[:, 1] * np.asarray(budget, dtype=float) ** -draws[:, 2]
+    """``L(B)`` for draws of shape (tasks, 3, n): intrinsic limit, scale, decay rate."""
+    return mean(np.asarray(budget, dtype=float), draws[:, 0], draws[:, 1], draws[:, 2])
 
 
 def _chunks(draws: Floats) -> Iterator[slice]:
@@ -48,7 +48,7 @@ def sufficient_by_budget(draws: Floats, tolerance: float, budgets: Floats) -> Co
     tolerance : float
         metric².
     budgets : array, shape (m,)
-        Increasing, in steps, each >= 1.
+        Increasing, in steps, each > 1.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def by_tolerance(draws: Floats, budget: float, tolerances: Floats) -> tuple[Coun
     draws : array, shape (tasks, 3, n)
         As in `sufficient_by_budget`.
     budget : float
-        Steps, >= 1.
+        Steps, > 1.
     tolerances : array, shape (m,)
         Increasing, metric².
 

@@ -11,30 +11,24 @@ from traitlets import TraitType
 
 
 class Number(TraitType[float, Any]):
-    """A finite float in a range; the error names the range.
+    """A finite float strictly between two ends; the error says what was expected.
 
     Parameters
     ----------
-    low, high : float
-        Smallest value accepted; upper end, accepted only with `closed`.
+    default : float
     expected : str
-        What the error says was expected.
-    exclusive_low : bool
-        Whether `low` itself is refused.
+        For the error, e.g. ``"a number > 0 (metric²)"``.
+    low, high : float
+        The ends, themselves refused.
     """
 
-    def __init__(
-        self, default: float, expected: str, low: float = -math.inf, high: float = math.inf, exclusive_low: bool = False
-    ) -> None:
+    def __init__(self, default: float, expected: str, low: float, high: float = math.inf) -> None:
         super().__init__(default)
-        self.expected, self.low, self.high, self.exclusive_low = expected, low, high, exclusive_low
+        self.expected, self.low, self.high = expected, low, high
 
     def validate(self, obj: Any, value: Any) -> float:
-        if isinstance(value, numbers.Real) and not isinstance(value, bool):
-            number = float(value)
-            above = number > self.low if self.exclusive_low else number >= self.low
-            if math.isfinite(number) and above and number <= self.high:
-                return number
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and self.low < value < self.high:
+            return float(value)
         raise bad_argument(self.name or "value", value, self.expected)
 
 

@@ -1,0 +1,242 @@
+"""PhaseDiagram in a real JupyterLab: what the page shows is what ``pl.classify`` says, whoever moved the budget."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import predictlab as pl
+import pytest
+
+pytestmark = pytest.mark.ui
+
+# Squared standard deviations over 16 seeds of real fine-tunes, from the peak on (THEORY 7), and two exact laws.
+FITS = """
+import predictlab as pl
+numbers = {
+    "reviews": ([16, 32, 64, 128, 192], [0.052, 0.010, 0.008, 0.006, 0.005], 15),
+    "newsgroups": ([32, 64, 128, 192], [0.032, 0.031, 0.014, 0.008], 15),
+    "verbs": ([32, 64, 128, 192], [0.031, 0.022, 0.012, 0.008], 15),
+    "slow": ([8, 16, 32, 64, 128, 192], [(1e-5 + 0.02 * c**-0.8) ** 0.5 for c in (8, 16, 32, 64, 128, 192)], 63),
+    "noisy": ([8, 16, 32, 64, 128, 192], [(6e-4 + 0.004 * c**-1.0) ** 0.5 for c in (8, 16, 32, 64, 128, 192)], 63),
+}
+fits = {
+    name: pl.DecayModel(pl.RiskCurve(depth=depth, risk=[s * s for s in spread], df=df)).fit()
+    for name, (depth, spread, df) in numbers.items()
+}
+"""
+SHOW = "from predictlab_widgets import PhaseDiagram\nw = PhaseDiagram(fits, budget=100, tolerance=2e-4)\nw"
+REPORT = """
+import json, pathlib
+state = {"budget": w.budget, "tolerance": w.tolerance, "selected": w.selected, "regimes": w.regimes}
+_ = pathlib.Path("state.json").write_text(json.dumps(state))
+"""
+CELLS = [FITS, SHOW, "w.budget, w.selected = 1234.5, 'slow'", REPORT, "w.budget = 100"]
+MOVE, STATE, BACK = 2, 3, 4
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook):
+    opened = open_notebook("phase", CELLS)
+    opened.run(0)
+    opened.run(1)
+    opened.page.locator(".plw tbody tr").first.wait_for()
+    return opened
+
+
+@pytest.fixture(scope="module")
+def fits():
+    scope: dict = {}
+    exec(FITS, scope)
+    return scope["fits"]
+
+
+@pytest.fixture
+def start(notebook):
+    """Budget 100 with nothing selected, whatever the test before left."""
+    notebook.run(BACK)
+    wait_for_budget(notebook.page, 100)
+    return notebook
+
+
+def shown(page):
+    """Task -> regime as the table's words say it."""
+    return {
+        row.locator(".plw-task").inner_text(): row.locator(".plw-word").inner_text()
+        for row in page.locator(".plw tbody tr").all()
+    }
+
+
+def wait_for_budget(page, budget):
+    page.wait_for_function("b => Number(document.querySelector('.plw').dataset.budget) === b", arg=budget)
+
+
+def kernel_state(notebook):
+    notebook.run(STATE)
+    return json.loads((notebook.path.parent / "state.json").read_text())
+
+
+def classified(fits, budget, tolerance):
+    table = pl.classify(fits, tolerance=tolerance, budget=budget)
+    return dict(zip(table["task"], table["regime"], strict=True))
+
+
+def drag(page, slider, to):
+    """Mouse from the slider's thumb to the share `to` of its length, in steps, as a hand does."""
+    box = page.locator(slider).bounding_box()
+    share = page.locator(slider).evaluate("s => s.value / s.max")
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * to, y, steps=12)
+    page.mouse.up()
+
+
+def test_dragging_the_budget_shows_what_classify_says(start, fits):
+    page = start.page
+    seen = []
+    for to in (0.05, 0.35, 0.6, 0.95):
+        drag(page, ".plw-budget", to)
+        page.wait_for_timeout(50)  # one frame
+        there = shown(page)
+        state = kernel_state(start)
+        assert there == state["regimes"] == classified(fits, state["budget"], state["tolerance"])
+        seen.append((state["budget"], there))
+    budgets = [budget for budget, _ in seen]
+    assert budgets == sorted(budgets)
+    assert budgets[-1] > 20 * budgets[0], "the slider moved the budget"
+    assert seen[0][1] != seen[-1][1], "some task crossed"
+
+
+def test_a_drag_needs_no_kernel(start, fits):
+    """The page follows the slider while the kernel is busy, and shows the right regimes then too."""
+    page = start.page
+    page.evaluate("window.sent = 0")
+    page.evaluate(
+        """() => { const original = WebSocket.prototype.send;
+        window.restoreSend = () => { WebSocket.prototype.send = original; };
+        WebSocket.prototype.send = function () { window.sent += 1; }; }"""
+    )
+    drag(page, ".plw-budget", 0.8)
+    page.wait_for_timeout(50)
+    budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
+    assert budget > 200
+    assert shown(page) == classified(fits, budget, 2e-4)
+    assert not page.locator(".plw").evaluate("node => node.classList.contains('plw-waiting')")
+    page.evaluate("window.restoreSend()")
+    page.locator(".plw-budget").focus()
+    page.keyboard.press("ArrowRight")  # the kernel hears of the next move
+    assert kernel_state(start)["budget"] > budget
+
+
+def test_keyboard_moves_the_budget(start, fits):
+    page = start.page
+    page.locator(".plw-budget").focus()
+    for key, times in (("ArrowRight", 5), ("PageUp", 2), ("ArrowLeft", 3), ("End", 1), ("Home", 1), ("PageUp", 3)):
+        for _ in range(times):
+            page.keyboard.press(key)
+        page.wait_for_timeout(50)
+        assert page.evaluate("document.activeElement.className") == "plw-budget", "focus stays on the slider"
+        said = page.locator(".plw-budget").get_attribute("aria-valuetext")
+        assert said == page.locator(".plw-budget-value").inner_text()
+        there = shown(page)
+        budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
+        assert there == classified(fits, budget, 2e-4)
+    assert kernel_state(start)["budget"] == budget
+
+
+def test_tolerance_moves_the_boundary(start, fits):
+    page = start.page
+    for to in (0.3, 0.75):
+        drag(page, ".plw-tolerance", to)
+        page.wait_for_timeout(50)
+        there = shown(page)
+        state = kernel_state(start)
+        assert there == state["regimes"] == classified(fits, state["budget"], state["tolerance"])
+    page.locator(".plw-budget").focus()
+    page.keyboard.press("PageUp")  # both sliders away from where the notebook set them
+    state = kernel_state(start)
+    page.wait_for_timeout(100)
+    assert shown(page) == state["regimes"] == classified(fits, state["budget"], state["tolerance"])
+
+
+def test_python_moves_the_page(start, fits):
+    page = start.page
+    start.run(MOVE)
+    wait_for_budget(page, 1234.5)
+    state = kernel_state(start)
+    assert shown(page) == state["regimes"] == classified(fits, 1234.5, state["tolerance"])
+    assert page.locator(".plw-budget-value").inner_text() == "1234.5 steps"
+    assert page.locator(".plw tr.plw-selected .plw-task").inner_text() == "slow"
+    assert "K of slow" in page.locator(".plw figcaption").nth(1).inner_text()
+
+
+def test_a_task_is_selected_by_keyboard_and_by_mouse(start):
+    page = start.page
+    page.get_by_role("button", name="noisy", exact=True).focus()
+    page.keyboard.press("Enter")
+    assert kernel_state(start)["selected"] == "noisy"
+    assert page.get_by_role("button", name="noisy", exact=True).get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="verbs", exact=True).click()
+    assert kernel_state(start)["selected"] == "verbs"
+
+
+def test_columns_sort(start):
+    page = start.page
+    page.get_by_role("button", name="Task", exact=True).click()
+    names = page.locator(".plw tbody .plw-task").all_inner_texts()
+    assert names == sorted(names)
+    page.get_by_role("button", name="Task", exact=True).click()
+    assert page.locator(".plw tbody .plw-task").all_inner_texts() == names[::-1]
+
+
+def test_controls_have_names_for_screen_readers(start):
+    page = start.page
+    assert page.get_by_role("slider", name="Budget B").count() == 1
+    assert page.get_by_role("slider", name="Tolerance τ").count() == 1
+    pictures = [page.get_by_role("img", name=re.compile(plane)).count() for plane in ("Budget plane", "Theory plane")]
+    assert pictures == [1, 1]
+    assert page.get_by_role("columnheader").count() == 6
+    assert page.get_by_role("rowheader").count() == 5
+
+
+def test_dark_theme(start):
+    page = start.page
+    light = page.locator(".plw").evaluate("node => getComputedStyle(node).backgroundColor")
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitem", name="JupyterLab Dark", exact=True).click()
+    page.locator(".plw.plw-dark").wait_for()
+    assert page.locator(".plw").evaluate("node => getComputedStyle(node).backgroundColor") != light
+
+
+def test_reopened_without_its_kernel_the_table_is_there(open_notebook):
+    """JupyterLab says 'model not found' then; the table of the moment the cell ran stands beside it."""
+    opened = open_notebook("reopened", CELLS[:2])
+    opened.run(0)
+    opened.run(1)
+    page = opened.page
+    page.locator(".plw tbody tr").first.wait_for()
+    page.wait_for_timeout(2500)
+    assert not page.locator(".predictlab-fallback").is_visible(), "the live widget takes its place"
+    opened.save()
+    saved = json.loads(opened.path.read_text())
+    assert opened.path.stat().st_size < 100_000
+    kinds = [set(output["data"]) for output in saved["cells"][1]["outputs"]]
+    assert "text/html" in kinds[0]
+    page.evaluate("() => fetch('/api/kernels').then(r => r.json())")
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+    page.locator('.jp-NotebookPanel-toolbar [data-status="idle"]').wait_for(state="detached")
+    page.goto("about:blank")
+    page.goto(opened.url)
+    page.locator(".predictlab-fallback").wait_for(state="visible")
+    text = page.locator(".predictlab-fallback").inner_text()
+    assert "budget B = 100 steps" in text
+    assert "noisy" in text
+
+
+def test_nothing_left_the_machine_and_nothing_complained(notebook):
+    """Last in the module: what the page of the tests above asked for and complained about."""
+    assert notebook.left_the_machine == []
+    assert notebook.complaints == []
