@@ -33,7 +33,12 @@ COLOURS = {
     NOISE_DOMINANT: "#0065A3",
     UNDETERMINED: "#777777",
 }
-SHAPES = {STATIC_SUFFICIENT: "circle", DYNAMIC_CRITICAL: "triangle-up", NOISE_DOMINANT: "square", UNDETERMINED: "diamond"}
+SHAPES = {
+    STATIC_SUFFICIENT: "circle",
+    DYNAMIC_CRITICAL: "triangle-up",
+    NOISE_DOMINANT: "square",
+    UNDETERMINED: "diamond",
+}
 _PNG_SCALE = 1.5
 _LINE, _MUTED, _RULE = "#0072B2", "#9a9a9a", "#444444"
 
@@ -95,7 +100,7 @@ def _points(curve: RiskCurve, first: float) -> pd.DataFrame:
     return table
 
 
-def _measured(table: pd.DataFrame, y: alt.Y, x: alt.X) -> alt.LayerChart:
+def _measured(table: pd.DataFrame, y: alt.Y, x: alt.X) -> Any:
     colour = alt.Color(
         "part:N",
         scale=alt.Scale(domain=["fitted", "burn-in, not fitted"], range=[_RULE, _MUTED]),
@@ -116,7 +121,7 @@ def _measured(table: pd.DataFrame, y: alt.Y, x: alt.X) -> alt.LayerChart:
     )
 
 
-def risk_curve_chart(curve: RiskCurve, width: int = 320, height: int = 220) -> alt.LayerChart:
+def risk_curve_chart(curve: RiskCurve, width: int = 320, height: int = 220) -> Any:
     """Estimates with their 95 % chi² intervals, both axes logarithmic."""
     table = _points(curve, 0.0)
     y = _risk_axis([*table["lower"], *table["upper"]], curve.metric, "lower")
@@ -126,7 +131,7 @@ def risk_curve_chart(curve: RiskCurve, width: int = 320, height: int = 220) -> a
 
 def decay_chart(
     fit: DecayResults, tolerance: float | None = None, budget: float | None = None, width: int = 320, height: int = 220
-) -> alt.LayerChart:
+) -> Any:
     """Measured risk with intervals, the fitted law with its 95 % band, and what was left out as burn-in."""
     first, last = (float(np.asarray(fit.fitted.depth)[i]) for i in (0, -1))
     table = _points(fit.curve, first)
@@ -197,7 +202,7 @@ def phase_diagram(
     confidence: float = 0.9,
     width: int = 330,
     height: int = 290,
-) -> alt.HConcatChart:
+) -> Any:
     """Both planes of THEORY 5 side by side, points at the medians of the fits' draws with 95 % intervals.
 
     Parameters
@@ -238,12 +243,19 @@ def _tasks(table: pd.DataFrame, x: alt.X, y: alt.Y, span: tuple[str, str], label
     ]  # fmt: skip
 
 
-def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float) -> alt.LayerChart:
+def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float) -> Any:
     axis = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
     x = alt.X("x:Q", title="floor L_int / tolerance", scale=alt.Scale(type="log", domain=[1e-3, top_x]), axis=axis)
-    y = alt.Y("y:Q", title=f"V_opt({budget:g} steps) / tolerance", scale=alt.Scale(type="log", domain=[1e-3, top_y]), axis=axis)
+    y = alt.Y(
+        "y:Q",
+        title=f"V_opt({budget:g} steps) / tolerance",
+        scale=alt.Scale(type="log", domain=[1e-3, top_y]),
+        axis=axis,
+    )
     edge = np.append(np.geomspace(1e-3, 0.99, 60), 1 - np.geomspace(0.01, 1e-3, 20))
-    border = alt.Chart(pd.DataFrame({"x": edge, "y": 1 - edge})).mark_line(color=_RULE, clip=True).encode(x="x:Q", y="y:Q")
+    border = (
+        alt.Chart(pd.DataFrame({"x": edge, "y": 1 - edge})).mark_line(color=_RULE, clip=True).encode(x="x:Q", y="y:Q")
+    )
     wall = alt.Chart(pd.DataFrame({"x": [1.0]})).mark_rule(color=_RULE).encode(x="x:Q")
     noise = alt.Chart(pd.DataFrame({"x": [1.0], "text": ["Noise-Dominant →"]})).mark_text(
         align="left", dx=3, color=_MUTED, angle=90, fontSize=11).encode(x="x:Q", y=alt.value(20), text="text:N")  # fmt: skip
@@ -254,17 +266,26 @@ def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float
 
 def _theory_plane(
     table: pd.DataFrame, top_x: float, tolerance: float, budget: float, selected: str | None
-) -> alt.LayerChart:
+) -> Any:
     axis = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
     top = float(np.clip(table["alpha_upper"].max() * 1.15, 1.0, 10.0))
     x = alt.X("x:Q", title="floor L_int / tolerance", scale=alt.Scale(type="log", domain=[1e-3, top_x]), axis=axis)
-    y = alt.Y("alpha:Q", title="decay rate alpha", scale=alt.Scale(domain=[0, top]), axis=alt.Axis(format="g", gridOpacity=0.3))
+    y = alt.Y(
+        "alpha:Q",
+        title="decay rate alpha",
+        scale=alt.Scale(domain=[0, top]),
+        axis=alt.Axis(format="g", gridOpacity=0.3),
+    )
     scales = table.set_index("task")["scale"]
     scale = float(scales[selected]) if selected in scales.index else float(scales.median())
     whose = f"K of {selected}" if selected in scales.index else "median K"
     edge = np.append(np.geomspace(1e-3, 0.99, 80), 1 - np.geomspace(0.01, 1e-4, 20))
     boundary = theory_boundary(edge * tolerance, scale, tolerance, budget)
-    border = alt.Chart(pd.DataFrame({"x": edge, "alpha": boundary})).mark_line(color=_RULE, clip=True).encode(x="x:Q", y="alpha:Q")
+    border = (
+        alt.Chart(pd.DataFrame({"x": edge, "alpha": boundary}))
+        .mark_line(color=_RULE, clip=True)
+        .encode(x="x:Q", y="alpha:Q")
+    )
     wall = alt.Chart(pd.DataFrame({"x": [1.0]})).mark_rule(color=_RULE).encode(x="x:Q")
     tasks = _tasks(table, x, y, ("alpha_lower", "alpha_upper"), ("Static-Sufficient", "Dynamic-Critical"))
     title = alt.TitleParams("Theory plane", subtitle=f"boundary at {budget:g} steps for the {whose}", anchor="start")

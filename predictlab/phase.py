@@ -70,6 +70,8 @@ def theory_boundary(intrinsic_limit: ArrayLike, scale: float, tolerance: float, 
 
     Above it a task of scale `K` is Static-Sufficient at the budget.
     """
+    if not budget > 1:
+        raise bad_argument("budget", budget, "more than 1 step")
     gap = tolerance - np.asarray(intrinsic_limit, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(gap > 0, np.maximum(np.log(scale / gap) / np.log(budget), 0.0), np.nan)
@@ -139,7 +141,8 @@ def classify(
             crossing = np.sort(tolerance_depth_of(floor, k, a, tau))
             last = len(crossing) - 1
             ends = [float(crossing[round(last * q)]) for q in (0.025, 0.975)]
-            cross = float(tolerance_depth_of(*fit.params, tau))
+            best_floor, best_k, best_a = (float(v) for v in fit.params)
+            cross = float(tolerance_depth_of(best_floor, best_k, best_a, tau))
             advice = _advice(fit, sample, p, confidence, tau, b)
         else:
             p = threshold_probabilities(floor, a, l_star, a_star)

@@ -38,7 +38,9 @@ def number(value: float, digits: int = 3) -> str:
 
 def interval(row: Any, name: str, digits: int = 3) -> str:
     """``estimate [lower, upper]`` from the columns `name`, `name`_lower, `name`_upper of a row."""
-    return f"{number(row[name], digits)} [{number(row[name + '_lower'], digits)}, {number(row[name + '_upper'], digits)}]"
+    return (
+        f"{number(row[name], digits)} [{number(row[name + '_lower'], digits)}, {number(row[name + '_upper'], digits)}]"
+    )
 
 
 def phase_view(analysis: Analysis) -> pd.DataFrame:

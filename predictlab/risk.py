@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,6 @@ class RiskCurve:
 
     def from_depth(self, first: float) -> RiskCurve:
         """The part of the curve at depths >= `first`."""
-        from dataclasses import replace
-
         keep = np.asarray(self.depth) >= first
         if keep.sum() < 2:
             raise bad_argument("first", first, f"a depth that leaves at least two of {list(np.asarray(self.depth))}")
@@ -195,8 +194,8 @@ def spread(values: ArrayLike) -> tuple[Array, Array]:
     -------
     risk : ndarray, shape (k,)
     log_covariance : ndarray, shape (k, k)
-        ``2 r_ij² / (S - 1)``, the Gaussian value at the sample correlations `r`. The upward bias of ``r²`` under no
-        correlation, 1/(S-1), is removed off the diagonal.
+        ``2 rho_ij² / (S - 1)``, the Gaussian value, with ``rho²`` estimated by the sample's ``r²`` less its bias
+        to first order, ``(1 - r²)(1 - 2 r²) / (S - 1)``.
     """
     x = np.asarray(values, dtype=float)
     if x.ndim != 2 or x.shape[0] < 2:
@@ -209,7 +208,7 @@ def spread(values: ArrayLike) -> tuple[Array, Array]:
     norm = np.sqrt(np.sum(centred**2, axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = np.nan_to_num((centred.T @ centred / np.outer(norm, norm)) ** 2)
-    r2 = np.clip((r2 - 1 / df) / (1 - 1 / df), 0.0, 1.0) if df > 1 else np.eye(x.shape[1])
+    r2 = np.clip(r2 - (1 - r2) * (1 - 2 * r2) / df, 0.0, 1.0)
     np.fill_diagonal(r2, 1.0)
     return risk, 2 * r2 / df
 
@@ -310,6 +309,8 @@ def _frame_of(runs: Any, task: str | None) -> pd.DataFrame:
         return runs.frame(task)
     from predictlab.runs import RunStore
 
+    if not Path(runs).is_file():  # opening a store creates it, which a mistyped path must not
+        raise DataError(f"runs: no run store at {runs}. Check the path, or probe first.")
     with RunStore(runs) as store:
         return store.frame(task)
 

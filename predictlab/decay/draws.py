@@ -8,6 +8,7 @@ from predictlab.decay.likelihood import Array, GammaFit, alpha_max, mean, shape,
 
 ALPHA_LOW = 0.05  # slower than this, a thousandfold depth does not even halve the risk
 CROSS_BEFORE, CROSS_BEYOND = 4.0, 1000.0
+_ZOOMS = 12
 
 
 def dispersion(depth: Array, df: Array, best: GammaFit, log_covariance: Array | None) -> float:
@@ -32,15 +33,23 @@ def dispersion(depth: Array, df: Array, best: GammaFit, log_covariance: Array | 
     return max(1.0, float(np.trace(inverse @ (weighted.T @ log_covariance @ weighted)) / rank))
 
 
+def _around(grid: Array, weight: Array) -> Array:
+    """As many points as `grid` (m,), over the part of it that has weight, and two steps more on either side."""
+    seen = np.flatnonzero(weight > 1e-8)
+    low, high = grid[max(seen[0] - 2, 0)], grid[min(seen[-1] + 2, len(grid) - 1)]
+    return np.linspace(low, high, len(grid))
+
+
 def likelihood_draws(
     depth: Array, risk: Array, df: Array, n: int, rng: np.random.Generator, inflation: float = 1.0
 ) -> tuple[Array, Array, Array]:
     """Independent draws of the parameters, weighted by the likelihood under a vague reference.
 
     The scale is integrated out in closed form (reference ``ds/s``), so only a plane of shapes is left, which is summed
-    on a grid: no chain, no convergence to check. The reference is uniform in ``log alpha`` from `ALPHA_LOW` up, and in
-    the logarithm of the depth at which floor and decaying part are equal, from a quarter of the first depth to a
-    thousand times the last. A floor that would show only beyond that is not told apart from none.
+    on a grid, drawn closer around the likelihood until it fills it: no chain, no convergence to check. The reference
+    is uniform in ``log alpha`` from `ALPHA_LOW` up, and in the logarithm of the depth at which floor and decaying part
+    are equal, from a quarter of the first depth to a thousand times the last. A floor that would show only beyond that
+    is not told apart from none.
 
     Parameters
     ----------
@@ -56,10 +65,20 @@ def likelihood_draws(
     """
     log_alpha = np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), 121)
     log_cross = np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), 161)
-    alpha = np.exp(log_alpha)[:, None] * np.ones_like(log_cross)
-    logit = alpha * (np.log(depth[-1]) - log_cross)
-    value, _ = shape_deviance(risk, df, shape(depth, alpha, logit))
-    weight = np.exp(-(value - value.min()) / (2 * inflation)).ravel()
+
+    def weights() -> Array:
+        alpha = np.exp(log_alpha)[:, None] * np.ones_like(log_cross)
+        value, _ = shape_deviance(risk, df, shape(depth, alpha, alpha * (np.log(depth[-1]) - log_cross)))
+        return np.asarray(np.exp(-(value - value.min()) / (2 * inflation)))
+
+    plane = weights()
+    for _ in range(_ZOOMS):
+        before = np.ptp(log_alpha) * np.ptp(log_cross)
+        log_alpha, log_cross = _around(log_alpha, plane.max(axis=1)), _around(log_cross, plane.max(axis=0))
+        plane = weights()
+        if np.ptp(log_alpha) * np.ptp(log_cross) > 0.6 * before:
+            break
+    weight = plane.ravel()
     cell = rng.choice(weight.size, size=n, p=weight / weight.sum())
     row, column = np.divmod(cell, len(log_cross))
 

@@ -49,8 +49,8 @@ class DecayModel:
     >>> import predictlab as pl
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[.31, .16, .085, .05, .032], df=31)
     >>> fit = pl.DecayModel(curve).fit()
-    >>> round(fit.params["decay_rate"], 1)
-    1.1
+    >>> print(f"{fit.params['decay_rate']:.1f}")
+    1.0
     """
 
     def __init__(self, curve: RiskCurve, burn_in: str | float = "auto", level: float = 0.05) -> None:

@@ -47,7 +47,8 @@ class SharedInputs:
         """
         recipe = task.recipe
         head_only = first == backbone.n_layers
-        key = (backbone.name, task.data.fingerprint, split, recipe.max_length, first, recipe.pooling if head_only else "")
+        pooling = recipe.pooling if head_only else ""
+        key = (backbone.name, task.data.fingerprint, split, recipe.max_length, first, pooling)
         if key not in self._held:
             ids = self._ids(task, backbone, split)
             if first is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ class ProbeModel:
     def __init__(self, backbone: Backbone, recipe: Recipe, n_classes: int, first: int | None) -> None:
         self.recipe = recipe
         device = next(backbone.encoder.parameters()).device
-        self.head = nn.Linear(backbone.hidden_size, n_classes, device=device)
+        self.head = nn.Linear(backbone.hidden_size, n_classes, device="meta").to_empty(device=device)  # see `draw`
         self.dropout = nn.Dropout(recipe.dropout)
         self.encoder: Any = None
         self.body: prefix.Body | None = None
@@ -68,8 +69,8 @@ class ProbeModel:
         self.head.weight.copy_(torch.empty(self.head.weight.shape).normal_(0.0, self._init_std, generator=random))
         self.head.bias.zero_()
         for name, parameter in self.named.items():
-            if "lora_A" in name:  # peft's own start: Kaiming-uniform with a = sqrt(5), that is U(-1/sqrt(in), 1/sqrt(in))
-                bound = 1 / math.sqrt(parameter.shape[1])
+            if "lora_A" in name:
+                bound = 1 / math.sqrt(parameter.shape[1])  # peft's start: Kaiming-uniform with a = sqrt(5)
                 parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=random))
             elif "lora_B" in name:
                 parameter.zero_()
@@ -98,12 +99,16 @@ class ProbeModel:
         return 2 * forward + 2 * rows * length * trained + 2 * rows * head
 
 
+def layer_number(name: str) -> int | None:
+    """Layer that a module lies in: the first number of its dotted name, as in ``encoder.layer.5.output``."""
+    return next((int(part) for part in name.split(".") if part.isdigit()), None)
+
+
 def _set_dropout(encoder: Any, recipe: Recipe, n_layers: int) -> None:
     """The recipe's dropout in trained layers, none elsewhere."""
-    trained = {f".{number}." for number in recipe.trained_layers(n_layers)}
+    trained = recipe.trained_layers(n_layers)
     for name, module in encoder.named_modules():
-        within = recipe.method == "full" or any(part in f".{name}." for part in trained)
-        p = recipe.dropout if within else 0.0
+        p = recipe.dropout if recipe.method == "full" or layer_number(name) in trained else 0.0
         if isinstance(module, nn.Dropout):
             module.p = p
         for attribute in ("attention_dropout", "dropout"):  # architectures that keep the number instead of a module
@@ -114,25 +119,41 @@ def _set_dropout(encoder: Any, recipe: Recipe, n_layers: int) -> None:
 def _add_adapters(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
-    kind = encoder.config.model_type
-    target = recipe.target_modules or _QUERY_VALUE.get(kind)
-    layers = None if recipe.layers == "all" else list(recipe.trained_layers(backbone.n_layers))
+    trained = recipe.trained_layers(backbone.n_layers)
+    chosen = [name for name in _targets(encoder, recipe, backbone.name) if layer_number(name) in trained]
+    if not chosen:
+        raise bad_argument("layers", recipe.layers, f"layers of {backbone.name} that hold the target modules")
     config = LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, bias="none",
-        target_modules=None if target is None else list(target), layers_to_transform=layers,
+        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=chosen, bias="none",
+        fan_in_fan_out=encoder.config.model_type == "gpt2",  # its linear maps store their weights transposed
     )  # fmt: skip
-    try:
-        with torch.random.fork_rng(devices=[]):  # peft draws weights that `draw` replaces
-            inject_adapter_in_model(config, encoder)
-    except ValueError as error:
-        if recipe.target_modules is not None:
-            linear = sorted({n.rsplit(".", 1)[-1] for n, m in encoder.named_modules() if isinstance(m, nn.Linear)})
-            raise bad_argument(
-                "target_modules", recipe.target_modules, f"names among {', '.join(linear)} for {backbone.name}"
-            ) from error
+    with torch.random.fork_rng(devices=[]):  # peft draws weights that `draw` replaces
+        inject_adapter_in_model(config, encoder)
+
+
+def _targets(encoder: Any, recipe: Recipe, model: str) -> list[str]:
+    """Full names of the linear maps that a recipe adapts, in all layers."""
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT_DEFAULTS
+
+    linear = [name for name, module in encoder.named_modules() if _is_linear(module) and layer_number(name) is not None]
+    kind = encoder.config.model_type
+    wanted = recipe.target_modules or _QUERY_VALUE.get(kind) or PEFT_DEFAULTS.get(kind)
+    endings = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear}))
+    if wanted is None:
         raise ModelError(
-            f"peft has no default LoRA targets for {kind}: name them in the recipe, target_modules=('query', 'value')."
-        ) from error
+            f"There are no default LoRA targets for {kind}: give the recipe target_modules among {endings}."
+        )
+    if isinstance(wanted, str):  # some of peft's defaults are patterns
+        return [name for name in linear if re.fullmatch(wanted, name)]
+    unknown = [w for w in wanted if not any(f".{name}".endswith(f".{w}") for name in linear)]
+    if unknown:
+        raise bad_argument("target_modules", tuple(wanted), f"names among {endings} for {model}")
+    return [name for name in linear if any(f".{name}".endswith(f".{w}") for w in wanted)]
+
+
+def _is_linear(module: nn.Module) -> bool:
+    weight = getattr(module, "weight", None)  # not only nn.Linear: GPT-2 has its own class
+    return isinstance(weight, torch.Tensor) and weight.ndim == 2 and not isinstance(module, nn.Embedding)
 
 
 def _computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tuple[int, int, int, int]:
@@ -140,15 +161,14 @@ def _computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tup
     if encoder is None:
         return 0, 0, backbone.hidden_size, 0
     start = first or 0
-    linear = [
-        module.weight
-        for name, module in encoder.named_modules()
-        if isinstance(module, nn.Linear)
-        and not any(f".{number}." in f".{name}." for number in range(start))
-    ]
+    weights = []
+    for name, parameter in encoder.named_parameters():
+        number = layer_number(name)
+        if parameter.ndim == 2 and number is not None and number >= start:
+            weights.append(parameter)
     return (
         backbone.n_layers - start,
-        sum(w.numel() for w in linear),
+        sum(w.numel() for w in weights),
         backbone.hidden_size,
-        sum(w.numel() for w in linear if w.requires_grad),
+        sum(w.numel() for w in weights if w.requires_grad),
     )

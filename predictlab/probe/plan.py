@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
@@ -38,7 +39,7 @@ class ProbePlan:
         if self.design != "spread":
             raise bad_argument("design", self.design, "'spread' (independent seeds)")
         depths = _whole_numbers("depths", self.depths, "strictly increasing whole numbers >= 0, such as (4, 8, 16)")
-        if any(b <= a for a, b in zip(depths, depths[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(depths)):
             raise bad_argument("depths", self.depths, "strictly increasing whole numbers >= 0, such as (4, 8, 16)")
         seeds: tuple[int, ...]
         if isinstance(self.seeds, Integral) and not isinstance(self.seeds, bool):
@@ -57,6 +58,6 @@ def _whole_numbers(name: str, values: Any, expected: str) -> tuple[int, ...]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise bad_argument(name, values, expected)
     found = tuple(values)
-    if not found or not all(isinstance(v, Integral) and not isinstance(v, bool) and v >= 0 for v in found):
+    if not found or not all(isinstance(v, Integral) and not isinstance(v, bool) and int(v) >= 0 for v in found):
         raise bad_argument(name, values, expected)
     return tuple(int(v) for v in found)

@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from predictlab.backbone import Backbone, length_sorted_batches
+from predictlab.errors import DataError
 from predictlab.probe.activations import SharedInputs
 from predictlab.probe.model import ProbeModel
 from predictlab.probe.randomness import DataOrder, stream_seed
@@ -50,7 +51,14 @@ class ReferenceTrainer:
         self.eval_rows = shared.rows(task, backbone, "eval", first)
         self.train_labels = torch.tensor(task.labels("train"))
         self.eval_labels = torch.tensor(task.labels("eval"))
-        self.model = ProbeModel(backbone, task.recipe, len(task.data.classes), first)
+        classes = len(task.data.classes)
+        for split, labels in (("train", self.train_labels), ("eval", self.eval_labels)):
+            if not len(labels) or int(labels.min()) < 0 or int(labels.max()) >= classes:
+                raise DataError(
+                    f"The {split} rows of {task.data.name} must be at least one, with labels 0 to {classes - 1}; "
+                    "load the data with pl.load_dataset, which checks it."
+                )
+        self.model = ProbeModel(backbone, task.recipe, classes, first)
         self._eval_batches = [torch.from_numpy(b.copy()) for b in length_sorted_batches(self.eval_rows.lengths)]
 
     def run(
@@ -112,7 +120,8 @@ class ReferenceTrainer:
             {"params": matrices, "weight_decay": self.task.recipe.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self.task.recipe.learning_rate, betas=BETAS, eps=EPSILON, fused=True)
+        fused = self.device.type in ("cpu", "cuda")  # one pass over the parameters
+        return torch.optim.AdamW(groups, lr=self.task.recipe.learning_rate, betas=BETAS, eps=EPSILON, fused=fused)
 
     def _step(self, step: int, order: DataOrder, optimiser: torch.optim.AdamW) -> tuple[float, float]:
         recipe, model = self.task.recipe, self.model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from predictlab.runs import RunStore
 from predictlab.task import Task
 
 if TYPE_CHECKING:
+    from predictlab.backbone import Backbone
     from predictlab.probe.reference import Measurement
 
 CACHE_LIMIT = 2_000_000_000
@@ -104,6 +105,7 @@ def probe(
     try:
         work = [w for w in (_missing(task, plan, opened) for task in chosen) if w.missing]
         if work:
+            opened.check_writable()
             _train(work, opened, progress, device, cache_limit)
         return _planned(chosen, plan, opened)
     finally:
@@ -135,8 +137,7 @@ def _check(tasks: Sequence[Any], plan: Any, executor: str, engine: str, cache_li
 
 def _missing(task: Task, plan: ProbePlan, store: RunStore) -> _Work:
     name = str(task.name)
-    if not store.read_only:
-        store.add_task(name, task.fingerprint, describe(task))
+    store.add_task(name, task.fingerprint, describe(task))
     known = store.known(name)
     missing = {}
     for seed in plan.seeds:
@@ -147,10 +148,12 @@ def _missing(task: Task, plan: ProbePlan, store: RunStore) -> _Work:
 
 
 def _train(work: Sequence[_Work], store: RunStore, progress: bool, device: str | None, cache_limit: int) -> None:
+    from predictlab.backbone import let_threads_sleep, load_backbone
+
+    let_threads_sleep()
     try:
         import torch
 
-        from predictlab.backbone import load_backbone
         from predictlab.probe.activations import SharedInputs
         from predictlab.probe.reference import ReferenceTrainer
     except ImportError as error:
@@ -160,11 +163,16 @@ def _train(work: Sequence[_Work], store: RunStore, progress: bool, device: str |
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     bar = tqdm(total=sum(w.steps for w in work), unit="step", disable=not progress, dynamic_ncols=True, smoothing=0.1)
     try:
-        for same_model in _by_model(work):
-            bar.set_description("loading model")
-            backbone = load_backbone(same_model[0].task.model, device)
+        bar.set_description("loading")
+        models = {str(w.task.model): w.task.model for w in work}
+        backbones = {name: load_backbone(model, device) for name, model in models.items()}
+        for w in work:
+            _check_fit(w.task, backbones[str(w.task.model)])
+        for name, backbone in backbones.items():
             shared = SharedInputs(cache_limit)
-            for w in same_model:
+            for w in work:
+                if str(w.task.model) != name:
+                    continue
                 bar.set_description(f"{w.task.name}: frozen layers")
                 trainer = ReferenceTrainer(w.task, backbone, shared)
                 for seed, depths in w.missing.items():
@@ -178,12 +186,13 @@ def _train(work: Sequence[_Work], store: RunStore, progress: bool, device: str |
         bar.close()
 
 
-def _by_model(work: Sequence[_Work]) -> Iterator[list[_Work]]:
-    """Tasks of one model together, so that it is loaded once and its activations are shared."""
-    groups: dict[str, list[_Work]] = {}
-    for w in work:
-        groups.setdefault(str(w.task.model), []).append(w)
-    yield from groups.values()
+def _check_fit(task: Task, backbone: Backbone) -> None:
+    """Find out that a recipe does not fit its model before the first task is trained, not hours later."""
+    task.recipe.trained_layers(backbone.n_layers)
+    if task.recipe.max_length > backbone.max_length:
+        raise bad_argument(
+            "max_length", task.recipe.max_length, f"at most {backbone.max_length} tokens, what {task.model} can take"
+        )
 
 
 def _writer(store: RunStore, task: Task, seed: int) -> Any:

@@ -23,17 +23,23 @@ CREATE TABLE runs (
     seed INTEGER NOT NULL,
     UNIQUE (task_id, run)
 );
+CREATE INDEX runs_of_task ON runs (task_id);
+CREATE TABLE metrics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
 CREATE TABLE measurements (
     run_id INTEGER NOT NULL REFERENCES runs(id),
     depth INTEGER NOT NULL CHECK (depth >= 0),
-    metric TEXT NOT NULL,
+    metric_id INTEGER NOT NULL REFERENCES metrics(id),
     value REAL,                         -- NULL stands for NaN
     seconds REAL,
     flops REAL,
     status TEXT NOT NULL CHECK (status IN ('ok', 'diverged', 'failed')),
-    PRIMARY KEY (run_id, depth, metric)
+    PRIMARY KEY (run_id, depth, metric_id)
 ) WITHOUT ROWID;
 CREATE VIEW tidy AS
-    SELECT t.name AS task, r.run, r.parent, r.seed, m.depth, m.metric, m.value, m.seconds, m.flops, m.status
-    FROM measurements m JOIN runs r ON r.id = m.run_id JOIN tasks t ON t.id = r.task_id;
+    SELECT t.name AS task, r.run, r.parent, r.seed, m.depth, k.name AS metric, m.value, m.seconds, m.flops, m.status
+    FROM measurements m JOIN metrics k ON k.id = m.metric_id
+    JOIN runs r ON r.id = m.run_id JOIN tasks t ON t.id = r.task_id;
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -132,23 +133,33 @@ class Notebook:
     def open(self) -> None:
         self.page.goto(self.url)
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+        # JupyterLab drops a run command that comes before its connection to the kernel is up.
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)
+
+    def start(self, cell: int) -> Any:
+        """Run one cell as a user does; its locator."""
+        target = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+        target.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        return target
 
     def run(self, cell: int) -> None:
-        """Run one cell as a user does, and wait until the kernel has done it."""
+        """Run one cell, and wait until the kernel has done it."""
         target = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
         before = target.locator(".jp-InputPrompt").inner_text()
         end = time.monotonic() + PATIENCE / 1000
-        while target.locator(".jp-InputPrompt").inner_text() == before:
-            # JupyterLab drops a run command that comes before its connection to the kernel is up.
-            assert time.monotonic() < end, f"cell {cell} did not start"
-            target.locator(".cm-content").click()
-            self.page.keyboard.press("Control+Enter")
-            self.page.wait_for_timeout(300)
-        while not target.locator(".jp-InputPrompt").inner_text()[1:2].isdigit():
-            assert time.monotonic() < end, f"cell {cell} did not end"
+        self.start(cell)
+        while (now := target.locator(".jp-InputPrompt").inner_text()) == before or not now[1:2].isdigit():
+            assert time.monotonic() < end, f"cell {cell} did not run: its prompt is {now}"
             self.page.wait_for_timeout(50)
         error = target.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]')
         assert error.count() == 0, error.first.inner_text()
+
+    def menu(self, first: str, *labels: str) -> None:
+        """Choose an entry of the menu bar, by the words on it."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{first}$")).click()
+        for label in labels:
+            self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(label)}$")).last.click()
 
     def save(self) -> None:
         stamp = self.path.stat().st_mtime_ns
@@ -172,7 +183,8 @@ def open_notebook(lab: LabServer, browser: Any) -> Iterator[Any]:
         )
         path = lab.folder / f"{name}.ipynb"
         nbformat.write(notebook, path)
-        context = browser.new_context(viewport={"width": 1360, "height": 1000})
+        # Tall enough for a whole test notebook: JupyterLab takes cells out of the page that are scrolled away.
+        context = browser.new_context(viewport={"width": 1360, "height": 1800})
         contexts.append(context)
         page = context.new_page()
         opened = Notebook(page, path, f"{lab.url}/lab/workspaces/{name}/tree/{path.name}?token={lab.token}&reset")

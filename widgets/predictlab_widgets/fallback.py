@@ -12,6 +12,7 @@ import html as _html
 from typing import TYPE_CHECKING
 
 from IPython.display import display
+from predictlab import phase
 
 if TYPE_CHECKING:
     from predictlab_widgets.phase_diagram import PhaseDiagram
@@ -29,13 +30,15 @@ def html(widget: PhaseDiagram, late: bool = False) -> str:
     late : bool
         Whether a browser waits two seconds before it shows the table.
     """
-    table = widget.table()
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)")
+    shown = dict(list(widget.fits.items())[:_MAX_ROWS])
+    table = phase.classify(
+        shown, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence
     )
+    left = ' style="text-align:left"'
+    columns = ("task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)")
+    head = "".join(f"<th{left if i < 2 else ''}>{name}</th>" for i, name in enumerate(columns))
     rows = []
-    for row in table.head(_MAX_ROWS).itertuples():
+    for row in table.itertuples():
         regime = row.regime if row.regime != "Undetermined" else f"Undetermined (leans {row.likely})"
         cells = [
             _html.escape(str(row.task)),
@@ -43,17 +46,18 @@ def html(widget: PhaseDiagram, late: bool = False) -> str:
             *(f"{p:.3f}" for p in (row.p_static_sufficient, row.p_dynamic_critical, row.p_noise_dominant)),
             f"{row.crossing_budget:.4g}" if row.crossing_budget < float("inf") else "never",
         ]
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    more = len(table) - len(rows)
-    note = f" The first {_MAX_ROWS} of {len(table)} tasks." if more > 0 else ""
-    style = (
-        "<style>@keyframes predictlab-late{from,to{max-height:0;overflow:hidden}}"
-        ".predictlab-late{animation:predictlab-late 2s}</style>"
-        if late
-        else ""
-    )
+        rows.append("<tr>" + "".join(f"<td{left if i < 2 else ''}>{c}</td>" for i, c in enumerate(cells)) + "</tr>")
+    total = len(widget.fits)
+    note = f" The first {_MAX_ROWS} of {total} tasks." if total > _MAX_ROWS else ""
+    names, style = f"predictlab-fallback predictlab-fallback-{widget._uid}", ""
+    if late:
+        names += " predictlab-late"
+        style = (
+            "<style>@keyframes predictlab-late{from,to{max-height:0;overflow:hidden}}"
+            ".predictlab-late{animation:predictlab-late 2s}</style>"
+        )
     return (
-        f'{style}<div class="predictlab-fallback predictlab-fallback-{widget._uid}{" predictlab-late" if late else ""}">'
+        f'{style}<div class="{names}">'
         f"<p><b>Phase diagram</b> at budget B = {widget.budget:g} steps, tolerance τ = {widget.tolerance:.4g} metric², "
         f"confidence {widget.confidence:g}.{note} <i>Run the cell for the interactive diagram.</i></p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

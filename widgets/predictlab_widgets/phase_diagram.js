@@ -247,8 +247,8 @@ function render({ model, el }) {
     paintLegend(now);
     const summary = `${[...REGIMES, UNDETERMINED].map((name, k) => `${now[k]} ${name}`).join(", ")}`;
     planes[0].caption.innerHTML = "<b>Budget plane</b> tasks sink as the budget grows";
-    const whose = state.selected >= 0 ? `K of ${clip(data.names[state.selected], 24)}` : "median K of the tasks";
-    planes[1].caption.innerHTML = "<b>Theory plane</b> the boundary sinks as the budget grows; drawn for ";
+    const whose = state.selected >= 0 ? `for the K of ${clip(data.names[state.selected], 24)}` : "for the median K";
+    planes[1].caption.innerHTML = "<b>Theory plane</b> the boundary sinks as the budget grows; ";
     planes[1].caption.append(whose);
     for (const plane of planes) {
       plane.canvas.setAttribute("aria-label", `${plane.name} at ${budget.output.textContent}: ${summary}. The table below has every task.`);
@@ -317,11 +317,13 @@ function render({ model, el }) {
   const resize = new ResizeObserver(() => {
     const total = area.clientWidth;
     if (!total) return;
+    look = readLook(root); // styles can be read only now that the view is on the page
     const width = Math.floor(total >= 620 ? (total - 16) / 2 : total);
     const height = Math.round(Math.min(360, Math.max(260, width * 0.72)));
     const ratio = window.devicePixelRatio || 1;
     for (const plane of planes) {
       Object.assign(plane, { width, height });
+      plane.canvas.parentElement.style.width = `${width}px`;
       plane.canvas.style.width = `${width}px`;
       plane.canvas.style.height = `${height}px`;
       plane.canvas.width = Math.round(width * ratio);

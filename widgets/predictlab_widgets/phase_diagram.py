@@ -96,12 +96,12 @@ class PhaseDiagram(anywidget.AnyWidget):
         if unknown:
             known = "budget, tolerance, confidence, selected, budget_range, tolerance_range, layout"
             raise bad_argument("PhaseDiagram()", next(iter(unknown)), f"one of the keywords {known}")
-        self._fits = {str(name): fit for name, fit in checked_fits(fits).items()}
-        _check_comparable(self._fits)
-        self.task_names = list(self._fits)
-        self._draws = np.stack([fit.draws()[_PARAMS].to_numpy(float).T for fit in self._fits.values()])
+        self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
+        _check_comparable(self.fits)
+        self.task_names = list(self.fits)
+        self._draws = np.stack([fit.draws()[_PARAMS].to_numpy(float).T for fit in self.fits.values()])
 
-        depths = [np.asarray(fit.curve.depth, dtype=float) for fit in self._fits.values()]
+        depths = [np.asarray(fit.curve.depth, dtype=float) for fit in self.fits.values()]
         if budget is None:
             budget = max(2.0, _round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
@@ -119,7 +119,7 @@ class PhaseDiagram(anywidget.AnyWidget):
             "tolerance": _checked_range("tolerance_range", tolerance_range, 0) or around,
         }
         low, middle, high = np.quantile(self._draws, _QUANTILES, axis=2)
-        estimates = np.array([[fit.params[p] for p in _PARAMS] for fit in self._fits.values()], dtype=float)
+        estimates = np.array([[fit.params[p] for p in _PARAMS] for fit in self.fits.values()], dtype=float)
         fixed = {"estimates": estimates, "low": low, "middle": middle, "high": high}
         self._fixed = {name: _bytes(values) for name, values in fixed.items()}
         self._refresh({"budget", "tolerance"})
@@ -180,14 +180,14 @@ class PhaseDiagram(anywidget.AnyWidget):
 
     def table(self) -> pd.DataFrame:
         """Regimes now, as ``pl.classify`` gives them at the widget's budget, tolerance and confidence."""
-        return phase.classify(self._fits, tolerance=self.tolerance, budget=self.budget, confidence=self.confidence)
+        return phase.classify(self.fits, tolerance=self.tolerance, budget=self.budget, confidence=self.confidence)
 
     def chart(self) -> Any:
         """Static altair chart of the current state."""
         from predictlab import charts
 
         return charts.phase_diagram(
-            self._fits, tolerance=self.tolerance, budget=self.budget, selected=self.selected, confidence=self.confidence
+            self.fits, tolerance=self.tolerance, budget=self.budget, selected=self.selected, confidence=self.confidence
         )
 
     # -- how it is shown -----------------------------------------------------------------------------------------

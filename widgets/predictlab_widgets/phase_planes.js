@@ -109,11 +109,12 @@ function short(value) {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: false });
 }
 
-function power(value) {
-  if (value === 0) return "0";
-  const k = Math.round(Math.log10(value));
-  if (k >= -2 && k <= 3) return String(Number(value.toPrecision(1)));
-  return "10" + String(k).replace(/./g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
+function tickText(value) {
+  if (value === 0 || (value >= 0.01 && value < 1e4)) return String(Number(value.toPrecision(2)));
+  const k = Math.floor(Math.log10(value) + 1e-9);
+  const lead = Math.round(value / 10 ** k);
+  const exponent = String(k).replace(/./g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
+  return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
 }
 
 // ---- drawing -------------------------------------------------------------------------------------------------------
@@ -174,10 +175,10 @@ function axes(ctx, plane, f, look) {
   let last = -Infinity;
   for (const tick of plane.xTicks) {
     const x = f.x(tick);
-    if (x - last < 30) continue;
+    if (x - last < 36 || x > f.x1) continue;
     last = x;
     polyline(ctx, [[x, f.y0], [x, f.y1]], look.grid, 1);
-    ctx.fillText(power(tick), x, f.y0 + 5);
+    ctx.fillText(tickText(tick), x, f.y0 + 5);
   }
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
@@ -203,20 +204,22 @@ function axes(ctx, plane, f, look) {
   ctx.restore();
 }
 
-function regionName(ctx, look, k, x, y, align) {
+function regionName(ctx, look, [k, x, y]) {
   ctx.font = `600 12px ${look.font}`;
-  ctx.textAlign = align;
+  ctx.textAlign = "center";
   ctx.textBaseline = "middle";
+  ctx.strokeStyle = look.page;
+  ctx.lineWidth = 3;
+  ctx.strokeText(REGIMES[k], x, y);
   ctx.fillStyle = look.colours[k];
-  ctx.globalAlpha = 0.9;
   ctx.fillText(REGIMES[k], x, y);
-  ctx.globalAlpha = 1;
 }
 
 function tint(look, k) {
   return look.colours[k] + (look.dark ? "26" : "1c");
 }
 
+/** Shade the regions of a plane and draw its boundaries; where the regions' names go: [regime, x, y]. */
 function budgetRegions(ctx, plane, f, look) {
   const edge = [];
   for (let s = 0; s <= 60; s++) {
@@ -231,9 +234,8 @@ function budgetRegions(ctx, plane, f, look) {
   axes(ctx, plane, f, look);
   polyline(ctx, diagonal, look.text, 1.5);
   polyline(ctx, [[xOne, f.y0], [xOne, f.y1]], look.text, 1.5);
-  regionName(ctx, look, 1, (f.x0 + xOne) / 2, f.y1 + 12, "center");
-  regionName(ctx, look, 2, (f.x1 + xOne) / 2, f.y1 + 12, "center");
-  regionName(ctx, look, 0, (f.x0 + xOne) / 2 - 8, f.y0 - 12, "center");
+  const middle = (f.x0 + xOne) / 2;
+  return [[1, middle, f.y1 + 12], [2, (f.x1 + xOne) / 2, f.y1 + 12], [0, middle - 16, f.y(0.22)]];
 }
 
 function theoryRegions(ctx, plane, f, look, state) {
@@ -256,11 +258,12 @@ function theoryRegions(ctx, plane, f, look, state) {
   polyline(ctx, [[xTau, f.y0], [xTau, f.y1]], look.text, 1.5);
   const middle = (f.x0 + xTau) / 2;
   const height = edge[Math.floor(edge.length / 2) - 1]?.[1] ?? f.y0;
-  if (xTau - f.x0 > 110) {
-    if (height - f.y1 > 26) regionName(ctx, look, 0, middle, f.y1 + 12, "center");
-    if (f.y0 - height > 26) regionName(ctx, look, 1, middle, f.y0 - 12, "center");
-  }
-  if (f.x1 - xTau > 96) regionName(ctx, look, 2, (xTau + f.x1) / 2, f.y1 + 12, "center");
+  const names = [];
+  const wide = xTau - f.x0 > 110;
+  if (wide && height - f.y1 > 26) names.push([0, middle, f.y1 + 12]);
+  if (wide && f.y0 - height > 26) names.push([1, middle, f.y0 - 12]);
+  if (f.x1 - xTau > 110) names.push([2, (xTau + f.x1) / 2, f.y1 + 12]);
+  return names;
 }
 
 function marker(ctx, shape, x, y, r) {
@@ -348,8 +351,10 @@ function paintPlane(plane, state, look) {
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   ctx.clearRect(0, 0, plane.width, plane.height);
   const f = frame(plane);
-  plane.regions(ctx, plane, f, look, state);
+  const names = plane.regions(ctx, plane, f, look, state);
   const { data } = state;
+  const few = data.size <= LABELLED;
+  if (few) names.forEach((name) => regionName(ctx, look, name));
   const r = data.size > 2000 ? 2.5 : data.size > 200 ? 3.5 : 6;
   plane.spots = [];
   const selected = state.selected;
@@ -371,20 +376,21 @@ function paintPlane(plane, state, look) {
       ctx.stroke();
     }
     drawPoint(ctx, look, state, t, x, y, t === selected ? Math.max(r, 6) : r);
-    if (data.size <= LABELLED || t === selected) {
+    if (few || t === selected) {
       if (right) beyond(ctx, look, x, y, 1, 0);
       if (above) beyond(ctx, look, x, y, 0, 1);
     }
   }
-  if (data.size <= LABELLED) labels(ctx, look, f, plane.spots, order.reverse());
+  if (!few) names.forEach((name) => regionName(ctx, look, name)); // else a crowd of points would cover them
+  if (few) labels(ctx, look, f, plane.spots, order.reverse());
   else if (selected >= 0) labels(ctx, look, f, plane.spots.map((s, t) => (t === selected ? s : [NaN, NaN, ""])), [selected]);
 }
 
 function makePlanes(data) {
-  const decades = (from, to) => {
+  const ticks = (from, to) => {
     const out = [0];
-    for (let k = Math.ceil(Math.log10(from)); k <= Math.log10(to); k++) out.push(10 ** k);
-    return out;
+    for (let k = Math.floor(Math.log10(from)); k <= Math.log10(to); k++) out.push(10 ** k, 3 * 10 ** k);
+    return out.filter((v) => v === 0 || (v >= from && v <= to));
   };
   const finite = (values) => values.filter(Number.isFinite);
   const column = (k) => finite([...Array(data.size).keys()].map((t) => data.middle[3 * t + k]));
@@ -407,7 +413,7 @@ function makePlanes(data) {
   };
   const theoryPlane = {
     name: "Theory plane", xScale: symlog(middle / 10, limitMax), yScale: linear(rateMax),
-    xTicks: decades(middle / 10, limitMax), yTicks: [...Array(Math.floor(rateMax * 2) + 1).keys()].map((i) => i / 2),
+    xTicks: ticks(middle / 20, limitMax), yTicks: [...Array(13).keys()].map((i) => i / (rateMax > 3 ? 1 : 2)).filter((v) => v <= rateMax),
     xTitle: "intrinsic limit L_int   (metric²)", yTitle: "decay rate α",
     regions: theoryRegions,
     unclamped: (f, rate) => f.y(0) - (rate / rateMax) * (f.y(0) - f.y(rateMax)),

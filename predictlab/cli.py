@@ -1,0 +1,221 @@
+"""The `predictlab` command: tour, score, probe, fit, phase."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from predictlab.errors import PredictlabError, bad_argument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="How well will a fine-tune go, how sure can we be, and how much probing is worth paying for?",
+)
+
+Data = Annotated[str, typer.Option(help="Catalog name (see `predictlab catalog`) or a csv, jsonl or parquet file.")]
+TextColumn = Annotated[str | None, typer.Option(help="Column with the text, for your own file.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column with the label, for your own file.")]
+Model = Annotated[str, typer.Option(help="Catalog name, a local folder, or a hub id that transformers can load.")]
+EvalSize = Annotated[int, typer.Option(help="Rows kept for evaluation.")]
+TrainSize = Annotated[int | None, typer.Option(help="Use at most this many training rows.")]
+Noise = Annotated[float, typer.Option(help="Share of labels flipped on purpose, in [0, 1).")]
+Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
+Metric = Annotated[str, typer.Option(help="accuracy or eval_loss.")]
+Names = Annotated[list[str] | None, typer.Option("--task", help="Task in the store; repeat for several. Default: all.")]
+
+
+def _show(frame: pd.DataFrame, title: str = "") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in frame.columns:
+        numeric = frame[column].dtype.kind in "fi"
+        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row])
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _task(
+    data: str, model: str, text: str | None, label: str | None, eval_size: int, train_size: int | None,
+    noise: float, name: str | None, recipe: Any,
+) -> Any:  # fmt: skip
+    from predictlab.catalog import load_dataset
+    from predictlab.task import Task
+
+    loaded = load_dataset(data, text=text, label=label, eval_size=eval_size, train_size=train_size)
+    return Task(model, loaded, recipe, label_noise=noise, name=name)
+
+
+@app.command()
+def tour(
+    out: Annotated[Path, typer.Option(help="Folder for the report and the run store.")] = Path("tour"),
+    store: Annotated[Path | None, typer.Option(help="Run store; default runs.db in the folder.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Under a minute: fewer tasks, seeds and steps.")] = False,
+    margin: Annotated[float, typer.Option(help="Accuracy margin that seeds should agree within, 95 %.")] = 0.025,
+    budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
+) -> None:
+    """The whole analysis on real fine-tunes of a small embedded model; writes tour/report.html."""
+    from predictlab import report
+    from predictlab.tour import run_tour
+
+    if not margin > 0:
+        raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
+    result = run_tour(out, quick=quick, store=store, tolerance=(margin / 1.96) ** 2, budget=budget, say=typer.echo)
+    a = result.analysis
+    _show(report.score_view(result.scores), "Static scores [95 %]")
+    if a.fits:
+        _show(report.fit_view(a), "Decay fits, 95 % profile intervals")
+    _show(
+        report.phase_view(a), f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps"
+    )
+    for _, row in a.phase.iterrows():
+        typer.echo(f"{row['task']}: {row['todo']}")
+    for regime in a.missing_regimes:
+        typer.echo(f"No task was found to be {regime} at this tolerance and budget.")
+    typer.echo(f"\nReport: {result.report}   runs: {result.store}   {result.seconds:.0f} s")
+
+
+@app.command()
+def catalog() -> None:
+    """List the models and data sets that come with pip packages."""
+    from predictlab.catalog import datasets, models
+
+    for title, frame in (("Models", models()), ("Data sets", datasets())):
+        keep = [c for c in ("name", "rows", "classes", "package", "version", "licence", "note") if c in frame.columns]
+        _show(frame[keep], title)
+
+
+@app.command()
+def score(
+    data: Data,
+    model: Model = "minilm-l6",
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    eval_size: EvalSize = 500,
+    train_size: TrainSize = 2000,
+    label_noise: Noise = 0.0,
+) -> None:
+    """Static scores of a model on a data set, before any training: LogME, H-score, kNN, linear probe."""
+    from predictlab.static import score as static_score
+    from predictlab.task import Recipe
+
+    task = _task(data, model, text, label, eval_size, train_size, label_noise, None, Recipe())
+    table = static_score(task)
+    _show(table[["method", "value", "lower", "upper", "better", "seconds"]], f"Static scores of {task.name}")
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise bad_argument(name, text, "whole numbers with commas, such as 8,16,32,64") from None
+
+
+@app.command()
+def probe(
+    data: Data,
+    store: Store = Path("runs.db"),
+    model: Model = "minilm-l6",
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    depths: Annotated[str, typer.Option(help="Steps at which every run is measured.")] = "8,16,32,64,128",
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 16,
+    method: Annotated[str, typer.Option(help="lora, head or full.")] = "lora",
+    layers: Annotated[str, typer.Option(help="all, or last:k.")] = "last:1",
+    learning_rate: Annotated[float, typer.Option(help="AdamW's learning rate.")] = 1e-3,
+    schedule: Annotated[str, typer.Option(help="constant, linear, cosine or poly:rho.")] = "linear",
+    batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 16,
+    max_length: Annotated[int, typer.Option(help="Tokens kept of a text.")] = 32,
+    eval_size: EvalSize = 500,
+    train_size: TrainSize = 2000,
+    label_noise: Noise = 0.0,
+    name: Annotated[str | None, typer.Option(help="Name of the task in the store.")] = None,
+) -> None:
+    """Train several seeds of one task and store the metric at each depth. Run it again to resume or to add seeds."""
+    from predictlab.probe import ProbePlan
+    from predictlab.probe import probe as run_probe
+    from predictlab.task import Recipe
+
+    plan = ProbePlan(_numbers("--depths", depths), seeds)
+    recipe = Recipe(
+        method=method, layers=layers, learning_rate=learning_rate, schedule=schedule, batch_size=batch_size,
+        max_length=max_length, steps=plan.depths[-1],
+    )  # fmt: skip
+    task = _task(data, model, text, label, eval_size, train_size, label_noise, name, recipe)
+    runs = run_probe(task, plan, store=store)
+    wide = runs[runs["status"] == "ok"].groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])
+    _show(wide.reset_index(), f"{task.name}: over seeds")
+    typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}")
+
+
+def _runs(store: Path, tasks: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
+    from predictlab.runs import RunStore
+
+    if not store.exists():
+        raise bad_argument("--store", str(store), "a run store that exists", "Make one with `predictlab probe`.")
+    with RunStore(store) as opened:
+        frame = opened.frame()
+    present = list(dict.fromkeys(frame["task"]))
+    for name in tasks or []:
+        if name not in present:
+            raise bad_argument("--task", name, f"a task of {store}: {', '.join(present) or 'it holds none'}")
+    return frame, tasks or present
+
+
+@app.command()
+def fit(store: Store = Path("runs.db"), task: Names = None, metric: Metric = "accuracy") -> None:
+    """Fit the decay law to the runs in a store, with profile intervals; says so when the data cannot tell."""
+    from predictlab.decay import DecayModel
+    from predictlab.risk import risk_curve
+
+    frame, names = _runs(store, task)
+    for name in names:
+        typer.echo(DecayModel(risk_curve(frame, task=name, metric=metric)).fit().summary() + "\n")
+
+
+@app.command()
+def phase(
+    store: Store = Path("runs.db"),
+    margin: Annotated[float, typer.Option(help="Margin that seeds should agree within, 95 %, in the metric.")] = 0.025,
+    budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
+    exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-6,
+    confidence: Annotated[float, typer.Option(help="Probability that a regime call needs.")] = 0.9,
+    task: Names = None,
+    metric: Metric = "accuracy",
+) -> None:
+    """Sort the tasks of a store into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
+    from predictlab.analysis import analyse
+    from predictlab.report import phase_view
+
+    if not margin > 0:
+        raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
+    frame, names = _runs(store, task)
+    result = analyse(frame, (margin / 1.96) ** 2, budget, exchange_rate, metric, confidence, names)
+    _show(phase_view(result), f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
+    for _, row in result.phase.iterrows():
+        typer.echo(f"{row['task']}: {row['todo']}")
+
+
+def main() -> None:
+    """Entry point: an error of ours is one sentence and exit code 1, Ctrl-C is 130."""
+    try:
+        app(standalone_mode=True)
+    except PredictlabError as error:
+        typer.echo(f"predictlab: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

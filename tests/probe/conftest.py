@@ -1,0 +1,108 @@
+"""Small random models with a toy vocabulary, written once per session, and a data set that they can learn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import predictlab as pl
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+WORDS = [f"w{i}" for i in range(40)]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_and_no_draws():
+    """One thread is quickest at this size; torch's global generator must be left as it was."""
+    threads, before = torch.get_num_threads(), torch.random.get_rng_state()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    assert torch.equal(before, torch.random.get_rng_state()), "torch's global random state was used"
+
+
+def save_model(folder, config, **changes):
+    """A randomly initialised model of this config with a word-level tokenizer, as transformers would save it."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    vocabulary = {word: i for i, word in enumerate([*special, *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        model_max_length=32,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        model = transformers.AutoModel.from_config(config)
+        for parameter in model.parameters():  # the usual 0.02 would leave every layer close to the identity
+            if parameter.ndim == 2:
+                torch.nn.init.normal_(parameter, std=0.15)
+    model.save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return str(folder)
+
+
+SIZES = {
+    "vocab_size": 44, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32,
+    "max_position_embeddings": 40, "pad_token_id": 0,
+}  # fmt: skip
+
+
+def config_of(kind):
+    if kind == "distilbert":
+        return transformers.DistilBertConfig(
+            vocab_size=44, dim=16, n_layers=3, n_heads=2, hidden_dim=32, max_position_embeddings=40, pad_token_id=0
+        )
+    if kind == "electra":
+        return transformers.ElectraConfig(**SIZES, embedding_size=12)
+    if kind == "gpt2":
+        return transformers.GPT2Config(vocab_size=44, n_embd=16, n_layer=3, n_head=2, n_positions=40)
+    return transformers.AutoConfig.for_model(kind, **SIZES)
+
+
+@pytest.fixture(scope="session")
+def model_of(tmp_path_factory):
+    """Folder of a random model of an architecture."""
+    made = {}
+
+    def make(kind):
+        if kind not in made:
+            made[kind] = save_model(tmp_path_factory.mktemp("model") / kind, config_of(kind))
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bert(model_of):
+    return model_of("bert")
+
+
+def texts_and_labels(n, seed):
+    """Texts of 3 to 14 words; the label says whether more of them come from the first half of the vocabulary."""
+    rng = np.random.default_rng(seed)
+    words = [rng.integers(0, 40, size=rng.integers(3, 15)) for _ in range(n)]
+    labels = [int((w < 20).mean() > 0.5) for w in words]
+    return pd.DataFrame({"text": [" ".join(WORDS[i] for i in w) for w in words], "label": labels})
+
+
+@pytest.fixture(scope="session")
+def data():
+    return pl.Dataset("halves", texts_and_labels(50, 1), texts_and_labels(40, 2), ("low", "high"))
+
+
+@pytest.fixture
+def recipe():
+    return pl.Recipe(steps=12, batch_size=8, max_length=12, rank=2, alpha=4, layers="last:1", learning_rate=0.02)
+
+
+@pytest.fixture
+def task(bert, data, recipe):
+    return pl.Task(bert, data, recipe, name="toy")
