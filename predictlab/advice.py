@@ -57,7 +57,7 @@ def sentence(fit: DecayResults, row: Any, tolerance: float, budget: float, best:
             f"more than the {asked} asked for; clean the labels, enlarge the evaluation set or average several seeds."
         )
     else:
-        return f"Undetermined (most likely {row['likely']}): {row['advice']}."
+        return f"Most likely {row['likely']}, not surely: {row['advice']}."
     if regime != NOISE_DOMINANT and not best.probing_pays:
         text += " At the stated price of a step, probing does not pay."
     return text

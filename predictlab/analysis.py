@@ -123,7 +123,7 @@ def analyse(
         ]
     else:
         phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, "crossing_budget", "todo"])
-    empty = [{"task": n, "regime": UNDETERMINED, "todo": f"Undetermined: {why}"} for n, why in unfit.items()]
+    empty = [{"task": n, "regime": UNDETERMINED, "todo": why} for n, why in unfit.items()]
     if empty:
         phase = pd.concat([phase, pd.DataFrame(empty)], ignore_index=True) if len(phase) else pd.DataFrame(empty)
     return Analysis(fits, unfit, optima, phase, tolerance, budget, exchange_rate)

@@ -264,9 +264,7 @@ def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float
     return alt.layer(*tasks, border, wall, noise, title=title)
 
 
-def _theory_plane(
-    table: pd.DataFrame, top_x: float, tolerance: float, budget: float, selected: str | None
-) -> Any:
+def _theory_plane(table: pd.DataFrame, top_x: float, tolerance: float, budget: float, selected: str | None) -> Any:
     axis = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
     top = float(np.clip(table["alpha_upper"].max() * 1.15, 1.0, 10.0))
     x = alt.X("x:Q", title="floor L_int / tolerance", scale=alt.Scale(type="log", domain=[1e-3, top_x]), axis=axis)

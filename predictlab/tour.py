@@ -101,7 +101,7 @@ def run_tour(
     Parameters
     ----------
     out : path
-        Folder for ``report.html``, ``runs.db`` and the tables as CSV.
+        Folder for ``report.html``, ``phase.png``, ``runs.db`` and the tables as CSV.
     quick : bool
         Three tasks, fewer seeds and steps: under a minute, and mostly too little to decide.
     store : path, optional
@@ -113,7 +113,8 @@ def run_tour(
     say : callable
         Gets each line of narration.
     """
-    from predictlab.backbone import load_backbone
+    from predictlab.catalog import model_path
+    from predictlab.charts import phase_diagram, png
     from predictlab.probe import ProbePlan, probe
     from predictlab.report import write_report
     from predictlab.static import score
@@ -127,11 +128,10 @@ def run_tour(
     stops = QUICK if quick else STOPS
 
     say(f"1/4  model {MODEL} and data of {len(stops)} tasks (fetched once, then offline)")
-    backbone = load_backbone(MODEL)
+    model_path(MODEL)
     tasks = tasks_of(stops)
     say("2/4  static scores, before any training")
     scores = pd.concat([score(task, max_rows=500).assign(task=task.name) for task in tasks], ignore_index=True)
-    del backbone
     say(f"3/4  probes: {sum(s.seeds for s in stops)} fine-tunes, measured at each depth into {path}")
     runs = pd.concat(
         [
@@ -164,6 +164,9 @@ def run_tour(
         f"Everything but the installation took {seconds:.0f} s here, downloads included where there were any.",
     ]
     page = write_report(folder / "report.html", analysis, scores, described, "predictlab tour", facts)
+    if analysis.fits:
+        chart = phase_diagram(analysis.fits, tolerance, budget)
+        (folder / "phase.png").write_bytes(png(chart))
     analysis.phase.to_csv(folder / "phase.csv", index=False)
     analysis.fit_table().to_csv(folder / "fits.csv", index=False)
     scores.to_csv(folder / "scores.csv", index=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-import predictlab as pl
 import pytest
+
+import predictlab as pl
 
 pytestmark = pytest.mark.ui
 

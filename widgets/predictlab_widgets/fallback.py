@@ -12,6 +12,7 @@ import html as _html
 from typing import TYPE_CHECKING
 
 from IPython.display import display
+
 from predictlab import phase
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def html(widget: PhaseDiagram, late: bool = False) -> str:
         Whether a browser waits two seconds before it shows the table.
     """
     shown = dict(list(widget.fits.items())[:_MAX_ROWS])
-    table = phase.classify(
-        shown, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence
-    )
+    table = phase.classify(shown, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence)
     left = ' style="text-align:left"'
     columns = ("task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)")
     head = "".join(f"<th{left if i < 2 else ''}>{name}</th>" for i, name in enumerate(columns))

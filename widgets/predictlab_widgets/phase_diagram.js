@@ -1,5 +1,5 @@
 // View of PhaseDiagram: sliders, legend, two canvases, a table that sorts and can be walked by keyboard.
-// phase_planes.js comes before this in the same module.
+// phase_numbers.js and phase_planes.js come before this in the same module.
 
 const PAGE = 20;
 const SEND_EVERY = 100; // ms between two messages to the kernel in the middle of a drag

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import traitlets
 from numpy.typing import NDArray
+
 from predictlab import phase
 from predictlab.budget import checked_fits
 from predictlab.decay.likelihood import mean
 from predictlab.errors import bad_argument
-
 from predictlab_widgets import fallback
 from predictlab_widgets.regime_counts import by_tolerance, sufficient_by_budget
 from predictlab_widgets.traits import Number, TaskName
@@ -65,7 +65,8 @@ class PhaseDiagram(anywidget.AnyWidget):
         A bad value or an unknown keyword.
     """
 
-    _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("phase_planes.js", "phase_diagram.js"))
+    # One module for the page: the view comes after what it draws with.
+    _esm = "\n".join((_HERE / f"phase_{name}.js").read_text("utf-8") for name in ("numbers", "planes", "diagram"))
     _css = _HERE / "phase_diagram.css"
 
     budget = Number(2.0, "a finite number of steps > 1", low=1).tag(sync=True)
@@ -114,7 +115,7 @@ class PhaseDiagram(anywidget.AnyWidget):
         self.selected = selected
         widest = (max(2.0, min(d.min() for d in depths)), 32 * max(d.max() for d in depths))
         around = (self.tolerance / 100, self.tolerance * 100)
-        self._ranges = {
+        self._ranges: dict[str, tuple[float, float]] = {
             "budget": _checked_range("budget_range", budget_range, 1) or widest,
             "tolerance": _checked_range("tolerance_range", tolerance_range, 0) or around,
         }
@@ -125,7 +126,7 @@ class PhaseDiagram(anywidget.AnyWidget):
         self._refresh({"budget", "tolerance"})
         self.observe(lambda change: self._refresh({change["name"]}), names=["budget", "tolerance"])
         self.observe(lambda change: self._refresh(set()), names=["confidence"])
-        # Last: it opens the channel to the page, which so gets everything in one message, and nothing of a refused call.
+        # Last: it opens the channel to the page, which gets everything in one message, and nothing of a refused call.
         super().__init__(**({} if layout is None else {"layout": layout}))
 
     # -- what is computed ----------------------------------------------------------------------------------------
@@ -175,7 +176,10 @@ class PhaseDiagram(anywidget.AnyWidget):
             # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
             knots = np.geomspace(*self._ranges["budget"], _KNOTS)
             decay = self._decay(knots).astype("<f4").tobytes()
-            self._grids = {name: _bytes(grid) for name, grid in grids.items()} | {"knots": _bytes(knots), "decay": decay}
+            self._grids = {name: _bytes(grid) for name, grid in grids.items()} | {
+                "knots": _bytes(knots),
+                "decay": decay,
+            }
         return grids | {"changed": changed}
 
     def table(self) -> pd.DataFrame:

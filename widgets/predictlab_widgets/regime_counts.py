@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
 from predictlab.decay.likelihood import mean
 
 Floats = NDArray[np.float64]

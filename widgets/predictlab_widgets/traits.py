@@ -6,8 +6,9 @@ import math
 import numbers
 from typing import Any
 
-from predictlab.errors import bad_argument
 from traitlets import TraitType
+
+from predictlab.errors import bad_argument
 
 
 class Number(TraitType[float, Any]):
@@ -27,7 +28,7 @@ class Number(TraitType[float, Any]):
         self.expected, self.low, self.high = expected, low, high
 
     def validate(self, obj: Any, value: Any) -> float:
-        if isinstance(value, numbers.Real) and not isinstance(value, bool) and self.low < value < self.high:
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and self.low < float(value) < self.high:
             return float(value)
         raise bad_argument(self.name or "value", value, self.expected)
 

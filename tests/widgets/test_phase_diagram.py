@@ -1,0 +1,314 @@
+"""PhaseDiagram without a browser: what Python reads and sets, what the page is sent, what is left without a front end."""
+
+from __future__ import annotations
+
+import nbformat
+import numpy as np
+import pytest
+from predictlab_widgets import PhaseDiagram
+from predictlab_widgets.regime_counts import by_tolerance, sufficient_by_budget
+
+import predictlab as pl
+from predictlab.errors import ArgumentError
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+DEPTHS = (8, 16, 32, 64, 128, 192)
+LAWS = {  # intrinsic limit, scale, decay rate, degrees of freedom
+    "fast": (3e-5, 0.5, 2.0, 31),
+    "slow <&>": (1e-5, 0.02, 0.8, 63),
+    "noisy": (6e-4, 0.02, 1.2, 63),
+    "few seeds": (1e-4, 0.02, 1.0, 3),
+    "flat": (4e-4, 0.0, 1.0, 15),
+}
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return {
+        name: pl.DecayModel(
+            pl.RiskCurve(depth=DEPTHS, risk=[limit + scale * c**-rate for c in DEPTHS], df=df, metric="accuracy")
+        ).fit()
+        for name, (limit, scale, rate, df) in LAWS.items()
+    }
+
+
+@pytest.fixture
+def widget(fits):
+    made = PhaseDiagram(fits, budget=100, tolerance=2e-4)
+    yield made
+    made.close()
+
+
+def classified(fits, widget):
+    table = pl.classify(fits, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence)
+    return dict(zip(table["task"], table["regime"], strict=True))
+
+
+# -- regimes -------------------------------------------------------------------------------------------------------
+
+
+def test_regimes_equal_classify_wherever_the_traits_stand(fits, widget):
+    seen = set()
+    for tolerance in (1e-5, 1e-4, 2e-4, 7e-4, 1e-2):
+        for budget in (1.01, 8.0, 55.5, 192.0, 3000.0, 1e7):
+            widget.tolerance, widget.budget = tolerance, budget
+            assert widget.regimes == classified(fits, widget)
+            seen |= set(widget.regimes.values())
+    assert seen == {"Static-Sufficient", "Dynamic-Critical", "Noise-Dominant", "Undetermined"}
+
+
+def test_regimes_equal_classify_on_the_boundaries_themselves(fits, widget):
+    draws = fits["slow <&>"].draws()
+    for limit in np.sort(draws["intrinsic_limit"])[[200, 1000, 1800]]:
+        widget.tolerance = float(limit)  # L_int > tau is false exactly here
+        assert widget.regimes == classified(fits, widget)
+    widget.tolerance = 2e-4
+    for budget in pl.classify(fits, tolerance=2e-4, budget=100)["crossing_budget"]:
+        if 1 < budget < np.inf:
+            widget.budget = float(budget)
+            assert widget.regimes == classified(fits, widget)
+
+
+def test_confidence_decides_what_is_undetermined(fits, widget):
+    seen = []
+    for confidence in (0.501, 0.9, 0.99999):
+        widget.confidence = confidence
+        assert widget.regimes == classified(fits, widget)
+        seen.append(list(widget.regimes.values()).count("Undetermined"))
+    assert seen == sorted(seen)
+    assert seen[0] < seen[-1]
+
+
+def test_table_is_classify(fits, widget):
+    expected = pl.classify(fits, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence)
+    assert widget.table().equals(expected)
+
+
+# -- what the page looks up in the middle of a drag -----------------------------------------------------------------
+
+
+def sent(widget, part, key, kind):
+    return np.frombuffer(getattr(widget, part)[key], dtype=kind)
+
+
+@pytest.mark.parametrize("tolerance", [2e-5, 2e-4, 5e-3])
+def test_counts_along_the_budget_slider_are_those_of_the_rule(fits, tolerance):
+    widget = PhaseDiagram(fits, budget=100, tolerance=tolerance)
+    budgets = sent(widget, "_grids", "budget", "<f8")
+    counts = sent(widget, "_counts", "by_budget", "<u2").reshape(len(fits), -1)
+    for budget, column in zip(budgets, counts.T, strict=True):
+        expected = pl.phase.decision_probabilities(*widget._draws.transpose(1, 0, 2), tolerance, budget)
+        assert (column == np.rint(expected[:, 0] * 2000)).all()
+
+
+@pytest.mark.parametrize("budget", [2.0, 100.0, 5000.0])
+def test_counts_along_the_tolerance_slider_are_those_of_the_rule(fits, budget):
+    widget = PhaseDiagram(fits, budget=budget, tolerance=2e-4)
+    tolerances = sent(widget, "_grids", "tolerance", "<f8")
+    sufficient = sent(widget, "_counts", "by_tolerance", "<u2").reshape(len(fits), -1)
+    noise = sent(widget, "_counts", "noise_by_tolerance", "<u2").reshape(len(fits), -1)
+    for j, tolerance in enumerate(tolerances):
+        expected = pl.phase.decision_probabilities(*widget._draws.transpose(1, 0, 2), tolerance, budget)
+        assert (sufficient[:, j] == np.rint(expected[:, 0] * 2000)).all()
+        assert (noise[:, j] == np.rint(expected[:, 2] * 2000)).all()
+
+
+def test_counts_follow_both_traits(widget):
+    widget.budget = 300.0
+    widget.tolerance = 5e-4
+    budgets = sent(widget, "_grids", "budget", "<f8")
+    tolerances = sent(widget, "_grids", "tolerance", "<f8")
+    expected = sufficient_by_budget(widget._draws, 5e-4, budgets)
+    assert (sent(widget, "_counts", "by_budget", "<u2") == expected.ravel()).all()
+    assert (
+        sent(widget, "_counts", "by_tolerance", "<u2") == by_tolerance(widget._draws, 300.0, tolerances)[0].ravel()
+    ).all()
+    assert (widget._counts["budget"], widget._counts["tolerance"]) == (300.0, 5e-4)
+
+
+def test_counts_by_hand():
+    # One task, four draws: L(B) = L_int + 1/B against tau = 0.5, at B = 2, 4, 10.
+    draws = np.array([[[0.0, 0.1, 0.45, 0.6], [1.0] * 4, [1.0] * 4]])
+    assert sufficient_by_budget(draws, 0.5, np.array([2.0, 4.0, 10.0])).tolist() == [[1, 2, 2]]
+    # At B = 4 the risks are .25, .35, .70, .85.
+    sufficient, noise = by_tolerance(draws, 4.0, np.array([0.05, 0.25, 0.5, 0.8]))
+    assert sufficient.tolist() == [[0, 1, 2, 3]]
+    assert noise.tolist() == [[3, 2, 1, 0]]
+
+
+def test_many_tasks_are_counted_in_chunks(fits, monkeypatch):
+    widget = PhaseDiagram(fits)
+    budgets = np.array([2.0, 50.0, 1000.0])
+    whole = sufficient_by_budget(widget._draws, 2e-4, budgets)
+    monkeypatch.setattr("predictlab_widgets.regime_counts._CHUNK", 4000)
+    assert (sufficient_by_budget(widget._draws, 2e-4, budgets) == whole).all()
+
+
+def test_points_stand_where_the_draws_say(fits, widget):
+    knots = sent(widget, "_grids", "knots", "<f8")
+    decay = sent(widget, "_grids", "decay", "<f4").reshape(len(fits), 3, -1)
+    draws = fits["fast"].draws()
+    for budget in (10.0, 100.0, 777.0):
+        expected = np.quantile(draws["scale"] * budget ** -draws["decay_rate"], [0.025, 0.5, 0.975])
+        read = [np.exp(np.interp(np.log(budget), np.log(knots), row)) for row in decay[0]]
+        np.testing.assert_allclose(read, expected, rtol=0.02)  # a pixel is about 2 % on this axis
+
+
+def test_slider_positions_are_increasing_and_read_alike_in_page_and_python(widget):
+    for name in ("budget", "tolerance"):
+        grid = sent(widget, "_grids", name, "<f8")
+        assert (np.diff(grid) > 0).all()
+        assert [float(f"{v:.3g}") for v in grid[1:-1]] == grid[1:-1].tolist()
+
+
+def test_a_value_beyond_the_slider_widens_it(fits, widget):
+    widget.budget = 1e6
+    assert sent(widget, "_grids", "budget", "<f8")[-1] == 1e6
+    widget.tolerance = 1e-9
+    assert sent(widget, "_grids", "tolerance", "<f8")[0] == 1e-9
+    assert widget.regimes == classified(fits, widget)
+
+
+def test_the_page_needs_no_network(widget):
+    for text in (widget._esm, widget._css):
+        assert "http" not in text
+        assert "import " not in text
+        assert "url(" not in text
+
+
+# -- traits ---------------------------------------------------------------------------------------------------------
+
+
+def test_observers_hear_of_budget_and_regimes(fits, widget):
+    heard = []
+    widget.observe(lambda change: heard.append((change["name"], change["new"])), names=["budget", "regimes"])
+    widget.budget = 5000
+    assert dict(heard) == {"budget": 5000.0, "regimes": classified(fits, widget)}
+
+
+def test_a_move_in_the_page_reaches_python(fits, widget):
+    widget.set_state({"budget": 5000.0, "selected": "noisy"})  # what a front end's message does
+    assert (widget.budget, widget.selected) == (5000.0, "noisy")
+    assert widget.regimes == classified(fits, widget)
+
+
+def test_regimes_cannot_be_overwritten(widget):
+    with pytest.raises(Exception, match="read-only"):
+        widget.regimes = {}
+
+
+def test_defaults_put_tasks_on_either_side(fits):
+    widget = PhaseDiagram(fits)
+    assert widget.budget == 192
+    assert len(set(widget.regimes.values()) - {"Undetermined"}) >= 2
+    assert widget.selected is None
+
+
+def test_selection(widget):
+    widget.selected = "noisy"
+    widget.selected = ""
+    assert widget.selected is None
+    with pytest.raises(ArgumentError, match="selected='nosy': expected None or one of the tasks: fast"):
+        widget.selected = "nosy"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("budget", 1.0), ("budget", -3), ("budget", float("nan")), ("budget", float("inf")), ("budget", "100"),
+        ("budget", True), ("tolerance", 0), ("tolerance", None), ("confidence", 0.5), ("confidence", 1.0),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_refused_and_changes_nothing(fits, widget, name, value):
+    before = (getattr(widget, name), dict(widget.regimes))
+    with pytest.raises(ArgumentError, match=f"{name}=.*expected"):
+        setattr(widget, name, value)
+    assert (getattr(widget, name), widget.regimes) == before
+    if value is not None:
+        with pytest.raises(ArgumentError, match=name):
+            PhaseDiagram(fits, **{name: value})
+
+
+@pytest.mark.parametrize("value", [(1, 10), (10, 4), 7, (2, float("inf")), (2, 3, 4)])
+def test_a_bad_range_is_refused(fits, value):
+    with pytest.raises(ArgumentError, match="budget_range="):
+        PhaseDiagram(fits, budget_range=value)
+
+
+def test_an_unknown_keyword_is_answered_with_the_known_ones(fits):
+    with pytest.raises(ArgumentError, match=r"'buget'.*budget, tolerance, confidence, selected"):
+        PhaseDiagram(fits, buget=3)
+
+
+@pytest.mark.parametrize("bad", [{}, [], {"a": 3}])
+def test_fits_must_be_fits(bad):
+    with pytest.raises(ArgumentError, match="fits"):
+        PhaseDiagram(bad)
+
+
+def test_fits_of_two_metrics_are_refused(fits):
+    other = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=[0.1 / c for c in DEPTHS], df=15, metric="eval_loss")).fit()
+    with pytest.raises(ArgumentError, match="fits of one metric"):
+        PhaseDiagram({**fits, "loss": other})
+
+
+# -- without a front end --------------------------------------------------------------------------------------------
+
+
+def test_the_bundle_holds_a_table_beside_the_widget(fits, widget):
+    data, _ = widget._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == widget.model_id
+    html = data["text/html"]
+    for task, regime in classified(fits, widget).items():
+        if "<" not in task:
+            assert task in html
+        assert regime in html
+    assert "slow &lt;&amp;&gt;" in html
+    assert "slow <" not in html
+    assert "B = 100 steps" in html
+    assert data["text/plain"] == "PhaseDiagram(5 tasks, budget=100, tolerance=0.0002, confidence=0.9)"
+
+
+def test_a_long_table_is_cut_and_says_so(fits):
+    many = {f"task {i}": fits["fast"] for i in range(60)}
+    html = PhaseDiagram(many)._repr_mimebundle_()[0]["text/html"]
+    assert html.count("<tr>") == 51
+    assert "The first 50 of 60 tasks" in html
+
+
+def test_executed_and_converted_the_table_is_on_the_page():
+    """A cell that ends in the widget, run by nbclient and turned into HTML, with no widget state kept."""
+    nbclient = pytest.importorskip("nbclient")
+    nbconvert = pytest.importorskip("nbconvert")
+    source = (
+        "import predictlab as pl\n"
+        "from predictlab_widgets import PhaseDiagram\n"
+        "curve = pl.RiskCurve(depth=[8, 16, 32, 64], risk=[0.02, 0.01, 0.005, 0.0025], df=31)\n"
+        "PhaseDiagram({'halving': pl.DecayModel(curve).fit()}, budget=100, tolerance=4e-3)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", store_widget_state=False).execute()
+    fallback, view = notebook.cells[0].outputs
+    assert VIEW not in fallback["data"]
+    assert VIEW in view["data"]
+    assert "text/html" not in view["data"], "the table would be there twice"
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert "halving" in page.split("<h1", 1)[-1]
+    assert "<td" in page
+    assert "Static-Sufficient" in page
+
+
+def test_chart_is_the_static_picture_of_the_state(widget):
+    widget.selected = "noisy"
+    text = widget.chart().to_json()
+    for task in LAWS:
+        assert task.replace('"', '\\"') in text
+    assert "Undetermined" in text
+
+
+def test_what_is_sent_stays_small(widget):
+    size = sum(
+        len(v) for part in (widget._fixed, widget._grids, widget._counts) for v in part.values() if isinstance(v, bytes)
+    )
+    assert size < 20_000
+    assert len(widget._esm) + len(widget._css) < 60_000

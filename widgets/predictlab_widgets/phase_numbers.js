@@ -1,0 +1,110 @@
+// Numbers of PhaseDiagram. phase_planes.js (drawing) and phase_diagram.js (the view) follow in the same module.
+// Plain JavaScript: nothing is loaded from anywhere.
+//
+// Regimes are looked up, never estimated here: the kernel sends, for every slider position, how many parameter draws
+// fall into each regime (see regime_counts.py), so a drag needs no kernel and shows what pl.classify would say.
+
+const REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
+const UNDETERMINED = "Undetermined";
+function typed(view, Type) {
+  if (!view) return new Type(0);
+  const bytes = view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view;
+  return new Type(bytes);
+}
+
+function decode(model) {
+  const names = model.get("_names");
+  const fixed = model.get("_fixed");
+  const grids = model.get("_grids");
+  const counts = model.get("_counts");
+  return {
+    names,
+    size: names.length,
+    // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
+    estimates: typed(fixed.estimates, Float64Array),
+    low: typed(fixed.low, Float64Array),
+    middle: typed(fixed.middle, Float64Array),
+    high: typed(fixed.high, Float64Array),
+    logKnots: typed(grids.knots, Float64Array).map(Math.log),
+    decay: typed(grids.decay, Float32Array), // task, quantile, knot: ln V_opt
+    grid: { budget: typed(grids.budget, Float64Array), tolerance: typed(grids.tolerance, Float64Array) },
+    byBudget: typed(counts.by_budget, Uint16Array),
+    byTolerance: typed(counts.by_tolerance, Uint16Array),
+    noiseByTolerance: typed(counts.noise_by_tolerance, Uint16Array),
+    here: typed(counts.here, Uint16Array), // task-major: one count per regime, at `budget` and `tolerance`
+    draws: counts.draws,
+    budget: counts.budget,
+    tolerance: counts.tolerance,
+  };
+}
+
+function nearest(grid, value) {
+  let best = 0;
+  for (let i = 1; i < grid.length; i++) {
+    if (Math.abs(Math.log(grid[i] / value)) < Math.abs(Math.log(grid[best] / value))) best = i;
+  }
+  return best;
+}
+
+/** Fill `out` (task-major, one share per regime); false when the kernel has not yet counted for this position. */
+function shares(data, budget, tolerance, out) {
+  const n = data.draws;
+  const [i, j] = [data.grid.budget.indexOf(budget), data.grid.tolerance.indexOf(tolerance)];
+  let pair;
+  if (budget === data.budget && tolerance === data.tolerance) {
+    pair = (t) => [data.here[3 * t], data.here[3 * t + 2]];
+  } else if (tolerance === data.tolerance && i >= 0) {
+    const m = data.grid.budget.length;
+    pair = (t) => [data.byBudget[t * m + i], data.here[3 * t + 2]];
+  } else if (budget === data.budget && j >= 0) {
+    const m = data.grid.tolerance.length;
+    pair = (t) => [data.byTolerance[t * m + j], data.noiseByTolerance[t * m + j]];
+  } else {
+    return false;
+  }
+  for (let t = 0; t < data.size; t++) {
+    const [sufficient, noise] = pair(t);
+    out[3 * t] = sufficient / n;
+    out[3 * t + 1] = (n - sufficient - noise) / n;
+    out[3 * t + 2] = noise / n;
+  }
+  return true;
+}
+
+function likeliest(p, t) {
+  let best = 0;
+  for (let k = 1; k < 3; k++) if (p[3 * t + k] > p[3 * t + best]) best = k;
+  return best;
+}
+
+/** V_opt at a budget, a quantile over draws (0 low, 1 middle, 2 high); for drawing, read between the kernel's knots. */
+function optVariance(data, t, quantile, budget) {
+  const knots = data.logKnots;
+  const last = knots.length - 1;
+  const u = Math.min(Math.max((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0), 1) * last;
+  const i = Math.min(Math.floor(u), last - 1);
+  const base = (3 * t + quantile) * knots.length + i;
+  return Math.exp(data.decay[base] + (u - i) * (data.decay[base + 1] - data.decay[base]));
+}
+
+function crossing(data, t, tolerance) {
+  const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
+  if (limit >= tolerance) return Infinity;
+  return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - limit)) / rate) : 0;
+}
+
+function short(value) {
+  if (!Number.isFinite(value)) return value > 0 ? "never" : "–";
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
+    return value.toExponential(1).replace(/\.0e/, "e").replace("e+", "e").replace("-", "−");
+  }
+  return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: false });
+}
+
+function tickText(value) {
+  if (value === 0 || (value >= 0.01 && value < 1e4)) return String(Number(value.toPrecision(2)));
+  const k = Math.floor(Math.log10(value) + 1e-9);
+  const lead = Math.round(value / 10 ** k);
+  const exponent = String(k).replace(/./g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
+  return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
+}
