@@ -47,8 +47,8 @@ def sentence(fit: DecayResults, row: Any, tolerance: float, budget: float, best:
         beyond = f", beyond the {last:g} steps measured" if crossing > last else ""
         text = (
             f"Probe {max(crossing - budget, 1):.0f} more steps, to about {crossing:.0f} "
-            f"(95 %: {row['crossing_lower']:.0f} to {_bound(row['crossing_upper'])}{beyond}); expected gain: seeds agree "
-            f"within {asked} {metric} instead of ±{margin(now):.3f} at {budget:g} steps."
+            f"(95 %: {row['crossing_lower']:.0f} to {_bound(row['crossing_upper'])}{beyond}); expected gain: "
+            f"seeds agree within {asked} {metric} instead of ±{margin(now):.3f} at {budget:g} steps."
         )
     elif regime == NOISE_DOMINANT:
         floor = float(np.median(fit.draws()["intrinsic_limit"]))

@@ -88,13 +88,15 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
 
     folder = model_path(model)
     _refuse_pickles(folder, str(model))
+    local = Path(folder).is_dir() or _only_in_cache(folder)
     # Loading may initialise weights that a checkpoint lacks: the caller's random numbers must not move by that.
     with _quiet_transformers(), torch.random.fork_rng(devices=[]):
         try:
             encoder, info = AutoModel.from_pretrained(
-                folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+                folder, trust_remote_code=False, use_safetensors=True, local_files_only=local, dtype=torch.float32,
+                output_loading_info=True,
+            )  # fmt: skip
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
         except Exception as error:  # transformers raises many kinds; each means "this model cannot be used"
             raise ModelError(_why_not(str(model), folder, error)) from error
     missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
@@ -228,6 +230,27 @@ def _refuse_pickles(folder: str, name: str) -> None:
         raise ModelError(f"The folder {name} holds no weights: no *.safetensors file in it.")
 
 
+def _only_in_cache(model: str) -> bool:
+    """True if the hub does not answer but an earlier download of `model` is here; one try, not a minute of retries."""
+    import huggingface_hub as hub
+
+    try:
+        hub.get_hf_file_metadata(hub.hf_hub_url(model, "config.json"), token=hub.get_token(), timeout=10)
+    except (hub.errors.HfHubHTTPError, ValueError) as error:
+        raise ModelError(
+            f"Model {model!r} is not in the catalog (pl.catalog.models()) nor a folder here, and the model hub has no "
+            "such model that you may read: check the name, or give a local folder."
+        ) from error
+    except Exception as error:  # no network, a proxy in between, offline mode: all mean that the hub is out of reach
+        if isinstance(hub.try_to_load_from_cache(model, "config.json"), str):
+            return True
+        raise ModelError(
+            f"Model {model!r} is not in the catalog (pl.catalog.models()) nor a folder here, and the model hub cannot "
+            "be reached: check the name and the network, or give a local folder."
+        ) from error
+    return False
+
+
 def _why_not(name: str, folder: str, error: Exception) -> str:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if "trust_remote_code" in str(error) or "custom code" in str(error):
@@ -236,10 +259,7 @@ def _why_not(name: str, folder: str, error: Exception) -> str:
         return f"Model {name!r} could not be loaded from its folder: {first}"
     if "safetensors" in str(error):
         return f"Model {name!r} has no safetensors weights on the hub; pickled weights can run code and are refused."
-    return (
-        f"Model {name!r} is neither in the catalog (pl.catalog.models()) nor a folder here, and the model hub did not "
-        "give it: check the name and the network, or give a local folder."
-    )
+    return f"Model {name!r} could not be loaded from the model hub: {first}"
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def _measured(table: pd.DataFrame, y: alt.Y, x: alt.X) -> Any:
     colour = alt.Color(
         "part:N",
         scale=alt.Scale(domain=["fitted", "burn-in, not fitted"], range=[_RULE, _MUTED]),
-        legend=alt.Legend(title=None, orient="top") if table["part"].nunique() > 1 else None,
+        legend=alt.Legend(title=None, orient="top") if (table["part"] != "fitted").any() else None,
     )
     base = alt.Chart(table).encode(x=x, color=colour)
     return alt.layer(
@@ -177,7 +177,8 @@ def _plane_table(fits: Mapping[str, DecayResults], tolerance: float, budget: flo
             {
                 # medians of the draws: at a boundary the estimate itself is 0 or has no rate
                 "x": np.median(x), "x_lower": x.quantile(0.025), "x_upper": x.quantile(0.975),
-                "y": np.median(total - x), "y_lower": (total - x).quantile(0.025), "y_upper": (total - x).quantile(0.975),
+                "y": np.median(total - x), "y_lower": (total - x).quantile(0.025),
+                "y_upper": (total - x).quantile(0.975),
                 "alpha": np.median(rate), "alpha_lower": rate.quantile(0.025), "alpha_upper": rate.quantile(0.975),
                 "scale": np.median(sample["scale"]),
             }
@@ -229,11 +230,12 @@ def phase_diagram(
 def _tasks(table: pd.DataFrame, x: alt.X, y: alt.Y, span: tuple[str, str], labels: tuple[str, str]) -> list[Any]:
     encodings = _encodings()
     base = alt.Chart(table)
+    rule = base.mark_rule(opacity=0.55, clip=True)
     tooltip = ["task:N", "regime:N", *(alt.Tooltip(f"p_{r}:Q", format=".2f") for r in
                ("static_sufficient", "dynamic_critical", "noise_dominant"))]  # fmt: skip
     return [
-        base.mark_rule(opacity=0.55, clip=True).encode(x=x, y=alt.Y(f"{span[0]}:Q"), y2=f"{span[1]}:Q", color=encodings["color"]),
-        base.mark_rule(opacity=0.55, clip=True).encode(x=alt.X("x_lower:Q"), x2="x_upper:Q", y=y, color=encodings["color"]),
+        rule.encode(x=x, y=alt.Y(f"{span[0]}:Q"), y2=f"{span[1]}:Q", color=encodings["color"]),
+        rule.encode(x=alt.X("x_lower:Q"), x2="x_upper:Q", y=y, color=encodings["color"]),
         base.mark_point(filled=True, size=110, opacity=1, clip=True).encode(x=x, y=y, tooltip=tooltip, **encodings),
         base.mark_text(align="left", dx=8, dy=-8, fontSize=11).encode(x=x, y=y, text="task:N"),
         alt.Chart(pd.DataFrame({"text": [labels[0]]})).mark_text(align="left", color=_MUTED, fontSize=11).encode(
@@ -258,7 +260,8 @@ def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float
     )
     wall = alt.Chart(pd.DataFrame({"x": [1.0]})).mark_rule(color=_RULE).encode(x="x:Q")
     noise = alt.Chart(pd.DataFrame({"x": [1.0], "text": ["Noise-Dominant →"]})).mark_text(
-        align="left", dx=3, color=_MUTED, angle=90, fontSize=11).encode(x="x:Q", y=alt.value(20), text="text:N")  # fmt: skip
+        align="left", dx=3, color=_MUTED, angle=90, fontSize=11
+    ).encode(x="x:Q", y=alt.value(20), text="text:N")  # fmt: skip
     tasks = _tasks(table, x, y, ("y_lower", "y_upper"), ("Dynamic-Critical", "Static-Sufficient"))
     title = alt.TitleParams("Budget plane", subtitle="a larger budget moves tasks straight down", anchor="start")
     return alt.layer(*tasks, border, wall, noise, title=title)

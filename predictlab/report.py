@@ -71,10 +71,13 @@ def fit_view(analysis: Analysis) -> pd.DataFrame:
             "runs": table["runs"],
             "depths": [f"{r.fitted_from:g}–{r.fitted_to:g}" for r in table.itertuples()],
             "sd of the floor": [
-                interval({k: np.sqrt(r[f"intrinsic_limit{e}"]) for k, e in (("s", ""), ("s_lower", "_lower"), ("s_upper", "_upper"))}, "s")
+                interval({f"s{end}": np.sqrt(r[f"intrinsic_limit{end}"]) for end in ("", "_lower", "_upper")}, "s")
                 for _, r in table.iterrows()
             ],
-            "alpha": [interval(r, "decay_rate") + ("" if r["identified"] else " not identified") for _, r in table.iterrows()],
+            "alpha": [
+                interval(r, "decay_rate") + ("" if r["identified"] else " not identified")
+                for _, r in table.iterrows()
+            ],
             "lack of fit p": [f"{p:.2f}" for p in table["lack_of_fit_p"]],
             "c*": [interval(r, "optimal_depth") for _, r in table.iterrows()],
         }
@@ -85,11 +88,11 @@ def score_view(scores: pd.DataFrame) -> pd.DataFrame:
     """Static scores, one row a task: value and interval of each method."""
     cells = scores.assign(
         cell=[
-            f"{number(r['value'])} [{number(r['lower'])}, {number(r['upper'])}]" if pd.notna(r["lower"]) else number(r["value"])
+            number(r["value"]) + (f" [{number(r['lower'])}, {number(r['upper'])}]" if pd.notna(r["lower"]) else "")
             for _, r in scores.iterrows()
         ]
     )  # fmt: skip
-    out = cells.pivot(index="task", columns="method", values="cell")
+    out = cells.pivot_table(index="task", columns="method", values="cell", aggfunc="first")
     return out.loc[list(dict.fromkeys(scores["task"])), list(dict.fromkeys(scores["method"]))].reset_index()
 
 
@@ -176,7 +179,7 @@ def write_report(
         if sampling:
             listed = ", ".join(f"{html.escape(n)} {np.sqrt(v):.3f}" for n, v in sampling.items())
             parts.append(
-                f"<p>Sampling error of the evaluation sets (sd, not in the floor: all seeds share one set): {listed}.</p>"
+                f"<p>Sampling error of the evaluation sets (sd; not in the floor: seeds share a set): {listed}.</p>"
             )
     parts += ["<h2>Static scores, before any training</h2>", _table(score_view(scores))]
     parts += ["<h2>Tasks</h2>", _table(tasks), "<h2>How it was measured</h2>"]

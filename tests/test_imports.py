@@ -37,6 +37,8 @@ STAGES = [
     ("forecast",),
     ("worlds",),
     ("charts",),
+    ("advice",),
+    ("analysis",),
     ("report",),
     ("tour",),
     ("cli",),

@@ -5,6 +5,7 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -67,14 +68,46 @@ def test_damaged_weights_are_one_sentence(copy):
     assert "\n" not in str(error.value)
 
 
-def test_a_model_the_hub_does_not_give_is_one_sentence(monkeypatch):
-    def no_network(*args, **kwargs):
-        raise OSError("We couldn't connect to the hub\nand here follow many more lines")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError("Name or service not known\nand more lines"), "hub cannot be reached: check the name and the network"),
+        (huggingface_hub.errors.OfflineModeIsEnabled("offline"), "hub cannot be reached"),
+        (huggingface_hub.errors.HFValidationError("bad id"), "hub has no such model"),
+    ],
+)
+def test_a_model_the_hub_does_not_give_is_one_sentence_at_once(monkeypatch, error, message):
+    asked = []
 
-    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", no_network)
-    with pytest.raises(ModelError, match=r"neither in the catalog.*check the name and the network") as error:
-        load_backbone("somebody/unheard-of")
-    assert "\n" not in str(error.value)
+    def answer(url, **kwargs):
+        asked.append(url)
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", answer)
+    with pytest.raises(ModelError, match=message) as raised:
+        load_backbone("somebody/unheard-of-by-predictlab")
+    assert "\n" not in str(raised.value)
+    assert len(asked) == 1
+    assert "somebody/unheard-of-by-predictlab" in asked[0]
+
+
+def test_without_the_hub_an_earlier_download_is_used(monkeypatch, bert):
+    def no_network(*args, **kwargs):
+        raise OSError("Name or service not known")
+
+    load = transformers.AutoModel.from_pretrained
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", no_network)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda repo, file: f"/cache/{file}")
+
+    def from_cache(name, **kwargs):
+        assert name == "somebody/downloaded-before"
+        assert kwargs["local_files_only"] is True
+        return load(bert, **kwargs)
+
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", from_cache)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda name, **kwargs: tokenizer)
+    assert load_backbone("somebody/downloaded-before").n_layers == 3
 
 
 def test_loading_restores_the_log_level_and_the_progress_bars(bert):

@@ -73,6 +73,15 @@ def shown(page):
     }
 
 
+def assert_probabilities(page, fits, budget, tolerance):
+    """The three probabilities in the table are those of classify, to the digits shown."""
+    rows = page.locator(".plw tbody tr").all()
+    there = [[float(cell) for cell in row.locator("td").all_inner_texts()[1:4]] for row in rows]
+    table = pl.classify(fits, tolerance=tolerance, budget=budget)
+    expected = table[list(pl.phase.PROBABILITY_COLUMNS)].to_numpy()
+    assert there == pytest.approx(expected, abs=5.1e-4)
+
+
 def settle(page):
     """Two frames: the one that paints what was asked for, and one more."""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -126,16 +135,20 @@ def test_a_drag_needs_no_kernel(start, fits):
     kernel_state(start)
     cell = start.start(WAIT)
     page.get_by_text("Python 3 (ipykernel) | Busy").wait_for()
-    drag(page, ".plw-budget", 0.8)
-    settle(page)
-    budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
-    there = shown(page)
-    waiting = page.locator(".plw").evaluate("node => node.classList.contains('plw-waiting')")
+    drag(page, ".plw-budget", 0.2)
+    seen = []
+    for key, times in (("ArrowRight", 1), ("PageUp", 2), ("ArrowRight", 3), ("PageUp", 1), ("ArrowLeft", 2)):
+        for _ in range(times):
+            page.keyboard.press(key)
+        settle(page)
+        budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
+        assert shown(page) == classified(fits, budget, 2e-4)
+        assert_probabilities(page, fits, budget, 2e-4)
+        assert not page.locator(".plw").evaluate("node => node.classList.contains('plw-waiting')")
+        seen.append(budget)
+    assert len(set(seen)) == 5
     assert cell.locator(".jp-InputPrompt").inner_text() == "[*]:", "the kernel was busy all the while"
     (start.path.parent / "go").touch()
-    assert budget > 1000
-    assert there == classified(fits, budget, 2e-4)
-    assert not waiting
     assert kernel_state(start)["budget"] == budget
 
 
@@ -162,6 +175,7 @@ def test_tolerance_moves_the_boundary(start, fits):
         settle(page)
         there = shown(page)
         state = kernel_state(start)
+        assert_probabilities(page, fits, state["budget"], state["tolerance"])
         assert there == state["regimes"] == classified(fits, state["budget"], state["tolerance"])
     page.locator(".plw-budget").focus()
     page.keyboard.press("PageUp")  # both sliders away from where the notebook set them
@@ -229,6 +243,7 @@ def test_reopened_without_its_kernel_the_table_is_there(open_notebook):
     page.locator(".plw tbody tr").first.wait_for()
     page.wait_for_timeout(2500)
     assert not page.locator(".predictlab-fallback").is_visible(), "the live widget takes its place"
+    assert opened.complaints == []
     opened.save()
     saved = json.loads(opened.path.read_text())
     assert opened.path.stat().st_size < 100_000
@@ -242,6 +257,28 @@ def test_reopened_without_its_kernel_the_table_is_there(open_notebook):
     text = page.locator(".predictlab-fallback").inner_text()
     assert "budget B = 100 steps" in text
     assert "noisy" in text
+    assert opened.left_the_machine == []
+
+
+def test_after_a_kernel_restart_the_page_still_answers_the_budget(open_notebook, fits):
+    opened = open_notebook("restarted", CELLS[:2])
+    opened.run(0)
+    opened.run(1)
+    page = opened.page
+    page.locator(".plw tbody tr").first.wait_for()
+    opened.menu("Kernel", "Restart Kernel…")
+    page.locator(".jp-Dialog button", has_text="Restart").last.click()
+    page.locator(".jp-Dialog").wait_for(state="detached")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    drag(page, ".plw-budget", 0.9)
+    settle(page)
+    budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
+    assert budget > 1000
+    assert shown(page) == classified(fits, budget, 2e-4)
+    drag(page, ".plw-tolerance", 0.9)  # only a kernel could count for this place
+    page.get_by_text("it does not answer").wait_for()
+    assert opened.left_the_machine == []
+    assert opened.complaints == []
 
 
 def test_nothing_left_the_machine_and_nothing_complained(notebook):

@@ -43,8 +43,8 @@ class PhaseDiagram(anywidget.AnyWidget):
     budget : float, optional
         Steps, > 1. Default: the median over tasks of the greatest depth that was measured.
     tolerance : float, optional
-        Risk that can be lived with, metric², > 0. Default: the median over tasks of the risk at half the budget, a
-        place to start from where some tasks are on either side.
+        Risk that can be lived with, metric², > 0. Default: the median over tasks of the risk at the budget: a
+        place to start from, with tasks on either side, and no advice.
     confidence : float in (0.5, 1)
         Probability from which a regime is called; below it the task is Undetermined.
     selected : str, optional
@@ -107,8 +107,8 @@ class PhaseDiagram(anywidget.AnyWidget):
             budget = max(2.0, _round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
         if tolerance is None:
-            risks = mean(np.asarray(self.budget / 2), *self._draws.transpose(1, 0, 2))
-            tolerance = _round3(float(np.median(risks)))
+            risks = mean(np.asarray(self.budget), *self._draws.transpose(1, 0, 2))
+            tolerance = _round3(float(np.median(np.median(risks, axis=1))))
         self.tolerance, self.confidence = tolerance, confidence
         self._uid = uuid.uuid4().hex[:12]
         self._names = self.task_names

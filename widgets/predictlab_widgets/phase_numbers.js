@@ -6,6 +6,7 @@
 
 const REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
 const UNDETERMINED = "Undetermined";
+
 function typed(view, Type) {
   if (!view) return new Type(0);
   const bytes = view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view;
