@@ -260,7 +260,7 @@ def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float
     )
     wall = alt.Chart(pd.DataFrame({"x": [1.0]})).mark_rule(color=_RULE).encode(x="x:Q")
     noise = alt.Chart(pd.DataFrame({"x": [1.0], "text": ["Noise-Dominant →"]})).mark_text(
-        align="left", dx=3, color=_MUTED, angle=90, fontSize=11
+        align="left", dy=-8, color=_MUTED, angle=90, fontSize=11
     ).encode(x="x:Q", y=alt.value(20), text="text:N")  # fmt: skip
     tasks = _tasks(table, x, y, ("y_lower", "y_upper"), ("Dynamic-Critical", "Static-Sufficient"))
     title = alt.TitleParams("Budget plane", subtitle="a larger budget moves tasks straight down", anchor="start")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from predictlab.advice import margin
 from predictlab.analysis import Analysis
+from predictlab.decay.draws import CROSS_BEYOND
 from predictlab.phase import UNDETERMINED
 from predictlab.risk import ESTIMATORS, QUESTIONS
 
@@ -52,12 +53,19 @@ def phase_view(analysis: Analysis) -> pd.DataFrame:
     ):  # fmt: skip
         out[name] = [f"{v:.2f}" if pd.notna(v) else "–" for v in table.get(column, pd.Series(np.nan, table.index))]
     if "crossing_budget" in table:
-        out["c_tau [95 %]"] = [
-            "–" if pd.isna(r["crossing_budget"]) else interval(
-                {"c": r["crossing_budget"], "c_lower": r["crossing_lower"], "c_upper": r["crossing_upper"]}, "c")
-            for _, r in table.iterrows()
-        ]  # fmt: skip
+        out["c_tau [95 %]"] = [_crossing(analysis, r) for _, r in table.iterrows()]
     return out
+
+
+def _crossing(analysis: Analysis, row: Any) -> str:
+    """``c_tau`` with its interval; far beyond what was measured the law says no more than that."""
+    if pd.isna(row["crossing_budget"]):
+        return "–"
+    far = CROSS_BEYOND * float(np.asarray(analysis.fits[row["task"]].fitted.depth)[-1])
+    ends = [
+        f"> {far:g}" if v > far else number(v) for v in row[["crossing_budget", "crossing_lower", "crossing_upper"]]
+    ]
+    return ends[0] if ends[1] == ends[2] else f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
 def fit_view(analysis: Analysis) -> pd.DataFrame:

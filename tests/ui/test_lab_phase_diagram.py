@@ -153,18 +153,21 @@ def test_a_drag_needs_no_kernel(start, fits):
 
 
 def test_keyboard_moves_the_budget(start, fits):
+    """Also with the notebook in command mode, in which JupyterLab has uses of its own for the arrow keys."""
     page = start.page
     page.locator(".plw-budget").focus()
-    for key, times in (("ArrowRight", 5), ("PageUp", 2), ("ArrowLeft", 3), ("End", 1), ("Home", 1), ("PageUp", 3)):
+    moves = [("ArrowRight", 5, 1), ("PageUp", 2, 1), ("ArrowLeft", 3, -1), ("ArrowUp", 2, 1), ("ArrowDown", 1, -1)]
+    for key, times, sign in [*moves, ("End", 1, 1), ("Home", 1, -1), ("PageUp", 3, 1), ("PageDown", 1, -1)]:
+        before = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
         for _ in range(times):
             page.keyboard.press(key)
         settle(page)
+        budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
+        assert (budget - before) * sign > 0, key
         assert page.evaluate("document.activeElement.className") == "plw-budget", "focus stays on the slider"
         said = page.locator(".plw-budget").get_attribute("aria-valuetext")
         assert said == page.locator(".plw-budget-value").inner_text()
-        there = shown(page)
-        budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
-        assert there == classified(fits, budget, 2e-4)
+        assert shown(page) == classified(fits, budget, 2e-4)
     assert kernel_state(start)["budget"] == budget
 
 
@@ -203,6 +206,22 @@ def test_a_task_is_selected_by_keyboard_and_by_mouse(start):
     assert page.get_by_role("button", name="noisy", exact=True).get_attribute("aria-pressed") == "true"
     page.get_by_role("button", name="verbs", exact=True).click()
     assert kernel_state(start)["selected"] == "verbs"
+
+
+def test_hovering_a_point_tells_about_it(start):
+    page = start.page
+    start.run(BACK)
+    box = page.locator(".plw canvas").first.bounding_box()
+    tip = page.locator(".plw-tip")
+    found = set()
+    for x in range(60, int(box["width"]) - 15, 9):
+        for y in range(12, int(box["height"]) - 45, 9):
+            page.mouse.move(box["x"] + x, box["y"] + y)
+            if tip.is_visible():
+                found.add(tip.inner_text().split("\n")[0])
+    assert {"reviews", "slow", "noisy"} <= found
+    page.mouse.move(0, 0)
+    assert not tip.is_visible()
 
 
 def test_columns_sort(start):

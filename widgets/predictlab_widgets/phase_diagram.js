@@ -127,6 +127,16 @@ function render({ model, el }) {
     });
   }
 
+  // JupyterLab binds the arrow keys and listens on the document before anything inside it: keep a slider's own keys
+  // from it, one step further out. All others (save, run, ...) pass.
+  const SLIDER_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"];
+  const keep = (event) => {
+    const ours = event.target === budget.input || event.target === tolerance.input;
+    const plain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
+    if (ours && plain && SLIDER_KEYS.includes(event.key)) event.stopPropagation();
+  };
+  window.addEventListener("keydown", keep, true);
+
   function select(name) {
     model.set("selected", name);
     model.save_changes();
@@ -363,6 +373,7 @@ function render({ model, el }) {
     for (const [event, callback] of listeners) model.off(event, callback);
     for (const observer of [resize, themes]) observer.disconnect();
     scheme.removeEventListener("change", restyle);
+    window.removeEventListener("keydown", keep, true);
     cancelAnimationFrame(frameAsked);
     clearTimeout(waiting);
     if (sending) send();

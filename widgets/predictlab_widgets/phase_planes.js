@@ -195,7 +195,7 @@ function clip(text, length) {
   return text.length > length ? text.slice(0, length - 1) + "…" : text;
 }
 
-function labels(ctx, look, f, spots, order) {
+function labels(ctx, look, f, spots, order, selected) {
   ctx.font = `11px ${look.font}`;
   ctx.textBaseline = "middle";
   const taken = spots.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
@@ -204,8 +204,9 @@ function labels(ctx, look, f, spots, order) {
     if (Number.isNaN(x)) continue;
     const text = clip(name, 26);
     const w = ctx.measureText(text).width;
+    const gap = t === selected ? 16 : 11;
     const places = [
-      [x + 11, y, "left"], [x - 11, y, "right"], [x, y - 15, "center"], [x, y + 15, "center"],
+      [x + gap, y, "left"], [x - gap, y, "right"], [x, y - 15, "center"], [x, y + 15, "center"],
       [x + 9, y - 13, "left"], [x - 9, y - 13, "right"], [x + 9, y + 13, "left"], [x - 9, y + 13, "right"],
     ];
     for (const [px, py, align] of places) {
@@ -269,8 +270,8 @@ function paintPlane(plane, state, look) {
     }
   }
   if (!few) names.forEach((name) => regionName(ctx, look, name)); // else a crowd of points would cover them
-  if (few) labels(ctx, look, f, plane.spots, order.reverse());
-  else if (selected >= 0) labels(ctx, look, f, plane.spots.map((s, t) => (t === selected ? s : [NaN, NaN, ""])), [selected]);
+  if (few) labels(ctx, look, f, plane.spots, order.reverse(), selected);
+  else if (selected >= 0) labels(ctx, look, f, plane.spots.map((s, t) => (t === selected ? s : [NaN, NaN, ""])), [selected], selected);
 }
 
 function makePlanes(data) {
