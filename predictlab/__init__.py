@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from predictlab import budget, catalog, charts, decay, errors, phase, probe, risk, runs, static, task, worlds
+    from predictlab import budget, catalog, charts, decay, errors, phase, risk, runs, static, task, worlds
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
     from predictlab.phase import classify
-    from predictlab.probe import ProbePlan
+    from predictlab.probe import ProbePlan, probe
     from predictlab.risk import RiskCurve, risk_curve
     from predictlab.runs import RunStore
     from predictlab.static import score

@@ -210,18 +210,27 @@ def test_a_task_is_selected_by_keyboard_and_by_mouse(start):
 
 def test_hovering_a_point_tells_about_it(start):
     page = start.page
-    start.run(BACK)
+    found = page.evaluate(
+        """() => {
+            const canvas = document.querySelector(".plw canvas"), tip = document.querySelector(".plw-tip");
+            const box = canvas.getBoundingClientRect(), found = {};
+            for (let x = 55; x < box.width; x += 5) for (let y = 5; y < box.height; y += 5) {
+                const at = { clientX: box.left + x, clientY: box.top + y };
+                canvas.dispatchEvent(new PointerEvent("pointermove", at));
+                if (!tip.hidden) found[tip.textContent.split("\\n")[0]] = [x, y];
+            }
+            return found;
+        }"""
+    )
+    assert {"reviews", "slow", "noisy"} <= set(found)
     box = page.locator(".plw canvas").first.bounding_box()
-    tip = page.locator(".plw-tip")
-    found = set()
-    for x in range(60, int(box["width"]) - 15, 9):
-        for y in range(12, int(box["height"]) - 45, 9):
-            page.mouse.move(box["x"] + x, box["y"] + y)
-            if tip.is_visible():
-                found.add(tip.inner_text().split("\n")[0])
-    assert {"reviews", "slow", "noisy"} <= found
+    x, y = found["noisy"]
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    assert "leans Noise-Dominant" in page.locator(".plw-tip").inner_text()
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    assert kernel_state(start)["selected"] == "noisy"
     page.mouse.move(0, 0)
-    assert not tip.is_visible()
+    assert not page.locator(".plw-tip").is_visible()
 
 
 def test_columns_sort(start):
