@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from predictlab.backbone import let_threads_sleep
 from predictlab.errors import DependencyError, bad_argument
 from predictlab.probe.plan import ProbePlan
 from predictlab.runs import RunStore
