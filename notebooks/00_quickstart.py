@@ -23,6 +23,8 @@
 # network.
 
 # %%
+import altair as alt
+
 import predictlab as pl
 
 MODEL = "minilm-l6"
@@ -74,10 +76,6 @@ runs[(runs["metric"] == "accuracy") & (runs["depth"] == 96)].groupby("task")["va
 # %%
 fits = {task.name: pl.DecayModel(pl.risk_curve(runs, task=task.name)).fit() for task in tasks}
 print(fits["newsgroups, LoRA"].summary())
-
-# %%
-import altair as alt
-
 alt.vconcat(*[pl.charts.decay_chart(fit, TOLERANCE, BUDGET, width=420, height=150) for fit in fits.values()])
 
 # %% [markdown]
