@@ -60,7 +60,7 @@ pl.score(tasks[0], max_rows=500)[["method", "value", "lower", "upper", "better"]
 
 # %% [markdown]
 # ## 3. Probes
-# Twelve to twenty-four seeds of each task, measured on the way. Everything goes into a store: run this cell again and it
+# Twelve seeds of each task, measured on the way. Everything goes into a store: run this cell again and it
 # returns at once.
 
 # %%
