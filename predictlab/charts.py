@@ -275,7 +275,7 @@ def _theory_plane(table: pd.DataFrame, top_x: float, tolerance: float, budget: f
         "alpha:Q",
         title="decay rate alpha",
         scale=alt.Scale(domain=[0, top]),
-        axis=alt.Axis(format="g", gridOpacity=0.3),
+        axis=alt.Axis(format=".1~f", gridOpacity=0.3),
     )
     scales = table.set_index("task")["scale"]
     scale = float(scales[selected]) if selected in scales.index else float(scales.median())
