@@ -12,7 +12,7 @@ from predictlab.errors import ArgumentError, DataError, PredictlabError
 from predictlab.risk import spread
 
 DEPTHS = [4, 8, 16, 32, 64]
-PEFT = Path(__file__).parents[2] / "shared" / "data" / "peft_metamathqa_runs.csv"
+PEFT = Path(__file__).parents[3] / "shared" / "data" / "peft_metamathqa_runs.csv"
 
 
 def tidy(values, depths=DEPTHS, task="a", metric="accuracy"):
