@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,8 +23,23 @@ QUESTIONS = {
 ESTIMATORS = {
     "spread": "variance over seeds of the metric at each depth; a proxy: it does not condition on the prefix",
     "branch": "pooled variance of the final metric within forks of one parent",
-    "residual": "out-of-fold mean squared error of a predictor of the final metric",
+    "residual": "out-of-fold mean squared error of a predictor of the final metric; an upper bound of the risk",
     "given": "numbers given by the user",
+}
+SAYS = {
+    "spread": (
+        "It says how far seeds are apart at a depth, and at the last depth how far they end apart; "
+        "it does not say how well the end of a run is known from its prefix."
+    ),
+    "branch": (
+        "It is unbiased for the risk of this very run, L(c), averaged over its parents; "
+        "it does not say how to predict the end, nor anything about another task."
+    ),
+    "residual": (
+        "It says what this predictor achieves on runs it has not seen, so the risk is no larger on average; "
+        "it does not say how much a better predictor would achieve."
+    ),
+    "given": "It says what its maker measured; predictlab has not seen the runs.",
 }
 
 
@@ -50,7 +67,9 @@ class RiskCurve:
         The runs behind a `spread`, complete cases only.
     errors : ndarray, shape (runs, k), optional
         Deviations behind the risk, one row a run: ``risk[i] = sum(errors[:, i]²) / df[i]``, before `resolution`
-        is applied. For `spread`, values less their mean; for `residual`, out-of-fold errors.
+        is applied. For `spread`, values less their mean; for `residual`, out-of-fold errors times ``sqrt(df / runs)``.
+    groups : ndarray, shape (runs,), optional
+        Group of each row of `errors`, where rows of one group are not independent; None: they are.
     mean : ndarray, shape (k,), optional
         Mean of the metric at each depth.
     sampling_error : float, optional
@@ -59,6 +78,14 @@ class RiskCurve:
         Runs left out because they diverged, or because they miss a depth.
     resolution : float
         Smallest variance the metric can show (its rounding step²/12); smaller estimates are raised to it.
+    total_variance : float, optional
+        Variance of the final metric over the runs that are no forks, metric²: what is to be explained.
+    anova : pandas.DataFrame, optional
+        Analysis of variance of a `branch`, one row a fork depth: ``parents``, ``forks``, ``diverged``, ``incomplete``,
+        ``within`` (before `resolution`), ``between`` (0 where the estimate is negative), ``total`` (their sum),
+        ``share_resolved`` with its 95 % interval ``share_lower``, ``share_upper``; ``total_p_value`` tests total
+        against the variance over independent runs, ``own_end_p_value`` each parent's own end against its forks (small:
+        the forks are not faithful continuations); sums of squares and degrees of freedom. See `predictlab.risk.Anova`.
 
     Notes
     -----
@@ -75,11 +102,14 @@ class RiskCurve:
     log_covariance: Array | None = None
     values: Array | None = field(default=None, repr=False)
     errors: Array | None = field(default=None, repr=False)
+    groups: NDArray[Any] | None = field(default=None, repr=False)
     mean: Array | None = None
     sampling_error: float | None = None
     diverged: int = 0
     incomplete: int = 0
     resolution: float = 0.0
+    total_variance: float | None = None
+    anova: pd.DataFrame | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.estimator not in ESTIMATORS:
@@ -118,8 +148,11 @@ class RiskCurve:
 
     @property
     def n_runs(self) -> int | None:
-        """Runs behind a spread; None for curves given as numbers."""
-        return None if self.values is None else len(self.values)
+        """Runs behind a spread or a residual; None for forks and for curves given as numbers."""
+        for rows in (self.values, self.errors):
+            if rows is not None:
+                return len(rows)
+        return None
 
     def from_depth(self, first: float) -> RiskCurve:
         """The part of the curve at depths >= `first`."""
@@ -135,12 +168,14 @@ class RiskCurve:
             values=None if self.values is None else self.values[:, keep],
             errors=None if self.errors is None else self.errors[:, keep],
             mean=None if self.mean is None else self.mean[keep],
+            anova=None if self.anova is None else self.anova[self.anova["depth"] >= first].reset_index(drop=True),
         )
 
     def frame(self, level: float = 0.95) -> pd.DataFrame:
         """Depth, risk, chi² interval of each estimate, its standard deviation scale and degrees of freedom.
 
-        The interval takes the runs as Gaussian and treats each depth by itself.
+        The interval takes the runs as Gaussian and treats each depth by itself. ``unresolved``, where the question is
+        not `fresh_run` and `total_variance` is known: the risk as a share of the variance of the final metric.
         """
         from scipy.stats import chi2
 
@@ -155,6 +190,8 @@ class RiskCurve:
         out["df"] = df
         if self.mean is not None:
             out["mean"] = self.mean
+        if self.total_variance and self.question != "fresh_run":
+            out["unresolved"] = risk / self.total_variance
         return out
 
     def plot(self) -> Any:
@@ -163,18 +200,94 @@ class RiskCurve:
 
         return risk_curve_chart(self)
 
-    def _repr_html_(self) -> str:
+    def notes(self) -> list[str]:
+        """What the curve is, what it says and does not say, what was left out: one sentence each."""
         notes = [f"{self.estimator}: {ESTIMATORS[self.estimator]}", f"question: {QUESTIONS[self.question]}"]
+        notes.append(SAYS[self.estimator])
         if self.diverged or self.incomplete:
-            notes.append(f"left out: {self.diverged} diverged, {self.incomplete} incomplete runs")
+            kind = "forks" if self.estimator == "branch" else "runs"
+            notes.append(f"left out: {self.diverged} diverged, {self.incomplete} incomplete {kind}")
         if self.sampling_error is not None:
             sd = np.sqrt(self.sampling_error)
             notes.append(f"sampling error of the evaluation set (not in the risk): sd {sd:.4g}")
+        if self.anova is not None:
+            zero = self.anova.loc[self.anova["between"] == 0, "depth"]
+            if len(zero):
+                at = ", ".join(f"{c:g}" for c in zero)
+                notes.append(f"at depth {at} forks of one parent differ as much as any: between is reported as 0")
+            for column, means in (
+                ("total_p_value", "within + between is not the variance over independent runs"),
+                ("own_end_p_value", "parents do not end as their forks do"),
+            ):
+                # one in a hundred over all depths: depths are tests of one and the same thing
+                odd = self.anova.loc[self.anova[column] < 0.01 / len(self.anova), "depth"]
+                if len(odd):
+                    notes.append(f"caution: {means} at depth {', '.join(f'{c:g}' for c in odd)}")
+        return notes
+
+    def summary(self) -> str:
+        """The curve as text: title, notes, one line a depth, and the analysis of variance of forks."""
+        title = f"Risk curve of {self.task or 'a task'}, {self.metric or 'metric'}²"
+        parts = [title, *self.notes(), self.frame().to_string(index=False, float_format=lambda v: f"{v:.4g}")]
+        if self.anova is not None:
+            parts.append(self.anova[_ANOVA_SHOWN].to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        def table(frame: pd.DataFrame) -> str:
+            return str(frame.to_html(index=False, float_format=lambda v: f"{v:.4g}"))
+
         return (
-            f"<b>Risk curve of {self.task or 'a task'}, {self.metric or 'metric'}²</b><br>"
-            + "<br>".join(notes)
-            + self.frame().to_html(index=False, float_format=lambda v: f"{v:.4g}")
+            f"<b>Risk curve of {html.escape(self.task or 'a task')}, {html.escape(self.metric or 'metric')}²</b><br>"
+            + "<br>".join(html.escape(note) for note in self.notes())
+            + table(self.frame())
+            + ("" if self.anova is None else table(self.anova[_ANOVA_SHOWN]))
         )
+
+
+_ANOVA_SHOWN = [
+    "depth", "parents", "forks", "diverged", "incomplete", "within", "between", "total",
+    "share_resolved", "share_lower", "share_upper", "total_p_value", "own_end_p_value",
+]  # fmt: skip
+
+
+def same_question(curves: Mapping[str, Any] | Iterable[Any]) -> str:
+    """The question that all curves answer; mixing questions is an error that explains them.
+
+    Parameters
+    ----------
+    curves : mapping or iterable
+        Risk curves, or objects with a ``curve`` such as fits; keys of a mapping are used as names.
+
+    Returns
+    -------
+    str
+        ``"this_run"``, ``"fresh_run"`` or ``"new_task"``.
+
+    Raises
+    ------
+    ArgumentError
+        None given, or more than one question among them (THEORY 7).
+    """
+    given = dict(curves) if isinstance(curves, Mapping) else {f"number {i + 1}": c for i, c in enumerate(curves)}
+    asked: dict[str, list[str]] = {}
+    for name, item in given.items():
+        curve = item if isinstance(item, RiskCurve) else getattr(item, "curve", None)
+        if not isinstance(curve, RiskCurve):
+            raise bad_argument("curves", item, "risk curves, or fits of them")
+        asked.setdefault(curve.question, []).append(str(name))
+    if not asked:
+        raise bad_argument("curves", curves, "at least one risk curve")
+    if len(asked) > 1:
+        words = "; ".join(
+            f"{question!r}, {QUESTIONS[question]} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            for question, names in asked.items()
+        )
+        raise bad_argument(
+            "question", list(asked), "curves of one question", f"They differ in whose end is predicted: {words}. "
+            "The risk of one says nothing about the risk of another; compare them apart.",
+        )  # fmt: skip
+    return next(iter(asked))
 
 
 def vector(name: str, value: ArrayLike) -> Array:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
+from predictlab.risk.curve import Array
 
 
 def frame_of(runs: Any, task: str | None) -> pd.DataFrame:
+    """The tidy frame behind `runs`: itself, or what a store or the store at a path holds."""
     if isinstance(runs, pd.DataFrame):
         needed = ["task", "run", "depth", "metric", "value", "status"]
         missing = [c for c in needed if c not in runs.columns]
@@ -44,3 +47,37 @@ def one_of(frame: pd.DataFrame, column: str, wanted: str | None, default: str | 
         raise bad_argument(column, wanted, f"one of {', '.join(present)}")
     assert wanted is not None
     return wanted, frame[frame[column] == wanted]
+
+
+def is_fork(frame: pd.DataFrame) -> pd.Series:
+    """True for rows of forks: runs that name a parent."""
+    if "parent" not in frame.columns:
+        return pd.Series(False, index=frame.index)
+    return frame["parent"].notna() & (frame["parent"] != "")
+
+
+def is_bad(frame: pd.DataFrame) -> pd.Series:
+    """True for rows of a diverged or failed measurement."""
+    return (frame["status"] != "ok") | ~np.isfinite(frame["value"].astype(float))
+
+
+def refuse_duplicates(frame: pd.DataFrame, task: str) -> None:
+    """A run has one value of a metric at a depth."""
+    twice = frame.duplicated(["run", "depth", "metric"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        at = f"run {row['run']!r} has two values of {row['metric']} at depth {row['depth']}"
+        raise DataError(f"task {task!r}: {at}; keep one.")
+
+
+def rounding_variance(values: Array) -> float:
+    """Variance of rounding to the metric's step: a share of n rows moves in steps of 1/n (Sheppard)."""
+    steps = np.diff(np.unique(np.round(values, 12)))
+    return float(np.min(steps) ** 2 / 12) if len(steps) else 0.0
+
+
+def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:
+    """``p (1 - p) / n`` of an accuracy on n evaluation rows; None for other metrics or an unknown n."""
+    if eval_rows is None or not (metric == "accuracy" or metric.endswith("_accuracy")) or not 0 <= mean <= 1:
+        return None
+    return mean * (1 - mean) / eval_rows
