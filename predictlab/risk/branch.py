@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk.curve import Array, RiskCurve
@@ -38,7 +39,8 @@ class Anova:
     share_resolved : float
         between / total, the share of the variance of R that the prefix settles, in [0, 1].
     share_lower, share_upper : float
-        Its 95 % interval, exact for Gaussian values, also with unequal groups.
+        Its 95 % interval, exact for Gaussian values, also with unequal groups; [0, 0] where the groups agree more
+        closely than chance alone would have it (2.5 % of the time where the share is 0).
     f_value : float
         ``MS_between / MS_within``.
 
@@ -145,17 +147,19 @@ def _share_interval(means: Array, sizes: Array, within: float, df_within: int) -
     return ends[0], ends[1]
 
 
-def total_p_value(table: Anova, independent: Array, shared: int) -> float:
+def total_p_value(table: Anova, sizes: Array, shared: NDArray[np.bool_], independent: Array) -> float:
     """Whether within + between agrees with the variance of R over independent runs: two-sided p value.
 
     Parameters
     ----------
     table : Anova
         Of the forks of one depth.
-    independent : ndarray
+    sizes : ndarray, shape (P,)
+        Forks of each parent.
+    shared : ndarray of bool, shape (P,)
+        Whether the parent's own end is among `independent`.
+    independent : ndarray, shape (S,)
         R of the runs that are no forks, at full depth.
-    shared : int
-        How many of these are parents of the forks.
 
     Returns
     -------
@@ -165,22 +169,25 @@ def total_p_value(table: Anova, independent: Array, shared: int) -> float:
     Notes
     -----
     The ratio of the two estimates is referred to ``F(nu, S - 1)``, nu after Satterthwaite (Biometrics Bulletin 2, 1946,
-    110-114). Forks end near the own end of their parent, so the two estimates are correlated:
-    ``Cov = 2 between² tr(A C)`` for the Gaussian quadratic forms with matrices A, C; the logarithm of the ratio is
-    stretched to the standard deviation it has without that correlation.
+    110-114). Forks end near the own end of their parent, so the two estimates are correlated; the logarithm of the
+    ratio is stretched to the standard deviation it has without that correlation. Variances and the covariance are
+    those of Gaussian quadratic forms, ``2 tr(A V B W)``, at the estimated components.
     """
     from scipy.stats import f as f_law
 
-    runs = len(independent)
+    runs, parents = len(independent), len(sizes)
     variance = float(np.var(independent, ddof=1)) if runs > 1 else 0.0
     if table.df_between < 1 or not variance > 0 or not table.total > 0:
         return float("nan")
-    n0 = max(table.n0, 1.0)
-    parts = np.array([table.ss_between / table.df_between / n0, (1 - 1 / n0) * table.within])
-    nu = parts.sum() ** 2 / np.sum(parts**2 / np.array([table.df_between, table.df_within]))
-    overlap = shared / table.parents * (1 - (table.parents - shared) / (table.df_between * runs)) / (runs - 1)
+    # total = means' A means + c within, where the sum of squares of the group means is weighted by their sizes
+    form = (np.diag(sizes) - np.outer(sizes, sizes) / table.forks) / (table.df_between * table.n0)
+    scaled = form * (table.between + table.within / sizes)
+    relative = 2 * float(np.trace(scaled @ scaled)) + 2 * ((1 - 1 / table.n0) * table.within) ** 2 / table.df_within
+    nu = 2 * table.total**2 / relative
+    own = (np.eye(parents) - 1 / runs) / (runs - 1) * np.outer(shared, shared)
+    common = 2 * table.between**2 * float(np.trace(form @ own)) / table.total**2
     apart = 2 / nu + 2 / (runs - 1)
-    joint = max(apart - 4 * (table.between / table.total) ** 2 * overlap, 0.02 * apart)
+    joint = max(apart - 2 * common, 0.02 * apart)
     ratio = np.exp(np.log(table.total / variance) * np.sqrt(apart / joint))
     return float(2 * min(f_law.cdf(ratio, nu, runs - 1), f_law.sf(ratio, nu, runs - 1)))
 
@@ -296,7 +303,12 @@ def _at_depth(depth: float, forks: pd.DataFrame, own: pd.Series) -> dict[str, fl
             "share_resolved": result.share_resolved,
             "share_lower": result.share_lower,
             "share_upper": result.share_upper,
-            "total_p_value": total_p_value(result, own.to_numpy(), len(known)),
+            "total_p_value": total_p_value(
+                result,
+                np.array([len(g) for g in groups.values()], dtype=float),
+                np.array([name in own.index for name in groups]),
+                own.to_numpy(),
+            ),
             "own_end_p_value": own_end_p_value(result, [groups[name] for name in known], own[known].to_numpy()),
             "f_value": result.f_value,
             "df_within": result.df_within,

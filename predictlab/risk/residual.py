@@ -150,20 +150,26 @@ def effective_df(errors: Array, group: Labels, parameters: float) -> float:
     Returns
     -------
     float
-        ``N - 1 - parameters``, at least half of N - 1, at least 1, with ``N = n² / sum_g m_g (1 + (m_g - 1) r²)``:
-        2 / N is the relative variance of a mean square of Gaussian errors with correlation r inside groups. r is
-        estimated from the products of errors of a group. A working value: the errors are also a little dependent
-        through the training runs they share.
+        ``1 / (sum_g l_g² G / (G - 1 - parameters) / n² + (n - G)(1 - r)² / n²)``, at least 1, with G groups,
+        ``l_g = 1 + (m_g - 1) r`` and r the correlation of errors inside a group, estimated from their products; at most
+        half of G - 1 parameters count. For single runs it is ``n - 1 - parameters``.
+
+    Notes
+    -----
+    2 / df is the relative variance of a mean square of Gaussian errors with that correlation, whose group means have
+    lost the parameters (Satterthwaite, Biometrics Bulletin 2, 1946, 110-114). A working value: out-of-fold errors also
+    depend on each other through the training runs they share.
     """
     sizes = np.bincount(group)
-    pairs = float(np.sum(sizes * (sizes - 1)))
-    square = np.sum(errors**2)
+    pairs, n, count = float(np.sum(sizes * (sizes - 1))), len(errors), len(sizes)
+    square = float(np.sum(errors**2))
     r = 0.0
     if pairs and square > 0:
         sums = np.bincount(group, weights=errors)
-        r = float(np.clip((np.sum(sums**2) - square) / pairs / (square / len(errors)), 0.0, 1.0))
-    count = len(errors) ** 2 / float(np.sum(sizes * (1 + (sizes - 1) * r**2)))
-    return max(1.0, count - 1 - min(parameters, (count - 1) / 2))
+        r = float(np.clip((np.sum(sums**2) - square) / pairs / (square / n), 0.0, 1.0))
+    left = count - 1 - min(parameters, (count - 1) / 2)
+    between = float(np.sum((1 + (sizes - 1) * r) ** 2)) * count / left
+    return max(1.0, n**2 / (between + (n - count) * (1 - r) ** 2))
 
 
 def residual_curve(
