@@ -53,7 +53,7 @@ def is_fork(frame: pd.DataFrame) -> pd.Series:
     """True for rows of forks: runs that name a parent."""
     if "parent" not in frame.columns:
         return pd.Series(False, index=frame.index)
-    return frame["parent"].notna() & (frame["parent"] != "")
+    return (frame["parent"].notna() & (frame["parent"] != "")).astype(bool)
 
 
 def is_bad(frame: pd.DataFrame) -> pd.Series:
