@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from predictlab.probe import ProbePlan, probe
     from predictlab.risk import RiskCurve, risk_curve
     from predictlab.runs import RunStore
+    from predictlab.sequential import probe_until
     from predictlab.static import score
     from predictlab.task import Dataset, Recipe, Task
 
@@ -43,13 +44,14 @@ _NAMES = {
     "allocate": "budget",
     "frontier": "budget",
     "classify": "phase",
+    "probe_until": "sequential",
 }
 
 __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ProbePlan", "Recipe", "RiskCurve", "RunStore", "Task", "__version__",
     "allocate", "budget", "catalog", "charts", "classify", "decay", "depth_for_tolerance", "errors", "frontier",
-    "load_dataset", "optimal_depth", "phase", "probe", "risk", "risk_curve", "runs", "score", "static", "task",
-    "worlds",
+    "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "risk", "risk_curve", "runs", "score", "static",
+    "task", "worlds",
 ]  # fmt: skip
 
 

@@ -36,6 +36,7 @@ STAGES = [
     ("phase",),
     ("forecast",),
     ("worlds",),
+    ("sequential",),
     ("charts",),
     ("advice",),
     ("analysis",),

@@ -247,7 +247,8 @@ class World:
         -------
         callable
             ``(depths, seeds) -> DataFrame`` with one metric, ``"value"``: ``mean + e_c``, whose spread is ``L(c)``. A
-            seed's value at a depth is the same whatever else is asked. Depths are those of `curve`.
+            seed's value at a depth is the same whatever else is asked. Depths are those of `curve`. Its attributes
+            ``__name__`` and ``max_depth`` are what `pl.probe_until` reads.
         """
         offset = self.law_offset
         last = checked_count("max_depth", max_depth, 1 + offset)
@@ -267,4 +268,6 @@ class World:
             values = self.mean + np.array([path(int(s))[at] for s in seeds])
             return tidy(self.name, [int(s) for s in seeds], wanted, "value", values)
 
+        runs.__name__ = f"{self.name}, seed {seed}"
+        runs.max_depth = last  # type: ignore[attr-defined]
         return runs
