@@ -1,0 +1,71 @@
+"""The vectorised solver against the scalar search and statsmodels (THEORY 3)."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.stats import gamma
+
+from predictlab.decay import likelihood, solver
+from predictlab.decay.deviance import deviance, residuals
+
+DEPTH = 2.0 ** np.arange(2, 10)
+SETTINGS = [(a, f, df) for a in (0.25, 0.5, 1.0, 2.0) for f in (0.0, 0.05, 0.5) for df in (7.0, 31.0)]
+
+
+def curves(rate, floor, df, repeats, seed):
+    truth = floor + (1 - floor) * (DEPTH / DEPTH[0]) ** -rate
+    return truth * np.random.default_rng(seed).chisquare(df, (repeats, len(DEPTH))) / df
+
+
+@pytest.mark.parametrize(("rate", "floor", "df"), SETTINGS)
+def test_many_fits_are_as_good_as_the_scalar_search(rate, floor, df):
+    risk, each = curves(rate, floor, df, 6, seed=int(100 * rate + 10 * floor + df)), np.full(len(DEPTH), df)
+    many = solver.fit_many(DEPTH, risk, each)
+    for i, row in enumerate(risk):
+        scalar = likelihood.fit(DEPTH, row, each).deviance
+        assert solver.fit(DEPTH, row, each).deviance <= scalar + 1e-6
+        assert many[3][i] <= scalar + 1e-6
+
+
+def test_log_likelihood_agrees_with_statsmodels():
+    df = np.full(len(DEPTH), 15.0)
+    seen = 0
+    for row in curves(1.0, 0.05, 15.0, 8, seed=3):
+        best = solver.fit(DEPTH, row, df)
+        if best.intrinsic_limit == 0:
+            continue
+        seen += 1
+        x = np.stack([np.ones_like(DEPTH), DEPTH**-best.decay_rate], axis=1)
+        model = sm.GLM(row, x, family=sm.families.Gamma(sm.families.links.Identity()), var_weights=df / 2)
+        done = model.fit(start_params=[best.intrinsic_limit, best.scale], scale=1.0, tol=1e-12)
+        mu = np.asarray(done.fittedvalues)
+
+        def loglik(m, row=row):
+            return gamma.logpdf(row, df / 2, scale=2 * m / df).sum()
+
+        mine = loglik(likelihood.mean(DEPTH, best.intrinsic_limit, best.scale, best.decay_rate))
+        assert mine == pytest.approx(loglik(mu), abs=1e-6)
+        assert best.deviance == pytest.approx(done.deviance, abs=1e-6)
+    assert seen >= 4
+
+
+def test_correlated_deviance_is_the_gamma_deviance_without_correlation():
+    row, df = curves(1.0, 0.05, 15.0, 1, seed=4)[0], np.full(len(DEPTH), 15.0)
+    mu = likelihood.mean(DEPTH, 0.05, 3.0, 1.0)
+    assert deviance(row, df, mu) == pytest.approx(likelihood.deviance(row, df, mu), rel=1e-12)
+    assert deviance(row, df, mu, np.eye(len(DEPTH))) == pytest.approx(likelihood.deviance(row, df, mu), rel=1e-12)
+
+
+def test_slope_of_the_residuals_is_their_derivative():
+    ratio, df, h = np.array([0.2, 0.9, 0.9995, 1.0, 1.0007, 1.3, 4.0]), 9.0, 1e-6
+    up, down = residuals(ratio * np.exp(-h), df)[0], residuals(ratio * np.exp(h), df)[0]
+    assert residuals(ratio, df)[1] == pytest.approx((up - down) / (2 * h), rel=1e-5)
+
+
+def test_correlated_fits_agree_one_by_one_and_together():
+    gap = np.abs(np.subtract.outer(np.arange(len(DEPTH)), np.arange(len(DEPTH))))
+    weight, df = np.linalg.inv(np.exp(-0.7 * gap)), np.full(len(DEPTH), 15.0)
+    risk = curves(1.0, 0.05, 15.0, 12, seed=5)
+    many = solver.fit_many(DEPTH, risk, df, weight)[3]
+    for row, together in zip(risk, many, strict=True):
+        assert solver.fit(DEPTH, row, df, weight).deviance == pytest.approx(together, abs=1e-6)
