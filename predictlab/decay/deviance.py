@@ -5,7 +5,8 @@ at the last depth, `q` that of the rate, and ``u_i = log(c_i / c_n) <= 0``. The 
 are ``p`` and ``a`` of minus infinity. The same form with ``u_i = c_i / c_n - 1`` is an exponential decay.
 
 The deviance is ``D = r' W r`` of the signed Gamma deviance residuals
-``r_i = +-sqrt(df_i (U_i/mu_i - 1 - log U_i/mu_i))``, with ``W`` the inverse of their correlation across depths. Without correlation it is the Gamma deviance
+``r_i = +-sqrt(df_i (U_i/mu_i - 1 - log U_i/mu_i))``, with ``W`` the inverse of their correlation across depths.
+Without correlation it is the Gamma deviance
 ``2 (loglik_saturated - loglik)`` of ``df_i U_i / mu_i ~ chi2(df_i)``, at dispersion 1; with it, it is minus twice the
 log-likelihood of a Gaussian copula with Gamma margins, since deviance residuals of a Gamma are Gaussian to second
 order (Pierce, Schafer 1986).

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictlab.decay.deviance import (
     ALPHA_MIN,
@@ -21,6 +22,8 @@ from predictlab.decay.deviance import (
     shape,
     weighted,
 )
+
+Index = NDArray[np.intp]
 
 NOTHING = 30.0  # e^-30 of the risk is no floor, and no decay
 _LOGITS = 40
@@ -97,7 +100,7 @@ def minimise(
     high = np.stack([np.full(n, np.inf), np.full(n, np.inf), np.full(n, log_rates[1])], axis=1)
     log_k = None if log_last is None else theta[:, 1] + np.exp(theta[:, 2]) * log_last
 
-    def evaluate(at: Array, rows: Array) -> tuple[Array, Array, Array]:
+    def evaluate(at: Array, rows: Index) -> tuple[Array, Array, Array]:
         rate = np.exp(at[:, 2:])
         floor, decaying = np.exp(at[:, :1]), np.exp(at[:, 1:2] - rate * u)
         mu = np.maximum(floor + decaying, 1e-300)
@@ -109,7 +112,7 @@ def minimise(
         wr = weighted(r, w)
         return np.sum(wr * r, axis=-1), jacobian[:, columns], wr
 
-    def solve(jacobian: Array, wr: Array, at: Array, rows: Array, damping: Array) -> Array:
+    def solve(jacobian: Array, wr: Array, at: Array, rows: Index, damping: Array) -> Array:
         gradient = np.einsum("bfk,bk->bf", jacobian, wr)
         # at the end of its range a parameter that wants out stays, and the others move without it
         stuck = ((at <= low[rows])[:, columns] & (gradient > 0)) | ((at >= high[rows])[:, columns] & (gradient < 0))
@@ -158,7 +161,7 @@ class Plane:
     log_level: Array
     information: Array
 
-    def start(self, row: Array, column: Array) -> Array:
+    def start(self, row: Index, column: Index) -> Array:
         """Parameters ``(p, a, q)`` of cells, (n, 3)."""
         logit, log_s = self.logit[row, column], self.log_level[row, column]
         p, a = log_s - np.logaddexp(0, -logit), log_s - np.logaddexp(0, logit)
