@@ -30,6 +30,7 @@ from predictlab.task import Task
 
 QUESTIONS = ("regime", "decay_rate", "optimal_depth")
 FIRST_SEEDS, FIRST_DEPTHS, FIRST_LAST, FIRST_SHARE = 8, 5, 64, 1 / 16
+LEAST_LAST = 16
 LEAST_DEPTHS = 4  # what a decay fit needs
 
 
@@ -134,7 +135,7 @@ def probe_until(
     asked = _question(question, tolerance, budget, exchange_rate, within, relative, price)
     spending = spending_function(boundary)
     with _opened(source, store, max_depth, progress, probe_options) as runs_of:
-        first = _first_plan(runs_of, plan, limit, price, budget or math.inf)
+        first = _first_plan(runs_of, plan, limit, price, budget if isinstance(asked, Regime) and budget else 0.0)
         if isinstance(asked, Regime) and asked.budget < first.depths[0]:
             raise bad_argument("budget", budget, f"at least {first.depths[0]} steps, the first depth of the plan")
         spent = Boundary(spending, 1 - confidence)
@@ -209,10 +210,12 @@ def _first_plan(source: Source, plan: ProbePlan | None, limit: float, price: flo
     """The given plan, if it can be fitted and paid for, or the default one."""
     if plan is None:
         last = source.max_depth or FIRST_LAST
-        while last >= 32 and price * source.steps(FIRST_SEEDS, last, 0) > limit * FIRST_SHARE:
+        while last >= 2 * LEAST_LAST and price * source.steps(FIRST_SEEDS, last, 0) > limit * FIRST_SHARE:
+            if last // 2 < budget and price * source.steps(FIRST_SEEDS, last, 0) <= limit:
+                break  # the risk at the budget is better measured than extrapolated to, early on
             last //= 2
         halves = [last // 2**i for i in range(last.bit_length())]
-        depths = [d for i, d in enumerate(halves) if i < FIRST_DEPTHS or d >= min(4, budget)]
+        depths = [d for i, d in enumerate(halves) if i < FIRST_DEPTHS or d >= min(4, budget or 4)]
         plan = ProbePlan(depths=tuple(sorted(depths)), seeds=FIRST_SEEDS)
     if not isinstance(plan, ProbePlan):
         raise bad_argument("plan", plan, "a pl.ProbePlan(depths=..., seeds=...)")

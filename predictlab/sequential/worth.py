@@ -16,6 +16,7 @@ from predictlab.risk.spread import log_covariance
 from predictlab.sequential.sources import Source
 
 Array = NDArray[np.float64]
+GROWTH = 0.5  # of the number of seeds in one step
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def ways_on(source: Source, plan: ProbePlan, left: float, price: float) -> list[
     """Ways to go on from `plan` that `left` pays for, at `price` a step."""
     seeds, last = len(plan.seeds), plan.depths[-1]
     found = []
-    more = min(max(4, math.ceil(seeds / 2)), int(left / price / source.steps(1, last, 0) + 1e-9))
+    more = min(max(4, math.ceil(GROWTH * seeds)), int(left / price / source.steps(1, last, 0) + 1e-9))
     if more >= max(2, seeds // 10):  # fewer would tell nothing new
         new = range(max(plan.seeds) + 1, max(plan.seeds) + 1 + more)
         cost = price * source.steps(more, last, 0)
