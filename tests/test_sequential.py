@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
@@ -120,6 +121,35 @@ def test_a_deeper_depth_is_asked_where_seeds_are_dear():
     found = until(world, tolerance=0.1, budget=2, max_cost=60 * 128, plan=plan)
     assert found.plan.depths[-1] > 4
     assert any("for all seeds" in action for action in found.looks["action"])
+
+
+def test_the_first_look_reaches_the_budget_where_it_can_be_paid():
+    source = Counting(STATIC.source(1))
+    pl.probe_until(source, tolerance=0.1, budget=200, max_cost=4000, max_depth=512, progress=False)
+    assert source.asked[0] == ((4, 8, 16, 32, 64, 128, 256), tuple(range(8)))
+    source = Counting(STATIC.source(1))  # 8 seeds to depth 256 would cost 2048
+    pl.probe_until(source, tolerance=0.1, budget=200, max_cost=1500, max_depth=512, progress=False)
+    assert source.asked[0][0][-1] == 128
+
+
+def test_few_answers_are_wrong_where_it_is_hardest():
+    """What decides is just beyond the tolerance: no more than one task in ten may be called wrongly, at 90 %."""
+    edge = [
+        (pl.worlds.MartingaleWorld(0.01, 5.77, 1.0), "Static-Sufficient"),  # risk at the budget 0.1002
+        (pl.worlds.MartingaleWorld(0.1002, 32.0, 1.5), "Dynamic-Critical"),
+    ]
+    asked = {"tolerance": 0.1, "budget": 64, "max_cost": 3000, "plan": PLAN}
+    wrong = [until(world, 100 + seed, **asked).answer == regime for world, regime in edge for seed in range(8)]
+    assert sum(wrong) <= binom.ppf(0.999, len(wrong), 0.1)
+
+
+def test_most_answers_a_factor_from_the_tolerance_are_given_and_right():
+    world = pl.worlds.MartingaleWorld(0.01, 2.56, 1.0)  # risk at the budget: half of the tolerance
+    found = [until(world, seed, tolerance=0.1, budget=64, max_cost=12_000, plan=PLAN) for seed in range(12)]
+    decided = [r.answer for r in found if r.decided]
+    assert len(decided) >= 9
+    assert set(decided) == {"Static-Sufficient"}
+    assert np.median([r.cost for r in found]) < 8000
 
 
 def test_max_depth_is_kept():
@@ -244,7 +274,7 @@ def test_bad_sources_are_named():
     source = STATIC.source(1)
     with pytest.raises(DataError, match="source: column 'metric' is missing"):
         pl.probe_until(lambda depths, seeds: source(depths, seeds).drop(columns="metric"), **GOOD)
-    with pytest.raises(DataError, match="source: no measurement of seed 7 at depth 1"):
+    with pytest.raises(DataError, match="source: no measurement of seed 7 at depth 4"):
         pl.probe_until(lambda depths, seeds: source(depths, seeds[:-1]), **GOOD)
     with pytest.raises(DataError, match="two values of one metric"):
         pl.probe_until(lambda depths, seeds: pd.concat([source(depths, seeds)] * 2), **GOOD)
