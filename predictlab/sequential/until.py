@@ -196,7 +196,9 @@ def _opened(
             deepest = min(getattr(source, "max_depth", None) or sys.maxsize, max_depth or sys.maxsize)
             yield FunctionSource(source, opened, deepest if deepest < sys.maxsize else None)
     except KeyboardInterrupt:
-        if opened.path == ":memory:":
+        if isinstance(source, Task):
+            pass  # pl.probe has said so
+        elif opened.path == ":memory:":
             print("Interrupted: give store= a file to go on from there next time.", file=sys.stderr)
         else:
             print(f"Interrupted: {opened.path} keeps what was measured; the same call goes on.", file=sys.stderr)
