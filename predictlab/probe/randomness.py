@@ -3,11 +3,16 @@
 Each source has its own stream, derived from the run's seed (or from the recipe's pinned seed) and, where it moves
 with training, from the epoch or the step. So the draw of step 100 does not depend on having drawn the 99 before:
 a run can be resumed or forked anywhere, and pinning one source leaves the others as they are.
+
+A fork goes on from its parent's state with fresh draws of what acts in training (order, dropout), independent of the
+parent's. It keeps what its prefix fixes: the rows already seen in the epoch of the fork are not seen again in it. So
+forks and the parent's own continuation are draws from one law, ``R given prefix``, and the pooled variance within
+parents estimates ``E[Var(R given prefix)]`` without bias. A pinned source is the same in forks too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,38 +24,64 @@ if TYPE_CHECKING:
 _STREAMS = {"init": 1, "order": 2, "dropout": 3}
 
 
-def stream_seed(recipe: Recipe, seed: int, source: str, position: int = 0) -> int:
-    """Seed of one source ("init", "order", "dropout") of run `seed` at a position (epoch or step); 63 bits."""
+class Fork(NamedTuple):
+    """Which fork of a run: the depth (steps) it leaves its parent at, and its number there."""
+
+    depth: int
+    number: int
+
+
+def stream_seed(recipe: Recipe, seed: int, source: str, position: int = 0, fork: Fork | None = None) -> int:
+    """Seed of one source ("init", "order", "dropout") of run `seed` at a position (epoch or step); 63 bits.
+
+    A fork has streams of its own, except for sources that the recipe pins.
+    """
     pinned = getattr(recipe, f"{source}_seed")
     entropy = (seed if pinned is None else int(pinned), _STREAMS[source], position)
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
+    key = fork if fork is not None and pinned is None else ()
+    return int(np.random.SeedSequence(entropy, spawn_key=key).generate_state(1, np.uint64)[0] >> 1)
 
 
-def generator(recipe: Recipe, seed: int, source: str, position: int = 0) -> torch.Generator:
+def generator(recipe: Recipe, seed: int, source: str, position: int = 0, fork: Fork | None = None) -> torch.Generator:
     """Torch generator (on the processor, so that draws do not depend on the device) of one source."""
     import torch
 
-    return torch.Generator().manual_seed(stream_seed(recipe, seed, source, position))
+    return torch.Generator().manual_seed(stream_seed(recipe, seed, source, position, fork))
 
 
 class DataOrder:
     """Rows of each step: one fresh permutation per epoch, cut into batches of equal size.
 
-    A batch may straddle two epochs, so that every step sees ``batch_size`` rows and no row is left out.
+    A batch may straddle two epochs, so that every step sees ``batch_size`` rows and no row is left out. A fork has
+    its parent's rows before the fork, a fresh order of those still unseen in that epoch, and epochs of its own then.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, n_rows: int) -> None:
+    def __init__(self, recipe: Recipe, seed: int, n_rows: int, fork: Fork | None = None) -> None:
         self.recipe, self.seed, self.n_rows = recipe, seed, n_rows
+        self.fork = fork if recipe.order_seed is None else None
         self._epoch = -1
         self._permutation: torch.Tensor | None = None
 
     def _permuted(self, epoch: int) -> torch.Tensor:
+        if epoch != self._epoch or self._permutation is None:
+            self._permutation, self._epoch = self._drawn(epoch), epoch
+        return self._permutation
+
+    def _drawn(self, epoch: int) -> torch.Tensor:
         import torch
 
-        if epoch != self._epoch or self._permutation is None:
-            self._permutation = torch.randperm(self.n_rows, generator=generator(self.recipe, self.seed, "order", epoch))
-            self._epoch = epoch
-        return self._permutation
+        def shuffled(n: int, fork: Fork | None) -> torch.Tensor:
+            return torch.randperm(n, generator=generator(self.recipe, self.seed, "order", epoch, fork))
+
+        if self.fork is None:
+            return shuffled(self.n_rows, None)
+        forked, seen = divmod(self.fork.depth * self.recipe.batch_size, self.n_rows)
+        if epoch > forked:
+            return shuffled(self.n_rows, self.fork)
+        rows = shuffled(self.n_rows, None)
+        if epoch < forked:
+            return rows
+        return torch.cat([rows[:seen], rows[seen:][shuffled(self.n_rows - seen, self.fork)]])
 
     def batch(self, step: int) -> torch.Tensor:
         """Row numbers of step `step` (0 is the first), int64 (batch_size,)."""

@@ -14,7 +14,8 @@ from predictlab.backbone import Backbone, length_sorted_batches
 from predictlab.errors import DataError
 from predictlab.probe.activations import SharedInputs
 from predictlab.probe.model import ProbeModel
-from predictlab.probe.randomness import DataOrder, stream_seed
+from predictlab.probe.randomness import DataOrder, Fork, stream_seed
+from predictlab.probe.state import RunState
 from predictlab.task import Task
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -66,8 +67,12 @@ class ReferenceTrainer:
         seed: int,
         depths: Sequence[int],
         report: Callable[[Measurement], None],
-        tick: Callable[[], None] = lambda: None,
-    ) -> None:
+        tick: Callable[[], object] = lambda: None,
+        *,
+        start: RunState | None = None,
+        fork: Fork | None = None,
+        keep: bool = False,
+    ) -> RunState | None:
         """Train run `seed` up to the last of `depths`, and report the metrics at each of them.
 
         Parameters
@@ -80,6 +85,17 @@ class ReferenceTrainer:
             Gets each `Measurement` as soon as it is made.
         tick : callable
             Called after each step.
+        start : RunState, optional
+            Go on from here, which gives the same numbers as a run in one go; `depths` then are deeper.
+        fork : Fork, optional
+            Go on as this fork of the run (``fork.depth`` is ``start.step``): with fresh randomness, its seconds and
+            operations counted from zero.
+        keep : bool
+            Return the state at the last depth.
+
+        Returns
+        -------
+        RunState or None
 
         Notes
         -----
@@ -90,28 +106,33 @@ class ReferenceTrainer:
         # Dropout layers draw from torch's global generator: seeded here for each step, given back at the end.
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            model.draw(seed)
             optimiser = self._optimiser()
-            order = DataOrder(recipe, seed, len(self.train_rows))
-            wanted, seconds, flops, alive = set(depths), 0.0, 0.0, True
-            for step in range(max(depths) + 1):
+            if start is None:
+                model.draw(seed)
+            else:
+                start.restore(model, optimiser)
+            order = DataOrder(recipe, seed, len(self.train_rows), fork)
+            wanted, last, alive = set(depths), max(depths), start is None or start.alive
+            seconds, flops = (0.0, 0.0) if start is None or fork else (start.seconds, start.flops)
+            for step in range(start.step if start else 0, last + 1):
                 if step in wanted:
                     values = self.evaluate() if alive else {"accuracy": math.nan, "eval_loss": math.nan}
                     alive = alive and math.isfinite(values["eval_loss"])
                     if not alive:
                         values = dict.fromkeys(values, math.nan)
                     report(Measurement(step, values, seconds, flops, "ok" if alive else "diverged"))
-                if step == max(depths):
-                    return
+                if step == last:
+                    break
                 if alive:
                     began = time.perf_counter()
                     if recipe.dropout:
-                        torch.manual_seed(stream_seed(recipe, seed, "dropout", step))
+                        torch.manual_seed(stream_seed(recipe, seed, "dropout", step, fork))
                     loss, done = self._step(step, order, optimiser)
                     flops += done
                     seconds += time.perf_counter() - began
                     alive = math.isfinite(loss)
                 tick()
+            return RunState.capture(model, optimiser, last, seconds, flops, alive) if keep else None
 
     def _optimiser(self) -> torch.optim.AdamW:
         matrices = [p for p in self.model.parameters if p.ndim >= 2]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,31 +14,15 @@ from tqdm.auto import tqdm
 
 from predictlab.errors import DependencyError, bad_argument
 from predictlab.probe.plan import ProbePlan
+from predictlab.probe.work import RunWork, TaskWork, fork_name, missing, planned, run_name
 from predictlab.runs import RunStore
 from predictlab.task import Task
 
 if TYPE_CHECKING:
     from predictlab.backbone import Backbone
-    from predictlab.probe.reference import Measurement
+    from predictlab.probe.reference import Measurement, ReferenceTrainer
 
 CACHE_LIMIT = 2_000_000_000
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Runs of one task that are not complete: seed -> depths still to be measured."""
-
-    task: Task
-    missing: dict[int, tuple[int, ...]]
-
-    @property
-    def steps(self) -> int:
-        return sum(depths[-1] for depths in self.missing.values())
-
-
-def run_name(task: Task, seed: int) -> str:
-    """Name of the run of `seed` in stores."""
-    return f"{task.name}:{seed}"
 
 
 def describe(task: Task) -> dict[str, Any]:
@@ -60,11 +45,11 @@ def probe(
     device: str | None = None,
     cache_limit: int = CACHE_LIMIT,
 ) -> pd.DataFrame:
-    """Train the seeds of each task and measure accuracy and evaluation loss at each depth of the plan.
+    """Train the runs of each task and measure accuracy and evaluation loss at each depth of the plan.
 
     Every measurement is written as soon as it is made. A second call with the same store trains only what is
-    missing: new seeds, and seeds that lack a deeper depth (those are trained again from their start, which gives
-    the same numbers on the same machine).
+    missing: new seeds, new forks, and runs that lack a deeper depth. A run that lacks one, or whose fork is missing,
+    is trained again from its start as far as needed, which gives the same numbers on the same machine.
 
     Parameters
     ----------
@@ -86,12 +71,16 @@ def probe(
     Returns
     -------
     pandas.DataFrame
-        Tidy frame (see `RunStore.frame`) of these tasks at the plan's seeds and depths.
+        Tidy frame (see `RunStore.frame`) of these tasks: the plan's runs in its order, each followed by its forks.
+        A fork has its parent's name in `parent` and its parent's seed. It is measured twice: its first depth is the
+        one it was forked at, with the parent's values there, its last is the full depth. Its seconds and operations
+        are its own, counted from the fork: sums over runs are what was spent (but for runs trained again).
 
     Raises
     ------
     ArgumentError
-        Two tasks of one name, a depth beyond a recipe's steps, an unknown executor or engine.
+        Two tasks of one name, a depth beyond a recipe's steps, a recipe that leaves forks nothing to draw afresh,
+        an unknown executor or engine.
     StoreError
         The store cannot be used, or holds another task of the same name.
     ModelError
@@ -103,11 +92,14 @@ def probe(
     _check(chosen, plan, executor, engine, cache_limit)
     opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
     try:
-        work = [w for w in (_missing(task, plan, opened) for task in chosen) if w.missing]
+        for task in chosen:
+            opened.add_task(str(task.name), task.fingerprint, describe(task))
+        work = [w for w in (missing(task, plan, opened) for task in chosen) if w.runs]
         if work:
             opened.check_writable()
             _train(work, opened, progress, device, cache_limit)
-        return _planned(chosen, plan, opened)
+        frames = [planned(task, plan, opened.frame(str(task.name))) for task in chosen]
+        return pd.concat(frames, ignore_index=True)
     finally:
         if opened is not store:
             opened.close()
@@ -133,21 +125,21 @@ def _check(tasks: Sequence[Any], plan: Any, executor: str, engine: str, cache_li
                 "depths", plan.depths, f"at most {task.recipe.steps}, the steps of the recipe of {task.name}",
                 "Raise the recipe's steps (its schedule ends there) or leave the deeper depths out.",
             )  # fmt: skip
+        if plan.fork_depths and not _forks_differ(task):
+            raise bad_argument(
+                "order_seed", task.recipe.order_seed,
+                f"None with design='branch', since {task.name} has no unpinned dropout: all forks would be equal",
+                "Leave the data order or the dropout of the recipe free.",
+            )  # fmt: skip
 
 
-def _missing(task: Task, plan: ProbePlan, store: RunStore) -> _Work:
-    name = str(task.name)
-    store.add_task(name, task.fingerprint, describe(task))
-    known = store.known(name)
-    missing = {}
-    for seed in plan.seeds:
-        lacking = tuple(d for d in plan.depths if d not in known.get(run_name(task, seed), ()))
-        if lacking:
-            missing[seed] = lacking
-    return _Work(task, missing)
+def _forks_differ(task: Task) -> bool:
+    """Whether some randomness that acts after a fork is left free by the recipe."""
+    recipe = task.recipe
+    return recipe.order_seed is None or (recipe.dropout > 0 and recipe.dropout_seed is None)
 
 
-def _train(work: Sequence[_Work], store: RunStore, progress: bool, device: str | None, cache_limit: int) -> None:
+def _train(work: Sequence[TaskWork], store: RunStore, progress: bool, device: str | None, cache_limit: int) -> None:
     from predictlab.backbone import let_threads_sleep, load_backbone
 
     let_threads_sleep()
@@ -175,9 +167,9 @@ def _train(work: Sequence[_Work], store: RunStore, progress: bool, device: str |
                     continue
                 bar.set_description(f"{w.task.name}: frozen layers")
                 trainer = ReferenceTrainer(w.task, backbone, shared)
-                for seed, depths in w.missing.items():
-                    bar.set_description(f"{w.task.name} seed {seed}")
-                    trainer.run(seed, depths, _writer(store, w.task, seed), bar.update)
+                for run in w.runs:
+                    bar.set_description(f"{w.task.name} seed {run.seed}")
+                    _train_run(trainer, run, w, store, bar.update)
     except KeyboardInterrupt:
         bar.close()
         print(_interrupted(store, [w.task for w in work]), file=sys.stderr)
@@ -195,14 +187,38 @@ def _check_fit(task: Task, backbone: Backbone) -> None:
         )
 
 
-def _writer(store: RunStore, task: Task, seed: int) -> Any:
-    def write(m: Measurement) -> None:
-        store.record(
-            str(task.name), run_name(task, seed), m.depth, m.values,
-            seed=seed, seconds=m.seconds, flops=m.flops, status=m.status,
-        )  # fmt: skip
+def _train_run(
+    trainer: ReferenceTrainer, run: RunWork, work: TaskWork, store: RunStore, tick: Callable[[], object]
+) -> None:
+    """Train what is missing of one run, from fork depth to fork depth: one state is held at a time."""
+    from predictlab.probe.randomness import Fork
 
-    return write
+    task, seed, rest = work.task, run.seed, run.depths
+    name = run_name(task, seed)
+    measured: list[Measurement] = []
+
+    def write(m: Measurement) -> None:
+        measured.append(m)
+        _record(store, task, name, seed, m)
+
+    state = None
+    for depth, numbers in run.forks.items():
+        upto = [*(d for d in rest if d < depth), depth]
+        rest = tuple(d for d in rest if d > depth)
+        state = trainer.run(seed, upto, write, tick, start=state, keep=True)
+        for number in numbers:
+            write_fork = partial(_record, store, task, fork_name(task, seed, depth, number), seed, parent=name)
+            write_fork(replace(measured[-1], seconds=0.0, flops=0.0))
+            trainer.run(seed, [work.full], write_fork, tick, start=state, fork=Fork(depth, number))
+    if rest:
+        trainer.run(seed, rest, write, tick, start=state)
+
+
+def _record(store: RunStore, task: Task, run: str, seed: int, m: Measurement, parent: str | None = None) -> None:
+    store.record(
+        str(task.name), run, m.depth, m.values,
+        seed=seed, parent=parent, seconds=m.seconds, flops=m.flops, status=m.status,
+    )  # fmt: skip
 
 
 def _interrupted(store: RunStore, tasks: Sequence[Task]) -> str:
@@ -211,12 +227,3 @@ def _interrupted(store: RunStore, tasks: Sequence[Task]) -> str:
     if store.path == ":memory:":
         return f"Interrupted after {count} measurements, kept in memory only: give store= a file to keep them."
     return f"Interrupted: {store.path} holds {count} measurements of these tasks; the same call goes on from there."
-
-
-def _planned(tasks: Sequence[Task], plan: ProbePlan, store: RunStore) -> pd.DataFrame:
-    frames = []
-    for task in tasks:
-        frame = store.frame(str(task.name))
-        wanted = frame["run"].isin([run_name(task, seed) for seed in plan.seeds]) & frame["depth"].isin(plan.depths)
-        frames.append(frame[wanted])
-    return pd.concat(frames, ignore_index=True)

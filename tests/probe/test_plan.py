@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,25 @@ import predictlab as pl
 from predictlab.errors import ArgumentError, DataError, ModelError, StoreError
 from predictlab.probe import ProbePlan
 
+BRANCH = {"depths": (4, 8), "design": "branch", "parents": 2, "forks": 2}
+
 
 def test_a_number_of_seeds_counts_from_zero():
     plan = ProbePlan(depths=[0, 4, 8], seeds=3)
     assert plan.seeds == (0, 1, 2)
     assert plan.depths == (0, 4, 8)
     assert ProbePlan((1,), seeds=[7, 3]).seeds == (7, 3)
+    assert ProbePlan((1,)).seeds == tuple(range(16))
+
+
+def test_parents_are_to_branch_what_seeds_are_to_spread():
+    plan = ProbePlan((0, 4, 8, 16), design="branch", parents=[5, 2], forks=3)
+    assert (plan.parents, plan.run_seeds, plan.seeds) == ((5, 2), (5, 2), None)
+    assert plan.fork_depths == (4, 8), "not before the first step, not at the end"
+    assert ProbePlan(**BRANCH).parents == (0, 1)
+    assert replace(plan, forks=2) == ProbePlan((0, 4, 8, 16), design="branch", parents=(5, 2), forks=2)
+    spread = ProbePlan((4, 8), 3)
+    assert (spread.run_seeds, spread.fork_depths) == ((0, 1, 2), ())
 
 
 @pytest.mark.parametrize(
@@ -32,7 +46,20 @@ def test_a_number_of_seeds_counts_from_zero():
         ("seeds", {"depths": (4,), "seeds": (-1,)}),
         ("seeds", {"depths": (4,), "seeds": True}),
         ("seeds", {"depths": (4,), "seeds": 2.0}),
-        ("design", {"depths": (4,), "design": "branch"}),
+        ("design", {"depths": (4,), "design": "star"}),
+        ("parents", {"depths": (4, 8), "parents": 2}),
+        ("forks", {"depths": (4, 8), "forks": 2}),
+        ("parents", BRANCH | {"parents": None}),
+        ("parents", BRANCH | {"parents": 1}),
+        ("parents", BRANCH | {"parents": (3,)}),
+        ("parents", BRANCH | {"parents": (3, 3)}),
+        ("forks", BRANCH | {"forks": None}),
+        ("forks", BRANCH | {"forks": 1}),
+        ("forks", BRANCH | {"forks": 2.0}),
+        ("forks", BRANCH | {"forks": True}),
+        ("seeds", BRANCH | {"seeds": 2}),
+        ("depths", BRANCH | {"depths": (8,)}),
+        ("depths", BRANCH | {"depths": (0, 8)}),
     ],
 )
 def test_plans_that_cannot_be_are_refused_by_name(name, arguments):
@@ -87,6 +114,20 @@ def test_recipes_that_do_not_fit_the_model_are_refused_before_the_first_task_is_
         with pytest.raises(ArgumentError, match=message):
             pl.probe([task, bad], ProbePlan((1,), 1), store, progress=False)
     assert store.frame().empty
+
+
+def test_forks_without_any_fresh_randomness_are_refused(bert, data, recipe):
+    plan, store = ProbePlan(**BRANCH), pl.RunStore(":memory:")
+    for pinned in ({"order_seed": 1}, {"order_seed": 1, "dropout": 0.1, "dropout_seed": 2}):
+        task = pl.Task(bert, data, recipe.replace(**pinned), name="pinned")
+        with pytest.raises(ArgumentError, match=r"^order_seed=1: .*pinned has no unpinned dropout"):
+            pl.probe(task, plan, store, progress=False)
+    assert store.tasks().empty
+    for free in ({"order_seed": 1, "dropout": 0.1}, {"dropout": 0.1, "dropout_seed": 2}, {"init_seed": 3}):
+        task = pl.Task(bert, data, recipe.replace(**free), name=str(free))
+        frame = pl.probe(task, plan, store, progress=False)
+        ends = frame[frame["parent"].notna() & (frame["depth"] == 8) & (frame["metric"] == "eval_loss")]
+        assert ends["value"].nunique() == 4
 
 
 def test_unknown_target_modules_are_answered_with_the_known_ones(bert, data, recipe):

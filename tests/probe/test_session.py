@@ -19,9 +19,9 @@ def trained(monkeypatch):
     """(seed, depths) of every run that is really trained."""
     calls, run = [], ReferenceTrainer.run
 
-    def spy(self, seed, depths, report, tick=lambda: None):
+    def spy(self, seed, depths, *arguments, **options):
         calls.append((seed, tuple(depths)))
-        run(self, seed, depths, report, tick)
+        return run(self, seed, depths, *arguments, **options)
 
     monkeypatch.setattr(ReferenceTrainer, "run", spy)
     return calls

@@ -1,0 +1,221 @@
+"""Forks: exact states, fresh and addressable randomness, and a store that may be left and taken up at any point."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import predictlab as pl
+from predictlab.backbone import load_backbone
+from predictlab.probe import ProbePlan
+from predictlab.probe.activations import SharedInputs
+from predictlab.probe.randomness import DataOrder, Fork, stream_seed
+from predictlab.probe.reference import ReferenceTrainer
+
+PLAN = ProbePlan((0, 3, 6, 12), design="branch", parents=2, forks=3)
+FREE = {"order": {}, "dropout": {"dropout": 0.2}, "head": {"method": "head"}, "full": {"method": "full"}}
+
+
+def values(frame):
+    return frame.set_index(["task", "run", "parent", "depth", "metric"])["value"].sort_index()
+
+
+def same(a, b):
+    """Same frames but for the seconds that training took."""
+    pd.testing.assert_frame_equal(a.drop(columns="seconds"), b.drop(columns="seconds"), check_exact=True)
+
+
+def trainer(task):
+    return ReferenceTrainer(task, load_backbone(task.model), SharedInputs())
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """(seed, depths, fork) of every piece of a run that is really trained."""
+    calls, run = [], ReferenceTrainer.run
+
+    def spy(self, seed, depths, *arguments, **options):
+        calls.append((seed, tuple(depths), options.get("fork")))
+        return run(self, seed, depths, *arguments, **options)
+
+    monkeypatch.setattr(ReferenceTrainer, "run", spy)
+    return calls
+
+
+@pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
+def test_a_state_goes_on_bit_for_bit_as_if_it_had_never_been_left(bert, data, recipe, changes):
+    each = trainer(pl.Task(bert, data, recipe.replace(**changes)))
+    whole, pieces = [], []
+    each.run(7, [3, 5, 12], whole.append)
+    end = {name: p.detach().clone() for name, p in each.model.named.items()}
+    state = each.run(7, [3], pieces.append, keep=True)
+    before = copy.deepcopy(state)
+    for fork in (None, Fork(3, 0), Fork(3, 1)):  # the state serves many times, whatever the model did in between
+        each.run(7, [12], lambda m: None, start=state, fork=fork)
+    each.run(8, [2], lambda m: None)
+    assert all(torch.equal(state.parameters[k], before.parameters[k]) for k in before.parameters)
+    for a, b in zip(state.optimiser["state"].values(), before.optimiser["state"].values(), strict=True):
+        assert all(torch.equal(a[k], b[k]) for k in b)
+    each.run(7, [5, 12], pieces.append, start=state)
+    assert [(m.depth, m.values, m.flops) for m in pieces] == [(m.depth, m.values, m.flops) for m in whole]
+    assert all(torch.equal(p, end[name]) for name, p in each.model.named.items())
+
+
+@pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
+def test_forks_differ_from_each_other_from_their_parent_and_between_parents(bert, data, recipe, changes):
+    frame = pl.probe(pl.Task(bert, data, recipe.replace(**changes)), PLAN, progress=False)
+    final = frame[(frame["depth"] == 12) & (frame["metric"] == "eval_loss")]
+    assert len(final) == final["value"].nunique() == 2 * (1 + 2 * 3)
+
+
+@pytest.mark.parametrize("source", ["order", "dropout"])
+def test_a_pinned_source_is_the_same_in_forks(recipe, source):
+    forks = [None, Fork(3, 0), Fork(3, 1), Fork(4, 0)]
+    for name in ("order", "dropout"):
+        pinned = recipe.replace(**{f"{source}_seed": 7})
+        found = {stream_seed(pinned, seed, name, 5, fork) for seed in range(3) for fork in forks}
+        assert len(found) == (1 if name == source else 12)
+    if source == "order":
+        batches = [DataOrder(pinned, 0, 50, fork).batch(5) for fork in forks]
+        assert all(torch.equal(batch, batches[0]) for batch in batches)
+
+
+@pytest.mark.parametrize("depth", [3, 7, 25])  # 24 rows: within the first epoch; 56: in the second; 200: between epochs
+def test_a_forks_order_keeps_the_prefix_and_shuffles_the_rest_of_its_epoch(recipe, depth):
+    def rows(fork):
+        order = DataOrder(recipe, 0, 50, fork)
+        return torch.cat([order.batch(step) for step in range(50)])
+
+    parent, forks, seen = rows(None), [rows(Fork(depth, m)) for m in (0, 1)], 8 * depth
+    for fork in forks:
+        assert torch.equal(fork[:seen], parent[:seen])
+        assert all(sorted(epoch.tolist()) == list(range(50)) for epoch in fork.reshape(8, 50))
+        begin = -(-seen // 50)  # first epoch that is the fork's alone
+        assert not any(torch.equal(fork.reshape(8, 50)[e], parent.reshape(8, 50)[e]) for e in range(begin, 8))
+    assert not torch.equal(forks[0], forks[1])
+    assert not torch.equal(forks[0][seen : seen + 26], parent[seen : seen + 26])
+
+
+def test_parents_and_their_forks_have_one_law(bert, data, recipe):
+    """Given the prefix, the parent's own end is a draw like its forks' ends: its rank among them is uniform."""
+    task = pl.Task(bert, data, recipe.replace(method="head"))
+    frame = pl.probe(task, ProbePlan((4, 12), design="branch", parents=60, forks=3), progress=False)
+    final = frame[(frame["depth"] == 12) & (frame["metric"] == "eval_loss")]
+    own = final[final["parent"].isna()].set_index("run")["value"]
+    forks = final[final["parent"].notna()]
+    below = (forks["value"] < forks["parent"].map(own)).groupby(forks["parent"]).sum()
+    counts = np.bincount(below, minlength=4)
+    assert counts.sum() == 60
+    assert ((counts - 15) ** 2 / 15).sum() < 16.3  # chi², 3 degrees of freedom, 99.9 %
+    within = forks.groupby("parent")["value"].var().mean()
+    assert within < 0.9 * own.var(), "what the prefix fixes does not vary within a parent"
+
+
+def test_the_frame_holds_parents_and_forks_as_they_are_to_be_read(task):
+    frame = pl.probe(task, PLAN, progress=False)
+    parents, forks = frame[frame["parent"].isna()], frame[frame["parent"].notna()]
+    same(parents.reset_index(drop=True), pl.probe(task, ProbePlan(PLAN.depths, 2), progress=False))
+    order = [f"toy:{s}{f}" for s in (0, 1) for f in ("", *(f"@{d}:{m}" for d in (3, 6) for m in range(3)))]
+    assert list(dict.fromkeys(frame["run"])) == order
+    for run, rows in forks.groupby("run"):
+        parent, depth = run.split("@")[0], int(run.split("@")[1].split(":")[0])
+        assert set(rows["parent"]) == {parent}
+        assert set(rows["seed"]) == {int(parent.split(":")[1])}
+        assert rows["depth"].tolist() == [depth, depth, 12, 12]
+        at_fork = parents[(parents["run"] == parent) & (parents["depth"] == depth)]
+        assert rows["value"].tolist()[:2] == at_fork["value"].tolist()
+        assert rows[["seconds", "flops"]].iloc[:2].eq(0).all(axis=None)
+        assert (rows["seconds"].iloc[2:] > 0).all()
+    head = forks[(forks["depth"] == 12) & (forks["metric"] == "accuracy")].groupby(forks["run"].str[6:7])["flops"]
+    assert head.mean()["3"] == pytest.approx(9 / 6 * head.mean()["6"], rel=0.1), "from the fork on"
+
+
+@pytest.mark.parametrize("interrupted_at", [2, 5, 14, 28, 31, 60, 95])
+def test_ctrl_c_anywhere_and_the_same_call_gives_the_same_frame(task, tmp_path, monkeypatch, interrupted_at, trained):
+    whole = pl.probe(task, PLAN, progress=False)
+    path, step, count = tmp_path / "runs.db", ReferenceTrainer._step, [0]
+
+    def press(self, *arguments):
+        count[0] += 1
+        if count[0] == interrupted_at:
+            raise KeyboardInterrupt
+        return step(self, *arguments)
+
+    monkeypatch.setattr(ReferenceTrainer, "_step", press)
+    with pytest.raises(KeyboardInterrupt):
+        pl.probe(task, PLAN, path, progress=False)
+    with pl.RunStore(path) as store:
+        done = {run for run, depths in store.known("toy").items() if 12 in depths and "@" in run}
+    monkeypatch.setattr(ReferenceTrainer, "_step", step)
+    trained.clear()
+    same(pl.probe(task, PLAN, path, progress=False), whole)
+    again = {f"toy:{seed}@{fork.depth}:{fork.number}" for seed, _, fork in trained if fork}
+    assert not again & done
+    assert len(again) + len(done) == 12
+    trained.clear()
+    same(pl.probe(task, PLAN, path, progress=False), whole)
+    assert not trained
+
+
+def test_seeds_serve_as_parents_and_parents_as_seeds(task, trained):
+    store = pl.RunStore(":memory:")
+    spread = pl.probe(task, ProbePlan(PLAN.depths, 2), store, progress=False)
+    trained.clear()
+    branch = pl.probe(task, PLAN, store, progress=False)
+    # Their states are needed again up to the last fork depth, but nothing of a parent is trained beyond it.
+    assert [c for c in trained if c[2] is None] == [(s, (d,), None) for s in (0, 1) for d in (3, 6)]
+    same(branch, pl.probe(task, PLAN, progress=False))
+    trained.clear()
+    same(pl.probe(task, ProbePlan(PLAN.depths, 2), store, progress=False), spread)
+    assert not trained
+    pl.probe(task, ProbePlan(PLAN.depths, 3), store, progress=False)
+    assert trained == [(2, PLAN.depths, None)]
+
+
+def test_more_forks_parents_and_depths_cost_only_the_new(task, trained):
+    store = pl.RunStore(":memory:")
+    pl.probe(task, ProbePlan((3, 12), design="branch", parents=2, forks=2), store, progress=False)
+    trained.clear()
+    pl.probe(task, ProbePlan((3, 12), design="branch", parents=2, forks=3), store, progress=False)
+    assert trained == [c for s in (0, 1) for c in ((s, (3,), None), (s, (12,), Fork(3, 2)))]
+    trained.clear()
+    larger = ProbePlan((3, 6, 12), design="branch", parents=(0, 2), forks=3)
+    grown = pl.probe(task, larger, store, progress=False)
+    assert [c for c in trained if c[0] == 0] == [(0, (6,), None), *((0, (12,), Fork(6, m)) for m in range(3))]
+    assert {c[0] for c in trained} == {0, 2}
+    same(grown, pl.probe(task, larger, progress=False))
+
+
+def test_the_bar_counts_forks_and_what_is_trained_again(task, capsys):
+    store = pl.RunStore(":memory:")
+    pl.probe(task, ProbePlan((3, 6, 12), 1), store, progress=False)
+    pl.probe(task, ProbePlan((3, 6, 12), design="branch", parents=2, forks=2), store, progress=True)
+    # Seed 0 again up to 6, seed 1 up to 12, and of each two forks from 3 and two from 6.
+    total = 6 + 12 + 2 * 2 * (9 + 6)
+    assert f"{total}/{total}" in capsys.readouterr().err
+
+
+def test_forks_of_a_diverged_parent_are_recorded_as_diverged(task, monkeypatch):
+    calm = values(pl.probe(task, PLAN, progress=False))
+    step = ReferenceTrainer._step
+
+    def poisoned(self, number, order, optimiser):
+        loss, flops = step(self, number, order, optimiser)
+        if order.seed == 1 and number == 4:
+            with torch.no_grad():
+                self.model.parameters[0].fill_(np.inf)
+        return loss, flops
+
+    monkeypatch.setattr(ReferenceTrainer, "_step", poisoned)
+    frame = pl.probe(task, PLAN, progress=False)
+    # Seed 1 is lost after its fifth step: the forks at 3 pass through it themselves, those at 6 are born diverged.
+    hit = (frame["seed"] == 1) & (frame["depth"] > 4)
+    assert len(frame) == len(calm)
+    assert frame["status"].eq("diverged").equals(hit)
+    assert frame["value"].isna().equals(hit)
+    born = frame[frame["parent"].eq("toy:1") & frame["run"].str.startswith("toy:1@6")]
+    assert len(born) == 3 * 2 * 2
+    others = values(frame[~hit])
+    pd.testing.assert_series_equal(others, calm[others.index], check_exact=True)
