@@ -55,12 +55,6 @@ def mean(depth: Array, intrinsic_limit: Array | float, scale: Array | float, dec
     return np.asarray(intrinsic_limit + np.where(k > 0, decaying, 0.0))
 
 
-def deviance(risk: Array, df: Array, mu: Array) -> Array:
-    """Gamma deviance over the last axis: ``sum df (U/mu - 1 - log(U/mu))``."""
-    ratio = risk / mu
-    return np.sum(df * (ratio - 1 - np.log(ratio)), axis=-1)
-
-
 def shape(depth: Array, alpha: Array, logit: Array) -> Array:
     """``g(c)`` for broadcast `alpha` and `logit`; a new last axis runs over `depth` (k,)."""
     x = np.exp(-np.asarray(alpha)[..., None] * np.log(depth / depth[-1]))
@@ -112,32 +106,6 @@ def profile(depth: Array, risk: Array, df: Array, alpha: float) -> tuple[float, 
 def rate_grid(depth: Array, size: int = 60) -> Array:
     """Decay rates from `ALPHA_MIN` to `alpha_max`, log-spaced."""
     return np.geomspace(ALPHA_MIN, alpha_max(depth), size)
-
-
-def fit(depth: Array, risk: Array, df: Array) -> GammaFit:
-    """Maximum-likelihood fit with ``L_int >= 0``, ``K >= 0`` and alpha in ``[ALPHA_MIN, alpha_max]``.
-
-    Parameters
-    ----------
-    depth, risk, df : ndarray, shape (k,)
-        Increasing depths > 0 (steps), risks > 0 (metric²), degrees of freedom > 0.
-    """
-    rates = rate_grid(depth)
-    curve = np.array([profile(depth, risk, df, a)[0] for a in rates])
-    flat = float(shape_deviance(risk, df, np.ones_like(depth))[0])
-    best = int(np.argmin(curve))
-    lo, hi = np.log(rates[max(best - 1, 0)]), np.log(rates[min(best + 1, len(rates) - 1)])
-    found = minimize_scalar(
-        lambda z: profile(depth, risk, df, float(np.exp(z)))[0],
-        bounds=(lo, hi),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    alpha = float(np.exp(found.x)) if found.fun <= curve[best] else float(rates[best])
-    value, floor, scale = profile(depth, risk, df, alpha)
-    if scale == 0.0 or flat - value < 1e-9:
-        return GammaFit(float(np.sum(df * risk) / np.sum(df)), 0.0, float("nan"), flat)
-    return GammaFit(floor, scale, alpha, value)
 
 
 def rate_interval(depth: Array, risk: Array, df: Array, best: GammaFit, drop: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
-from predictlab.decay import likelihood
+from predictlab.decay import solver
 from predictlab.decay.draws import dispersion
 from predictlab.decay.results import DecayResults
 from predictlab.errors import DataError, bad_argument
@@ -81,7 +81,7 @@ class DecayModel:
             firsts = range(int(np.flatnonzero(depth == float(self.burn_in))[0]), len(depth) - MIN_DEPTHS + 1)
         p_value, i = 0.0, 0
         for i in firsts:
-            best = likelihood.fit(depth[i:], risk[i:], df[i:])
+            best = solver.fit(depth[i:], risk[i:], df[i:])
             p_value = float(chi2.sf(best.deviance, len(depth) - i - 3))
             if p_value >= self.level or self.burn_in != "auto":
                 break
@@ -105,6 +105,6 @@ class DecayModel:
         burn_in = self.find_burn_in()
         fitted = self.curve.from_depth(burn_in.first)
         depth, risk, df = (np.asarray(a) for a in (fitted.depth, fitted.risk, fitted.df))
-        best = likelihood.fit(depth, risk, df)
+        best = solver.fit(depth, risk, df)
         inflation = dispersion(depth, df, best, fitted.log_covariance)
         return DecayResults(self, fitted, best, burn_in, inflation)

@@ -11,23 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay.deviance import (
-    ALPHA_MIN,
-    Array,
-    alpha_max,
-    level,
-    logit_range,
-    rate_grid,
-    residuals,
-    shape,
-    weighted,
-)
+from predictlab.decay.deviance import level, logit_range, residuals, shape, weighted
+from predictlab.decay.likelihood import ALPHA_MIN, Array, GammaFit, alpha_max, rate_grid
 
 Index = NDArray[np.intp]
 
 NOTHING = 30.0  # e^-30 of the risk is no floor, and no decay
 _LOGITS = 40
-_STEPS, _TOLERANCE = 60, 1e-11
+_STEPS, _TOLERANCE = 400, 1e-13
 
 
 @dataclass(frozen=True)
@@ -44,19 +35,6 @@ class Problem:
     def power(cls, depth: Array, risk: Array, df: Array, weight: Array | None = None) -> Problem:
         """The power law at `depth` (k,), increasing, > 0."""
         return cls(np.log(depth / depth[-1]), risk, df, weight, (np.log(ALPHA_MIN), np.log(alpha_max(depth))))
-
-
-@dataclass(frozen=True)
-class GammaFit:
-    """Maximum of the likelihood: ``L_int``, ``K`` (metric²·steps^alpha), ``alpha`` and the deviance there.
-
-    ``alpha`` is NaN when ``K = 0``: no decay, so no rate.
-    """
-
-    intrinsic_limit: float
-    scale: float
-    decay_rate: float
-    deviance: float
 
 
 def minimise(

@@ -7,6 +7,8 @@ from scipy import integrate, stats
 import predictlab as pl
 from predictlab.decay import draws as dr
 from predictlab.decay import likelihood as lk
+from predictlab.decay import solver
+from predictlab.decay.deviance import deviance
 
 DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
 DF = np.full(7, 15.0)
@@ -100,7 +102,7 @@ def test_quantiles_of_the_risk_cover():
 
 
 def test_dispersion_is_one_for_independent_depths_and_k_over_p_for_identical_ones():
-    best = lk.fit(DEPTH, 0.05 + 4.0 / DEPTH, DF)
+    best = solver.fit(DEPTH, 0.05 + 4.0 / DEPTH, DF)
     assert dr.dispersion(DEPTH, DF, best, None) == 1.0
     assert dr.dispersion(DEPTH, DF, best, np.diag(2 / DF)) == pytest.approx(1.0)
     # log U moves as one: only the level varies, with 7 times the variance, and tr(H^-1 J) = k since 1 is in span(x)
@@ -117,8 +119,8 @@ def test_dispersion_is_the_mean_of_the_likelihood_ratio_at_the_truth():
     for seed in range(120):
         curve = world.curve(runs, depths, seed)
         risk, df = np.asarray(curve.risk), np.asarray(curve.df)
-        best = lk.fit(DEPTH, risk, df)
-        ratios.append(float(lk.deviance(risk, df, truth)) - best.deviance)
+        best = solver.fit(DEPTH, risk, df)
+        ratios.append(float(deviance(risk, df, truth)) - best.deviance)
         stated.append(dr.dispersion(DEPTH, df, best, curve.log_covariance))
     error = np.std(ratios) / 3 / np.sqrt(len(ratios))
     assert np.mean(ratios) / 3 == pytest.approx(np.mean(stated), abs=4 * error)

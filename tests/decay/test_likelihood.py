@@ -5,6 +5,7 @@ import pytest
 from scipy import optimize, stats
 
 from predictlab.decay import likelihood as lk
+from predictlab.decay import solver
 
 DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
 DF = np.array([15.0, 15, 7, 31, 15, 15, 10])
@@ -75,7 +76,7 @@ def brute_fit(depth, risk, df, fixed=None, starts=4, seed=0):
 @pytest.mark.parametrize("truth", [(0.05, 4.0, 1.0), (0.0, 2.0, 0.5), (0.2, 0.3, 2.0), (0.1, 1e-9, 1.0)])
 def test_fit_is_the_maximum_of_the_three_parameter_likelihood(truth, seed):
     risk = sample(seed, *truth)
-    best = lk.fit(DEPTH, risk, DF)
+    best = solver.fit(DEPTH, risk, DF)
     least, at = brute_fit(DEPTH, risk, DF)
     assert best.deviance <= least + 1e-6
     if best.scale > 0:
@@ -98,7 +99,7 @@ def test_profile_is_the_least_deviance_at_its_rate(alpha, seed):
 
 def test_noise_free_curve_gives_its_parameters_back():
     for floor, scale, rate in [(0.05, 4.0, 1.0), (0.0, 2.0, 0.5), (1e-4, 3.0, 2.0)]:
-        best = lk.fit(DEPTH, floor + scale * DEPTH**-rate, DF)
+        best = solver.fit(DEPTH, floor + scale * DEPTH**-rate, DF)
         assert (best.scale, best.decay_rate) == (pytest.approx(scale, rel=1e-4), pytest.approx(rate, rel=1e-4))
         assert best.intrinsic_limit == pytest.approx(floor, abs=1e-6)
         assert best.deviance == pytest.approx(0, abs=1e-7)
@@ -108,14 +109,14 @@ def test_small_floor_is_found_when_the_runs_are_many():
     """A floor of 1e-4 of the risk at the last depth matters once the degrees of freedom are in the millions."""
     df = np.full(7, 1e9)
     truth = 1e-4 * 256**-1.0
-    best = lk.fit(DEPTH, truth + DEPTH**-1.0, df)
+    best = solver.fit(DEPTH, truth + DEPTH**-1.0, df)
     assert best.intrinsic_limit == pytest.approx(truth, rel=1e-2)
     assert best.deviance < 1e-3
 
 
 def test_no_decay_is_the_boundary_without_a_rate():
     for risk in (np.full(7, 0.3), np.linspace(0.1, 0.4, 7)):
-        best = lk.fit(DEPTH, risk, DF)
+        best = solver.fit(DEPTH, risk, DF)
         assert best.scale == 0.0
         assert np.isnan(best.decay_rate)
         assert best.intrinsic_limit == pytest.approx(np.sum(DF * risk) / DF.sum())
@@ -149,7 +150,7 @@ def profile_root(depth, risk, df, index, start, outward):
 def test_profile_intervals_against_brute_force(which):
     df = 8 * DF
     risk = sample(1, df=df)
-    best = lk.fit(DEPTH, risk, df)
+    best = solver.fit(DEPTH, risk, df)
     if which == "decay_rate":
         lower, upper = lk.rate_interval(DEPTH, risk, df, best, Q95)
     else:
@@ -165,7 +166,7 @@ def test_intervals_narrow_as_one_over_root_df(df):
     """With many runs the profile interval is estimate x exp(+-1.96 se): neither empty nor stuck to a grid."""
     depth, df = DEPTH, np.full(7, df)
     risk = 0.05 + 4.0 / depth
-    best = lk.fit(depth, risk, df)
+    best = solver.fit(depth, risk, df)
     mu = risk
     x = np.stack([0.05 / mu, (4 / depth) / mu, -(4 / depth) / mu * np.log(depth)], axis=1)
     se = np.sqrt(np.diag(np.linalg.inv(x.T @ (x * (df / 2)[:, None]))))
@@ -182,7 +183,7 @@ def test_intervals_narrow_as_one_over_root_df(df):
 @pytest.mark.parametrize("rate", [0.3, 1.0, 3.0])
 def test_intervals_contain_their_estimates(seed, rate):
     risk = sample(seed, rate=rate, floor=0.05 * (seed % 3))
-    best = lk.fit(DEPTH, risk, DF)
+    best = solver.fit(DEPTH, risk, DF)
     for level in (0.05, 0.5, 0.95):
         drop = stats.chi2.ppf(level, 1)
         lower, upper = lk.rate_interval(DEPTH, risk, DF, best, drop)
@@ -199,7 +200,7 @@ def test_intervals_contain_their_estimates(seed, rate):
 def test_equivariance(times, stretch, floor):
     """Risk in other units scales L_int and K; depth in other units scales K by its alpha-th power; alpha stays."""
     risk = sample(3, floor=floor)
-    base, other = lk.fit(DEPTH, risk, DF), lk.fit(DEPTH * stretch, risk * times, DF)
+    base, other = solver.fit(DEPTH, risk, DF), solver.fit(DEPTH * stretch, risk * times, DF)
     assert other.decay_rate == pytest.approx(base.decay_rate, rel=1e-5)
     assert other.deviance == pytest.approx(base.deviance, abs=1e-7)
     assert other.intrinsic_limit == pytest.approx(base.intrinsic_limit * times, rel=1e-4, abs=1e-9 * times)
@@ -211,7 +212,7 @@ def test_equivariance(times, stretch, floor):
     assert there == pytest.approx(np.array(here) * times, rel=5e-3)
     if stretch > 1:  # the grids in K differ with the unit of depth, the answer must not
         here = lk.parameter_interval(DEPTH, risk, DF, base, Q95, "scale")
-        there = lk.parameter_interval(DEPTH, risk * times, DF, lk.fit(DEPTH, risk * times, DF), Q95, "scale")
+        there = lk.parameter_interval(DEPTH, risk * times, DF, solver.fit(DEPTH, risk * times, DF), Q95, "scale")
         assert there == pytest.approx(np.array(here) * times, rel=5e-3)
 
 
@@ -230,7 +231,7 @@ def test_odd_depths_give_finite_fits(depth):
     for rate in (0.3, 1.0):
         risk = sample(1, 0.02, 1.0, rate, df, depth / depth[0])
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            best = lk.fit(depth, risk, df)
+            best = solver.fit(depth, risk, df)
             interval = lk.rate_interval(depth, risk, df, best, Q95)
         assert np.all(np.isfinite([best.intrinsic_limit, best.scale, best.deviance]))
         assert interval[0] < interval[1]
@@ -239,6 +240,6 @@ def test_odd_depths_give_finite_fits(depth):
 @pytest.mark.parametrize("scale", [1e-12, 1e6])
 def test_risks_of_any_size_and_df_of_one(scale):
     risk = sample(5, df=np.ones(7)) * scale
-    best = lk.fit(DEPTH, risk, np.ones(7))
+    best = solver.fit(DEPTH, risk, np.ones(7))
     least, _ = brute_fit(DEPTH, risk, np.ones(7))
     assert best.deviance <= least + 1e-6
