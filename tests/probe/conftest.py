@@ -106,3 +106,43 @@ def recipe():
 @pytest.fixture
 def task(bert, data, recipe):
     return pl.Task(bert, data, recipe, name="toy")
+
+
+@pytest.fixture
+def press_ctrl_c_at(monkeypatch):
+    """Make optimiser step `number`, counted over all runs, raise KeyboardInterrupt; call what it returns to stop."""
+    from predictlab.probe.reference import ReferenceTrainer
+
+    step, count = ReferenceTrainer._step, [0]
+
+    def at(number):
+        def press(self, *arguments):
+            count[0] += 1
+            if count[0] == number:
+                raise KeyboardInterrupt
+            return step(self, *arguments)
+
+        monkeypatch.setattr(ReferenceTrainer, "_step", press)
+        return lambda: monkeypatch.setattr(ReferenceTrainer, "_step", step)
+
+    return at
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Make the run of `seed` lose its weights in step `at`."""
+    from predictlab.probe.reference import ReferenceTrainer
+
+    step = ReferenceTrainer._step
+
+    def lose(seed, at):
+        def poisoned(self, number, order, optimiser):
+            loss, flops = step(self, number, order, optimiser)
+            if order.seed == seed and number == at:
+                with torch.no_grad():
+                    self.model.parameters[0].fill_(float("inf"))
+            return loss, flops
+
+        monkeypatch.setattr(ReferenceTrainer, "_step", poisoned)
+
+    return lose

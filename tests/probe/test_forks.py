@@ -133,22 +133,17 @@ def test_the_frame_holds_parents_and_forks_as_they_are_to_be_read(task):
 
 
 @pytest.mark.parametrize("interrupted_at", [2, 5, 14, 28, 31, 60, 95])
-def test_ctrl_c_anywhere_and_the_same_call_gives_the_same_frame(task, tmp_path, monkeypatch, interrupted_at, trained):
+def test_ctrl_c_anywhere_and_the_same_call_gives_the_same_frame(
+    task, tmp_path, press_ctrl_c_at, interrupted_at, trained
+):
     whole = pl.probe(task, PLAN, progress=False)
-    path, step, count = tmp_path / "runs.db", ReferenceTrainer._step, [0]
-
-    def press(self, *arguments):
-        count[0] += 1
-        if count[0] == interrupted_at:
-            raise KeyboardInterrupt
-        return step(self, *arguments)
-
-    monkeypatch.setattr(ReferenceTrainer, "_step", press)
+    path = tmp_path / "runs.db"
+    release = press_ctrl_c_at(interrupted_at)
     with pytest.raises(KeyboardInterrupt):
         pl.probe(task, PLAN, path, progress=False)
     with pl.RunStore(path) as store:
         done = {run for run, depths in store.known("toy").items() if 12 in depths and "@" in run}
-    monkeypatch.setattr(ReferenceTrainer, "_step", step)
+    release()
     trained.clear()
     same(pl.probe(task, PLAN, path, progress=False), whole)
     again = {f"toy:{seed}@{fork.depth}:{fork.number}" for seed, _, fork in trained if fork}
@@ -197,18 +192,9 @@ def test_the_bar_counts_forks_and_what_is_trained_again(task, capsys):
     assert f"{total}/{total}" in capsys.readouterr().err
 
 
-def test_forks_of_a_diverged_parent_are_recorded_as_diverged(task, monkeypatch):
+def test_forks_of_a_diverged_parent_are_recorded_as_diverged(task, poison):
     calm = values(pl.probe(task, PLAN, progress=False))
-    step = ReferenceTrainer._step
-
-    def poisoned(self, number, order, optimiser):
-        loss, flops = step(self, number, order, optimiser)
-        if order.seed == 1 and number == 4:
-            with torch.no_grad():
-                self.model.parameters[0].fill_(np.inf)
-        return loss, flops
-
-    monkeypatch.setattr(ReferenceTrainer, "_step", poisoned)
+    poison(seed=1, at=4)
     frame = pl.probe(task, PLAN, progress=False)
     # Seed 1 is lost after its fifth step: the forks at 3 pass through it themselves, those at 6 are born diverged.
     hit = (frame["seed"] == 1) & (frame["depth"] > 4)

@@ -1,7 +1,5 @@
 """The reference trainer against an independent loop over the whole model, and the exactness of what it saves."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -255,19 +253,10 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on(task, bert, data, 
     assert len(kept) == 4 + 12
 
 
-def test_one_bad_seed_does_not_spoil_the_next(task, monkeypatch):
+def test_one_bad_seed_does_not_spoil_the_next(task, poison):
     plan = ProbePlan((4, 8), 3)
     calm = values(pl.probe(task, plan, progress=False))
-    step = ReferenceTrainer._step
-
-    def poisoned(self, number, order, optimiser):
-        loss, flops = step(self, number, order, optimiser)
-        if order.seed == 1 and number == 5:
-            with torch.no_grad():
-                self.model.parameters[0].fill_(math.inf)
-        return loss, flops
-
-    monkeypatch.setattr(ReferenceTrainer, "_step", poisoned)
+    poison(seed=1, at=5)
     frame = pl.probe(task, plan, progress=False)
     hit = (frame["seed"] == 1) & (frame["depth"] == 8)
     assert frame["status"].eq("diverged").equals(hit)

@@ -62,18 +62,11 @@ def test_more_seeds_and_deeper_depths_cost_only_the_new(task, trained):
 
 @pytest.mark.parametrize("interrupted_at", [1, 9, 17, 30])
 def test_ctrl_c_leaves_whole_measurements_and_the_same_call_resumes(
-    task, bert, data, recipe, tmp_path, capsys, monkeypatch, interrupted_at
+    task, bert, data, recipe, tmp_path, capsys, press_ctrl_c_at, interrupted_at
 ):
     tasks = [task, pl.Task(bert, data, recipe, label_noise=0.2, name="noisy")]
-    plan, path, step, count = ProbePlan((0, 4, 8), 2), tmp_path / "runs.db", ReferenceTrainer._step, [0]
-
-    def press(self, *arguments):
-        count[0] += 1
-        if count[0] == interrupted_at:
-            raise KeyboardInterrupt
-        return step(self, *arguments)
-
-    monkeypatch.setattr(ReferenceTrainer, "_step", press)
+    plan, path = ProbePlan((0, 4, 8), 2), tmp_path / "runs.db"
+    release = press_ctrl_c_at(interrupted_at)
     with pytest.raises(KeyboardInterrupt):
         pl.probe(tasks, plan, path, progress=False)
     with pl.RunStore(path) as store:
@@ -83,7 +76,7 @@ def test_ctrl_c_leaves_whole_measurements_and_the_same_call_resumes(
     said = capsys.readouterr().err
     assert f"{len(done)} measurements" in said
     assert "same call" in said
-    monkeypatch.setattr(ReferenceTrainer, "_step", step)
+    release()
     resumed = pl.probe(tasks, plan, path, progress=False)
     undisturbed = pl.probe(tasks, plan, progress=False)
     pd.testing.assert_series_equal(values(resumed), values(undisturbed), check_exact=True)
