@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from predictlab.errors import PredictlabError, bad_argument
+from predictlab.errors import DataError, PredictlabError, bad_argument
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from predictlab.probe.plan import ProbePlan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +31,7 @@ TrainSize = Annotated[int | None, typer.Option(help="Use at most this many train
 Noise = Annotated[float, typer.Option(help="Share of labels flipped on purpose, in [0, 1).")]
 Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
 Metric = Annotated[str, typer.Option(help="accuracy or eval_loss.")]
+Estimator = Annotated[str, typer.Option(help="spread, branch (needs forks) or residual: which risk is fitted.")]
 Names = Annotated[list[str] | None, typer.Option("--task", help="Task in the store; repeat for several. Default: all.")]
 
 
@@ -121,6 +124,45 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
         raise bad_argument(name, text, "whole numbers with commas, such as 8,16,32,64") from None
 
 
+def _plan(design: str, depths: str, seeds: int | None, parents: int | None, forks: int | None) -> ProbePlan:
+    """The plan that the options ask for; what does not fit the design is named as it was written."""
+    from predictlab.probe.plan import DESIGNS, ProbePlan
+
+    if design not in DESIGNS:
+        raise bad_argument("--design", design, "spread (independent seeds) or branch (forks of parents)")
+    needed: dict[str, tuple[int | None, int]]
+    if design == "spread":
+        others, hint = {"--parents": parents, "--forks": forks}, "Add --design branch, or leave it out."
+        needed = {} if seeds is None else {"--seeds": (seeds, 1)}
+    else:
+        others, hint = {"--seeds": seeds}, "Its seeds are its parents: give --parents."
+        needed = {"--parents": (parents, 2), "--forks": (forks, 2)}
+    for option, value in others.items():
+        if value is not None:
+            raise bad_argument(option, value, f"nothing with --design {design}", hint)
+    for option, (value, least) in needed.items():
+        if value is None or value < least:
+            raise bad_argument(option, value, f"a number >= {least} with --design {design}", f"Such as {option} 8.")
+    return ProbePlan(_numbers("--depths", depths), seeds, design, parents, forks)
+
+
+def _show_forks(runs: pd.DataFrame, task: str, metric: str) -> None:
+    """The analysis of variance of the forks, or why there is none."""
+    from predictlab.risk import risk_curve
+
+    try:
+        curve = risk_curve(runs, task, estimator="branch", metric=metric)
+    except DataError as error:
+        typer.echo(f"No branch curve of {metric}: {error}")
+        return
+    assert curve.anova is not None
+    columns = ["depth", "parents", "forks", "within", "share_resolved", "share_lower", "share_upper"]
+    _show(curve.anova[columns], f"{task}: {metric}² within forks, share settled [95 %]")
+    for note in curve.notes():
+        if note.startswith(("left out", "caution")):
+            typer.echo(note)
+
+
 @app.command()
 def probe(
     data: Data,
@@ -129,7 +171,12 @@ def probe(
     text: TextColumn = None,
     label: LabelColumn = None,
     depths: Annotated[str, typer.Option(help="Steps at which every run is measured.")] = "8,16,32,64,128",
-    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 16,
+    design: Annotated[
+        str, typer.Option(help="spread: independent seeds. branch: parents, and forks of each.")
+    ] = "spread",
+    seeds: Annotated[int | None, typer.Option(help="How many seeds, of spread. Default: 16.")] = None,
+    parents: Annotated[int | None, typer.Option(help="How many parents, of branch; they are runs like seeds.")] = None,
+    forks: Annotated[int | None, typer.Option(help="Forks of each parent at every depth but the last.")] = None,
     method: Annotated[str, typer.Option(help="lora, head or full.")] = "lora",
     layers: Annotated[str, typer.Option(help="all, or last:k.")] = "last:1",
     learning_rate: Annotated[float, typer.Option(help="AdamW's learning rate.")] = 1e-3,
@@ -141,21 +188,28 @@ def probe(
     label_noise: Noise = 0.0,
     name: Annotated[str | None, typer.Option(help="Name of the task in the store.")] = None,
 ) -> None:
-    """Train several seeds of one task and store the metric at each depth. Run it again to resume or to add seeds."""
-    from predictlab.probe import ProbePlan
+    """Train several seeds of one task and store the metric at each depth. Run it again to resume or to add seeds.
+
+    With --design branch the runs are parents: from every depth but the last each is continued several times with fresh
+    randomness, to the last depth. That shows how much of a run's own end is settled at a depth.
+    """
     from predictlab.probe import probe as run_probe
     from predictlab.task import Recipe
 
-    plan = ProbePlan(_numbers("--depths", depths), seeds)
+    plan = _plan(design, depths, seeds, parents, forks)
     recipe = Recipe(
         method=method, layers=layers, learning_rate=learning_rate, schedule=schedule, batch_size=batch_size,
         max_length=max_length, steps=plan.depths[-1],
     )  # fmt: skip
     task = _task(data, model, text, label, eval_size, train_size, label_noise, name, recipe)
     runs = run_probe(task, plan, store=store)
-    wide = runs[runs["status"] == "ok"].groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])
-    _show(wide.reset_index(), f"{task.name}: over seeds")
-    typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}")
+    independent = runs[(runs["status"] == "ok") & runs["parent"].isna()]
+    wide = independent.groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])
+    _show(wide.reset_index(), f"{task.name}: over {'seeds' if design == 'spread' else 'parents'}")
+    if design == "branch":
+        for metric in wide.index.unique("metric"):
+            _show_forks(runs, task.name, metric)
+    typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}{' --estimator branch' * (design == 'branch')}")
 
 
 def _runs(store: Path, tasks: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
@@ -173,14 +227,19 @@ def _runs(store: Path, tasks: list[str] | None) -> tuple[pd.DataFrame, list[str]
 
 
 @app.command()
-def fit(store: Store = Path("runs.db"), task: Names = None, metric: Metric = "accuracy") -> None:
+def fit(
+    store: Store = Path("runs.db"),
+    task: Names = None,
+    metric: Metric = "accuracy",
+    estimator: Estimator = "spread",
+) -> None:
     """Fit the decay law to the runs in a store, with profile intervals; says so when the data cannot tell."""
     from predictlab.decay import DecayModel
     from predictlab.risk import risk_curve
 
     frame, names = _runs(store, task)
     for name in names:
-        typer.echo(DecayModel(risk_curve(frame, task=name, metric=metric)).fit().summary() + "\n")
+        typer.echo(DecayModel(risk_curve(frame, name, estimator, metric)).fit().summary() + "\n")
 
 
 @app.command()

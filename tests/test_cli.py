@@ -4,11 +4,13 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from predictlab.runs import RunStore
 
 DEPTHS = (4, 8, 16, 32, 64)
+BRANCH = ["probe", "--data", "rotten_tomatoes", "--design", "branch"]
 
 
 def predictlab(*args):
@@ -50,6 +52,59 @@ def test_phase_prints_the_regime(store):
     assert "Static-Sufficient" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Options of a probe that takes no time: a random model of 16 dimensions, and 60 sentences of 12 words."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("tiny")
+    words = [f"w{i}" for i in range(12)]
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    transformers.BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=24).save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=17, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        transformers.BertModel(config).save_pretrained(folder)
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 12, (60, 8))
+    table = pd.DataFrame({"text": [" ".join(words[i] for i in r) for r in rows], "label": (rows[:, 0] < 6).astype(int)})
+    table.to_csv(folder / "data.csv", index=False)
+    return [
+        "probe", "--data", str(folder / "data.csv"), "--model", str(folder), "--name", "tiny", "--method", "head",
+        "--eval-size", "20", "--train-size", "40", "--batch-size", "4", "--max-length", "12", "--learning-rate", ".05",
+    ]  # fmt: skip
+
+
+def test_probe_branch_forks_the_parents_and_shows_what_is_settled(tiny, tmp_path):
+    store = tmp_path / "runs.db"
+    options = [*tiny, "--store", str(store), "--design", "branch", "--depths", "1,2,4,6,9"]
+    done = predictlab(*options, "--parents", "3", "--forks", "2")
+    assert done.returncode == 0, done.stderr
+    with RunStore(store) as opened:
+        frame = opened.frame("tiny")
+    forks = frame[frame["parent"].notna() & (frame["metric"] == "accuracy")]
+    assert sorted(forks.groupby("run")["depth"].apply(tuple)) == [(c, 9) for c in (1, 2, 4, 6) for _ in range(6)]
+    assert "over parents" in done.stdout
+    assert "share_resolved" in done.stdout
+    assert "--estimator branch" in done.stdout
+    counts = [line.split("│")[3].strip() for line in done.stdout.splitlines() if "│ eval_loss" in line]
+    assert counts == ["3"] * 5, "a fork is no run of its own in the table of parents"
+    again = predictlab(*options, "--parents", "3", "--forks", "2")
+    assert again.stdout == done.stdout
+    fitted = predictlab("fit", "--store", str(store), "--estimator", "branch", "--metric", "eval_loss")
+    assert fitted.returncode == 0, fitted.stderr
+    assert "intrinsic_limit" in fitted.stdout
+
+
+def test_probe_branch_with_one_fork_depth_says_that_it_makes_no_curve(tiny, tmp_path):
+    options = ["--design", "branch", "--depths", "4,8", "--parents", "2", "--forks", "2"]
+    done = predictlab(*tiny, "--store", str(tmp_path / "runs.db"), *options)
+    assert done.returncode == 0, done.stderr
+    assert "No branch curve of eval_loss" in done.stdout
+    assert "needs 2" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -58,6 +113,16 @@ def test_phase_prints_the_regime(store):
         (["phase", "--margin", "-1"], ["--margin", "-1"]),
         (["phase", "--budget", "0.5"], ["budget", "0.5"]),
         (["probe", "--data", "rotten_tomatoes", "--depths", "4,x"], ["--depths", "4,x"]),
+        (["probe", "--data", "rotten_tomatoes", "--design", "forks"], ["--design", "'forks'", "spread", "branch"]),
+        (["probe", "--data", "rotten_tomatoes", "--forks", "4"], ["--forks", "4", "spread", "--design branch"]),
+        (["probe", "--data", "rotten_tomatoes", "--seeds", "0"], ["--seeds", "0", ">= 1"]),
+        ([*BRANCH, "--parents", "4"], ["--forks", "None", ">= 2"]),
+        ([*BRANCH, "--forks", "4"], ["--parents", "None", ">= 2"]),
+        ([*BRANCH, "--parents", "4", "--forks", "1"], ["--forks", "1", ">= 2"]),
+        ([*BRANCH, "--parents", "4", "--forks", "4", "--seeds", "8"], ["--seeds", "8", "branch", "--parents"]),
+        ([*BRANCH, "--parents", "4", "--forks", "4", "--depths", "8"], ["depths", "8", "fork at"]),
+        (["fit", "--estimator", "branch"], ["decays", "no forks", "design='branch'"]),
+        (["fit", "--estimator", "other"], ["estimator", "other", "residual"]),
         (["probe", "--data", "rotten_tomatoez"], ["rotten_tomatoez", "rotten_tomatoes"]),
         (["score", "--data", "none.csv"], ["none.csv"]),
     ],
