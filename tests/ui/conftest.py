@@ -161,6 +161,43 @@ class Notebook:
         for label in labels:
             self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(label)}$")).last.click()
 
+    def picture(self, selector: str, name: str) -> None:
+        """Screenshot of the first match, for people to look at, into the folder that PREDICTLAB_PICTURES names."""
+        if folder := os.environ.get("PREDICTLAB_PICTURES"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.locator(selector).first.screenshot(path=Path(folder) / f"{name}.png")
+
+    def settle(self) -> None:
+        """Two frames: the one that paints what was asked for, and one more."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def drag(self, slider: str, to: float) -> None:
+        """Mouse from the slider's thumb to the share `to` of its length, in steps, as a hand does."""
+        thing = self.page.locator(slider)
+        thing.scroll_into_view_if_needed()
+        box = thing.bounding_box()
+        share = thing.evaluate("s => s.value / s.max")
+        y = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), y)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] * to, y, steps=12)
+        self.page.mouse.up()
+
+    def restart_kernel(self) -> None:
+        """From the menu, as a user does; the page stays as it is."""
+        self.menu("Kernel", "Restart Kernel…")
+        self.page.locator(".jp-Dialog button", has_text="Restart").last.click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+
+    def reopen_without_kernel(self) -> None:
+        """Save, shut the kernel down, and load the saved notebook in a fresh page."""
+        self.save()
+        self.menu("Kernel", "Shut Down Kernel")
+        self.page.get_by_text("No Kernel").first.wait_for()
+        self.page.goto("about:blank")
+        self.page.goto(self.url)
+
     def save(self) -> None:
         stamp = self.path.stat().st_mtime_ns
         self.page.keyboard.press("Escape")

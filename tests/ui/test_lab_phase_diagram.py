@@ -82,11 +82,6 @@ def assert_probabilities(page, fits, budget, tolerance):
     assert there == pytest.approx(expected, abs=5.1e-4)
 
 
-def settle(page):
-    """Two frames: the one that paints what was asked for, and one more."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def wait_for_budget(page, budget):
     page.wait_for_function("b => Number(document.querySelector('.plw').dataset.budget) === b", arg=budget)
 
@@ -101,24 +96,12 @@ def classified(fits, budget, tolerance):
     return dict(zip(table["task"], table["regime"], strict=True))
 
 
-def drag(page, slider, to):
-    """Mouse from the slider's thumb to the share `to` of its length, in steps, as a hand does."""
-    page.locator(slider).scroll_into_view_if_needed()
-    box = page.locator(slider).bounding_box()
-    share = page.locator(slider).evaluate("s => s.value / s.max")
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * to, y, steps=12)
-    page.mouse.up()
-
-
 def test_dragging_the_budget_shows_what_classify_says(start, fits):
     page = start.page
     seen = []
     for to in (0.05, 0.35, 0.6, 0.95):
-        drag(page, ".plw-budget", to)
-        settle(page)
+        start.drag(".plw-budget", to)
+        start.settle()
         there = shown(page)
         state = kernel_state(start)
         assert there == state["regimes"] == classified(fits, state["budget"], state["tolerance"])
@@ -135,12 +118,12 @@ def test_a_drag_needs_no_kernel(start, fits):
     kernel_state(start)
     cell = start.start(WAIT)
     page.get_by_text("Python 3 (ipykernel) | Busy").wait_for()
-    drag(page, ".plw-budget", 0.2)
+    start.drag(".plw-budget", 0.2)
     seen = []
     for key, times in (("ArrowRight", 1), ("PageUp", 2), ("ArrowRight", 3), ("PageUp", 1), ("ArrowLeft", 2)):
         for _ in range(times):
             page.keyboard.press(key)
-        settle(page)
+        start.settle()
         budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
         assert shown(page) == classified(fits, budget, 2e-4)
         assert_probabilities(page, fits, budget, 2e-4)
@@ -161,7 +144,7 @@ def test_keyboard_moves_the_budget(start, fits):
         before = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
         for _ in range(times):
             page.keyboard.press(key)
-        settle(page)
+        start.settle()
         budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
         assert (budget - before) * sign > 0, key
         assert page.evaluate("document.activeElement.className") == "plw-budget", "focus stays on the slider"
@@ -174,8 +157,8 @@ def test_keyboard_moves_the_budget(start, fits):
 def test_tolerance_moves_the_boundary(start, fits):
     page = start.page
     for to in (0.3, 0.75):
-        drag(page, ".plw-tolerance", to)
-        settle(page)
+        start.drag(".plw-tolerance", to)
+        start.settle()
         there = shown(page)
         state = kernel_state(start)
         assert_probabilities(page, fits, state["budget"], state["tolerance"])
@@ -183,7 +166,7 @@ def test_tolerance_moves_the_boundary(start, fits):
     page.locator(".plw-budget").focus()
     page.keyboard.press("PageUp")  # both sliders away from where the notebook set them
     state = kernel_state(start)
-    settle(page)
+    start.settle()
     assert shown(page) == state["regimes"] == classified(fits, state["budget"], state["tolerance"])
 
 
@@ -236,11 +219,11 @@ def test_hovering_a_point_tells_about_it(start):
 def test_columns_sort(start):
     page = start.page
     page.get_by_role("button", name="Task", exact=True).click()
-    settle(page)
+    start.settle()
     names = page.locator(".plw tbody .plw-task").all_inner_texts()
     assert names == sorted(names)
     page.get_by_role("button", name="Task", exact=True).click()
-    settle(page)
+    start.settle()
     assert page.locator(".plw tbody .plw-task").all_inner_texts() == names[::-1]
 
 
@@ -272,19 +255,18 @@ def test_reopened_without_its_kernel_the_table_is_there(open_notebook):
     page.wait_for_timeout(2500)
     assert not page.locator(".predictlab-fallback").is_visible(), "the live widget takes its place"
     assert opened.complaints == []
-    opened.save()
+    opened.reopen_without_kernel()
     saved = json.loads(opened.path.read_text())
-    assert opened.path.stat().st_size < 100_000
+    assert opened.path.stat().st_size < 250_000
     kinds = [set(output["data"]) for output in saved["cells"][1]["outputs"]]
-    assert "text/html" in kinds[0]
-    opened.menu("Kernel", "Shut Down Kernel")
-    page.get_by_text("No Kernel").first.wait_for()
-    page.goto("about:blank")
-    page.goto(opened.url)
+    assert ["image/png" in kind for kind in kinds] == [False, True, False]
+    assert ["text/html" in kind for kind in kinds] == [False, False, True]
     page.locator(".predictlab-fallback").wait_for(state="visible")
     text = page.locator(".predictlab-fallback").inner_text()
     assert "budget B = 100 steps" in text
     assert "noisy" in text
+    assert page.locator(".jp-RenderedImage img").evaluate("image => image.naturalWidth") > 500
+    opened.picture(".jp-OutputArea", "phase_reopened")
     assert opened.left_the_machine == []
 
 
@@ -294,16 +276,13 @@ def test_after_a_kernel_restart_the_page_still_answers_the_budget(open_notebook,
     opened.run(1)
     page = opened.page
     page.locator(".plw tbody tr").first.wait_for()
-    opened.menu("Kernel", "Restart Kernel…")
-    page.locator(".jp-Dialog button", has_text="Restart").last.click()
-    page.locator(".jp-Dialog").wait_for(state="detached")
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    drag(page, ".plw-budget", 0.9)
-    settle(page)
+    opened.restart_kernel()
+    opened.drag(".plw-budget", 0.9)
+    opened.settle()
     budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
     assert budget > 1000
     assert shown(page) == classified(fits, budget, 2e-4)
-    drag(page, ".plw-tolerance", 0.9)  # only a kernel could count for this place
+    opened.drag(".plw-tolerance", 0.9)  # only a kernel could count for this place
     page.get_by_text("it does not answer").wait_for()
     assert opened.left_the_machine == []
     assert opened.complaints == []

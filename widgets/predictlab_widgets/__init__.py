@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from predictlab_widgets.phase_diagram import PhaseDiagram
+from predictlab_widgets.risk_decomposition import RiskDecomposition
 
 __version__ = "0.1.0"
-__all__ = ["PhaseDiagram", "__version__"]
+__all__ = ["PhaseDiagram", "RiskDecomposition", "__version__"]

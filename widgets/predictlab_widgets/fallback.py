@@ -1,74 +1,114 @@
 """What is on the page where no widget can run: GitHub, nbconvert, a notebook reopened without its kernel.
 
 JupyterLab shows a reopened widget whose model is gone as the bare words "model not found", whatever else the output
-holds. So the table is an output of its own, before the widget's. The live widget hides it (by a style sheet that it
-adds to the page), and puts it back when it goes away. A browser reveals it only after two seconds, so that it does
-not flash up while the widget loads.
+holds. So picture and table are outputs of their own, after the widget's (the live widget need not wait until they are
+drawn). The live widget hides them by a style sheet that it adds to the page, and puts them back when it goes away. A
+browser reveals them only after two seconds, so that they do not flash up while the widget loads.
 """
 
 from __future__ import annotations
 
+import base64
 import html as _html
-from typing import TYPE_CHECKING
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from predictlab import phase
-
 if TYPE_CHECKING:
-    from predictlab_widgets.phase_diagram import PhaseDiagram
+    from predictlab_widgets.base import Widget
 
-_MAX_ROWS = 50
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+MAX_ROWS = 50
+_LATE = (
+    "<style>@keyframes predictlab-late{from,to{max-height:0;overflow:hidden;opacity:0}}"
+    ".jp-OutputArea-child:has(+ .jp-OutputArea-child .predictlab-late.predictlab-pictured),"
+    ".predictlab-late{animation:predictlab-late 2s}</style>"
+)
 
 
-def html(widget: PhaseDiagram, late: bool = False) -> str:
+@dataclass(frozen=True)
+class Summary:
+    """State of a widget for a page without scripts.
+
+    Attributes
+    ----------
+    title : str
+        What it is.
+    state : str
+        Where the controls stand, in plain text.
+    columns : sequence of str
+    rows : iterable of sequence of str
+        Plain text; escaped when it is written.
+    words : int
+        How many columns, from the left, hold words rather than numbers.
+    """
+
+    title: str
+    state: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[str]]
+    words: int = 1
+
+
+def html(widget: Widget, late: bool = False) -> str:
     """Table of the widget's state as HTML that needs no script.
 
     Parameters
     ----------
-    widget : PhaseDiagram
+    widget : Widget
     late : bool
-        Whether a browser waits two seconds before it shows the table.
+        Whether it stands below the picture, and a browser waits two seconds before it shows both.
     """
-    shown = dict(list(widget.fits.items())[:_MAX_ROWS])
-    table = phase.classify(shown, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence)
-    left = ' style="text-align:left"'
-    columns = ("task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)")
-    head = "".join(f"<th{left if i < 2 else ''}>{name}</th>" for i, name in enumerate(columns))
-    rows = []
-    for row in table.itertuples():
-        regime = row.regime if row.regime != "Undetermined" else f"Undetermined (leans {row.likely})"
-        cells = [
-            _html.escape(str(row.task)),
-            _html.escape(regime),
-            *(f"{p:.3f}" for p in (row.p_static_sufficient, row.p_dynamic_critical, row.p_noise_dominant)),
-            f"{row.crossing_budget:.4g}" if row.crossing_budget < float("inf") else "never",
-        ]
-        rows.append("<tr>" + "".join(f"<td{left if i < 2 else ''}>{c}</td>" for i, c in enumerate(cells)) + "</tr>")
-    total = len(widget.fits)
-    note = f" The first {_MAX_ROWS} of {total} tasks." if total > _MAX_ROWS else ""
-    names, style = f"predictlab-fallback predictlab-fallback-{widget._uid}", ""
-    if late:
-        names += " predictlab-late"
-        style = (
-            "<style>@keyframes predictlab-late{from,to{max-height:0;overflow:hidden}}"
-            ".predictlab-late{animation:predictlab-late 2s}</style>"
+    summary = widget._summary()
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        left = ' style="text-align:left"'
+        inner = (
+            f"<{tag}{left if i < summary.words else ''}>{_html.escape(str(c))}</{tag}>" for i, c in enumerate(cells)
         )
+        return f"<tr>{''.join(inner)}</tr>"
+
+    names = f"predictlab-fallback predictlab-fallback-{widget._uid}"
+    if late:
+        names += " predictlab-late predictlab-pictured"
+    body = "".join(line("td", row) for row in summary.rows)
     return (
-        f'{style}<div class="{names}">'
-        f"<p><b>Phase diagram</b> at budget B = {widget.budget:g} steps, tolerance τ = {widget.tolerance:.4g} metric², "
-        f"confidence {widget.confidence:g}.{note} <i>Run the cell for the interactive diagram.</i></p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'{_LATE if late else ""}<div class="{names}"><p><b>{_html.escape(summary.title)}</b> '
+        f"{_html.escape(summary.state)} <i>Run the cell for the interactive form.</i></p>"
+        f"<table><thead>{line('th', summary.columns)}</thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def display_with_fallback(widget: PhaseDiagram) -> None:
-    """Publish the table, then the widget, as two outputs of the running cell."""
-    bundle = widget._repr_mimebundle_()
-    if bundle is None:
+def bundle(widget: Widget) -> dict[str, str]:
+    """Picture and table, for an output that holds them beside the widget."""
+    return {"text/html": html(widget), "image/png": base64.b64encode(widget._picture()).decode()}
+
+
+def display_with_fallback(widget: Widget, view: tuple[dict[str, Any], dict[str, Any]] | None) -> None:
+    """Publish `view`, the widget's own bundle, then its picture and its table: three outputs of the running cell."""
+    if view is None:
         return
-    data, metadata = bundle
-    display({"text/html": html(widget, late=True), "text/plain": repr(widget)}, raw=True)
-    view = {"text/plain": repr(widget), _WIDGET_VIEW: data[_WIDGET_VIEW]}
-    display(view, metadata=metadata, raw=True)
+    data, metadata = view
+    text = repr(widget)
+    display(data | {"text/plain": text}, metadata=metadata, raw=True)
+    display({"image/png": base64.b64encode(widget._picture()).decode(), "text/plain": text}, raw=True)
+    display({"text/html": html(widget, late=True), "text/plain": text}, raw=True)
+
+
+def squeezed(png: bytes) -> bytes:
+    """The same picture in fewer bytes: its rows as they are, compressed harder."""
+    start, chunks = 8, []
+    while start < len(png):
+        (size,) = struct.unpack(">I", png[start : start + 4])
+        chunks.append((png[start + 4 : start + 8], png[start + 8 : start + 8 + size]))
+        start += size + 12
+    rows = zlib.compress(zlib.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT")), 9)
+    first = next(i for i, (kind, _) in enumerate(chunks) if kind == b"IDAT")
+    chunks = [chunk for chunk in chunks if chunk[0] != b"IDAT"]
+    chunks.insert(first, (b"IDAT", rows))
+    return png[:8] + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )

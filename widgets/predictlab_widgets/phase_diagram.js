@@ -1,54 +1,17 @@
 // View of PhaseDiagram: sliders, legend, two canvases, a table that sorts and can be walked by keyboard.
-// phase_numbers.js and phase_planes.js come before this in the same module.
+// page.js, phase_numbers.js and phase_planes.js come before this in the same module.
 
 const PAGE = 20;
-const SEND_EVERY = 100; // ms between two messages to the kernel in the middle of a drag
 const COLUMNS = [
   ["task", "Task"], ["regime", "Regime"], ["static", "P(static)"], ["dynamic", "P(dynamic)"], ["noise", "P(noise)"],
   ["crossing", "Crossing budget (steps)"],
 ];
-
-function element(tag, props = {}, ...children) {
-  const { aria = {}, ...rest } = props;
-  const node = Object.assign(document.createElement(tag), rest);
-  for (const [key, value] of Object.entries(aria)) node.setAttribute(key === "role" ? key : `aria-${key}`, value);
-  node.append(...children);
-  return node;
-}
-
-function readLook(root) {
-  const style = getComputedStyle(root);
-  const value = (name) => style.getPropertyValue(name).trim();
-  const jupyter = document.body.dataset.jpThemeLight;
-  const dark = jupyter ? jupyter === "false" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.classList.toggle("plw-dark", dark);
-  return {
-    dark, font: style.fontFamily, colours: COLOURS[dark ? "dark" : "light"],
-    text: value("--plw-text"), muted: value("--plw-muted"), grid: value("--plw-grid"), page: value("--plw-page"),
-  };
-}
 
 /** Marker as in the planes: `shape` 3 is the hollow diamond of Undetermined, `colour` 3 is neutral. */
 function swatch(colour, shape) {
   const drawn = ['<circle cx="7" cy="7" r="5"/>', '<path d="M7 1.5 12.5 11.5 1.5 11.5Z"/>',
     '<rect x="2" y="2" width="10" height="10"/>', '<path d="M7 1 13 7 7 13 1 7Z"/>'][shape];
   return `<svg class="plw-swatch plw-regime-${colour}${shape === 3 ? " plw-hollow" : ""}" viewBox="0 0 14 14" aria-hidden="true">${drawn}</svg>`;
-}
-
-/** The kernel's table is shown where the widget cannot be (see fallback.py); hide it while this view lives. */
-function hideFallback(uid) {
-  const name = `.predictlab-fallback-${uid}`;
-  const css = `.jp-OutputArea-child:has(> * ${name}), ${name} { display: none !important; }`;
-  const sheet = element("style", { textContent: css });
-  document.head.append(sheet);
-  return () => sheet.remove();
-}
-
-function slider(name, label, hint) {
-  const input = element("input", { type: "range", min: 0, step: 1, className: `plw-${name}`, aria: { label } });
-  const output = element("output", { className: `plw-${name}-value` });
-  const row = element("label", { className: "plw-slider", title: hint }, element("span", { textContent: label }), input, output);
-  return { input, output, row };
 }
 
 function render({ model, el }) {
@@ -79,7 +42,7 @@ function render({ model, el }) {
   const table = element("table", {}, element("caption", { textContent: "Regime of each task at this budget and tolerance" }),
     element("thead", {}, element("tr", {}, ...heads)), body);
   const pager = element("div", { className: "plw-pager" });
-  const root = element("div", { className: "plw" },
+  const root = element("div", { className: "plw plw-phase" },
     element("div", { className: "plw-controls" }, budget.row, tolerance.row), legend, area, table, pager, status);
   el.append(root);
   let look = readLook(root);
@@ -106,36 +69,21 @@ function render({ model, el }) {
   }
 
   // ---- sliders: each tick paints at once, the kernel hears of it every SEND_EVERY ms and at the end ----
-  let lastSent = 0;
-  let sending = 0;
-  function send() {
-    clearTimeout(sending);
-    sending = 0;
-    lastSent = performance.now();
-    model.save_changes();
-  }
+  const kernel = messages(model);
   for (const [name, control] of [["budget", budget], ["tolerance", tolerance]]) {
     control.input.addEventListener("input", () => {
       model.set(name, data.grid[name][Number(control.input.value)]);
       schedule();
-      if (!sending) sending = setTimeout(send, Math.max(0, SEND_EVERY - (performance.now() - lastSent)));
+      kernel.soon();
     });
     control.input.addEventListener("change", () => {
-      send();
+      kernel.now();
       reorder();
       schedule();
     });
   }
 
-  // JupyterLab binds the arrow keys and listens on the document before anything inside it: keep a slider's own keys
-  // from it, one step further out. All others (save, run, ...) pass.
-  const SLIDER_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"];
-  const keep = (event) => {
-    const ours = event.target === budget.input || event.target === tolerance.input;
-    const plain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
-    if (ours && plain && SLIDER_KEYS.includes(event.key)) event.stopPropagation();
-  };
-  window.addEventListener("keydown", keep, true);
+  const freeKeys = keepSliderKeys([budget.input, tolerance.input]);
 
   function select(name) {
     model.set("selected", name);
@@ -268,15 +216,7 @@ function render({ model, el }) {
     paintPager();
     root.dataset.paints = Number(root.dataset.paints || 0) + 1;
   }
-  let frameAsked = 0;
-  function schedule() {
-    if (!frameAsked) {
-      frameAsked = requestAnimationFrame(() => {
-        frameAsked = 0;
-        paint();
-      });
-    }
-  }
+  const { schedule, cancel } = painter(paint);
   let waiting = 0;
   function watch() { // say so when the kernel is gone, rather than show regimes of another position
     clearTimeout(waiting);
@@ -311,10 +251,7 @@ function render({ model, el }) {
         `L_int ${short(limit)} ${range(0)}`, `K ${short(scale)} ${range(1)}`, `α ${short(rate)} ${range(2)}   [95 % of the draws]`,
         `crossing budget ${short(crossing(data, t, state.tolerance))}`,
       ];
-      tip.textContent = lines.join("\n");
-      const box = area.getBoundingClientRect();
-      tip.style.left = `${Math.min(event.clientX - box.left + 14, box.width - tip.offsetWidth - 4)}px`;
-      tip.style.top = `${event.clientY - box.top + 14}px`;
+      placeTip(tip, area, event, lines.join("\n"));
     });
     plane.canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     plane.canvas.addEventListener("click", (event) => {
@@ -324,32 +261,15 @@ function render({ model, el }) {
   }
 
   // ---- the page around it ----
-  const resize = new ResizeObserver(() => {
-    const total = area.clientWidth;
-    if (!total) return;
-    look = readLook(root); // styles can be read only now that the view is on the page
-    const width = Math.floor(total >= 620 ? (total - 16) / 2 : total);
-    const height = Math.round(Math.min(360, Math.max(260, width * 0.72)));
-    const ratio = window.devicePixelRatio || 1;
-    for (const plane of planes) {
-      Object.assign(plane, { width, height });
-      plane.canvas.parentElement.style.width = `${width}px`;
-      plane.canvas.style.width = `${width}px`;
-      plane.canvas.style.height = `${height}px`;
-      plane.canvas.width = Math.round(width * ratio);
-      plane.canvas.height = Math.round(height * ratio);
-    }
-    paint();
-  });
-  resize.observe(area);
   const restyle = () => {
     look = readLook(root);
     schedule();
   };
-  const themes = new MutationObserver(() => setTimeout(restyle, 50)); // the new theme's variables arrive a moment later
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", restyle);
+  const stopFitting = fitCanvases(area, planes, () => {
+    look = readLook(root); // styles can be read only now that the view is on the page
+    paint();
+  });
+  const stopTheme = watchTheme(restyle);
 
   const fresh = () => {
     data = decode(model);
@@ -371,12 +291,9 @@ function render({ model, el }) {
 
   return () => {
     for (const [event, callback] of listeners) model.off(event, callback);
-    for (const observer of [resize, themes]) observer.disconnect();
-    scheme.removeEventListener("change", restyle);
-    window.removeEventListener("keydown", keep, true);
-    cancelAnimationFrame(frameAsked);
+    for (const stop of [stopFitting, stopTheme, freeKeys, cancel]) stop();
     clearTimeout(waiting);
-    if (sending) send();
+    kernel.flush();
     showFallback();
   };
 }

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import pandas as pd
 import traitlets
@@ -17,11 +14,11 @@ from predictlab import phase
 from predictlab.budget import checked_fits
 from predictlab.decay.likelihood import mean
 from predictlab.errors import bad_argument
-from predictlab_widgets import fallback
+from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
+from predictlab_widgets.fallback import MAX_ROWS, Summary
 from predictlab_widgets.regime_counts import by_tolerance, sufficient_by_budget
 from predictlab_widgets.traits import Number, TaskName
 
-_HERE = Path(__file__).parent
 _PARAMS = ["intrinsic_limit", "scale", "decay_rate"]
 _QUANTILES = (0.025, 0.5, 0.975)
 _STEPS = 161  # slider positions
@@ -29,7 +26,7 @@ _KNOTS = 25
 _LOG_NOTHING = -690.0  # ln of a variance too small for a float
 
 
-class PhaseDiagram(anywidget.AnyWidget):
+class PhaseDiagram(Widget):
     """Both planes of the phase diagram, linked, with sliders for the budget and the tolerance.
 
     In the *budget plane* the boundaries stand still and the tasks sink as the budget grows; in the *theory plane* the
@@ -65,9 +62,8 @@ class PhaseDiagram(anywidget.AnyWidget):
         A bad value or an unknown keyword.
     """
 
-    # One module for the page: the view comes after what it draws with.
-    _esm = "\n".join((_HERE / f"phase_{name}.js").read_text("utf-8") for name in ("numbers", "planes", "diagram"))
-    _css = _HERE / "phase_diagram.css"
+    _esm = module("phase_numbers", "phase_planes", "phase_diagram")
+    _css = stylesheet("phase_diagram")
 
     budget = Number(2.0, "a finite number of steps > 1", low=1).tag(sync=True)
     tolerance = Number(1.0, "a finite number > 0 (metric²)", low=0).tag(sync=True)
@@ -75,7 +71,6 @@ class PhaseDiagram(anywidget.AnyWidget):
     selected = TaskName().tag(sync=True)
     regimes = traitlets.Dict(read_only=True).tag(sync=True)
 
-    _uid = traitlets.Unicode().tag(sync=True)
     _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _fixed = traitlets.Dict().tag(sync=True)  # numbers that no slider changes
     _grids = traitlets.Dict().tag(sync=True)  # slider positions
@@ -94,9 +89,8 @@ class PhaseDiagram(anywidget.AnyWidget):
         **unknown: Any,
     ) -> None:
         layout = unknown.pop("layout", None)
-        if unknown:
-            known = "budget, tolerance, confidence, selected, budget_range, tolerance_range, layout"
-            raise bad_argument("PhaseDiagram()", next(iter(unknown)), f"one of the keywords {known}")
+        known = "budget, tolerance, confidence, selected, budget_range, tolerance_range, layout"
+        refuse_unknown("PhaseDiagram()", unknown, known)
         self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
         _check_comparable(self.fits)
         self.task_names = list(self.fits)
@@ -110,7 +104,6 @@ class PhaseDiagram(anywidget.AnyWidget):
             risks = mean(np.asarray(self.budget), *self._draws.transpose(1, 0, 2))
             tolerance = _round3(float(np.median(np.median(risks, axis=1))))
         self.tolerance, self.confidence = tolerance, confidence
-        self._uid = uuid.uuid4().hex[:12]
         self._names = self.task_names
         self.selected = selected
         widest = (max(2.0, min(d.min() for d in depths)), 32 * max(d.max() for d in depths))
@@ -202,15 +195,27 @@ class PhaseDiagram(anywidget.AnyWidget):
             f"confidence={self.confidence:g})"
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return data | {"text/html": fallback.html(self)}, metadata
-
-    def _ipython_display_(self, **kwargs: Any) -> None:
-        fallback.display_with_fallback(self)
+    def _summary(self) -> Summary:
+        shown = dict(list(self.fits.items())[:MAX_ROWS])
+        table = phase.classify(shown, tolerance=self.tolerance, budget=self.budget, confidence=self.confidence)
+        rows = [
+            [
+                str(row.task),
+                row.regime if row.regime != phase.UNDETERMINED else f"Undetermined (leans {row.likely})",
+                *(f"{p:.3f}" for p in (row.p_static_sufficient, row.p_dynamic_critical, row.p_noise_dominant)),
+                f"{row.crossing_budget:.4g}" if row.crossing_budget < np.inf else "never",
+            ]
+            for row in table.itertuples()
+        ]
+        total = len(self.fits)
+        state = (
+            f"at budget B = {self.budget:g} steps, tolerance τ = {self.tolerance:.4g} metric², "
+            f"confidence {self.confidence:g}."
+        )
+        if total > MAX_ROWS:
+            state += f" The first {MAX_ROWS} of {total} tasks."
+        columns = ("task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)")
+        return Summary("Phase diagram", state, columns, rows, words=2)
 
 
 def _check_comparable(fits: Mapping[str, Any]) -> None:

@@ -1,17 +1,10 @@
 // Numbers of PhaseDiagram. phase_planes.js (drawing) and phase_diagram.js (the view) follow in the same module.
-// Plain JavaScript: nothing is loaded from anywhere.
 //
 // Regimes are looked up, never estimated here: the kernel sends, for every slider position, how many parameter draws
 // fall into each regime (see regime_counts.py), so a drag needs no kernel and shows what pl.classify would say.
 
 const REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
 const UNDETERMINED = "Undetermined";
-
-function typed(view, Type) {
-  if (!view) return new Type(0);
-  const bytes = view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view;
-  return new Type(bytes);
-}
 
 function decode(model) {
   const names = model.get("_names");
@@ -37,14 +30,6 @@ function decode(model) {
     budget: counts.budget,
     tolerance: counts.tolerance,
   };
-}
-
-function nearest(grid, value) {
-  let best = 0;
-  for (let i = 1; i < grid.length; i++) {
-    if (Math.abs(Math.log(grid[i] / value)) < Math.abs(Math.log(grid[best] / value))) best = i;
-  }
-  return best;
 }
 
 /** Fill `out` (task-major, one share per regime); false when the kernel has not yet counted for this position. */
@@ -92,20 +77,4 @@ function crossing(data, t, tolerance) {
   const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
   if (limit >= tolerance) return Infinity;
   return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - limit)) / rate) : 0;
-}
-
-function short(value) {
-  if (!Number.isFinite(value)) return value > 0 ? "never" : "–";
-  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
-    return value.toExponential(1).replace(/\.0e/, "e").replace("e+", "e").replace("-", "−");
-  }
-  return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: false });
-}
-
-function tickText(value) {
-  if (value === 0 || (value >= 0.01 && value < 1e4)) return String(Number(value.toPrecision(2)));
-  const k = Math.floor(Math.log10(value) + 1e-9);
-  const lead = Math.round(value / 10 ** k);
-  const exponent = String(k).replace(/./g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
-  return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
 }

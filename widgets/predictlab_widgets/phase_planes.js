@@ -1,8 +1,6 @@
 // Drawing of PhaseDiagram's two planes on canvases. phase_numbers.js comes before this in the same module.
 
 const SHAPES = ["circle", "triangle", "square"];
-// Okabe-Ito hues, lighter on dark pages; the shapes say the same.
-const COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
 const LABELLED = 14; // up to this many tasks carry their names in the planes
 const MARGIN = { left: 54, right: 14, top: 10, bottom: 46 };
 
@@ -31,25 +29,6 @@ function frame(plane) {
     y: (v) => y0 - inset - Math.min(plane.yScale.at(v), 1) * (y0 - y1 - 2 * inset),
     xInverse: (px) => plane.xScale.inverse((px - x0 - inset) / (x1 - x0 - 2 * inset)),
   };
-}
-
-function polygon(ctx, points, fill) {
-  ctx.beginPath();
-  points.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
-  ctx.closePath();
-  ctx.fillStyle = fill;
-  ctx.fill();
-}
-
-function polyline(ctx, points, stroke, width, dash = []) {
-  if (points.length < 2) return;
-  ctx.beginPath();
-  points.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
-  ctx.strokeStyle = stroke;
-  ctx.lineWidth = width;
-  ctx.setLineDash(dash);
-  ctx.stroke();
-  ctx.setLineDash([]);
 }
 
 function axes(ctx, plane, f, look) {
@@ -95,11 +74,7 @@ function regionName(ctx, look, [k, x, y]) {
   ctx.font = `600 12px ${look.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  ctx.strokeStyle = look.page;
-  ctx.lineWidth = 3;
-  ctx.strokeText(REGIMES[k], x, y);
-  ctx.fillStyle = look.colours[k];
-  ctx.fillText(REGIMES[k], x, y);
+  haloText(ctx, look, REGIMES[k], x, y, look.colours[k]);
 }
 
 function tint(look, k) {
@@ -185,16 +160,6 @@ function drawPoint(ctx, look, state, t, x, y, r) {
   ctx.stroke();
 }
 
-/** A small arrow for a point that lies beyond the end of an axis. */
-function beyond(ctx, look, x, y, dx, dy) {
-  const [cx, cy] = [x + 10 * dx, y - 10 * dy];
-  polyline(ctx, [[cx - 4 * (dx + dy), cy + 4 * (dy - dx)], [cx, cy], [cx + 4 * (dy - dx), cy + 4 * (dy + dx)]], look.text, 1.5);
-}
-
-function clip(text, length) {
-  return text.length > length ? text.slice(0, length - 1) + "…" : text;
-}
-
 function labels(ctx, look, f, spots, order, selected) {
   ctx.font = `11px ${look.font}`;
   ctx.textBaseline = "middle";
@@ -217,11 +182,7 @@ function labels(ctx, look, f, spots, order, selected) {
       if (taken.some((b) => b !== own && box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
       taken.push(box);
       ctx.textAlign = align;
-      ctx.strokeStyle = look.page;
-      ctx.lineWidth = 3;
-      ctx.strokeText(text, px, py);
-      ctx.fillStyle = look.text;
-      ctx.fillText(text, px, py);
+      haloText(ctx, look, text, px, py, look.text);
       break;
     }
   }
@@ -234,10 +195,7 @@ function whiskers(ctx, look, f, x, y, [left, right], [bottom, top]) {
 }
 
 function paintPlane(plane, state, look) {
-  const ctx = plane.canvas.getContext("2d");
-  const ratio = window.devicePixelRatio || 1;
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  ctx.clearRect(0, 0, plane.width, plane.height);
+  const ctx = startPaint(plane);
   const f = frame(plane);
   const names = plane.regions(ctx, plane, f, look, state);
   const { data } = state;

@@ -12,7 +12,7 @@ from predictlab.errors import bad_argument
 
 
 class Number(TraitType[float, Any]):
-    """A finite float strictly between two ends; the error says what was expected.
+    """A finite float between two ends; the error says what was expected.
 
     Parameters
     ----------
@@ -21,15 +21,21 @@ class Number(TraitType[float, Any]):
         For the error, e.g. ``"a number > 0 (metric²)"``.
     low, high : float
         The ends, themselves refused.
+    closed : bool
+        Whether `low` itself is allowed.
     """
 
-    def __init__(self, default: float, expected: str, low: float, high: float = math.inf) -> None:
+    def __init__(
+        self, default: float, expected: str, low: float, high: float = math.inf, *, closed: bool = False
+    ) -> None:
         super().__init__(default)
-        self.expected, self.low, self.high = expected, low, high
+        self.expected, self.low, self.high, self.closed = expected, low, high, closed
 
     def validate(self, obj: Any, value: Any) -> float:
-        if isinstance(value, numbers.Real) and not isinstance(value, bool) and self.low < float(value) < self.high:
-            return float(value)
+        if isinstance(value, numbers.Real) and not isinstance(value, bool):
+            number = float(value)
+            if self.low < number < self.high or (self.closed and number == self.low):
+                return number
         raise bad_argument(self.name or "value", value, self.expected)
 
 

@@ -1,0 +1,288 @@
+"""`RiskDecomposition`: the theory in the hand (THEORY 3 and 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.decay.likelihood import mean
+from predictlab.decay.results import DecayResults
+from predictlab.errors import bad_argument
+from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
+from predictlab_widgets.fallback import Summary
+from predictlab_widgets.traits import Number
+
+_LAW = ("intrinsic_limit", "scale", "decay_rate")
+_NUMBERS = (*_LAW, "exchange_rate", "cost_per_step", "fixed_cost", "tolerance")
+_DEFAULTS = {
+    "intrinsic_limit": 1e-4, "scale": 0.01, "decay_rate": 1.0,
+    "exchange_rate": 1e-6, "cost_per_step": 1.0, "fixed_cost": 0.0, "tolerance": 3e-4,
+}  # fmt: skip
+_DEPTHS = (1.0, 1e5)
+
+
+class RiskDecomposition(Widget):
+    """Risk and total cost over depth, with a slider for each number of the law and of its price.
+
+    The risk ``L(c) = L_int + K c^-alpha`` is split into its floor and what probing can still resolve; with the price
+    of probing on top, ``L(c) + gamma (C_s + lambda c)`` is a valley, and ``c*`` is at its bottom.
+
+    Parameters
+    ----------
+    fit : DecayResults, optional
+        Start from the law fitted to a task; while the law is the fit's, the page gives intervals of both depths.
+    intrinsic_limit, scale : float, optional
+        ``L_int`` >= 0 (metric²) and ``K`` >= 0 (metric²·steps^alpha).
+    decay_rate : float, optional
+        ``alpha`` > 0.
+    exchange_rate : float, optional
+        ``gamma`` > 0, metric² per unit of cost. Default for a fit: the one whose ``c*`` lies in the middle of the
+        fitted depths (on a log scale); a place to start from, and no advice.
+    cost_per_step, fixed_cost : float, optional
+        ``lambda`` > 0, cost per step, and ``C_s`` >= 0, cost.
+    tolerance : float, optional
+        ``tau`` > 0, metric². Default for a fit: its risk at the last fitted depth.
+    depths : pair of float, optional
+        Ends of the depth axis, steps. The first is also where the law begins: the risk there stands for deciding
+        without a probe, as in ``pl.optimal_depth``. Default: 1 to 100,000; for a fit, from its first fitted depth to
+        32 times its last.
+
+    Attributes
+    ----------
+    intrinsic_limit, scale, decay_rate, exchange_rate, cost_per_step, fixed_cost, tolerance
+        Traits that can be read, set and observed; the page follows, and the sliders set them.
+    optimal_depth : float
+        ``c*``, steps; 0 when nothing decays. Read-only, like all that follow.
+    reducible, risk, cost, total : float
+        ``V_opt``, ``L``, ``C`` and ``L + gamma C`` at ``c*``.
+    tolerance_depth : float
+        ``c_tau``, steps; inf when the floor is at or above the tolerance.
+    static_risk : float
+        The risk without a probe: ``L`` at the first depth.
+    probing_pays : bool
+        Whether the total at ``c*`` (at the first depth, when ``c*`` lies before it) is below `static_risk`.
+
+    Raises
+    ------
+    predictlab.errors.ArgumentError
+        A bad value or an unknown keyword.
+    """
+
+    _esm = module("risk_numbers", "risk_plots", "risk_decomposition")
+    _css = stylesheet("risk_decomposition")
+
+    intrinsic_limit = Number(1e-4, "a finite number >= 0 (metric²)", low=0, closed=True).tag(sync=True)
+    scale = Number(0.01, "a finite number >= 0 (metric²·steps^alpha)", low=0, closed=True).tag(sync=True)
+    decay_rate = Number(1.0, "a finite number > 0", low=0).tag(sync=True)
+    exchange_rate = Number(1e-6, "a finite number > 0 (metric² per unit of cost)", low=0).tag(sync=True)
+    cost_per_step = Number(1.0, "a finite number > 0 (cost per step)", low=0).tag(sync=True)
+    fixed_cost = Number(0.0, "a finite number >= 0 (cost)", low=0, closed=True).tag(sync=True)
+    tolerance = Number(3e-4, "a finite number > 0 (metric²)", low=0).tag(sync=True)
+
+    optimal_depth = traitlets.Float(read_only=True)
+    reducible = traitlets.Float(read_only=True)
+    risk = traitlets.Float(read_only=True)
+    cost = traitlets.Float(read_only=True)
+    total = traitlets.Float(read_only=True)
+    tolerance_depth = traitlets.Float(read_only=True)
+    static_risk = traitlets.Float(read_only=True)
+    probing_pays = traitlets.Bool(read_only=True)
+
+    _first = traitlets.Float().tag(sync=True)
+    _depths = traitlets.List(traitlets.Float()).tag(sync=True)
+    _start = traitlets.Dict().tag(sync=True)  # where the sliders stood at first
+    _ranges = traitlets.Dict().tag(sync=True)
+    _draws = traitlets.Bytes().tag(sync=True)  # of the fit: rows of intrinsic limit, scale, decay rate
+    _title = traitlets.Unicode().tag(sync=True)
+    _metric = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        fit: DecayResults | None = None,
+        *,
+        intrinsic_limit: float | None = None,
+        scale: float | None = None,
+        decay_rate: float | None = None,
+        exchange_rate: float | None = None,
+        cost_per_step: float | None = None,
+        fixed_cost: float | None = None,
+        tolerance: float | None = None,
+        depths: tuple[float, float] | None = None,
+        **unknown: Any,
+    ) -> None:
+        layout = unknown.pop("layout", None)
+        refuse_unknown("RiskDecomposition()", unknown, f"{', '.join(_NUMBERS)}, depths, layout")
+        if fit is not None and not isinstance(fit, DecayResults):
+            raise bad_argument("fit", fit, "the DecayResults of one task", "Pick one: RiskDecomposition(fits['name']).")
+        asked = {
+            "intrinsic_limit": intrinsic_limit, "scale": scale, "decay_rate": decay_rate,
+            "exchange_rate": exchange_rate, "cost_per_step": cost_per_step, "fixed_cost": fixed_cost,
+            "tolerance": tolerance,
+        }  # fmt: skip
+        given = {name: value for name, value in asked.items() if value is not None}
+        ends = _checked_depths(depths)
+        for name, value in (_DEFAULTS | given).items():
+            setattr(self, name, value)  # a bad value is refused before anything is computed from it
+        if fit is not None:
+            ends = ends or _depths_of(fit)
+            for name, value in (_from_fit(fit, self.cost_per_step, given) | given).items():
+                setattr(self, name, value)
+            self._title, self._metric = fit.task, fit.curve.metric or ""
+            if not set(_LAW) & set(given):
+                self._draws = np.ascontiguousarray(fit.draws()[list(_LAW)].to_numpy(float), dtype="<f8").tobytes()
+        ends = ends or _DEPTHS
+        self._depths, self._first = list(ends), ends[0]
+        self._start = {name: getattr(self, name) for name in _NUMBERS}
+        self._ranges = {name: self._range(name) for name in _NUMBERS}
+        self._refresh()
+        self.observe(lambda change: self._refresh(), names=list(_NUMBERS))
+        super().__init__(**({} if layout is None else {"layout": layout}))
+
+    # -- what is computed ----------------------------------------------------------------------------------------
+
+    def risk_at(self, depth: float) -> float:
+        """``L(c)``, metric²."""
+        return float(mean(np.asarray(float(depth)), self.intrinsic_limit, self.scale, self.decay_rate))
+
+    def total_at(self, depth: float) -> float:
+        """``L(c) + gamma C(c)``, metric²."""
+        return self.risk_at(depth) + self.exchange_rate * (self.fixed_cost + self.cost_per_step * depth)
+
+    def _refresh(self) -> None:
+        depth = float(optimal_depth_of(self.scale, self.decay_rate, self.exchange_rate * self.cost_per_step))
+        risk = self.risk_at(depth) if depth > 0 else self.intrinsic_limit
+        cost = self.fixed_cost + self.cost_per_step * depth
+        reach = float(tolerance_depth_of(self.intrinsic_limit, self.scale, self.decay_rate, self.tolerance))
+        static = self.risk_at(self._first)
+        values = {
+            "optimal_depth": depth, "reducible": risk - self.intrinsic_limit, "risk": risk, "cost": cost,
+            "total": risk + self.exchange_rate * cost, "tolerance_depth": reach, "static_risk": static,
+            "probing_pays": bool(self.total_at(max(depth, self._first)) < static),
+        }  # fmt: skip
+        with self.hold_trait_notifications():
+            for name, value in values.items():
+                self.set_trait(name, value)
+
+    def conf_int(self, alpha: float = 0.05) -> dict[str, tuple[float, float]]:
+        """Intervals of both depths over the fit's draws, as ``pl.optimal_depth`` and ``pl.depth_for_tolerance`` give.
+
+        Parameters
+        ----------
+        alpha : float
+            One minus the confidence level.
+
+        Returns
+        -------
+        dict
+            ``optimal_depth`` (0 where probing does not pay) and ``tolerance_depth``, steps. Empty when there is no
+            fit, or the law is not the fit's any more.
+        """
+        if not 0 < alpha < 1:
+            raise bad_argument("alpha", alpha, "one minus the confidence level, in (0, 1)")
+        if not self._draws or any(getattr(self, name) != self._start[name] for name in _LAW):
+            return {}
+        floor, k, a = np.frombuffer(self._draws, dtype="<f8").reshape(-1, 3).T
+        best = np.maximum(optimal_depth_of(k, a, self.exchange_rate * self.cost_per_step), self._first)
+        price = self.exchange_rate * (self.fixed_cost + self.cost_per_step * best)
+        pays = mean(best, floor, k, a) + price < mean(np.asarray(self._first), floor, k, a)
+        low, high = np.quantile(np.where(pays, best, 0.0), [alpha / 2, 1 - alpha / 2])
+        reach = np.sort(tolerance_depth_of(floor, k, a, self.tolerance))
+        last = len(reach) - 1  # whole draws: between a depth and infinity nothing can be interpolated
+        ends = (float(reach[round(last * alpha / 2)]), float(reach[round(last * (1 - alpha / 2))]))
+        return {"optimal_depth": (float(low), float(high)), "tolerance_depth": ends}
+
+    def _range(self, name: str) -> dict[str, float | bool]:
+        """Slider of a number: two factors of ten to either side of where it starts; the page widens it if need be."""
+        value = self._start[name]
+        if name == "decay_rate":
+            return {"low": 0.05, "high": max(4.0, np.ceil(1.5 * value)), "zero": False, "step": 0.05}
+        if value == 0:
+            middle = float(np.sqrt(self._depths[0] * self._depths[1]))
+            value = {
+                "intrinsic_limit": self.tolerance,
+                "scale": self.tolerance * self._first**self.decay_rate,
+                "fixed_cost": self.cost_per_step * middle,
+            }[name]
+        return {
+            "low": value / 100, "high": value * 100,
+            "zero": name in ("intrinsic_limit", "scale", "fixed_cost"), "step": 0,
+        }  # fmt: skip
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state."""
+        from predictlab_widgets.risk_chart import decomposition_chart
+
+        return decomposition_chart(self)
+
+    # -- how it is shown -----------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name}={getattr(self, name):.4g}" for name in _NUMBERS)
+        return f"RiskDecomposition({self._title + ': ' if self._title else ''}{numbers})"
+
+    def _summary(self) -> Summary:
+        rows = []
+        places = (
+            ("without a probe", self._first, False),
+            ("least total, c*", self.optimal_depth, True),
+            ("tolerance met, c_τ", self.tolerance_depth, True),
+        )
+        for name, depth, paid in places:
+            if not np.isfinite(depth):
+                rows.append([name, "never", *["–"] * 6])
+                continue
+            risk = self.risk_at(depth) if depth > 0 else self.intrinsic_limit
+            cost = self.fixed_cost + self.cost_per_step * depth if paid else 0.0
+            price = self.exchange_rate * cost
+            numbers = (depth, self.intrinsic_limit, risk - self.intrinsic_limit, risk, cost, price, risk + price)
+            rows.append([name, *(f"{v:.4g}" for v in numbers)])
+        state = (
+            f"{'of ' + self._title + ' ' if self._title else ''}at L_int = {self.intrinsic_limit:.4g}, "
+            f"K = {self.scale:.4g}, α = {self.decay_rate:.4g}, γ = {self.exchange_rate:.4g}, "
+            f"λ = {self.cost_per_step:.4g}, C_s = {self.fixed_cost:.4g}, τ = {self.tolerance:.4g}: "
+            f"probing {'pays' if self.probing_pays else 'does not pay'}."
+        )
+        columns = (
+            "", "depth c (steps)", "floor L_int", "reducible V_opt", "risk L", "cost C", "price γC", "total L + γC",
+        )  # fmt: skip
+        return Summary("Risk decomposition", state, columns, rows)
+
+
+def _checked_depths(depths: Any) -> tuple[float, float] | None:
+    if depths is None:
+        return None
+    try:
+        first, last = (float(v) for v in depths)
+    except (TypeError, ValueError):
+        first, last = np.nan, np.nan
+    if not 0 < first < last < np.inf:
+        raise bad_argument("depths", depths, "(first, last) with 0 < first < last (steps)")
+    return first, last
+
+
+def _depths_of(fit: DecayResults) -> tuple[float, float]:
+    fitted: NDArray[np.float64] = np.asarray(fit.fitted.depth, dtype=float)
+    return float(fitted[0]), 32 * float(fitted[-1])
+
+
+def _from_fit(fit: DecayResults, cost_per_step: float, given: dict[str, float]) -> dict[str, float]:
+    """The law of a fit, and a price and a tolerance that put both depths among the fitted ones."""
+    law = {name: float(fit.params[name]) for name in _LAW}
+    if not law["scale"] > 0:
+        law["decay_rate"] = _DEFAULTS["decay_rate"]  # nothing decays: any rate says the same
+    floor, k, a = (given.get(name, value) for name, value in law.items())
+    fitted = np.asarray(fit.fitted.depth, dtype=float)
+    middle = np.sqrt(fitted[0] * fitted[-1])
+    risk = float(mean(middle, floor, k, a))
+    slope = a * (risk - floor) / middle if risk > floor else risk / middle
+    tolerance = float(mean(fitted[-1], floor, k, a))
+    return law | {"exchange_rate": _round3(slope / cost_per_step), "tolerance": _round3(tolerance)}
+
+
+def _round3(value: float) -> float:
+    """Three significant digits, as the sliders round."""
+    return float(f"{value:.3g}")
