@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from predictlab.phase import classify
     from predictlab.probe import ProbePlan, probe
     from predictlab.risk import RiskCurve, risk_curve
-    from predictlab.runs import RunStore
+    from predictlab.runs import RunStore, read_runs
     from predictlab.sequential import probe_until
     from predictlab.static import score
     from predictlab.task import Dataset, Recipe, Task
@@ -35,6 +35,7 @@ _NAMES = {
     "score": "static",
     "ProbePlan": "probe",
     "RunStore": "runs",
+    "read_runs": "runs",
     "RiskCurve": "risk",
     "risk_curve": "risk",
     "DecayModel": "decay",
@@ -50,8 +51,8 @@ _NAMES = {
 __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ProbePlan", "Recipe", "RiskCurve", "RunStore", "Task", "__version__",
     "allocate", "budget", "catalog", "charts", "classify", "decay", "depth_for_tolerance", "errors", "frontier",
-    "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "risk", "risk_curve", "runs", "score", "static",
-    "task", "worlds",
+    "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "read_runs", "risk", "risk_curve", "runs",
+    "score", "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("probe", "parquet", "lab")  # dev is for this project's own tests
+EXTRAS = ("probe", "parquet", "tensorboard", "lab")  # dev is for this project's own tests
 CONDA_NAMES = {"torch": "pytorch"}  # the others are called the same on conda-forge
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab.errors import StoreError, bad_argument
+from predictlab.runs.adding import checked_rows, insert_rows
 from predictlab.runs.schema import APPLICATION_ID, COLUMNS, STATUSES, TABLES, VERSION
 
 WAIT = 30  # seconds for another process's write to end
@@ -271,6 +272,41 @@ class RunStore:
                 ],
             )
         return True
+
+    def add_frame(
+        self, frame: pd.DataFrame, *, fingerprint: str = "imported", description: Mapping[str, Any] | None = None
+    ) -> int:
+        """Take in a tidy frame, such as `read_runs` gives, in one transaction.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Columns task, run, seed, depth, metric, value; parent, seconds, flops and status may be missing.
+        fingerprint : str
+            Of its tasks; the default says that model, data and recipe are not known here. Runs of a task that was
+            probed have another one, and are not mixed with these.
+        description : mapping, optional
+            For tasks that are new in this store.
+
+        Returns
+        -------
+        int
+            Measurements written. Those of a run, depth and metric that the store holds already stay as they are.
+
+        Raises
+        ------
+        ArgumentError
+            A column is missing, or holds what the store cannot take.
+        StoreError
+            The store cannot be written, or holds a task of the same name with another fingerprint, or a run of the
+            same name with another seed or parent.
+        """
+        rows = checked_rows(frame)
+        self.check_writable()
+        for task in rows["task"].unique():
+            self.add_task(task, fingerprint, description or {})
+        with self._transaction() as db:
+            return insert_rows(db, rows)
 
     def known(self, task: str) -> dict[str, frozenset[int]]:
         """Depths measured so far of every run of `task`; empty for an unknown task."""
