@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from predictlab.probe.plan import ProbePlan
 from predictlab.probe.session import probe
 
-__all__ = ["ProbePlan", "probe"]
+if TYPE_CHECKING:
+    from predictlab.probe.recorder import ProbeRecorder
+
+__all__ = ["ProbePlan", "ProbeRecorder", "probe"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ProbeRecorder":  # needs transformers, which plans and stores do not
+        from predictlab.probe.recorder import ProbeRecorder
+
+        return ProbeRecorder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _CallableModule(types.ModuleType):

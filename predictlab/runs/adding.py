@@ -40,8 +40,9 @@ def checked_rows(frame: pd.DataFrame) -> pd.DataFrame:
 def _check(good: pd.Series, rows: pd.DataFrame, name: str, expected: str) -> None:
     if not good.all():
         at = int(np.argmin(good.to_numpy(dtype=bool)))
-        row = rows.iloc[at]
-        raise bad_argument(f"frame[{name!r}]", row[name], expected, f"Row {at}, run {row['run']!r}.")
+        value = rows[name].iloc[at]
+        value = value.item() if isinstance(value, np.generic) else value
+        raise bad_argument(f"frame[{name!r}]", value, expected, f"Row {at}, run {rows['run'].iloc[at]!r}.")
 
 
 def insert_rows(db: sqlite3.Connection, rows: pd.DataFrame) -> int:

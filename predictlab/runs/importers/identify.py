@@ -91,7 +91,8 @@ def tasks_of(found: Found, task: Any, seeds: pd.Series, pattern: re.Pattern[str]
     apart = [c for c in found.apart if len(found.facts[c].unique()) > 1]
     if len(rest) == 1 and not apart:
         return pd.Series(rest.pop() or found.label, index=runs)
-    differ = f" They differ in {listed(apart)}." if apart else ""
+    said = [c for c in found.facts.columns if not str(c).startswith("tags.")]
+    differ = f" They differ in {listed(apart)}." if apart else f" Said of each: {listed(said)}." if said else ""
     raise ask(
         "task", f"the {len(runs)} runs may be of one task or of several: {listed(runs)}.{differ}",
         "Pass task='a name' if all are of one task, a column or param that names it, re.compile(...) with one group "
@@ -107,10 +108,13 @@ def _named(values: pd.Series) -> pd.Series:
 
 def _without(name: str, seed: int, pattern: re.Pattern[str] | None) -> str:
     """What a run's name says beside its seed."""
-    cut = SEED.sub("", name) if pattern is None else pattern.sub("", name)
-    if cut == name:
-        cut = re.sub(rf"(?<!\d)0*{seed}$", "", name)
-    return re.sub(rf"([{re.escape(BETWEEN)}])[{re.escape(BETWEEN)}]+", r"\1", cut).strip(BETWEEN)
+    found = (pattern or SEED).search(name) or re.search(rf"(?<!\d)0*{seed}$", name)
+    if found is None:
+        return name
+    left, right = name[: found.start()], name[found.end() :]
+    between = next((c for c in (left[-1:], right[:1]) if c and c in BETWEEN), "")
+    left, right = left.rstrip(BETWEEN), right.lstrip(BETWEEN)
+    return f"{left}{between}{right}" if left and right else left or right
 
 
 def _pattern(argument: str, given: str | re.Pattern[str]) -> re.Pattern[str]:

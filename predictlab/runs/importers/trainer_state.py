@@ -15,13 +15,17 @@ from predictlab.errors import DataError
 from predictlab.runs.importers.found import Found, Names, ask, chosen_metrics, listed
 from predictlab.runs.importers.sources import names_of, natural, run_folder
 
-SPEED = ("_runtime", "_samples_per_second", "_steps_per_second", "_tokens_per_second", "_model_preparation_time")
-NOT_METRICS = frozenset({"step", "epoch", "total_flos", "num_input_tokens_seen"})
+# Endings of the clock's and the counters' names
+NO_METRIC = (
+    "_runtime", "_samples_per_second", "_steps_per_second", "_tokens_per_second", "_model_preparation_time",
+    "_num_tokens",
+)  # fmt: skip
+COUNTERS = frozenset({"step", "epoch", "total_flos", "num_input_tokens_seen", "num_tokens"})
 
 
 @lru_cache(maxsize=1000)
 def _metric_names(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(k for k in keys if k not in NOT_METRICS and not k.endswith(SPEED) and "_mem_" not in k)
+    return tuple(k for k in keys if k not in COUNTERS and not k.endswith(NO_METRIC) and "_mem_" not in k)
 
 
 @lru_cache(maxsize=1000)
