@@ -237,12 +237,85 @@ def test_controls_have_names_for_screen_readers(start):
     assert page.get_by_role("rowheader").count() == 5
 
 
+def test_a_move_says_what_crossed(start, fits):
+    page = start.page
+    before = shown(page)
+    start.drag(".plw-budget", 0.95)
+    start.settle()
+    after = shown(page)
+    crossed = [f"{name} {before[name]} → {after[name]}" for name in before if before[name] != after[name]]
+    assert crossed
+    told = page.locator(".plw-moved").inner_text()
+    assert all(text in told for text in crossed)
+    page.wait_for_function("() => document.querySelector('.plw-said').innerText.includes('→')")
+    start.picture(".plw-phase", "phase_trails")
+    page.locator(".plw-budget").focus()
+    page.keyboard.press("ArrowRight")
+    start.settle()
+    assert shown(page) == after
+    assert "no task crossed" in page.locator(".plw-moved").inner_text()
+
+
+def test_the_price_slider_shows_the_depth_worth_paying_for(open_notebook, fits):
+    opened = open_notebook("priced", [FITS, SHOW.replace("tolerance=2e-4", "tolerance=2e-4, exchange_rate=1e-6")])
+    opened.run(0)
+    opened.run(1)
+    page = opened.page
+    page.locator(".plw tbody tr").first.wait_for()
+    seen = []
+    for to in (0.05, 0.5, 0.95):
+        opened.drag(".plw-exchange-rate", to)
+        opened.settle()
+        rate = float(page.locator(".plw-exchange-rate-value").inner_text().replace("−", "-"))
+        there = [float(c.get_attribute("data-value")) for c in page.locator(".plw tbody tr td:last-child").all()]
+        assert there == pytest.approx([pl.optimal_depth(fit, rate).depth for fit in fits.values()], rel=1e-9)
+        assert shown(page) == classified(fits, 100, 2e-4), "the price moves no regime"
+        seen.append(there)
+    assert all(a >= b for a, b in zip(seen[0], seen[-1], strict=True)), "the dearer, the less"
+    assert "does not pay" in page.locator(".plw tbody").inner_text()
+    opened.drag(".plw-exchange-rate", 0.2)
+    page.get_by_role("button", name="slow", exact=True).click()
+    opened.settle()
+    opened.picture(".plw-phase", "phase_price")
+    assert opened.left_the_machine == []
+    assert opened.complaints == []
+
+
+def test_a_thousand_tasks(open_notebook, fits):
+    many = "many = {f'{name} {i}': fit for i in range(200) for name, fit in fits.items()}\n"
+    opened = open_notebook("thousand", [FITS, many + SHOW.replace("(fits", "(many")])
+    opened.run(0)
+    opened.run(1)
+    page = opened.page
+    page.locator(".plw tbody tr").first.wait_for()
+    opened.drag(".plw-budget", 0.9)
+    opened.settle()
+    budget = page.locator(".plw").evaluate("node => Number(node.dataset.budget)")
+    regimes = classified(fits, budget, 2e-4)
+    first = shown(page)
+    assert len(first) == 20
+    assert first == {name: regimes[name.split()[0]] for name in first}
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("21–40 of 1000 tasks").wait_for()
+    opened.picture(".plw-phase", "phase_thousand")
+    assert opened.complaints == []
+
+
 def test_dark_theme(start):
     page = start.page
+    start.picture(".plw-phase", "phase_light")
     light = page.locator(".plw").evaluate("node => getComputedStyle(node).backgroundColor")
     start.menu("Settings", "Theme", "JupyterLab Dark")
     page.locator(".plw.plw-dark").wait_for()
     assert page.locator(".plw").evaluate("node => getComputedStyle(node).backgroundColor") != light
+    page.wait_for_timeout(200)
+    start.picture(".plw-phase", "phase_dark")
+    page.set_viewport_size({"width": 760, "height": 1800})
+    page.wait_for_timeout(500)
+    start.picture(".plw-phase", "phase_narrow_dark")
+    page.set_viewport_size({"width": 1360, "height": 1800})
+    start.menu("Settings", "Theme", "JupyterLab Light")
+    page.locator(".plw:not(.plw-dark)").wait_for()
 
 
 def test_reopened_without_its_kernel_the_table_is_there(open_notebook):
@@ -266,7 +339,7 @@ def test_reopened_without_its_kernel_the_table_is_there(open_notebook):
     assert "budget B = 100 steps" in text
     assert "noisy" in text
     assert page.locator(".jp-RenderedImage img").evaluate("image => image.naturalWidth") > 500
-    opened.picture(".jp-OutputArea", "phase_reopened")
+    opened.picture(".jp-OutputArea:has(.predictlab-fallback)", "phase_reopened")
     assert opened.left_the_machine == []
 
 

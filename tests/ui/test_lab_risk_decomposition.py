@@ -295,7 +295,7 @@ def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):
     assert "γ = 1e-06" in text
     assert "probing pays" in text
     assert page.locator(".jp-RenderedImage img").evaluate("image => image.naturalWidth") > 500
-    opened.picture(".jp-OutputArea", "risk_reopened")
+    opened.picture(".jp-OutputArea:has(.predictlab-fallback)", "risk_reopened")
     assert opened.path.stat().st_size < 150_000
     assert opened.left_the_machine == []
 

@@ -40,7 +40,8 @@ def widget(fits):
 
 
 def classified(fits, widget):
-    table = pl.classify(fits, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence)
+    state = {"tolerance": widget.tolerance, "budget": widget.budget, "confidence": widget.confidence}
+    table = pl.classify(fits, **state, extrapolate=True, advise=False)
     return dict(zip(table["task"], table["regime"], strict=True))
 
 
@@ -80,8 +81,8 @@ def test_confidence_decides_what_is_undetermined(fits, widget):
 
 
 def test_table_is_classify(fits, widget):
-    expected = pl.classify(fits, tolerance=widget.tolerance, budget=widget.budget, confidence=widget.confidence)
-    assert widget.table().equals(expected)
+    state = {"tolerance": widget.tolerance, "budget": widget.budget, "confidence": widget.confidence}
+    assert widget.table().equals(pl.classify(fits, **state, advise=False))
 
 
 # -- what the page looks up in the middle of a drag -----------------------------------------------------------------
@@ -97,7 +98,7 @@ def test_counts_along_the_budget_slider_are_those_of_the_rule(fits, tolerance):
     budgets = sent(widget, "_grids", "budget", "<f8")
     counts = sent(widget, "_counts", "by_budget", "<u2").reshape(len(fits), -1)
     for budget, column in zip(budgets, counts.T, strict=True):
-        expected = pl.phase.decision_probabilities(*widget._draws.transpose(1, 0, 2), tolerance, budget)
+        expected = pl.phase.decision_probabilities(*widget._sample.transpose(1, 0, 2), tolerance, budget)
         assert (column == np.rint(expected[:, 0] * 2000)).all()
 
 
@@ -108,7 +109,7 @@ def test_counts_along_the_tolerance_slider_are_those_of_the_rule(fits, budget):
     sufficient = sent(widget, "_counts", "by_tolerance", "<u2").reshape(len(fits), -1)
     noise = sent(widget, "_counts", "noise_by_tolerance", "<u2").reshape(len(fits), -1)
     for j, tolerance in enumerate(tolerances):
-        expected = pl.phase.decision_probabilities(*widget._draws.transpose(1, 0, 2), tolerance, budget)
+        expected = pl.phase.decision_probabilities(*widget._sample.transpose(1, 0, 2), tolerance, budget)
         assert (sufficient[:, j] == np.rint(expected[:, 0] * 2000)).all()
         assert (noise[:, j] == np.rint(expected[:, 2] * 2000)).all()
 
@@ -118,10 +119,10 @@ def test_counts_follow_both_traits(widget):
     widget.tolerance = 5e-4
     budgets = sent(widget, "_grids", "budget", "<f8")
     tolerances = sent(widget, "_grids", "tolerance", "<f8")
-    expected = sufficient_by_budget(widget._draws, 5e-4, budgets)
+    expected = sufficient_by_budget(widget._sample, 5e-4, budgets)
     assert (sent(widget, "_counts", "by_budget", "<u2") == expected.ravel()).all()
     assert (
-        sent(widget, "_counts", "by_tolerance", "<u2") == by_tolerance(widget._draws, 300.0, tolerances)[0].ravel()
+        sent(widget, "_counts", "by_tolerance", "<u2") == by_tolerance(widget._sample, 300.0, tolerances)[0].ravel()
     ).all()
     assert (widget._counts["budget"], widget._counts["tolerance"]) == (300.0, 5e-4)
 
@@ -139,9 +140,9 @@ def test_counts_by_hand():
 def test_many_tasks_are_counted_in_chunks(fits, monkeypatch):
     widget = PhaseDiagram(fits)
     budgets = np.array([2.0, 50.0, 1000.0])
-    whole = sufficient_by_budget(widget._draws, 2e-4, budgets)
+    whole = sufficient_by_budget(widget._sample, 2e-4, budgets)
     monkeypatch.setattr("predictlab_widgets.regime_counts._CHUNK", 4000)
-    assert (sufficient_by_budget(widget._draws, 2e-4, budgets) == whole).all()
+    assert (sufficient_by_budget(widget._sample, 2e-4, budgets) == whole).all()
 
 
 def test_points_stand_where_the_draws_say(fits, widget):
@@ -253,6 +254,62 @@ def test_fits_of_two_metrics_are_refused(fits):
         PhaseDiagram({**fits, "loss": other})
 
 
+# -- the price ------------------------------------------------------------------------------------------------------
+
+
+def test_optimal_depths_are_those_of_budget(fits):
+    widget = PhaseDiagram(fits, exchange_rate=1e-7, cost_per_step=2)
+    seen = []
+    for rate in (1e-9, 1e-6, 1e-4, 1e-2):
+        widget.exchange_rate = rate
+        expected = {name: pl.optimal_depth(fit, rate, cost_per_step=2).depth for name, fit in fits.items()}
+        assert widget.optimal_depths == pytest.approx(expected)
+        assert list(widget.table()["optimal_depth"]) == list(widget.optimal_depths.values())
+        seen.append(sum(depth > 0 for depth in widget.optimal_depths.values()))
+    assert seen[0] > seen[-1] == 0
+    assert "does not pay" in widget._repr_mimebundle_()[0]["text/html"]
+
+
+def test_without_a_price_there_is_no_optimal_depth(fits, widget):
+    assert (widget.exchange_rate, widget.optimal_depths) == (None, {})
+    assert "optimal_depth" not in widget.table()
+    assert "c*" not in widget._repr_mimebundle_()[0]["text/html"]
+    widget.exchange_rate = 1e-6
+    assert list(widget.optimal_depths) == list(fits)
+    widget.exchange_rate = None
+    assert widget.optimal_depths == {}
+
+
+def test_the_price_moves_no_regime(fits, widget):
+    before = dict(widget.regimes)
+    widget.exchange_rate = 1e-3
+    assert widget.regimes == before == classified(fits, widget)
+
+
+@pytest.mark.parametrize("value", [0, -1e-6, float("nan"), "dear", True])
+def test_a_bad_price_is_refused(fits, widget, value):
+    with pytest.raises(ArgumentError, match=r"exchange_rate=.*None or a finite number > 0"):
+        widget.exchange_rate = value
+    assert widget.exchange_rate is None
+    with pytest.raises(ArgumentError, match="cost_per_step="):
+        PhaseDiagram(fits, cost_per_step=value)
+
+
+def test_one_fit_under_many_names_is_drawn_from_once(fits, monkeypatch):
+    many = {f"{name} {i}": fit for i in range(40) for name, fit in fits.items()}
+    drawn = []
+    draws = pl.decay.results.DecayResults.draws
+    monkeypatch.setattr(pl.decay.results.DecayResults, "draws", lambda self: drawn.append(self) or draws(self))
+    widget = PhaseDiagram(many, budget=100, tolerance=2e-4)
+    assert len(drawn) == len(fits)
+    expected = PhaseDiagram(fits, budget=100, tolerance=2e-4).regimes
+    assert widget.regimes == {f"{name} {i}": expected[name] for i in range(40) for name in fits}
+    widget.budget = 20.0
+    drawn.clear()
+    widget._picture()
+    assert drawn == [], "the picture of many tasks needs no draws of its own"
+
+
 # -- without a front end --------------------------------------------------------------------------------------------
 
 
@@ -297,6 +354,14 @@ def test_executed_and_converted_the_table_is_on_the_page():
     assert "halving" in page.split("<h1", 1)[-1]
     assert "<td" in page
     assert "Static-Sufficient" in page
+
+
+def test_the_picture_of_very_many_tasks_says_how_many_it_shows(fits):
+    many = {f"{name} {i}": fit for i in range(300) for name, fit in fits.items()}
+    text = PhaseDiagram(many, selected="noisy 7").chart().to_json()
+    assert "1000 of 1500 tasks" in text
+    assert "the K of noisy 7" in text
+    assert text.count('"alpha":') == 1000
 
 
 def test_chart_is_the_static_picture_of_the_state(widget):

@@ -57,6 +57,32 @@ function nearest(grid, value) {
   return best;
 }
 
+/** Slider positions: log-spaced and rounded as they are read, 0 first where it is allowed; wide enough for `value`. */
+function positions({ low, high, zero, step }, value) {
+  let [a, b] = [low, high];
+  if (value > 0) [a, b] = [Math.min(a, value), Math.max(b, value)];
+  const out = zero ? [0] : [];
+  const round = (v) => Number(v.toPrecision(3));
+  if (step) {
+    for (let i = Math.round(a / step); i <= Math.ceil(b / step - 1e-9); i++) if (i > 0) out.push(round(i * step));
+  } else {
+    const m = 30 * Math.max(1, Math.round(Math.log10(b / a)));
+    for (let i = 0; i <= m; i++) {
+      const v = round(a * (b / a) ** (i / m));
+      if (v > (out[out.length - 1] ?? 0)) out.push(v);
+    }
+  }
+  return out;
+}
+
+/** Position nearest to `value`; on log scales 0 is a place of its own. */
+function position(grid, value) {
+  const exact = grid.indexOf(value);
+  if (exact >= 0) return exact;
+  if (grid[0] === 0) return 1 + nearest(grid.slice(1), value);
+  return nearest(grid, value);
+}
+
 // JupyterLab binds the arrow keys and listens on the document before anything inside it: keep a slider's own keys
 // from it, one step further out. All others (save, run, ...) pass.
 const SLIDER_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"];

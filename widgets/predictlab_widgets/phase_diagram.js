@@ -2,9 +2,10 @@
 // page.js, phase_numbers.js and phase_planes.js come before this in the same module.
 
 const PAGE = 20;
+const LARGE = 2000; // tasks from which on the kernel is told of a drag only at its end
 const COLUMNS = [
   ["task", "Task"], ["regime", "Regime"], ["static", "P(static)"], ["dynamic", "P(dynamic)"], ["noise", "P(noise)"],
-  ["crossing", "Crossing budget (steps)"],
+  ["crossing", "Crossing budget (steps)"], ["optimal", "c* (steps)"],
 ];
 
 /** Marker as in the planes: `shape` 3 is the hollow diamond of Undetermined, `colour` 3 is neutral. */
@@ -14,17 +15,26 @@ function swatch(colour, shape) {
   return `<svg class="plw-swatch plw-regime-${colour}${shape === 3 ? " plw-hollow" : ""}" viewBox="0 0 14 14" aria-hidden="true">${drawn}</svg>`;
 }
 
+/** Regime of a task as one number: called 0 to 2, leaning to 3 to 5. */
+function code(state, t) {
+  return state.called[t] ? state.likely[t] : 3 + state.likely[t];
+}
+
 function render({ model, el }) {
   let data = decode(model);
   const planes = makePlanes(data);
   const state = {
     data, p: new Float64Array(3 * data.size), likely: new Uint8Array(data.size), called: new Uint8Array(data.size),
-    regimes: Array(data.size).fill(UNDETERMINED), page: 0, sort: null, ascending: true, known: false,
+    page: 0, sort: null, ascending: true, known: false, before: null, depths: null,
   };
+  const regime = (t) => (state.called[t] ? REGIMES[state.likely[t]] : UNDETERMINED);
 
   const budget = slider("budget", "Budget B", "Optimiser steps of probing; arrow keys move it, Page Up and Page Down in larger steps");
   const tolerance = slider("tolerance", "Tolerance τ", "Risk that can be lived with, in squared units of the metric");
+  const price = slider("exchange-rate", "Exchange rate γ", "Risk that one unit of cost is worth, metric² per unit of cost");
+  const controls = [["budget", budget], ["tolerance", tolerance], ["exchange_rate", price]];
   const legend = element("div", { className: "plw-legend" });
+  const moved = element("p", { className: "plw-moved" });
   const status = element("div", { className: "plw-status", aria: { role: "status", live: "polite" } });
   const figures = planes.map((plane) => {
     plane.canvas = element("canvas", { aria: { role: "img" } });
@@ -38,12 +48,15 @@ function render({ model, el }) {
     button.addEventListener("click", () => sortBy(key));
     return element("th", { scope: "col" }, button);
   });
+  const priceHead = heads[heads.length - 1];
   const body = element("tbody");
   const table = element("table", {}, element("caption", { textContent: "Regime of each task at this budget and tolerance" }),
     element("thead", {}, element("tr", {}, ...heads)), body);
   const pager = element("div", { className: "plw-pager" });
+  const said = element("div", { className: "plw-said", aria: { role: "status", live: "polite" } });
   const root = element("div", { className: "plw plw-phase" },
-    element("div", { className: "plw-controls" }, budget.row, tolerance.row), legend, area, table, pager, status);
+    element("div", { className: "plw-controls" }, budget.row, tolerance.row, price.row), legend, area, moved,
+    element("div", { className: "plw-table" }, table), pager, status, said);
   el.append(root);
   let look = readLook(root);
 
@@ -60,30 +73,40 @@ function render({ model, el }) {
       const k = likeliest(state.p, t);
       state.likely[t] = k;
       state.called[t] = state.p[3 * t + k] >= confidence ? 1 : 0;
-      state.regimes[t] = state.called[t] ? REGIMES[k] : UNDETERMINED;
     }
-    const scales = [...Array(data.size).keys()].map((t) => data.middle[3 * t + 1]).filter((v) => v > 0).sort((a, b) => a - b);
-    const h = scales.length >> 1;
-    const median = scales.length ? (scales.length % 2 ? scales[h] : (scales[h - 1] + scales[h]) / 2) : 0;
-    state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : median;
+    state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : data.medianScale;
+    const rate = model.get("exchange_rate");
+    const step = rate === null ? null : rate * model.get("cost_per_step");
+    if (step !== state.step) state.depths = step === null ? null : optimalDepths(data, step);
+    state.step = step;
+    state.rate = rate;
   }
 
   // ---- sliders: each tick paints at once, the kernel hears of it every SEND_EVERY ms and at the end ----
-  const kernel = messages(model);
-  for (const [name, control] of [["budget", budget], ["tolerance", tolerance]]) {
+  const kernel = messages(model, data.size > LARGE ? Infinity : SEND_EVERY);
+  let resting = true; // the next move begins a new trail
+  const begin = () => {
+    if (resting && state.known) {
+      const codes = Uint8Array.from(state.likely, (_, t) => code(state, t));
+      state.before = { budget: state.budget, tolerance: state.tolerance, codes };
+    }
+  };
+  for (const [name, control] of controls) {
     control.input.addEventListener("input", () => {
-      model.set(name, data.grid[name][Number(control.input.value)]);
+      if (control !== price) begin();
+      resting = false;
+      model.set(name, control.grid[Number(control.input.value)]);
       schedule();
       kernel.soon();
     });
     control.input.addEventListener("change", () => {
+      resting = true;
       kernel.now();
       reorder();
       schedule();
     });
   }
-
-  const freeKeys = keepSliderKeys([budget.input, tolerance.input]);
+  const freeKeys = keepSliderKeys(controls.map(([, control]) => control.input));
 
   function select(name) {
     model.set("selected", name);
@@ -94,8 +117,9 @@ function render({ model, el }) {
   function key(t) {
     switch (state.sort) {
       case "task": return data.names[t];
-      case "regime": return state.called[t] ? state.likely[t] : 3 + state.likely[t];
+      case "regime": return code(state, t);
       case "crossing": return crossing(data, t, state.tolerance);
+      case "optimal": return state.depths?.[t] ?? 0;
       default: return state.p[3 * t + ["static", "dynamic", "noise"].indexOf(state.sort)];
     }
   }
@@ -136,20 +160,25 @@ function render({ model, el }) {
     else line.cells[i].textContent = text;
   }
   function paintTable() {
+    priceHead.hidden = !state.depths;
     rows.forEach((line, i) => {
       const t = order[state.page * PAGE + i];
       line.row.hidden = t === undefined;
       if (t === undefined) return;
       line.row.dataset.task = data.names[t];
-      line.row.dataset.regime = state.regimes[t];
+      line.row.dataset.regime = regime(t);
       line.row.classList.toggle("plw-selected", t === state.selected);
       line.name.setAttribute("aria-pressed", String(t === state.selected));
       put(line, 0, data.names[t]);
       const k = state.likely[t];
       const lean = state.called[t] ? "" : ` <small>leans ${REGIMES[k]}</small>`;
-      put(line, 1, `${state.regimes[t]}${k}`, `${swatch(k, state.called[t] ? k : 3)}<span class="plw-word">${state.regimes[t]}</span>${lean}`);
+      put(line, 1, `${regime(t)}${k}`, `${swatch(k, state.called[t] ? k : 3)}<span class="plw-word">${regime(t)}</span>${lean}`);
       for (let j = 0; j < 3; j++) put(line, 2 + j, state.p[3 * t + j].toFixed(3));
       put(line, 5, short(crossing(data, t, state.tolerance)));
+      line.cells[6].hidden = !state.depths;
+      if (!state.depths) return;
+      line.cells[6].dataset.value = state.depths[t];
+      put(line, 6, state.depths[t] > 0 ? short(state.depths[t]) : "does not pay");
     });
   }
   function paintPager() {
@@ -171,11 +200,21 @@ function render({ model, el }) {
 
   // ---- painting ----
   function paintControls() {
-    for (const [name, control] of [["budget", budget], ["tolerance", tolerance]]) {
-      const grid = data.grid[name];
-      const exact = grid.indexOf(state[name]);
-      control.input.max = grid.length - 1;
-      control.input.value = exact >= 0 ? exact : nearest(grid, state[name]);
+    price.row.hidden = state.rate === null;
+    if (state.rate !== null && !(price.range?.low <= state.rate && state.rate <= price.range.high)) {
+      price.range = { low: state.rate / 100, high: state.rate * 100 };
+      price.grid = positions(price.range, state.rate);
+    }
+    const values = { budget: state.budget, tolerance: state.tolerance, exchange_rate: state.rate };
+    for (const [name, control] of controls) {
+      if (values[name] === null) continue;
+      if (control !== price) control.grid = data.grid[name];
+      control.input.max = control.grid.length - 1;
+      control.input.value = position(control.grid, values[name]);
+    }
+    if (state.rate !== null) {
+      price.output.textContent = short(state.rate);
+      price.input.setAttribute("aria-valuetext", short(state.rate));
     }
     const steps = state.budget >= 1e5 ? short(state.budget) : String(Number(state.budget.toFixed(state.budget < 10 ? 2 : 1)));
     budget.output.textContent = `${steps} steps`;
@@ -189,12 +228,29 @@ function render({ model, el }) {
     for (let t = 0; t < data.size; t++) out[state.called[t] ? state.likely[t] : 3] += 1;
     return out;
   };
+  /** Which tasks crossed a boundary in the last move, in words. */
+  function paintMoved() {
+    const { before } = state;
+    const crossed = [];
+    if (before && state.known) for (let t = 0; t < data.size; t++) if (before.codes[t] !== code(state, t)) crossed.push(t);
+    const was = (c) => (c < 3 ? REGIMES[c] : UNDETERMINED);
+    const told = crossed.filter((t) => was(before.codes[t]) !== regime(t));
+    const some = told.slice(0, 4).map((t) => `${clip(data.names[t], 24)} ${was(before.codes[t])} → ${regime(t)}`);
+    const more = told.length > 4 ? `, and ${told.length - 4} more` : "";
+    const text = told.length ? `In the last move: ${some.join("; ")}${more}.` : before ? "In the last move no task crossed a boundary." : "";
+    if (moved.textContent === text) return;
+    moved.textContent = text;
+    clearTimeout(saying); // a screen reader hears where a drag ended, not each of its steps
+    saying = setTimeout(() => { said.textContent = text; }, 700);
+  }
+  let saying = 0;
   function paintLegend(now) {
     const text = now.join();
+    const sign = data.size <= RINGED ? "ring: how the probability is shared among the regimes" : "paler: the regime is less certain";
     if (legend.dataset.counts === text && legend.dataset.dark === String(look.dark)) return;
     Object.assign(legend.dataset, { counts: text, dark: look.dark });
     legend.innerHTML = [...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`]
-      .map((name, k) => `<span>${swatch(k, k)}<b>${now[k]}</b> ${name}</span>`).join("");
+      .map((name, k) => `<span>${swatch(k, k)}<b>${now[k]}</b> ${name}</span>`).join("") + `<span><small>${sign}</small></span>`;
   }
   function paint() {
     update();
@@ -212,6 +268,7 @@ function render({ model, el }) {
       plane.canvas.setAttribute("aria-label", `${plane.name} at ${budget.output.textContent}: ${summary}. The table below has every task.`);
       if (plane.width > 0) paintPlane(plane, state, look);
     }
+    paintMoved();
     paintTable();
     paintPager();
     root.dataset.paints = Number(root.dataset.paints || 0) + 1;
@@ -232,10 +289,10 @@ function render({ model, el }) {
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     let best = -1;
     let distance = 14 ** 2;
-    (plane.spots || []).forEach(([px, py], t) => {
-      const d = (px - x) ** 2 + (py - y) ** 2;
+    for (let t = 0; t < data.size && plane.xs; t++) {
+      const d = (plane.xs[t] - x) ** 2 + (plane.ys[t] - y) ** 2;
       if (d < distance) [best, distance] = [t, d];
-    });
+    }
     return best;
   }
   for (const plane of planes) {
@@ -247,9 +304,11 @@ function render({ model, el }) {
       const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
       const range = (j) => `[${short(data.low[3 * t + j])}, ${short(data.high[3 * t + j])}]`;
       const lines = [
-        data.names[t], `${state.regimes[t]}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`,
+        data.names[t], `${regime(t)}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`,
+        `P ${REGIMES.map((name, k) => `${name} ${state.p[3 * t + k].toFixed(3)}`).join(", ")}`,
         `L_int ${short(limit)} ${range(0)}`, `K ${short(scale)} ${range(1)}`, `α ${short(rate)} ${range(2)}   [95 % of the draws]`,
         `crossing budget ${short(crossing(data, t, state.tolerance))}`,
+        ...(state.depths ? [`c* ${state.depths[t] > 0 ? short(state.depths[t]) : "probing does not pay"}`] : []),
       ];
       placeTip(tip, area, event, lines.join("\n"));
     });
@@ -280,7 +339,8 @@ function render({ model, el }) {
     if (state.selected >= 0) state.page = Math.floor(order.indexOf(state.selected) / PAGE);
   };
   const listeners = [
-    ["change:budget", () => { watch(); schedule(); }], ["change:tolerance", () => { watch(); schedule(); }],
+    ["change:budget", () => { begin(); watch(); schedule(); }], ["change:tolerance", () => { begin(); watch(); schedule(); }],
+    ["change:exchange_rate", schedule], ["change:cost_per_step", schedule],
     ["change:confidence", schedule], ["change:_counts", fresh], ["change:_grids", fresh],
     ["change:selected", () => { update(); follow(); schedule(); }],
   ];
@@ -293,6 +353,7 @@ function render({ model, el }) {
     for (const [event, callback] of listeners) model.off(event, callback);
     for (const stop of [stopFitting, stopTheme, freeKeys, cancel]) stop();
     clearTimeout(waiting);
+    clearTimeout(saying);
     kernel.flush();
     showFallback();
   };

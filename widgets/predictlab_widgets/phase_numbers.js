@@ -6,19 +6,29 @@
 const REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
 const UNDETERMINED = "Undetermined";
 
+/** Median of K over the tasks in which something decays. */
+function medianScale(middle) {
+  const scales = middle.filter((v, i) => i % 3 === 1 && v > 0).sort();
+  const h = scales.length >> 1;
+  if (!scales.length) return 0;
+  return scales.length % 2 ? scales[h] : (scales[h - 1] + scales[h]) / 2;
+}
+
 function decode(model) {
   const names = model.get("_names");
   const fixed = model.get("_fixed");
   const grids = model.get("_grids");
   const counts = model.get("_counts");
+  const middle = typed(fixed.middle, Float64Array);
   return {
-    names,
+    names, medianScale: medianScale(middle),
     size: names.length,
     // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
     estimates: typed(fixed.estimates, Float64Array),
     low: typed(fixed.low, Float64Array),
-    middle: typed(fixed.middle, Float64Array),
+    middle,
     high: typed(fixed.high, Float64Array),
+    first: typed(fixed.first, Float64Array), // first fitted depth
     logKnots: typed(grids.knots, Float64Array).map(Math.log),
     decay: typed(grids.decay, Float32Array), // task, quantile, knot: ln V_opt
     grid: { budget: typed(grids.budget, Float64Array), tolerance: typed(grids.tolerance, Float64Array) },
@@ -77,4 +87,15 @@ function crossing(data, t, tolerance) {
   const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
   if (limit >= tolerance) return Infinity;
   return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - limit)) / rate) : 0;
+}
+
+/** c* of each task at a price of a step, as pl.optimal_depth gives it: 0 where probing does not pay. */
+function optimalDepths(data, price) {
+  return data.first.map((first, t) => {
+    const [, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
+    if (!(scale > 0)) return 0;
+    const depth = Math.max(first, Math.exp((Math.log(rate) + Math.log(scale) - Math.log(price)) / (rate + 1)));
+    const left = (c) => Math.exp(Math.log(scale) - rate * Math.log(c));
+    return left(depth) + price * depth < left(first) ? depth : 0;
+  });
 }

@@ -2,6 +2,8 @@
 
 const SHAPES = ["circle", "triangle", "square"];
 const LABELLED = 14; // up to this many tasks carry their names in the planes
+const RINGED = 200; // up to this many, rings tell the probabilities and trails where each came from; beyond, paleness
+const SURE = 0.995; // of a probability, from which a ring would say nothing
 const MARGIN = { left: 54, right: 14, top: 10, bottom: 46 };
 
 /** Scale that is linear near zero and logarithmic above `knee`, so that 0 and 30 can be on one axis. */
@@ -128,12 +130,15 @@ function theoryRegions(ctx, plane, f, look, state) {
   return names;
 }
 
-function marker(ctx, shape, x, y, r) {
-  ctx.beginPath();
-  if (shape === "circle") ctx.arc(x, y, r, 0, 2 * Math.PI);
-  else if (shape === "square") ctx.rect(x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);
+/** Add a marker to the path; each kind has a shape of its own. */
+function addMarker(ctx, shape, x, y, r) {
+  if (shape === "circle") {
+    ctx.moveTo(x + r, y);
+    ctx.arc(x, y, r, 0, 2 * Math.PI);
+  } else if (shape === "square") ctx.rect(x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);
   else if (shape === "diamond") {
-    for (const [dx, dy] of [[0, -1], [1, 0], [0, 1], [-1, 0]]) ctx.lineTo(x + dx * r * 1.25, y + dy * r * 1.25);
+    ctx.moveTo(x, y - r * 1.25);
+    for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0]]) ctx.lineTo(x + dx * r * 1.25, y + dy * r * 1.25);
     ctx.closePath();
   } else {
     ctx.moveTo(x, y - r * 1.15);
@@ -141,6 +146,11 @@ function marker(ctx, shape, x, y, r) {
     ctx.lineTo(x - r * 1.1, y + r * 0.85);
     ctx.closePath();
   }
+}
+
+function marker(ctx, shape, x, y, r) {
+  ctx.beginPath();
+  addMarker(ctx, shape, x, y, r);
 }
 
 function drawPoint(ctx, look, state, t, x, y, r) {
@@ -160,16 +170,58 @@ function drawPoint(ctx, look, state, t, x, y, r) {
   ctx.stroke();
 }
 
+/** Ring around a point, each regime's share of it as long as its probability, from twelve o'clock on. */
+function ring(ctx, look, p, t, x, y, r) {
+  let from = -Math.PI / 2;
+  ctx.lineWidth = 3;
+  for (let k = 0; k < 3; k++) {
+    const to = from + 2 * Math.PI * p[3 * t + k];
+    if (to - from > 0.01) {
+      ctx.beginPath();
+      ctx.arc(x, y, r, from, to);
+      ctx.strokeStyle = look.colours[k];
+      ctx.stroke();
+    }
+    from = to;
+  }
+}
+
+/** Very many points: one path for all that look alike, paler the less sure their regime is. */
+function crowd(ctx, look, state, xs, ys, r) {
+  const groups = new Map();
+  for (let t = 0; t < xs.length; t++) {
+    if (Number.isNaN(xs[t]) || Number.isNaN(ys[t])) continue;
+    const k = state.likely[t];
+    const share = state.p[3 * t + k];
+    const level = share >= SURE ? 3 : share >= 0.9 ? 2 : share >= 0.7 ? 1 : 0;
+    const key = 8 * k + 4 * state.called[t] + level;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(t);
+  }
+  for (const [key, tasks] of [...groups].sort(([a], [b]) => (a & 7) - (b & 7))) {
+    const [k, called, level] = [key >> 3, (key >> 2) & 1, key & 3];
+    ctx.beginPath();
+    for (const t of tasks) addMarker(ctx, called ? SHAPES[k] : "diamond", xs[t], ys[t], r);
+    ctx.globalAlpha = [0.45, 0.6, 0.8, 1][level];
+    ctx.fillStyle = ctx.strokeStyle = look.colours[k];
+    ctx.lineWidth = 1.2;
+    if (called) ctx.fill();
+    else ctx.stroke();
+  }
+  ctx.globalAlpha = 1;
+}
+
 function labels(ctx, look, f, spots, order, selected) {
   ctx.font = `11px ${look.font}`;
   ctx.textBaseline = "middle";
-  const taken = spots.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
+  const around = Object.fromEntries(order.map((t) => [t, [spots[t][0] - 9, spots[t][1] - 9, spots[t][0] + 9, spots[t][1] + 9]]));
+  const taken = Object.values(around);
   for (const t of order) {
     const [x, y, name] = spots[t];
     if (Number.isNaN(x)) continue;
     const text = clip(name, 26);
     const w = ctx.measureText(text).width;
-    const gap = t === selected ? 16 : 11;
+    const gap = t === selected ? 18 : 13;
     const places = [
       [x + gap, y, "left"], [x - gap, y, "right"], [x, y - 15, "center"], [x, y + 15, "center"],
       [x + 9, y - 13, "left"], [x - 9, y - 13, "right"], [x + 9, y + 13, "left"], [x - 9, y + 13, "right"],
@@ -178,7 +230,7 @@ function labels(ctx, look, f, spots, order, selected) {
       const left = align === "left" ? px : align === "right" ? px - w : px - w / 2;
       const box = [left, py - 7, left + w, py + 7];
       if (box[0] < f.x0 + 2 || box[2] > f.x1 + MARGIN.right || box[1] < f.y1 + 20 || box[3] > f.y0) continue;
-      const own = taken[t];
+      const own = around[t];
       if (taken.some((b) => b !== own && box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
       taken.push(box);
       ctx.textAlign = align;
@@ -194,42 +246,76 @@ function whiskers(ctx, look, f, x, y, [left, right], [bottom, top]) {
   polyline(ctx, [[x, f.y(bottom)], [x, f.y(top)]], look.text, 1.5);
 }
 
+/** The way of tasks from where they stood before the last move: of each, or of many only those that crossed. */
+function trails(ctx, plane, f, look, state) {
+  const { before, data } = state;
+  if (!before || !plane.moves || (before.budget === state.budget && before.tolerance === state.tolerance)) return;
+  const then = { data, budget: before.budget, tolerance: before.tolerance };
+  ctx.lineCap = "round";
+  for (let t = 0; t < data.size; t++) {
+    const crossed = before.codes[t] !== code(state, t);
+    if (data.size > RINGED && !(crossed && data.size <= 2000) && t !== state.selected) continue;
+    const [vx, vy] = plane.place(then, t);
+    const [x, y] = [f.x(vx), f.y(vy)];
+    if (Number.isNaN(x) || Number.isNaN(y)) continue;
+    ctx.globalAlpha = crossed ? 0.9 : 0.4;
+    polyline(ctx, [[x, y], [plane.xs[t], plane.ys[t]]], look.colours[state.likely[t]], crossed ? 2.5 : 1.5);
+    if (data.size <= RINGED) {
+      ctx.beginPath();
+      ctx.arc(x, y, 2.5, 0, 2 * Math.PI);
+      ctx.fillStyle = look.colours[state.likely[t]];
+      ctx.fill();
+    }
+  }
+  ctx.globalAlpha = 1;
+}
+
 function paintPlane(plane, state, look) {
   const ctx = startPaint(plane);
   const f = frame(plane);
   const names = plane.regions(ctx, plane, f, look, state);
-  const { data } = state;
+  const { data, selected } = state;
   const few = data.size <= LABELLED;
+  const many = data.size > RINGED;
   if (few) names.forEach((name) => regionName(ctx, look, name));
-  const r = data.size > 2000 ? 2.5 : data.size > 200 ? 3.5 : 6;
-  plane.spots = [];
-  const selected = state.selected;
+  const r = data.size > 2000 ? 2.5 : many ? 3.5 : 6;
+  if (plane.xs?.length !== data.size) Object.assign(plane, { xs: new Float64Array(data.size), ys: new Float64Array(data.size) });
+  const { xs, ys } = plane;
   for (let t = 0; t < data.size; t++) {
     const [vx, vy] = plane.place(state, t);
-    plane.spots.push([f.x(vx), f.y(vy), data.names[t], vx > plane.xScale.max, vy > plane.yScale.max]);
+    xs[t] = f.x(vx);
+    ys[t] = f.y(vy);
   }
+  trails(ctx, plane, f, look, state);
   if (selected >= 0) plane.detail(ctx, plane, f, look, state, selected);
-  const order = [...Array(data.size).keys()].filter((t) => t !== selected);
+  if (many) crowd(ctx, look, state, xs, ys, r);
+  const order = many ? [] : [...Array(data.size).keys()].filter((t) => t !== selected);
   if (selected >= 0) order.push(selected);
   for (const t of order) {
-    const [x, y, , right, above] = plane.spots[t];
+    const [x, y] = [xs[t], ys[t]];
     if (Number.isNaN(x) || Number.isNaN(y)) continue;
+    const ringed = !many && state.p[3 * t + state.likely[t]] < SURE;
+    if (ringed) ring(ctx, look, state.p, t, x, y, r + 4);
     if (t === selected) {
       ctx.beginPath();
-      ctx.arc(x, y, r + 5, 0, 2 * Math.PI);
+      ctx.arc(x, y, Math.max(r, 6) + (ringed ? 8 : 5), 0, 2 * Math.PI);
       ctx.strokeStyle = look.text;
       ctx.lineWidth = 1.5;
       ctx.stroke();
     }
     drawPoint(ctx, look, state, t, x, y, t === selected ? Math.max(r, 6) : r);
     if (few || t === selected) {
-      if (right) beyond(ctx, look, x, y, 1, 0);
-      if (above) beyond(ctx, look, x, y, 0, 1);
+      const [vx, vy] = plane.place(state, t);
+      if (vx > plane.xScale.max) beyond(ctx, look, x, y, 1, 0);
+      if (vy > plane.yScale.max) beyond(ctx, look, x, y, 0, 1);
     }
   }
   if (!few) names.forEach((name) => regionName(ctx, look, name)); // else a crowd of points would cover them
-  if (few) labels(ctx, look, f, plane.spots, order.reverse(), selected);
-  else if (selected >= 0) labels(ctx, look, f, plane.spots.map((s, t) => (t === selected ? s : [NaN, NaN, ""])), [selected], selected);
+  if (few || selected >= 0) {
+    const named = few ? order.reverse() : [selected];
+    const spots = Object.fromEntries(named.map((t) => [t, [xs[t], ys[t], data.names[t]]]));
+    labels(ctx, look, f, spots, named, selected);
+  }
 }
 
 function makePlanes(data) {
@@ -239,22 +325,29 @@ function makePlanes(data) {
     return out.filter((v) => v === 0 || (v >= from && v <= to));
   };
   const finite = (values) => values.filter(Number.isFinite);
-  const column = (k) => finite([...Array(data.size).keys()].map((t) => data.middle[3 * t + k]));
+  const column = (k) => finite(data.middle.filter((_, i) => i % 3 === k));
   const middle = Math.sqrt(data.grid.tolerance[0] * data.grid.tolerance[data.grid.tolerance.length - 1]);
-  const limitMax = Math.min(Math.max(4 * middle, 1.3 * Math.max(0, ...column(0))), 1000 * middle);
-  const rateMax = Math.min(6, Math.max(2, Math.ceil(2.3 * Math.max(0, ...column(2))) / 2));
+  const limitMax = Math.min(Math.max(4 * middle, 1.3 * column(0).reduce((a, b) => Math.max(a, b), 0)), 1000 * middle);
+  const rateMax = Math.min(6, Math.max(2, Math.ceil(2.3 * column(2).reduce((a, b) => Math.max(a, b), 0)) / 2));
   const budgetPlane = {
     name: "Budget plane", note: "boundaries stand still; tasks sink as the budget grows",
     xScale: symlog(0.1, 10), yScale: symlog(0.1, 30), xTicks: [0, 0.1, 0.3, 1, 3, 10], yTicks: [0, 0.1, 0.3, 1, 3, 10, 30],
     xTitle: "L_int / τ   (floor, in tolerances)", yTitle: "V_opt(B) / τ   (left to resolve)",
-    regions: budgetRegions,
+    regions: budgetRegions, moves: true,
     place: ({ data: d, budget, tolerance }, t) => [d.middle[3 * t] / tolerance, optVariance(d, t, 1, budget) / tolerance],
-    detail(ctx, plane, f, look, { data: d, budget, tolerance }, t) {
-      const [x, y] = plane.spots[t];
+    detail(ctx, plane, f, look, { data: d, budget, tolerance, depths }, t) {
+      const [x, y] = [plane.xs[t], plane.ys[t]];
       const from = f.y(optVariance(d, t, 1, d.grid.budget[0]) / tolerance);
       polyline(ctx, [[x, from], [x, y]], look.text, 1, [2, 4]); // the way it came
       whiskers(ctx, look, f, x, y, [d.low[3 * t] / tolerance, d.high[3 * t] / tolerance],
         [optVariance(d, t, 0, budget) / tolerance, optVariance(d, t, 2, budget) / tolerance]);
+      if (!depths || !(depths[t] > 0)) return;
+      const there = f.y(optVariance(d, t, 1, depths[t]) / tolerance); // where the depth worth paying for would take it
+      polyline(ctx, [[x - 9, there], [x + 9, there]], look.text, 2.5);
+      ctx.font = `600 11px ${look.font}`;
+      ctx.textAlign = "left";
+      ctx.textBaseline = "middle";
+      haloText(ctx, look, "c*", x + 12, there, look.text);
     },
   };
   const theoryPlane = {
@@ -265,7 +358,7 @@ function makePlanes(data) {
     unclamped: (f, rate) => f.y(0) - (rate / rateMax) * (f.y(0) - f.y(rateMax)),
     place: ({ data: d }, t) => [d.middle[3 * t], d.middle[3 * t + 2]],
     detail(ctx, plane, f, look, { data: d }, t) {
-      const [x, y] = plane.spots[t];
+      const [x, y] = [plane.xs[t], plane.ys[t]];
       whiskers(ctx, look, f, x, y, [d.low[3 * t], d.high[3 * t]], [d.low[3 * t + 2], d.high[3 * t + 2]]);
     },
   };

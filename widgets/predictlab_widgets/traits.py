@@ -39,6 +39,18 @@ class Number(TraitType[float, Any]):
         raise bad_argument(self.name or "value", value, self.expected)
 
 
+class OptionalNumber(Number):
+    """A `Number`, or None where there is none."""
+
+    allow_none = True
+
+    def __init__(self, expected: str, low: float) -> None:
+        super().__init__(None, expected, low)  # type: ignore[arg-type]
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return None if value is None else super().validate(obj, value)
+
+
 class TaskName(TraitType[str | None, Any]):
     """None, or the name of one of the owner's ``task_names``; an empty string counts as None."""
 
