@@ -58,9 +58,20 @@ def sentence(fit: DecayResults, row: Any, tolerance: float, budget: float, best:
         )
     else:
         return f"Most likely {row['likely']}, not surely: {row['advice']}."
-    if regime != NOISE_DOMINANT and not best.probing_pays:
-        text += " At the stated price of a step, probing does not pay."
-    return text
+    return text if regime == NOISE_DOMINANT else text + _price(best)
+
+
+def _price(best: OptimalDepth) -> str:
+    """What the price of a step adds: nothing where probing surely pays."""
+    verdict = best.verdict()
+    if verdict.startswith("Probing pays"):
+        return ""
+    if verdict.startswith("Probing does not"):
+        return " At the stated price of a step, probing does not pay."
+    return (
+        f" At the stated price of a step these runs cannot tell whether probing pays "
+        f"(it does in {best.probability_pays:.0%} of the draws)."
+    )
 
 
 def _bound(value: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab.advice import sentence
-from predictlab.budget import OptimalDepth, optimal_depth
+from predictlab.budget import OptimalDepth, fitted_from, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError
 from predictlab.phase import PROBABILITY_COLUMNS, UNDETERMINED, classify
@@ -29,7 +29,8 @@ class Analysis:
         Tasks that no fit was made for, and why.
     optima : dict of str to OptimalDepth
     phase : pandas.DataFrame
-        Of ``pl.classify``, with rows for `unfit` tasks (Undetermined), and column ``todo``.
+        Of ``pl.classify``, with rows for tasks without a fit or whose law does not reach down to the budget
+        (Undetermined, with the reason), and column ``todo``.
     tolerance, budget, exchange_rate : float
     """
 
@@ -40,6 +41,11 @@ class Analysis:
     tolerance: float
     budget: float
     exchange_rate: float
+
+    @property
+    def placed(self) -> dict[str, DecayResults]:
+        """The fits that have a place on the diagram: the budget is not before their first fitted depth."""
+        return {name: fit for name, fit in self.fits.items() if fitted_from(fit) <= self.budget}
 
     def fit_table(self) -> pd.DataFrame:
         """One row a task: parameters with 95 % profile intervals, ``c*`` with its interval, fitted depths."""
@@ -65,6 +71,7 @@ class Analysis:
                     "optimal_depth": best.depth,
                     "optimal_depth_lower": best.conf_int()[0],
                     "optimal_depth_upper": best.conf_int()[1],
+                    "probability_pays": best.probability_pays,
                 }
             )  # fmt: skip
         return pd.DataFrame(rows)
@@ -116,14 +123,22 @@ def analyse(
         except DataError as error:
             unfit[name] = str(error)
     optima = {name: optimal_depth(fit, exchange_rate=exchange_rate) for name, fit in fits.items()}
-    if fits:
-        phase = classify(fits, tolerance=tolerance, budget=budget, confidence=confidence)
+    # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
+    beyond = {
+        name: f"budget of {budget:g} steps: the law holds from {fitted_from(fit):g} steps on and says nothing before. "
+        "Raise the budget or probe shallower depths."
+        for name, fit in fits.items()
+        if fitted_from(fit) > budget
+    }
+    placed = {name: fit for name, fit in fits.items() if name not in beyond} or fits
+    if placed:
+        phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence)
         phase["todo"] = [
             sentence(fits[row["task"]], row, tolerance, budget, optima[row["task"]]) for _, row in phase.iterrows()
         ]
     else:
         phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, "crossing_budget", "todo"])
-    empty = [{"task": n, "regime": UNDETERMINED, "todo": why} for n, why in unfit.items()]
+    empty = [{"task": n, "regime": UNDETERMINED, "todo": why} for n, why in (beyond | unfit).items()]
     if empty:
         phase = pd.concat([phase, pd.DataFrame(empty)], ignore_index=True) if len(phase) else pd.DataFrame(empty)
     return Analysis(fits, unfit, optima, phase, tolerance, budget, exchange_rate)

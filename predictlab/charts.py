@@ -165,27 +165,6 @@ def decay_chart(
     return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 
-def _plane_table(fits: Mapping[str, DecayResults], tolerance: float, budget: float, confidence: float) -> pd.DataFrame:
-    table = classify(fits, tolerance=tolerance, budget=budget, confidence=confidence)
-    rows = []
-    for fit in fits.values():
-        sample = fit.draws()
-        risk = sample["intrinsic_limit"] + sample["scale"] * budget ** -sample["decay_rate"]
-        x, total = sample["intrinsic_limit"] / tolerance, risk / tolerance
-        rate = sample["decay_rate"]
-        rows.append(
-            {
-                # medians of the draws: at a boundary the estimate itself is 0 or has no rate
-                "x": np.median(x), "x_lower": x.quantile(0.025), "x_upper": x.quantile(0.975),
-                "y": np.median(total - x), "y_lower": (total - x).quantile(0.025),
-                "y_upper": (total - x).quantile(0.975),
-                "alpha": np.median(rate), "alpha_lower": rate.quantile(0.025), "alpha_upper": rate.quantile(0.975),
-                "scale": np.median(sample["scale"]),
-            }
-        )  # fmt: skip
-    return pd.concat([table, pd.DataFrame(rows)], axis=1)
-
-
 def _encodings() -> dict[str, Any]:
     domain = list(COLOURS)
     legend = alt.Legend(title=None, orient="bottom", symbolSize=90)
@@ -203,6 +182,7 @@ def phase_diagram(
     confidence: float = 0.9,
     width: int = 330,
     height: int = 290,
+    extrapolate: bool = False,
 ) -> Any:
     """Both planes of THEORY 5 side by side, points at the medians of the fits' draws with 95 % intervals.
 
@@ -215,9 +195,13 @@ def phase_diagram(
         ``B``, steps.
     selected : str, optional
         Task whose `K` draws the boundary of the theory plane; default: the median `K` of all tasks.
+    extrapolate : bool
+        As for `pl.classify`.
     """
     fits = checked_fits(fits)
-    table = _plane_table(fits, tolerance, budget, confidence)
+    table = classify(
+        fits, tolerance=tolerance, budget=budget, confidence=confidence, extrapolate=extrapolate, advise=False
+    )
     for name in ("x", "x_lower", "x_upper", "y", "y_lower", "y_upper"):
         table[name] = table[name].clip(lower=1e-3)  # what is a thousandth of the tolerance stands at the edge
     top_x, top_y = max(3.0, table["x_upper"].max() * 1.3), max(3.0, min(table["y_upper"].max() * 1.3, 1e4))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
-from predictlab.budget import checked_fits, positive, tolerance_depth_of
+from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from, positive
 from predictlab.decay.likelihood import mean
-from predictlab.decay.results import DecayResults
+from predictlab.decay.results import PARAMETERS, DecayResults
 from predictlab.errors import bad_argument
+from predictlab.information import DEEPER, DRAWS, MOST_FOLD, MOST_RUNS, Step, runs_of, settling_steps
+from predictlab.risk import same_question
 
 Array = NDArray[np.float64]
 
@@ -22,6 +25,8 @@ NOISE_DOMINANT = "Noise-Dominant"
 UNDETERMINED = "Undetermined"
 REGIMES = (STATIC_SUFFICIENT, DYNAMIC_CRITICAL, NOISE_DOMINANT)
 PROBABILITY_COLUMNS = ("p_static_sufficient", "p_dynamic_critical", "p_noise_dominant")
+_TAIL = 0.025
+_AT_ITSELF = 0.1  # closer to the tolerance than this share of it, a quantity is "at" it
 
 
 def decision_probabilities(
@@ -65,16 +70,104 @@ def called(probabilities: ArrayLike, confidence: float) -> str:
     return REGIMES[best] if p[best] >= confidence else UNDETERMINED
 
 
-def theory_boundary(intrinsic_limit: ArrayLike, scale: float, tolerance: float, budget: float) -> Array:
+def theory_boundary(intrinsic_limit: ArrayLike, scale: ArrayLike, tolerance: float, budget: float) -> Array:
     """``alpha_B(L_int) = ln(K / (tau - L_int)) / ln B``, at least 0; NaN where ``L_int >= tau``.
 
-    Above it a task of scale `K` is Static-Sufficient at the budget.
+    Above it a task of scale `K` is Static-Sufficient at the budget. It depends on `K`: draw it for one task, or at the
+    median of ``classify(...)["scale"]``, and say which.
+
+    Parameters
+    ----------
+    intrinsic_limit : array_like
+        Floors, metric².
+    scale : array_like
+        `K`, metric²·steps^alpha; broadcast against the floors.
+    tolerance : float
+        ``tau``, metric².
+    budget : float
+        ``B`` > 1, steps.
     """
     if not budget > 1:
         raise bad_argument("budget", budget, "more than 1 step")
     gap = tolerance - np.asarray(intrinsic_limit, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(gap > 0, np.maximum(np.log(scale / gap) / np.log(budget), 0.0), np.nan)
+        return np.where(gap > 0, np.maximum(np.log(np.asarray(scale) / gap) / np.log(budget), 0.0), np.nan)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The rule ``decision(tau, B)``: the floor against the tolerance, then the risk at the budget."""
+
+    tolerance: float
+    budget: float
+
+    def member(self, draws: Array) -> Array:
+        """Regime of each draw (n, 3) as 0 and 1, (n, 3) in the order of `REGIMES`."""
+        floor, scale, rate = draws.T[:, :, None]
+        return decision_probabilities(floor, scale, rate, self.tolerance, self.budget)
+
+    def plane(self, draws: Array) -> tuple[Array, Array]:
+        """Coordinates of each draw on the budget plane: ``L_int / tau`` and ``V_opt(B) / tau``."""
+        decaying = mean(np.asarray(self.budget), 0.0, draws[:, 1], draws[:, 2])
+        return draws[:, 0] / self.tolerance, decaying / self.tolerance
+
+    def undecided(self, draws: Array, p: Array, confidence: float) -> Undecided:
+        """What an undetermined call turns on."""
+        total = mean(np.asarray(self.budget), *draws.T)
+        others = (
+            f"from {_quantile(total, confidence):.3g} up it is {STATIC_SUFFICIENT}, "
+            f"below {_quantile(draws[:, 0], 1 - confidence):.3g} {NOISE_DOMINANT}"
+        )
+        if _floor_is_open(p):
+            return Undecided("the floor", draws[:, 0], "tolerance", self.tolerance, others)
+        return Undecided(f"the risk at {self.budget:g} steps", total, "tolerance", self.tolerance, others)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The paper's rule ``thresholds(l*, alpha*)``: the floor against ``l*``, then the rate against ``alpha*``."""
+
+    intrinsic_threshold: float
+    rate_threshold: float
+
+    def member(self, draws: Array) -> Array:
+        """Regime of each draw (n, 3) as 0 and 1, (n, 3) in the order of `REGIMES`."""
+        return threshold_probabilities(draws[:, :1], draws[:, 2:], self.intrinsic_threshold, self.rate_threshold)
+
+    def plane(self, draws: Array) -> tuple[Array, Array]:
+        """``L_int / l*``; there is no budget in this rule, so no second coordinate (NaN)."""
+        return draws[:, 0] / self.intrinsic_threshold, np.full(len(draws), np.nan)
+
+    def undecided(self, draws: Array, p: Array, confidence: float) -> Undecided:
+        """What an undetermined call turns on."""
+        if _floor_is_open(p):
+            others = f"below {_quantile(draws[:, 0], 1 - confidence):.3g} it is {NOISE_DOMINANT}"
+            return Undecided("the floor", draws[:, 0], "intrinsic_threshold", self.intrinsic_threshold, others)
+        rate = draws[:, 2]
+        others = (
+            f"up to {_quantile(rate, 1 - confidence):.3g} it is {STATIC_SUFFICIENT}, "
+            f"above {_quantile(rate, confidence):.3g} {DYNAMIC_CRITICAL}, as long as the floor is low"
+        )
+        return Undecided("the decay rate", rate, "rate_threshold", self.rate_threshold, others)
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """What an undetermined call turns on, over the draws; what it is compared with; where it would be clear."""
+
+    what: str
+    values: Array
+    name: str
+    limit: float
+    others: str
+
+
+def _quantile(values: Array, q: float) -> float:
+    return float(np.quantile(values, q))
+
+
+def _floor_is_open(p: Array) -> bool:
+    return bool(p[2] > min(p[0], p[1]))
 
 
 def classify(
@@ -85,8 +178,10 @@ def classify(
     confidence: float = 0.9,
     intrinsic_threshold: float | None = None,
     rate_threshold: float | None = None,
+    extrapolate: bool = False,
+    advise: bool = True,
 ) -> pd.DataFrame:
-    """Sort tasks on the phase diagram, each call with its probabilities.
+    """Sort tasks on the phase diagram, each call with its probabilities, each open one with what would settle it.
 
     Parameters
     ----------
@@ -95,89 +190,139 @@ def classify(
     tolerance : float
         ``tau`` > 0, metric²; needed by the decision rule.
     budget : float
-        ``B`` > 1, steps of probing; needed by the decision rule.
+        ``B`` > 1, steps of probing, from the first fitted depth of every task up; needed by the decision rule.
     rule : {"decision", "thresholds"}
         ``decision(tau, B)``, or the paper's ``thresholds(l*, alpha*)``.
     confidence : float
         Probability below which a call is Undetermined.
     intrinsic_threshold, rate_threshold : float
         ``l*`` (metric²) and ``alpha*`` of the thresholds rule.
+    extrapolate : bool
+        True: read the law also at a budget before the first fitted depth, where nothing was seen to follow it.
+    advise : bool
+        False: leave out what would settle an open call, which is most of the work.
 
     Returns
     -------
     pandas.DataFrame
-        ``task``, ``regime``, ``likely`` (the most probable regime), the three probabilities, ``crossing_budget``
-        (``c_tau``; NaN under thresholds), ``crossing_lower``, ``crossing_upper`` (95 %), ``question``, ``advice``.
+        One row a task:
+
+        - ``task``, ``regime``, ``likely`` (the most probable regime), ``p_static_sufficient``, ``p_dynamic_critical``,
+          ``p_noise_dominant``;
+        - ``crossing_budget`` (``c_tau``, at which a Dynamic-Critical task becomes Static-Sufficient; inf where the
+          floor is above the tolerance), ``crossing_lower``, ``crossing_upper`` (95 %); NaN under thresholds;
+        - ``question``;
+        - ``advice``: what would settle an Undetermined call; empty for one that stands. In numbers: ``settle_runs``
+          more runs (0: none), trained to ``settle_depth`` (beyond the last fitted depth: the present runs as well),
+          after which the call is expected to stand with probability ``settle_chance``; NaN where nothing within reach
+          would, or nothing is open. See `predictlab.information.settling_steps`;
+        - the planes (medians of the fit's draws, 95 % in ``_lower``, ``_upper``): ``x`` = ``L_int / tau``, ``y`` =
+          ``V_opt(B) / tau``, ``alpha``, and ``scale``, the median of `K`. Under thresholds ``x`` is relative to ``l*``
+          and ``y`` is NaN.
 
     Raises
     ------
     ArgumentError
-        Also when fits of different questions or metrics are mixed.
+        Also when fits of different questions or metrics are mixed, or the budget is below a task's first fitted depth.
     """
     checked = checked_fits(fits)
     if not 0.5 < confidence < 1:
         raise bad_argument("confidence", confidence, "a probability in (0.5, 1)")
-    for what in ("question", "metric"):
-        kinds = sorted({getattr(fit.curve, what) for fit in checked.values()})
-        if len(kinds) > 1:
-            raise bad_argument(
-                "fits", kinds, f"fits of one {what}", f"One {what} says nothing about another; classify them apart."
-            )
+    same_question(checked)
+    metrics = sorted({fit.curve.metric for fit in checked.values()})
+    if len(metrics) > 1:
+        raise bad_argument(
+            "fits", metrics, "fits of one metric", "One metric says nothing about another; classify them apart."
+        )
+    chosen: Decision | Thresholds
     if rule == "decision":
-        tau, b = positive("tolerance", tolerance, " (metric²)"), positive("budget", budget, " (steps)")  # type: ignore[arg-type]
-        if b <= 1:
+        chosen = Decision(positive("tolerance", tolerance, " (metric²)"), positive("budget", budget, " (steps)"))
+        if chosen.budget <= 1:
             raise bad_argument("budget", budget, "more than 1 step")
+        if not extrapolate:
+            _check_reach(checked, chosen.budget, budget)
     elif rule == "thresholds":
-        l_star = positive("intrinsic_threshold", intrinsic_threshold, " (metric²)")  # type: ignore[arg-type]
-        a_star = positive("rate_threshold", rate_threshold)  # type: ignore[arg-type]
+        l_star = positive("intrinsic_threshold", intrinsic_threshold, " (metric²)")
+        chosen = Thresholds(l_star, positive("rate_threshold", rate_threshold))
     else:
         raise bad_argument("rule", rule, "'decision' or 'thresholds'")
-    rows = []
-    for name, fit in checked.items():
-        sample = fit.draws()
-        floor, k, a = (sample[c].to_numpy() for c in sample)
-        if rule == "decision":
-            p = decision_probabilities(floor, k, a, tau, b)
-            crossing = np.sort(tolerance_depth_of(floor, k, a, tau))
-            last = len(crossing) - 1
-            ends = [float(crossing[round(last * q)]) for q in (0.025, 0.975)]
-            best_floor, best_k, best_a = (float(v) for v in fit.params)
-            cross = float(tolerance_depth_of(best_floor, best_k, best_a, tau))
-            advice = _advice(fit, sample, p, confidence, tau, b)
-        else:
-            p = threshold_probabilities(floor, a, l_star, a_star)
-            cross, ends, advice = float("nan"), [float("nan")] * 2, ""
-        regime = called(p, confidence)
-        rows.append([name, regime, REGIMES[int(np.argmax(p))], *p, cross, *ends, fit.question, advice])
-    columns = ["task", "regime", "likely", *PROBABILITY_COLUMNS, "crossing_budget", "crossing_lower", "crossing_upper"]
-    return pd.DataFrame(rows, columns=[*columns, "question", "advice"])
+    return pd.DataFrame([_row(name, fit, chosen, confidence, advise) for name, fit in checked.items()])
 
 
-def _advice(
-    fit: DecayResults, sample: pd.DataFrame, p: Array, confidence: float, tolerance: float, budget: float
-) -> str:
-    """What would settle an Undetermined call; empty for one that stands."""
-    if p.max() >= confidence:
-        return ""
-    if p[2] > min(p[0], p[1]):  # the floor is among what is open
-        what, values = "the floor", sample["intrinsic_limit"].to_numpy()
-        if not fit.identified:
-            last = float(np.asarray(fit.fitted.depth)[-1])
-            return (
-                f"the depths do not separate a floor from slow decay: probe deeper, to about {4 * last:g} steps, "
-                "or state a tolerance further from the risk seen"
-            )
-    else:
-        what = f"the risk at {budget:g} steps"
-        values = mean(np.asarray(float(budget)), *(sample[c].to_numpy() for c in sample))
-    with np.errstate(divide="ignore"):
-        logs = np.log(np.maximum(values, 1e-300) / tolerance)
-    middle = float(np.median(logs))
-    half = float(np.quantile(logs, 0.84) - np.quantile(logs, 0.16)) / 2
-    df = float(np.asarray(fit.fitted.df)[-1])
-    # the standard error of a log variance falls as 1/sqrt(df)
-    needed = df * (norm.ppf(confidence) * half / max(abs(middle), 1e-12)) ** 2
-    more = int(np.ceil(needed - df))
-    if more > 1000:
-        return f"{what} is at the tolerance itself; more seeds will not settle it, another tolerance would"
-    return f"about {max(more, 1)} more seeds at the same depths would settle on which side of the tolerance {what} lies"
+def _check_reach(fits: Mapping[str, DecayResults], budget: float, given: Any) -> None:
+    for name, fit in fits.items():
+        if budget < fitted_from(fit):
+            raise bad_argument(
+                "budget", given, f"at least {fitted_from(fit):g} steps, the first fitted depth of task {name!r}",
+                "The law says nothing before it: raise the budget, leave the task out, or probe shallower depths.",
+            )  # fmt: skip
+
+
+def _row(name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, advise: bool) -> dict[str, Any]:
+    draws = fit.draws()[list(PARAMETERS)].to_numpy()
+    member = rule.member(draws)
+    p = member.mean(axis=0)
+    regime = called(p, confidence)
+    row: dict[str, Any] = {"task": name, "regime": regime, "likely": REGIMES[int(np.argmax(p))]}
+    row |= dict(zip(PROBABILITY_COLUMNS, p, strict=True))
+    cross, ends = float("nan"), [float("nan")] * 2
+    if isinstance(rule, Decision):
+        crossing = depth_for_tolerance(fit, rule.tolerance)
+        cross, ends = crossing.depth, list(crossing.conf_int(2 * _TAIL))
+    row |= {"crossing_budget": cross, "crossing_lower": ends[0], "crossing_upper": ends[1], "question": fit.question}
+    advice, step = "", None
+    if regime == UNDETERMINED and advise:
+        focus = rule.budget if isinstance(rule, Decision) and not _floor_is_open(p) else None
+        finer = fit.draws(DRAWS)[list(PARAMETERS)].to_numpy()
+        steps = settling_steps(fit, finer, rule.member(finer), confidence, focus)
+        step = steps[0] if steps else None
+        advice = _advice(fit, rule.undecided(draws, p, confidence), steps)
+    row |= {"advice": advice} | {
+        f"settle_{what}": float(getattr(step, what)) if step else float("nan") for what in ("runs", "depth", "chance")
+    }
+    x, y = rule.plane(draws)
+    for axis, values in (("x", x), ("y", y), ("alpha", draws[:, 2])):
+        # medians of the draws: at a boundary the estimate itself is 0 or has no rate
+        row[axis], row[f"{axis}_lower"], row[f"{axis}_upper"] = np.quantile(values, [0.5, _TAIL, 1 - _TAIL])
+    return row | {"scale": float(np.median(draws[:, 1]))}
+
+
+def _unit(fit: DecayResults) -> str:
+    return {"spread": "seeds", "branch": "parents"}.get(fit.curve.estimator, "runs")
+
+
+def _told(fit: DecayResults, step: Step) -> str:
+    """A step in words."""
+    last, unit = float(np.asarray(fit.fitted.depth)[-1]), _unit(fit)
+    if step.depth > last:
+        present, _ = runs_of(fit)
+        more = f"the same {present} {unit}" if not step.runs else f"the same {unit} and about {step.runs} more"
+        return f"a deeper depth, {step.depth:g} steps with {more},"
+    where = "at the same depths" if step.depth == last else f"at depth {step.depth:g}"
+    return f"about {step.runs} more {unit} {where}"
+
+
+def _advice(fit: DecayResults, open_: Undecided, steps: list[Step]) -> str:
+    """What would settle an Undetermined call."""
+    blurred = open_.what == "the floor" and not fit.identified
+    why = "the depths do not separate a floor from slow decay: " if blurred else ""
+    side = f"on which side of the {open_.name} {open_.what} lies"
+    if steps:
+        best = steps[0]
+        text = (
+            f"{why}{_told(fit, best)} would settle {side} in about {10 * best.chance:.0f} of 10 cases "
+            f"({best.left:.0%} of the variance of what decides left)"
+        )
+        if len(steps) > 1:
+            text += f"; or {_told(fit, steps[1]).rstrip(',')}, for {steps[1].cost / best.cost:.1f} times the steps"
+        return text
+    unit, (present, _) = _unit(fit), runs_of(fit)
+    middle = float(np.median(open_.values))
+    if abs(middle - open_.limit) <= _AT_ITSELF * open_.limit:
+        why = f"{open_.what} is at the {open_.name} itself: "
+    most = min(MOST_RUNS, MOST_FOLD * present)
+    deepest = DEEPER[-1] * float(np.asarray(fit.fitted.depth)[-1])
+    return (
+        f"{why}more {unit} will not settle {side}, neither {most} of them nor depths up to {deepest:g} steps; "
+        f"another {open_.name} would: {open_.others}"
+    )

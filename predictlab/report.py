@@ -88,6 +88,7 @@ def fit_view(analysis: Analysis) -> pd.DataFrame:
             ],
             "lack of fit p": [f"{p:.2f}" for p in table["lack_of_fit_p"]],
             "c*": [interval(r, "optimal_depth") for _, r in table.iterrows()],
+            "P(pays)": [f"{p:.2f}" for p in table["probability_pays"]],
         }
     )  # fmt: skip
 
@@ -162,7 +163,7 @@ def write_report(
         first = next(iter(a.fits.values()))
         parts.append(
             _figure(
-                phase_diagram(a.fits, a.tolerance, a.budget),
+                phase_diagram(a.placed, a.tolerance, a.budget),
                 "Each task at the median of its fit's draws, with 95 % intervals; what lies below a thousandth of the "
                 "tolerance stands at the edge.",
             )
@@ -181,7 +182,8 @@ def write_report(
             "<h2>Fits</h2>",
             _table(fit_view(a)),
             '<p class="muted">Standard deviation of the floor and decay rate with 95 % profile intervals; c* with the '
-            "95 % interval of the fit's draws, 0 where probing does not pay.</p>",
+            "95 % interval of the fit's draws, 0 where probing does not pay; P(pays): share of the draws in which it "
+            "does.</p>",
         ]
         sampling = {n: f.curve.sampling_error for n, f in a.fits.items() if f.curve.sampling_error}
         if sampling:

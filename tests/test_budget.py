@@ -6,6 +6,7 @@ from scipy import optimize
 
 import predictlab as pl
 from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.budget.allocation import share
 from predictlab.errors import ArgumentError
 
 DEPTHS = [4, 8, 16, 32, 64, 128]
@@ -15,6 +16,11 @@ def exact(floor, scale, rate, df=4000.0, depths=DEPTHS):
     """A fit whose parameters are the given ones to a few digits: the curve has no noise."""
     depth = np.array(depths, dtype=float)
     return pl.DecayModel(pl.RiskCurve(depth=depth, risk=floor + scale * depth**-rate, df=df)).fit()
+
+
+def late():
+    """A fit from depth 64 on."""
+    return exact(0.01, 2.0, 1.0, depths=[64, 128, 256, 512])
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,48 @@ def test_optimal_depth_is_clamped_and_may_be_nought(fits, flat):
     assert "does not pay" in dear._repr_html_()
 
 
+def test_risk_and_total_have_intervals_at_the_chosen_depth():
+    fit = pl.DecayModel(pl.worlds.MartingaleWorld(0.01, 1.0, 1.0).curve(32, [d - 1 for d in DEPTHS], seed=2)).fit()
+    found = pl.optimal_depth(fit, 1e-4, 2.0, fixed_cost=3.0)
+    sample = fit.draws()
+    at = sample["intrinsic_limit"] + sample["scale"] * found.depth ** -sample["decay_rate"]
+    lower, upper = found.conf_int(what="risk")
+    assert (lower, upper) == pytest.approx(tuple(np.quantile(at, [0.025, 0.975])))
+    assert lower < found.risk < upper
+    assert found.conf_int(0.1, what="risk") == pytest.approx(tuple(np.quantile(at, [0.05, 0.95])))
+    moved = np.array([lower, upper]) + 1e-4 * found.cost  # the cost of a depth is known
+    assert found.conf_int(what="total") == pytest.approx(tuple(moved))
+    # not probing has the risk of the first depth, which is as uncertain
+    none = pl.optimal_depth(fit, 10.0)
+    first = sample["intrinsic_limit"] + sample["scale"] * 4.0 ** -sample["decay_rate"]
+    assert none.conf_int(what="total") == pytest.approx(tuple(np.quantile(first, [0.025, 0.975])))
+    assert pl.optimal_depth(fit, 10.0, static_risk=0.5).conf_int(what="risk") == (0.5, 0.5)
+
+
+def test_the_verdict_says_whether_probing_pays_or_that_nobody_can_tell(fits, flat):
+    yes, no = pl.optimal_depth(fits["a"], 1e-4), pl.optimal_depth(fits["a"], 10.0)
+    assert (yes.probability_pays, no.probability_pays) == (1, 0)
+    assert yes.verdict().startswith("Probing pays, to 1")
+    assert no.verdict().startswith("Probing does not pay: deciding now")
+    assert "does not decay" in pl.optimal_depth(flat, 10.0).verdict()
+    few = exact(0.3, 0.6, 1.0, df=5)
+    for gamma in np.geomspace(1e-4, 1.0, 60):
+        found = pl.optimal_depth(few, gamma)
+        share_paying = found.probability_pays
+        assert share_paying == np.mean(found.draws > 0)
+        unsure = found.verdict().startswith("Cannot tell")
+        assert unsure == (share_paying < 0.9 if found.probing_pays else share_paying > 0.1)
+        if unsure:
+            assert f"{share_paying:.0%} of the draws" in found.verdict()
+            assert found.verdict() in found._repr_html_()
+    # asked for more, it says less
+    edge = next(
+        f for f in (pl.optimal_depth(few, g) for g in np.geomspace(1e-4, 1, 200)) if 0.6 < f.probability_pays < 0.9
+    )
+    assert edge.verdict(0.99).startswith("Cannot tell")
+    assert edge.probing_pays == (not edge.verdict(0.55).startswith(("Probing does not", "Cannot")))
+
+
 def test_interval_of_the_depth_covers():
     world = pl.worlds.MartingaleWorld(0.01, 1.0, 1.0)
     truth, inside = np.sqrt(1.0 / 1e-4), []
@@ -96,8 +144,19 @@ def test_depth_for_tolerance_meets_it(fits, flat):
         assert found.reachable > 0.9
     never = pl.depth_for_tolerance(fits["c"], 0.04)
     assert (never.depth, never.conf_int()[1], never.reachable < 0.01) == (np.inf, np.inf, True)
+    assert "the floor is above the tolerance" in never.note
+    assert never.note in never._repr_html_()
     assert pl.depth_for_tolerance(flat, 0.3).depth == 0
     assert pl.depth_for_tolerance(flat, 0.1).depth == np.inf
+
+
+def test_depth_for_tolerance_says_where_the_law_is_only_extrapolated(fits):
+    inside, before, beyond = (pl.depth_for_tolerance(fits["a"], tau) for tau in (0.1, 0.9, 0.012))
+    assert (inside.note, inside.fitted) == ("", (4, 128))
+    assert before.depth < 4
+    assert "before the first fitted depth, 4" in before.note
+    assert beyond.depth > 128
+    assert "beyond the last fitted depth, 128" in beyond.note
 
 
 def test_closed_forms_of_arrays():
@@ -155,6 +214,8 @@ def test_what_does_not_decay_gets_no_more_than_its_lowest_depth(fits, flat):
     assert table.loc["flat", "depth"] == 4
     assert table.loc["a", "depth"] == pytest.approx(496)
     assert table.loc["flat", "marginal"] == 0
+    assert table.loc["flat", "note"] == "no decay: more depth buys nothing"
+    assert not table.drop(columns="note").isna().any().any()
     capped = pl.allocate({"a": fits["a"], "flat": flat}, 500.0, bounds=(4, 100)).set_index("task")
     assert list(capped["depth"]) == [100, 4]
     assert pl.frontier({"a": fits["a"], "flat": flat}, [500.0], bounds=(4, 100))["multiplier"][0] == 0
@@ -170,6 +231,112 @@ def test_allocation_at_the_edges(fits):
     assert pl.allocate(steep, 1e7)["depth"].tolist() == pytest.approx([5e6, 5e6], rel=1e-8)
 
 
+def random_laws(tasks, seed=0):
+    rng = np.random.default_rng(seed)
+    k, a = np.exp(rng.normal(0, 2, tasks)), rng.uniform(0.1, 4, tasks)
+    k[rng.random(tasks) < 0.1] = 0
+    weight, step = np.exp(rng.normal(0, 1, tasks)), np.exp(rng.normal(0, 1, tasks))
+    low = rng.choice([2.0, 4.0, 8.0], tasks)
+    return k, a, weight, step, low, np.where(rng.random(tasks) < 0.5, np.inf, low * rng.choice([1, 2, 50], tasks))
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.01, 2.0, 100.0])
+def test_first_order_conditions_of_many_tasks(factor):
+    """KKT: between its bounds a task's marginal worth is the multiplier, at the lowest less, at the highest more."""
+    laws = random_laws(300)
+    k, a, weight, step, low, high = laws
+    budget = factor * np.sum(step * low)
+    (depth,), (mu,) = share(*laws, budget)
+    assert np.sum(step * depth) == pytest.approx(budget, rel=1e-9)
+    assert np.all((depth >= low) & (depth <= high))
+    marginal = weight * a * k * depth ** -(a + 1) / step
+    inside = (depth > low * (1 + 1e-9)) & (depth < high * (1 - 1e-9))
+    np.testing.assert_allclose(marginal[inside], mu, rtol=1e-6)
+    assert np.all(marginal[(depth <= low) & (high > low)] <= mu * (1 + 1e-6))
+    assert np.all(marginal[(depth >= high) & (high > low)] >= mu * (1 - 1e-6))
+
+
+def test_many_laws_and_budgets_at_once_are_each_by_itself():
+    many = [random_laws(5, seed)[:2] for seed in range(20)]
+    k, a = (np.array([m[i] for m in many]) for i in (0, 1))
+    rest = random_laws(5)[2:]
+    budgets = np.sum(rest[1] * rest[2]) * np.linspace(1, 30, 20)
+    depth, mu = share(k, a, *rest, budgets)
+    for i in range(20):
+        alone = share(k[i], a[i], *rest, budgets[i])
+        np.testing.assert_allclose(depth[i], alone[0][0], rtol=1e-9)
+        np.testing.assert_allclose(mu[i], alone[1][0], rtol=1e-9)
+
+
+def test_what_nobody_can_spend_has_no_worth():
+    k, a, weight, step, low, _ = random_laws(5)
+    (depth,), (mu,) = share(k, a, weight, step, low, 3 * low, 1e9)
+    assert mu == 0
+    np.testing.assert_allclose(depth, np.where(k > 0, 3 * low, low))
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    world = {"fast": (0.01, 4.0, 1.5), "slow": (0.002, 1.0, 0.6), "plain": (0.05, 2.0, 1.0)}
+    return {
+        name: pl.DecayModel(pl.worlds.MartingaleWorld(*law).curve(24, [d - 1 for d in DEPTHS], seed)).fit()
+        for seed, (name, law) in enumerate(world.items())
+    }
+
+
+def test_intervals_of_a_plan(noisy):
+    table = pl.allocate(noisy, 200.0).set_index("task")
+    for name, fit in noisy.items():
+        row, sample = table.loc[name], fit.draws()
+        at = sample["intrinsic_limit"] + sample["scale"] * row["depth"] ** -sample["decay_rate"]
+        ends = np.quantile(at, [0.025, 0.975])
+        assert [row["risk_lower"], row["risk_upper"]] == pytest.approx(list(ends), rel=0.15)  # half of the draws
+        assert 4 <= row["depth_lower"] < row["depth"] < row["depth_upper"] <= 192
+    narrow = pl.allocate(noisy, 200.0, level=0.5).set_index("task")
+    for name in ("depth", "risk"):
+        inner, outer = (t[f"{name}_upper"] - t[f"{name}_lower"] for t in (narrow, table))
+        assert (inner < 0.7 * outer).all()
+    # depths of the other plans add up to the budget as well: what one task would get, another would not
+    assert table["depth_lower"].sum() < 200 < table["depth_upper"].sum()
+
+
+def test_one_task_gets_the_whole_budget_whatever_the_truth(noisy):
+    row = pl.allocate({"slow": noisy["slow"]}, 50.0).iloc[0]
+    assert [row["depth_lower"], row["depth"], row["depth_upper"]] == pytest.approx([50, 50, 50])
+    front = pl.frontier({"slow": noisy["slow"]}, [50.0], weights=[3.0]).iloc[0]
+    assert [front["risk_lower"], front["risk_upper"]] == pytest.approx([3 * row["risk_lower"], 3 * row["risk_upper"]])
+
+
+def test_interval_of_a_sum_grows_as_independent_tasks_do(noisy):
+    one = pl.frontier({"a": noisy["plain"]}, [20.0]).iloc[0]
+    many = pl.frontier({f"t{i}": noisy["plain"] for i in range(64)}, [64 * 20.0]).iloc[0]
+    assert many["risk"] == pytest.approx(64 * one["risk"])
+    for end in ("lower", "upper"):
+        # half of the draws, another half for each task
+        assert many[f"risk_{end}"] - many["risk"] == pytest.approx(8 * (one[f"risk_{end}"] - one["risk"]), rel=0.2)
+
+
+def test_bounds_of_each_task(fits):
+    table = pl.allocate(fits, 300.0, bounds={"a": (8, 16)}).set_index("task")
+    assert table.loc["a", "depth"] == 16
+    assert table.loc["a", "note"] == "at its highest depth"
+    assert table.loc["b", "depth"] > 128
+    assert "beyond its last fitted depth 128" in table.loc["b", "note"]
+    same = pl.allocate(fits, 300.0, bounds=[(8, 16), (4, np.inf), (4, np.inf)]).set_index("task")
+    np.testing.assert_allclose(same["depth"], table["depth"])
+    below = pl.allocate(fits, 12.0, bounds=(1, 1e6)).set_index("task")
+    assert below["note"].str.contains("before its first fitted depth 4").sum() == (below["depth"] < 4).sum() > 0
+    least = pl.allocate(fits, 12.0)
+    assert (least["note"] == "at its lowest depth: the budget buys more elsewhere").all()
+
+
+def test_weights_move_the_plan(fits):
+    plain, heavy = (pl.allocate(fits, 300.0, weights=w).set_index("task")["depth"] for w in (None, [10, 1, 1]))
+    assert heavy["a"] > plain["a"]
+    assert heavy["b"] < plain["b"]
+    np.testing.assert_allclose(pl.allocate(fits, 300.0, weights=7.0)["depth"], plain)  # only ratios count
+
+
 def test_allocation_over_hundreds_of_tasks(fits):
     many = {f"{name}{i}": fits[name] for i in range(100) for name in fits}
     table = pl.allocate(many, 20_000.0)
@@ -181,7 +348,7 @@ def test_frontier_slopes_are_minus_the_multiplier(fits):
     budgets = np.array([50.0, 200.0, 1000.0])
     weights = {"a": 1.0, "b": 2.0, "c": 1.0}
     frame = pl.frontier(fits, budgets, weights)
-    assert list(frame.columns) == ["budget", "risk", "multiplier"]
+    assert list(frame.columns) == ["budget", "risk", "multiplier", "risk_lower", "risk_upper"]
     for budget, multiplier in zip(budgets, frame["multiplier"], strict=True):
         ends = pl.frontier(fits, [budget - 1e-3, budget + 1e-3], weights)["risk"]
         assert (ends[1] - ends[0]) / 2e-3 == pytest.approx(-multiplier, rel=1e-4)
@@ -207,6 +374,8 @@ def test_multiplier_is_the_exchange_rate(fits):
         (lambda f: pl.optimal_depth(f["a"], 1, bounds=(9, 3)), r"bounds=\(9, 3\): expected \(lowest, highest\)"),
         (lambda f: pl.optimal_depth(f["a"], 1, static_risk=0), "static_risk=0"),
         (lambda f: pl.optimal_depth(f["a"], 1).conf_int(2), "alpha=2: expected one minus the confidence level"),
+        (lambda f: pl.optimal_depth(f["a"], 1).conf_int(what="cost"), "what='cost': expected 'depth', 'risk' or"),
+        (lambda f: pl.optimal_depth(f["a"], 1).verdict(0.4), r"confidence=0.4: expected a probability in \(0.5, 1\)"),
         (lambda f: pl.depth_for_tolerance(f["a"], 0), "tolerance=0: expected a finite number > 0"),
         (lambda f: pl.depth_for_tolerance(f["a"], -0.1), "tolerance=-0.1"),
         (lambda f: pl.depth_for_tolerance(f["a"], np.nan), "tolerance=nan"),
@@ -223,6 +392,18 @@ def test_multiplier_is_the_exchange_rate(fits):
         (lambda f: pl.allocate(f, 100, cost_per_step=0), "cost_per_step=0: expected numbers > 0"),
         (lambda f: pl.allocate(f, 100, bounds=(0, 5)), r"bounds=\(0, 5\)"),
         (lambda f: pl.allocate(f, 100, bounds=(4, np.nan)), r"bounds=\(4, nan\)"),
+        (lambda f: pl.allocate(f, 100, bounds={"z": (4, 8)}), "bounds=.*expected names of tasks; 'z' is none of them"),
+        (lambda f: pl.allocate(f, 100, bounds={"b": (9, 8)}), "bounds=.*expected .lowest, highest.*See task 'b'"),
+        (
+            lambda f: pl.allocate(f, 100, bounds={"b": 9}),
+            "bounds=9: expected .lowest, highest. depth, or one such pair",
+        ),
+        (lambda f: pl.allocate(f, 100, bounds=[(4, 9)] * 2), "bounds=.*one such pair for each task"),
+        (lambda f: pl.allocate(f, 100, level=1.5), r"level=1.5: expected a confidence level in \(0, 1\)"),
+        (
+            lambda f: pl.allocate(f | {"late": late()}, 40),
+            "budget=40: expected at least 76.*64, for depth 64 of task 'late'",
+        ),
     ],
 )
 def test_bad_input_is_named(fits, call, message):

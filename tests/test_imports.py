@@ -32,6 +32,7 @@ STAGES = [
     ("probe",),
     ("risk",),
     ("decay",),
+    ("information",),
     ("budget",),
     ("phase",),
     ("forecast",),
