@@ -22,8 +22,9 @@ from predictlab.decay.likelihood import Array
 _EDGE = 7.0  # |logit| at which a share of .001 counts as none
 
 
-def residuals(ratio: Array, df: Array) -> tuple[Array, Array]:
-    """Signed Gamma deviance residuals of ``U / mu`` and their derivative in ``log mu``; arrays broadcast."""
+def residuals(ratio: Array, df: Array) -> tuple[Array, Array, Array]:
+    """Signed Gamma deviance residuals of ``U / mu``, first and second derivative in ``log mu``; arrays broadcast."""
+    ratio = np.maximum(ratio, 1e-300)
     e = ratio - 1
     small = np.abs(e) < 1e-3
     # e - log(1 + e) loses its digits near 0, where its series does not
@@ -32,7 +33,8 @@ def residuals(ratio: Array, df: Array) -> tuple[Array, Array]:
     r = np.copysign(np.sqrt(df * half), e)
     with np.errstate(invalid="ignore", divide="ignore"):
         slope = np.where(small, -np.sqrt(df / 2) * (1 + near / 3), -df * e / (2 * r))
-    return r, slope
+        bend = np.where(small, np.sqrt(df / 2) / 3, (df * ratio / 2 - slope * slope) / r)
+    return r, slope, bend
 
 
 def weighted(r: Array, weight: Array | None) -> Array:
@@ -44,7 +46,7 @@ def weighted(r: Array, weight: Array | None) -> Array:
 
 def deviance(risk: Array, df: Array, mu: Array, weight: Array | None = None) -> Array:
     """Deviance ``r' W r`` over the last axis."""
-    r, _ = residuals(risk / mu, df)
+    r, _, _ = residuals(risk / mu, df)
     return np.sum(weighted(r, weight) * r, axis=-1)
 
 
@@ -82,9 +84,9 @@ def level(risk: Array, df: Array, g: Array, weight: Array | None) -> tuple[Array
         return value, log_s, np.full(log_s.shape, total / 2)
     base = risk / g
     for _ in range(3):
-        r, j = residuals(base * np.exp(-log_s)[..., None], df)
+        r, j, _ = residuals(base * np.exp(-log_s)[..., None], df)
         wj = j @ weight
         information = np.sum(wj * j, axis=-1)
         log_s = log_s - np.clip(np.sum(wj * r, axis=-1) / information, -1.0, 1.0)
-    r, _ = residuals(base * np.exp(-log_s)[..., None], df)
+    r, _, _ = residuals(base * np.exp(-log_s)[..., None], df)
     return np.sum((r @ weight) * r, axis=-1), log_s, information

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import norm
 
 from predictlab.decay import solver
-from predictlab.decay.draws import dispersion
+from predictlab.decay.likelihood import Array
+from predictlab.decay.loglog import LogLogResults
+from predictlab.decay.noise import Noise
 from predictlab.decay.results import DecayResults
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve
 
 MIN_DEPTHS = 4  # three parameters, and one depth left to contradict them
+RISE_LEVEL = 0.3  # lenient: a start too early bends the law, one too late only costs precision
+METHODS = ("gamma", "gee", "loglog")
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,15 @@ class DecayModel:
     curve : RiskCurve
         Estimates at four depths or more.
     burn_in : "auto" or float
-        First depth of the fit. ``"auto"``: of the depths from the peak of the curve on that leave at least four, the
-        first from which the lack-of-fit test passes; the last of them when it passes nowhere (THEORY 3 and 7: a spread
-        rises while a model learns, and the law speaks of what comes after).
+        First depth of the fit. ``"auto"``: the first depth from which the curve does not rise significantly to its peak
+        (one-sided, level 0.3), and from there on the first from which the lack-of-fit test passes, as long as at least
+        four depths are left; the last of them when it passes nowhere (THEORY 3 and 7: a spread rises while a model
+        learns, and the law speaks of what comes after).
     level : float
         Level of the lack-of-fit test.
+    correlated : bool
+        Take the correlation of the depths into account, where the curve carries its runs or a covariance. False fits
+        as if every depth had been measured on runs of its own, which is a statsmodels Gamma GLM.
 
     Raises
     ------
@@ -53,7 +61,9 @@ class DecayModel:
     1.0
     """
 
-    def __init__(self, curve: RiskCurve, burn_in: str | float = "auto", level: float = 0.05) -> None:
+    def __init__(
+        self, curve: RiskCurve, burn_in: str | float = "auto", level: float = 0.05, correlated: bool = True
+    ) -> None:
         if not isinstance(curve, RiskCurve):
             raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
         depth = np.asarray(curve.depth)
@@ -71,40 +81,69 @@ class DecayModel:
         self.curve = curve
         self.burn_in = burn_in
         self.level = level
+        self.noise = Noise.of(curve, correlated)
 
     def find_burn_in(self) -> BurnIn:
         """First depth of the fit; see the class."""
         depth, risk, df = (np.asarray(a) for a in (self.curve.depth, self.curve.risk, self.curve.df))
         starts = len(depth) - MIN_DEPTHS + 1
-        firsts = range(int(np.argmax(risk[:starts])), starts)
         if self.burn_in != "auto":
-            firsts = range(int(np.flatnonzero(depth == float(self.burn_in))[0]), len(depth) - MIN_DEPTHS + 1)
+            firsts = [int(np.flatnonzero(depth == float(self.burn_in))[0])]
+        else:
+            firsts = list(range(_after_rise(risk, df, self.noise, starts), starts))
         p_value, i = 0.0, 0
         for i in firsts:
-            best = solver.fit(depth[i:], risk[i:], df[i:])
-            p_value = float(chi2.sf(best.deviance, len(depth) - i - 3))
-            if p_value >= self.level or self.burn_in != "auto":
+            noise = self.noise.from_index(i)
+            best = solver.fit(depth[i:], risk[i:], df[i:], noise.weight)
+            p_value = noise.p_value(best.deviance, len(depth) - i - 3)
+            if p_value >= self.level:
                 break
         return BurnIn(float(depth[i]), p_value, "given" if self.burn_in != "auto" else "auto")
 
-    def fit(self, method: str = "gamma") -> DecayResults:
+    def fit(self, method: str = "gamma", floor: float | str | None = None) -> DecayResults:
         """Fit the law.
 
         Parameters
         ----------
-        method : {"gamma"}
-            Gamma likelihood; alpha by profile, ``(L_int, K)`` as a statsmodels Gamma GLM with identity link at that
-            alpha.
+        method : {"gamma", "gee", "loglog"}
+            ``"gamma"``: Gamma likelihood, with the correlation of the depths where it is known; intervals by profile.
+            ``"gee"``: the Gamma estimating equations of independent depths, intervals robust to any dependence between
+            depths and any tails: statsmodels GEE with the run as cluster. Needs a curve that carries its runs.
+            ``"loglog"``: least squares of ``log U`` on ``log c`` (statsmodels OLS), the paper's Alg. 1.
+        floor : float, "last" or None
+            Of ``"loglog"`` alone: what is subtracted from the risk before its logarithm is taken, metric². ``"last"``:
+            the risk at the last depth, which is then left out.
 
         Returns
         -------
         DecayResults
         """
-        if method != "gamma":
-            raise bad_argument("method", method, "'gamma'")
+        if method not in METHODS:
+            raise bad_argument("method", method, f"one of {', '.join(map(repr, METHODS))}")
+        if floor is not None and method != "loglog":
+            raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
         burn_in = self.find_burn_in()
-        fitted = self.curve.from_depth(burn_in.first)
-        depth, risk, df = (np.asarray(a) for a in (fitted.depth, fitted.risk, fitted.df))
-        best = solver.fit(depth, risk, df)
-        inflation = dispersion(depth, df, best, fitted.log_covariance)
-        return DecayResults(self, fitted, best, burn_in, inflation)
+        first = int(np.flatnonzero(np.asarray(self.curve.depth) == burn_in.first)[0])
+        fitted, noise = self.curve.from_depth(burn_in.first), self.noise.from_index(first)
+        if method == "loglog":
+            return LogLogResults.of(self, fitted, burn_in, noise, floor)
+        if method == "gee" and fitted.errors is None:
+            raise bad_argument(
+                "method", method, "'gamma' or 'loglog' for a curve without its runs",
+                "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
+            )  # fmt: skip
+        weight = noise.weight if method == "gamma" else None
+        best = solver.fit(np.asarray(fitted.depth), np.asarray(fitted.risk), np.asarray(fitted.df), weight)
+        return DecayResults(self, fitted, best, burn_in, noise, method)
+
+
+def _after_rise(risk: Array, df: Array, noise: Noise, starts: int) -> int:
+    """Index of the first depth from which the rise to the peak of the first `starts` depths is not significant."""
+    peak = int(np.argmax(risk[:starts]))
+    if peak == 0:
+        return 0
+    before = np.arange(peak)
+    correlation = np.zeros(peak) if noise.correlation is None else noise.correlation[before, peak]
+    variance = 2 / df[before] + 2 / df[peak] - 4 * correlation / np.sqrt(df[before] * df[peak])
+    rises = np.log(risk[peak] / risk[before]) > norm.isf(RISE_LEVEL) * np.sqrt(noise.dispersion * variance)
+    return int(np.flatnonzero(rises)[-1]) + 1 if rises.any() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import chi2, norm
+from scipy.stats import norm
+from scipy.stats import t as student
 
-from predictlab.decay import likelihood
+from predictlab.decay import bootstrap, likelihood, robust
 from predictlab.decay.draws import likelihood_draws
+from predictlab.decay.intervals import Profiler
 from predictlab.decay.likelihood import Array, GammaFit
+from predictlab.decay.modes import Modes, find_modes
+from predictlab.decay.noise import Noise
+from predictlab.decay.rivals import compare_laws
+from predictlab.decay.robust import PARAMETERS, LogCovariance
+from predictlab.decay.solver import Problem
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 
 if TYPE_CHECKING:
     from predictlab.decay.model import BurnIn, DecayModel
 
-PARAMETERS = ("intrinsic_limit", "scale", "decay_rate")
+METHOD_WORDS = {
+    "gamma": "Gamma likelihood",
+    "gee": "Gamma estimating equations, cluster = run",
+    "loglog": "least squares in logarithms (the paper's Alg. 1)",
+}
+INTERVAL_WORDS = {
+    "profile": "profile likelihood",
+    "wald": "Wald",
+    "bootstrap": "bootstrap over runs",
+    "gee": "cluster-robust (GEE)",
+}
 
 
 class DecayResults:
@@ -37,21 +55,30 @@ class DecayResults:
         The part that was fitted.
     burn_in : BurnIn
         First fitted depth, and the p value of the lack-of-fit test from there.
+    noise : Noise
+        Correlation of the fitted depths and dispersion over Gaussian runs, as far as the curve tells.
     deviance : float
-        Gamma deviance at the maximum.
-    inflation : float
-        Factor >= 1 for correlated depths, by which likelihood ratios are divided.
+        Deviance at the maximum, before division by the dispersion.
+    method : {"gamma", "gee", "loglog"}
+        How it was fitted.
     """
 
-    def __init__(self, model: DecayModel, fitted: RiskCurve, best: GammaFit, burn_in: BurnIn, inflation: float) -> None:
+    default_interval = "profile"
+
+    def __init__(
+        self, model: DecayModel, fitted: RiskCurve, best: GammaFit, burn_in: BurnIn, noise: Noise, method: str = "gamma"
+    ) -> None:
         self.model = model
         self.curve = model.curve
         self.fitted = fitted
         self.burn_in = burn_in
+        self.noise = noise
         self.deviance = best.deviance
-        self.inflation = inflation
+        self.method = method
+        if method == "gee":
+            self.default_interval = "gee"
         self._best = best
-        self._intervals: dict[tuple[str, float], tuple[float, float]] = {}
+        self._profiles: dict[tuple[str, float], tuple[float, float]] = {}
         self.params = pd.Series([best.intrinsic_limit, best.scale, best.decay_rate], index=list(PARAMETERS))
 
     @property
@@ -70,9 +97,10 @@ class DecayResults:
 
     @cached_property
     def glm(self) -> Any:
-        """statsmodels GLM results (Gamma, identity link) of ``(L_int, K)`` at the fitted alpha, dispersion 1.
+        """The law at the fitted alpha as a statsmodels GLM (Gamma, identity link), depths taken as independent.
 
-        At a boundary the regressor whose coefficient is 0 is left out.
+        Results for ``(L_int, K)`` at dispersion 1, `K` in units of ``c_n^alpha``. At a boundary the regressor whose
+        coefficient is 0 is left out. The same numbers as the fit's where that has no correlation.
         """
         import statsmodels.api as sm
 
@@ -95,40 +123,91 @@ class DecayResults:
             model = sm.GLM(pd.Series(risk, name="risk"), design, family=family, var_weights=df / 2)
         return model.fit(start_params=np.array(start), scale=1.0, tol=1e-12)
 
+    @cached_property
+    def wald(self) -> LogCovariance:
+        """Covariance of the logarithms of the parameters from the expected information (statsmodels GLS)."""
+        return robust.wald(self.fitted, self._best, self.noise)
+
+    @cached_property
+    def gee(self) -> LogCovariance:
+        """Cluster-robust covariance of the logarithms of the parameters (statsmodels GEE, cluster = run).
+
+        Of the fit of independent depths, which is what GEE solves: `self` for ``method="gee"``.
+        """
+        if self.fitted.errors is None:
+            raise bad_argument(
+                "method", "gee", "'profile', 'wald' or 'bootstrap' for a curve without its runs",
+                "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
+            )  # fmt: skip
+        return robust.gee(self.fitted, self._best) if self.method == "gee" else self._as_gee.gee
+
+    @cached_property
+    def _as_gee(self) -> DecayResults:
+        """The fit of the same depths by the estimating equations."""
+        from predictlab.decay.model import DecayModel
+
+        return DecayModel(self.curve, burn_in=self.burn_in.first, level=self.model.level).fit("gee")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of `params`: Wald's, or GEE's for ``method="gee"``; NaN at a boundary."""
+        of = self.gee if self.method == "gee" else self.wald
+        logs = dict(zip(of.names, np.sqrt(np.diag(of.covariance)), strict=True))
+        return pd.Series({name: self.params[name] * logs.get(name, np.nan) for name in PARAMETERS})
+
     @property
     def identified(self) -> bool:
-        """Whether the depths separate the rate from the floor: the 95 % profile interval of alpha is bounded."""
-        lower, upper = self._profile("decay_rate", 0.95)
-        return lower > 0 and np.isfinite(upper)
+        """Whether the depths separate the rate from the floor: the 95 % interval of alpha is bounded on both sides."""
+        lower, upper = self.conf_int().loc["decay_rate"]
+        return bool(lower > 0 and np.isfinite(upper))
 
     def predict(self, depths: ArrayLike) -> Array:
         """Fitted risk ``L_int + K c^-alpha`` at `depths` > 0 (steps), metric²."""
         return likelihood.mean(_depths(depths), *self.params)
 
+    @cached_property
+    def _profiler(self) -> Profiler:
+        depth, risk, df = self._data
+        best = self._best
+        last = float(np.log(depth[-1]))
+        with np.errstate(divide="ignore"):
+            p, log_k, q = (float(np.log(v)) for v in (best.intrinsic_limit, best.scale, best.decay_rate))
+        theta = np.array([p, log_k - np.exp(q) * last if best.scale > 0 else -np.inf, q])
+        weight = self.noise.weight if self.method == "gamma" else None
+        return Profiler(Problem.power(depth, risk, df, weight), theta, best.deviance, last)
+
     def _profile(self, name: str, level: float) -> tuple[float, float]:
         key = (name, level)
-        if key not in self._intervals:
-            depth, risk, df = self._data
-            drop = float(chi2.ppf(level, 1)) * self.inflation
+        if key not in self._profiles:
+            cut = self.noise.cut(level)
             if name == "decay_rate":
-                interval = likelihood.rate_interval(depth, risk, df, self._best, drop)
+                interval = self._profiler.rate(cut)
+            elif name == "intrinsic_limit":
+                interval = self._profiler.intrinsic_limit(cut)
             else:
-                interval = likelihood.parameter_interval(depth, risk, df, self._best, drop, name)
+                interval = self._profiler.scale(cut)
                 # K multiplies c^-alpha: with no upper bound for alpha it has none either
-                if name == "scale" and np.isinf(self._profile("decay_rate", level)[1]):
+                if np.isinf(self._profile("decay_rate", level)[1]):
                     interval = (interval[0], float("inf"))
-            self._intervals[key] = interval
-        return self._intervals[key]
+            self._profiles[key] = interval
+        return self._profiles[key]
 
-    def conf_int(self, alpha: float = 0.05, method: str = "profile") -> pd.DataFrame:
+    def conf_int(self, alpha: float = 0.05, method: str | None = None, n: int = 1000, seed: int = 0) -> pd.DataFrame:
         """Confidence intervals of the parameters.
 
         Parameters
         ----------
         alpha : float
             One minus the confidence level.
-        method : {"profile", "wald"}
-            Profile likelihood (0 or inf where it is unbounded), or Wald on the log scale from the expected information.
+        method : {"profile", "wald", "bootstrap", "gee"}, optional
+            ``"profile"`` (default of ``fit("gamma")``): profile likelihood, the cut from F(1, runs - 1) where the
+            dispersion is estimated; 0 or inf where it is unbounded. ``"wald"``: on the log scale, from the expected
+            information (statsmodels GLS). ``"bootstrap"``: whole runs are resampled and refitted, bias-corrected and
+            accelerated. ``"gee"`` (default of ``fit("gee")``): statsmodels GEE, cluster = run, around the estimate of
+            ``fit("gee")``. A parameter at its boundary has the interval (0, inf) under Wald and GEE: they say nothing
+            there.
+        n, seed : int
+            Number of bootstrap refits, and their seed.
 
         Returns
         -------
@@ -137,46 +216,92 @@ class DecayResults:
         """
         if not 0 < alpha < 1:
             raise bad_argument("alpha", alpha, "one minus the confidence level, in (0, 1)")
-        if method == "profile":
-            bounds = [self._profile(name, 1 - alpha) for name in PARAMETERS]
-        elif method == "wald":
-            bounds = self._wald(alpha)
-        else:
-            raise bad_argument("method", method, "'profile' or 'wald'")
-        return pd.DataFrame(bounds, index=list(PARAMETERS), columns=["lower", "upper"])
+        chosen = self.default_interval if method is None else method
+        return pd.DataFrame(self._intervals(chosen, alpha, n, seed), index=list(PARAMETERS), columns=["lower", "upper"])
 
-    def _wald(self, alpha: float) -> list[tuple[float, float]]:
-        best, (depth, _, df) = self._best, self._data
-        mu = likelihood.mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
-        free = [name for name in PARAMETERS if self.params[name] > 0]
-        decaying = 1 - best.intrinsic_limit / mu
-        columns = {
-            "intrinsic_limit": best.intrinsic_limit / mu,
-            "scale": decaying,
-            "decay_rate": -decaying * np.nan_to_num(best.decay_rate) * np.log(depth),
-        }
-        x = np.stack([columns[name] for name in free], axis=1)
-        covariance = np.linalg.pinv(x.T @ ((df / 2)[:, None] * x)) * self.inflation
-        half = dict(zip(free, norm.ppf(1 - alpha / 2) * np.sqrt(np.diag(covariance)), strict=True))
+    def _intervals(self, method: str, alpha: float, n: int, seed: int) -> list[tuple[float, float]]:
+        if method == "profile":
+            if self.method == "gee":
+                raise bad_argument("method", method, "'gee', 'wald' or 'bootstrap'", "GEE has no likelihood.")
+            return [self._profile(name, 1 - alpha) for name in PARAMETERS]
+        if method == "wald":
+            return _from_logs(self.params, self.wald, alpha)
+        if method == "gee":
+            return _from_logs((self if self.method == "gee" else self._as_gee).params, self.gee, alpha)
+        if method == "bootstrap":
+            return self._bootstrap(alpha, n, seed)
+        raise bad_argument("method", method, f"one of {', '.join(map(repr, INTERVAL_WORDS))}")
+
+    def _bootstrap(self, alpha: float, n: int, seed: int) -> list[tuple[float, float]]:
+        sample = self.bootstrap(n, seed).to_numpy()
+        depth = np.asarray(self.fitted.depth)
+        left_out = None if self.fitted.errors is None else self._left_out
+        rate, none = bootstrap.at_the_ends(sample[:, 2], depth)
+        columns = [sample[:, 0], np.where(np.isinf(rate), np.inf, sample[:, 1]), rate]
+        nowhere = np.zeros(n, dtype=bool)
         out = []
-        for name in PARAMETERS:
-            if name in half:
-                value = float(self.params[name])
-                with np.errstate(over="ignore"):
-                    out.append((value * float(np.exp(-half[name])), value * float(np.exp(half[name]))))
-            else:  # at the boundary the information says nothing
-                out.append((0.0, float("inf")))
+        for i, (column, open_ended) in enumerate(zip(columns, (nowhere, none, none), strict=True)):
+            pulls = None if left_out is None else left_out[:, i]
+            out.append(bootstrap.bca(column, float(self.params.iloc[i]), pulls, 1 - alpha, open_ended))
         return out
 
-    def draws(self, n: int = 2000, seed: int = 0) -> pd.DataFrame:
-        """Draws of the parameters from the likelihood; columns as `params`, `n` rows.
+    @cached_property
+    def _left_out(self) -> Array:
+        return bootstrap.jackknife(self.fitted, self._fitting_noise)
 
-        See `predictlab.decay.draws.likelihood_draws` for the reference measure.
+    @property
+    def _fitting_noise(self) -> Noise:
+        return self.noise if self.method == "gamma" else self.noise.independent()
+
+    def bootstrap(self, n: int = 1000, seed: int = 0) -> pd.DataFrame:
+        """Refits of `n` resamples of whole runs; columns as `params`, ``decay_rate`` NaN where nothing decays.
+
+        A curve without its runs is resampled from its Gamma law (parametric).
         """
         if n < 1:
             raise bad_argument("n", n, "a whole number >= 1")
-        values = likelihood_draws(*self._data, n=n, rng=np.random.default_rng(seed), inflation=self.inflation)
+        rng = np.random.default_rng(seed)
+        return pd.DataFrame(bootstrap.refits(self.fitted, int(n), rng, self._fitting_noise), columns=list(PARAMETERS))
+
+    def draws(self, n: int = 2000, seed: int = 0) -> pd.DataFrame:
+        """Draws of the parameters; columns as `params`, `n` rows.
+
+        From the likelihood, see `predictlab.decay.draws.likelihood_draws` for the reference measure; for
+        ``method="gee"`` from Student's t of the logarithms with GEE's covariance (a parameter at 0 stays there).
+        """
+        if n < 1:
+            raise bad_argument("n", n, "a whole number >= 1")
+        rng = np.random.default_rng(seed)
+        if self.method == "gee":
+            return _draws_of_logs(self.params, self.gee, int(n), rng)
+        values = likelihood_draws(*self._data, n=int(n), rng=rng, noise=self.noise)
         return pd.DataFrame(dict(zip(PARAMETERS, values, strict=True)))
+
+    def compare_laws(self) -> pd.DataFrame:
+        """Rival laws on the fitted depths, best first; see `predictlab.decay.rivals.compare_laws`."""
+        return compare_laws(self.fitted, self.noise)
+
+    @cached_property
+    def residuals(self) -> pd.DataFrame:
+        """One row a fitted depth: ``depth``, ``risk``, ``fitted``, and ``residual`` in standard deviations of log U."""
+        depth, risk, df = self._data
+        fitted = self.predict(depth)
+        deviate = np.log(risk / fitted) / np.sqrt(2 / df * self.noise.dispersion)
+        return pd.DataFrame({"depth": depth, "risk": risk, "fitted": fitted, "residual": deviate})
+
+    @cached_property
+    def modes(self) -> Modes | None:
+        """Runs that end apart from all others, or None; see `predictlab.decay.modes`."""
+        return find_modes(self.fitted)
+
+    def without_modes(self) -> DecayResults:
+        """The fit of the runs that do not end apart; `self` where none do."""
+        if self.modes is None:
+            return self
+        from predictlab.decay.model import DecayModel
+
+        rest = self.curve.without(self.modes.index)
+        return DecayModel(rest, burn_in=self.model.burn_in, level=self.model.level).fit(self.method)
 
     def summary_frame(self, depths: ArrayLike | None = None, level: float = 0.95) -> pd.DataFrame:
         """Fitted risk at `depths` with its interval.
@@ -203,21 +328,33 @@ class DecayResults:
         )
 
     def summary(self) -> str:
-        """Text summary: parameters with profile intervals, fit criticism, and what the numbers speak to."""
-        table = pd.DataFrame({"estimate": self.params}).join(self.conf_int())
+        """Text summary: parameters with intervals, fit criticism, and what the numbers speak to."""
+        table = pd.DataFrame({"estimate": self.params, "std err": self.bse}).join(self.conf_int())
         depth = np.asarray(self.fitted.depth)
-        runs = "" if self.curve.n_runs is None else f", {self.curve.n_runs} runs"
         lines = [
-            f"Decay law L(c) = L_int + K c^-alpha: {self.task or 'task'} ({self.curve.metric or 'metric'})",
-            f"estimator {self.curve.estimator}{runs}; question {self.question}; "
-            "Gamma likelihood, 95 % profile intervals",
+            *self._head(),
             table.to_string(float_format=lambda v: f"{v:.4g}"),
             f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(np.asarray(self.curve.depth))}); "
-            f"deviance {self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}; "
-            f"inflation for correlated depths {self.inflation:.2f}",
+            f"deviance {self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}; {self._noise_words()}",
         ]
         lines += self.cautions()
         return "\n".join(lines)
+
+    def _head(self) -> tuple[str, str]:
+        runs = "" if self.curve.n_runs is None else f", {self.curve.n_runs} runs"
+        return (
+            f"Decay law L(c) = L_int + K c^-alpha: {self.task or 'task'} ({self.curve.metric or 'metric'})",
+            f"estimator {self.curve.estimator}{runs}; question {self.question}; {METHOD_WORDS[self.method]}, "
+            f"95 % intervals: {INTERVAL_WORDS[self.default_interval]}",
+        )
+
+    def _noise_words(self) -> str:
+        correlation = self.noise.correlation
+        neighbours = "depths taken as independent"
+        if correlation is not None:
+            mean = float(np.mean(np.diag(correlation, 1)))
+            neighbours = f"correlation of neighbouring log risks {mean:.2f} on average"
+        return f"{neighbours}; dispersion {self.noise.dispersion:.2f} (1: Gaussian runs)"
 
     def cautions(self) -> list[str]:
         """What a reader has to know before quoting the fit; empty when there is nothing."""
@@ -226,6 +363,8 @@ class DecayResults:
             out.append("alpha is not identified: the depths do not separate the rate from the floor.")
         if self.burn_in.p_value < self.model.level:
             out.append(f"The law does not fit from any depth on (lack of fit p = {self.burn_in.p_value:.3f}).")
+        if self.modes is not None:
+            out.append(self.modes.sentence())
         if self.curve.diverged:
             out.append(f"{self.curve.diverged} diverged runs are not in the curve.")
         return out
@@ -244,10 +383,32 @@ class DecayResults:
         )
 
     def _repr_html_(self) -> str:
-        head, question = self.summary().split("\n")[:2]
+        head, question = (html.escape(line) for line in self._head())
         table = pd.DataFrame({"estimate": self.params}).join(self.conf_int())
-        html = f"<b>{head}</b><br>{question}{table.to_html(float_format=lambda v: f'{v:.4g}')}"
-        return html + "<br>".join(self.cautions())
+        text = f"<b>{head}</b><br>{question}{table.to_html(float_format=lambda v: f'{v:.4g}')}"
+        return text + "<br>".join(html.escape(caution) for caution in self.cautions())
+
+
+def _from_logs(params: pd.Series, of: LogCovariance, alpha: float) -> list[tuple[float, float]]:
+    """Intervals of Student's t on the log scale; (0, inf) for a parameter at its boundary."""
+    width = (norm if np.isinf(of.df) else student(of.df)).ppf(1 - alpha / 2) * np.sqrt(np.diag(of.covariance))
+    half = dict(zip(of.names, width, strict=True))
+    with np.errstate(over="ignore"):
+        return [
+            (float(params[n] * np.exp(-half[n])), float(params[n] * np.exp(half[n]))) if n in half else (0.0, np.inf)
+            for n in PARAMETERS
+        ]
+
+
+def _draws_of_logs(params: pd.Series, of: LogCovariance, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    values, vectors = np.linalg.eigh(of.covariance)
+    z = rng.standard_normal((n, len(of.names))) * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+    if np.isfinite(of.df):
+        z *= np.sqrt(of.df / rng.chisquare(of.df, (n, 1)))
+    out = pd.DataFrame({name: np.full(n, params[name]) for name in PARAMETERS})
+    for i, name in enumerate(of.names):
+        out[name] = params[name] * np.exp(np.clip(z[:, i], -300, 300))
+    return out
 
 
 def _depths(depths: ArrayLike) -> Array:

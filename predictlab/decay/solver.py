@@ -18,7 +18,7 @@ Index = NDArray[np.intp]
 
 NOTHING = 30.0  # e^-30 of the risk is no floor, and no decay
 _LOGITS = 40
-_STEPS, _TOLERANCE = 400, 1e-13
+_STEPS = 400
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def minimise(
     free: str,
     log_rates: tuple[float, float],
     log_last: float | None = None,
+    tolerance: float = 1e-10,
 ) -> tuple[Array, Array]:
     """Minimise the deviance over the `free` ones of ``"paq"``.
 
@@ -62,6 +63,8 @@ def minimise(
         Range of q.
     log_last : float, optional
         ``log c_n``: then `a` follows `q` so that ``K`` stays what it is at the start.
+    tolerance : float
+        Relative gain of a step at which a search ends.
 
     Returns
     -------
@@ -72,60 +75,80 @@ def minimise(
     n = len(theta)
     risk, df = (np.broadcast_to(v, (n, len(u))) for v in (risk, df))
     columns = ["paq".index(letter) for letter in free]
+    # searched with the decaying part at the first depth, where it is seen: at the last it hangs together with the rate
+    later = u - u[0]
+    theta[:, 1] -= np.exp(theta[:, 2]) * u[0]
+    log_first = None if log_last is None else log_last + u[0]
+    log_k = None if log_first is None else theta[:, 1] + np.exp(theta[:, 2]) * log_first
     bottom = np.log(np.min(risk, axis=1)) - NOTHING
-    # `a` is the decaying part at the last depth, which a fast decay leaves far below anything seen at the first
-    low = np.stack([bottom, bottom + np.exp(log_rates[1]) * u[0], np.full(n, log_rates[0])], axis=1)
+    low = np.stack([bottom, bottom, np.full(n, log_rates[0])], axis=1)
     high = np.stack([np.full(n, np.inf), np.full(n, np.inf), np.full(n, log_rates[1])], axis=1)
-    log_k = None if log_last is None else theta[:, 1] + np.exp(theta[:, 2]) * log_last
 
-    def evaluate(at: Array, rows: Index) -> tuple[Array, Array, Array]:
+    def evaluate(at: Array, rows: Index) -> tuple[Array, Array, Array, Array]:
+        """Deviance, half its gradient, its Gauss-Newton matrix and what that lacks of half the Hessian."""
         rate = np.exp(at[:, 2:])
-        floor, decaying = np.exp(at[:, :1]), np.exp(at[:, 1:2] - rate * u)
+        floor, decaying = np.exp(at[:, :1]), np.exp(at[:, 1:2] - rate * later)
         mu = np.maximum(floor + decaying, 1e-300)
-        r, slope = residuals(risk[rows] / mu, df[rows])
-        share = decaying / mu
-        by_rate = -share * rate * (u if log_last is None else u + log_last)
-        jacobian = slope[:, None, :] * np.stack([np.broadcast_to(floor / mu, mu.shape), share, by_rate], axis=1)
+        r, slope, bend = residuals(risk[rows] / mu, df[rows])
+        share, rest = decaying / mu, floor / mu
+        v = -rate * (later if log_first is None else later + log_first)
+        by = np.stack([rest, share, share * v], axis=1)[:, columns]
+        both = share * rest
+        pull = np.stack([-np.ones_like(v), np.ones_like(v), v], axis=1)[:, columns]
         w = weight if weight is None or weight.ndim == 2 else weight[rows]
         wr = weighted(r, w)
-        return np.sum(wr * r, axis=-1), jacobian[:, columns], wr
+        jacobian = slope[:, None, :] * by
+        wj = jacobian if w is None else jacobian @ w
+        normal = wj @ np.swapaxes(jacobian, 1, 2)
+        # second derivatives of log mu: share * rest * pull pull', and share * v more for q twice
+        rest_of = ((wr * slope * both)[:, None, :] * pull) @ np.swapaxes(pull, 1, 2)
+        rest_of += ((wr * bend)[:, None, :] * by) @ np.swapaxes(by, 1, 2)
+        if "q" in free:
+            rest_of[:, -1, -1] += np.sum(wr * slope * share * v, axis=1)
+        return np.sum(wr * r, axis=-1), np.einsum("bfk,bk->bf", jacobian, wr), normal, rest_of
 
-    def solve(jacobian: Array, wr: Array, at: Array, rows: Index, damping: Array) -> Array:
-        gradient = np.einsum("bfk,bk->bf", jacobian, wr)
+    def solve(gradient: Array, normal: Array, rest_of: Array, at: Array, rows: Index, damping: Array) -> Array:
         # at the end of its range a parameter that wants out stays, and the others move without it
         stuck = ((at <= low[rows])[:, columns] & (gradient > 0)) | ((at >= high[rows])[:, columns] & (gradient < 0))
-        j = np.where(stuck[:, :, None], 0.0, jacobian)
-        w = weight if weight is None or weight.ndim == 2 else weight[rows]
-        wj = j if w is None else j @ w
-        normal = wj @ np.swapaxes(j, 1, 2)
-        diagonal = np.einsum("bff->bf", normal)
-        diagonal += damping[:, None] * diagonal + 1e-14 * (1 + np.max(diagonal, axis=1, keepdims=True))
-        step = np.linalg.solve(normal, -np.where(stuck, 0.0, gradient)[..., None])[..., 0]
+        moves = ~(stuck[:, :, None] | stuck[:, None, :])
+        # Newton's matrix where it has a minimum, Gauss and Newton's elsewhere
+        full = np.where(moves, normal + rest_of, 0.0)
+        own = np.einsum("bff->bf", normal) + 1e-14 * (1 + np.max(np.einsum("bff->bf", normal), axis=1, keepdims=True))
+        scale = np.sqrt(own)
+        unit = full / (scale[:, :, None] * scale[:, None, :]) + stuck[:, :, None] * np.eye(len(columns))
+        bowl = np.linalg.eigvalsh(unit)[:, 0] > 1e-3
+        matrix = np.where(bowl[:, None, None], full, np.where(moves, normal, 0.0))
+        diagonal = np.einsum("bff->bf", matrix)
+        diagonal += damping[:, None] * own + np.where(stuck, own, 1e-14 * own)
+        step = np.linalg.solve(matrix, -np.where(stuck, 0.0, gradient)[..., None])[..., 0]
         return np.clip(step, -3.0, 3.0)
 
     active = np.arange(n)
-    value, jacobian, wr = evaluate(theta, active)
+    value, *model = evaluate(theta, active)
     damping = np.full(n, 1e-3)
     for _ in range(_STEPS):
-        step = solve(jacobian, wr, theta[active], active, damping[active])
+        step = solve(model[0], model[1], model[2], theta[active], active, damping[active])
         trial = theta[active]
         trial[:, columns] = trial[:, columns] + step
         # a parameter on a boundary (minus infinity) stays there; the others keep to their range
         trial = np.where(np.isneginf(trial), trial, np.clip(trial, low[active], high[active]))
-        if log_k is not None and log_last is not None:
-            trial[:, 1] = log_k[active] - np.exp(trial[:, 2]) * log_last
-        new, new_jacobian, new_wr = evaluate(trial, active)
+        if log_k is not None and log_first is not None:
+            trial[:, 1] = log_k[active] - np.exp(trial[:, 2]) * log_first
+        new, *new_model = evaluate(trial, active)
         better = new <= value[active]
         gain = value[active] - new
         theta[active[better]] = trial[better]
         value[active[better]] = new[better]
-        jacobian[better], wr[better] = new_jacobian[better], new_wr[better]
+        for old, latest in zip(model, new_model, strict=True):
+            old[better] = latest[better]
         damping[active] = np.where(better, damping[active] / 10, damping[active] * 8)
-        done = (better & (gain <= _TOLERANCE * (1 + value[active]))) | (damping[active] > 1e8)
+        done = (better & (gain <= tolerance * (1 + value[active]))) | (damping[active] > 1e8)
         keep = ~done
         if not keep.any():
             break
-        active, jacobian, wr = active[keep], jacobian[keep], wr[keep]
+        active = active[keep]
+        model = [part[keep] for part in model]
+    theta[:, 1] += np.exp(theta[:, 2]) * u[0]
     return theta, value
 
 
@@ -156,38 +179,46 @@ def plane(problem: Problem, rates: Array, size: int = _LOGITS) -> Plane:
     return Plane(rates, logits, *level(problem.risk, problem.df, g, problem.weight))
 
 
-def profile_rate(problem: Problem, rates: Array) -> tuple[Array, Array]:
+def profile_rate(problem: Problem, rates: Array, tolerance: float = 1e-10) -> tuple[Array, Array]:
     """Deviance at each rate (a,), and the best ``(p, a, q)`` there, (a, 3)."""
     on = plane(problem, rates)
     rows = np.arange(len(rates))
     column = np.argmin(on.deviance, axis=1)
     at_edge, inside = on.start(rows, column), on.start(rows, np.clip(column, 1, _LOGITS))
     theta, value = minimise(
-        problem.u, problem.risk, problem.df, problem.weight, inside, "pa", problem.log_rates,
+        problem.u, problem.risk, problem.df, problem.weight, inside, "pa", problem.log_rates, tolerance=tolerance,
     )  # fmt: skip
     better = on.deviance[rows, column] <= value
     return np.where(better, on.deviance[rows, column], value), np.where(better[:, None], at_edge, theta)
 
 
+def without_floor(problem: Problem, on: Plane) -> tuple[Array, float]:
+    """Best ``(p, a, q)`` with ``L_int = 0``, and its deviance.
+
+    Without a floor the law is a line in logarithms: its best rate on the grid `on` is near the best of all.
+    """
+    start = on.start(np.argsort(on.deviance[:, 0])[:2], np.zeros(2, dtype=np.intp))
+    args = (problem.u, problem.risk, problem.df, problem.weight)
+    theta, value = minimise(*args, start, "aq", problem.log_rates)
+    best = int(np.argmin(value))
+    return theta[best], float(value[best])
+
+
 def solve(problem: Problem) -> tuple[Array, float]:
     """``(p, a, q)`` of the smallest deviance, and that; p or a are minus infinity on a boundary, q then NaN for a."""
-    rates = np.exp(np.linspace(*problem.log_rates, 60))
-    values, start = profile_rate(problem, rates)
+    on = plane(problem, np.exp(np.linspace(*problem.log_rates, 60)))
+    values = on.deviance.min(axis=1)
     padded = np.concatenate([[np.inf], values, [np.inf]])
     valleys = np.flatnonzero((padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:]))
     valleys = valleys[np.argsort(values[valleys])[:4]]
+    start = on.start(valleys, np.clip(np.argmin(on.deviance[valleys], axis=1), 1, _LOGITS))
     args = (problem.u, problem.risk, problem.df, problem.weight)
-    # a start on the boundary would stay there: begin each search a little inside as well
-    inside = start[valleys].copy()
-    inside[:, :2] = np.maximum(inside[:, :2], np.max(inside[:, :2], axis=1, keepdims=True) - 8.0)
-    theta, value = minimise(*args, np.concatenate([start[valleys], inside]), "paq", problem.log_rates)
+    theta, value = minimise(*args, start, "paq", problem.log_rates)
     best = theta[int(np.argmin(value))]
     found = float(np.min(value))
-    without = np.where([True, False, False], -np.inf, start[valleys])
-    edge, edge_value = minimise(*args, without, "aq", problem.log_rates)
-    i = int(np.argmin(edge_value))
-    if edge_value[i] <= found + 1e-8:
-        best, found = edge[i], float(edge_value[i])
+    edge, edge_value = without_floor(problem, on)
+    if edge_value <= found + 1e-8:
+        best, found = edge, edge_value
     flat, log_s, _ = level(problem.risk, problem.df, np.ones((1, len(problem.u))), problem.weight)
     if flat[0] <= found + 1e-8:
         best, found = np.array([log_s[0], -np.inf, np.nan]), float(flat[0])
@@ -266,8 +297,10 @@ def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) 
     fastest[:, 1] -= (np.exp(log_rates[1]) - np.exp(theta[:, 2])) * -u[0]
     fastest[:, 2] = log_rates[1]
     consider(*minimise(u, risk, df, weight, fastest, "pa", log_rates))
-    edge = theta.copy()
-    edge[:, 0] = -np.inf
+    first = np.arange(0, len(rate), 16)  # the smallest share of a floor at each rate
+    none = first[np.argmin(screen[:, first], axis=1)]
+    at = (np.full(n, -np.inf), log_s[np.arange(n), none], np.log(rate[none]))
+    edge = np.stack(at, axis=1)
     consider(*minimise(u, risk, df, weight, edge, "aq", log_rates), margin=1e-8)
     flat = np.stack([np.log(np.sum(df * risk, axis=1) / total[:, 0]), np.full(n, -np.inf), np.full(n, log_rates[0])], 1)
     consider(*minimise(u, risk, df, weight, flat, "p", log_rates), margin=1e-8)

@@ -68,6 +68,8 @@ class RiskCurve:
     errors : ndarray, shape (runs, k), optional
         Deviations behind the risk, one row a run: ``risk[i] = sum(errors[:, i]²) / df[i]``, before `resolution`
         is applied. For `spread`, values less their mean; for `residual`, out-of-fold errors times ``sqrt(df / runs)``.
+    runs : tuple of str, optional
+        Names of the rows of `values`.
     groups : ndarray, shape (runs,), optional
         Group of each row of `errors`, where rows of one group are not independent; None: they are.
     mean : ndarray, shape (k,), optional
@@ -102,6 +104,7 @@ class RiskCurve:
     log_covariance: Array | None = None
     values: Array | None = field(default=None, repr=False)
     errors: Array | None = field(default=None, repr=False)
+    runs: tuple[str, ...] | None = field(default=None, repr=False)
     groups: NDArray[Any] | None = field(default=None, repr=False)
     mean: Array | None = None
     sampling_error: float | None = None
@@ -169,6 +172,38 @@ class RiskCurve:
             errors=None if self.errors is None else self.errors[:, keep],
             mean=None if self.mean is None else self.mean[keep],
             anova=None if self.anova is None else self.anova[self.anova["depth"] >= first].reset_index(drop=True),
+        )
+
+    def without(self, rows: Iterable[int]) -> RiskCurve:
+        """The curve of a spread without some of its runs.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            Rows of `values`, from 0.
+        """
+        if self.estimator != "spread" or self.values is None:
+            raise bad_argument("rows", rows, "rows of a curve that was made by pl.risk_curve(runs), estimator 'spread'")
+        out = set(rows)
+        if wrong := sorted(out - set(range(len(self.values)))):
+            raise bad_argument("rows", wrong, f"whole numbers from 0 to {len(self.values) - 1}, rows of the curve")
+        keep = np.array([i not in out for i in range(len(self.values))])
+        if keep.sum() < 3:
+            raise bad_argument("rows", sorted(out), "rows that leave at least 3 runs")
+        from predictlab.risk.spread import spread
+
+        values = self.values[keep]
+        risk, covariance = spread(values)
+        means = values.mean(axis=0)
+        return replace(
+            self,
+            risk=np.maximum(risk, self.resolution) if self.resolution else risk,
+            df=len(values) - 1.0,
+            log_covariance=covariance,
+            values=values,
+            errors=values - means,
+            mean=means,
+            runs=None if self.runs is None else tuple(np.asarray(self.runs)[keep].tolist()),
         )
 
     def frame(self, level: float = 0.95) -> pd.DataFrame:

@@ -91,6 +91,7 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
         log_covariance=covariance,
         values=values,
         errors=values - means,
+        runs=tuple(str(run) for run in complete.index),
         mean=means,
         sampling_error=sampling_variance(metric, float(means[-1]), eval_rows),
         diverged=len(bad),

@@ -6,10 +6,20 @@ from scipy import optimize, stats
 
 from predictlab.decay import likelihood as lk
 from predictlab.decay import solver
+from predictlab.decay.intervals import Profiler
+from predictlab.decay.solver import Problem
 
 DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
 DF = np.array([15.0, 15, 7, 31, 15, 15, 10])
 Q95 = stats.chi2.ppf(0.95, 1)
+
+
+def interval(which, depth, risk, df, cut=Q95):
+    """Profile interval of one parameter."""
+    problem = Problem.power(depth, risk, df)
+    profiler = Profiler(problem, *solver.solve(problem), np.log(depth[-1]))
+    named = {"decay_rate": profiler.rate, "intrinsic_limit": profiler.intrinsic_limit, "scale": profiler.scale}
+    return named[which](cut)
 
 
 def sample(seed, floor=0.05, scale=4.0, rate=1.0, df=DF, depth=DEPTH):
@@ -91,7 +101,8 @@ def test_fit_is_the_maximum_of_the_three_parameter_likelihood(truth, seed):
 @pytest.mark.parametrize("seed", range(2))
 def test_profile_is_the_least_deviance_at_its_rate(alpha, seed):
     risk = sample(seed)
-    value, floor, scale = lk.profile(DEPTH, risk, DF, alpha)
+    (value,), theta = solver.profile_rate(Problem.power(DEPTH, risk, DF), np.array([alpha]))
+    floor, scale, _ = solver.parameters(theta[0], np.log(DEPTH[-1]))
     least, _ = brute_fit(DEPTH, risk, DF, fixed=(2, alpha), starts=2)
     assert value == pytest.approx(least, abs=1e-6)
     assert brute_deviance((floor, scale, alpha), DEPTH, risk, DF) == pytest.approx(value, abs=1e-8)
@@ -121,7 +132,7 @@ def test_no_decay_is_the_boundary_without_a_rate():
         assert np.isnan(best.decay_rate)
         assert best.intrinsic_limit == pytest.approx(np.sum(DF * risk) / DF.sum())
         assert best.deviance == pytest.approx(brute_deviance((best.intrinsic_limit, 0, 1), DEPTH, risk, DF))
-        assert lk.rate_interval(DEPTH, risk, DF, best, Q95) == (0.0, np.inf)
+        assert interval("decay_rate", DEPTH, risk, DF) == (0.0, np.inf)
 
 
 def test_mean_survives_extreme_parameters():
@@ -151,10 +162,7 @@ def test_profile_intervals_against_brute_force(which):
     df = 8 * DF
     risk = sample(1, df=df)
     best = solver.fit(DEPTH, risk, df)
-    if which == "decay_rate":
-        lower, upper = lk.rate_interval(DEPTH, risk, df, best, Q95)
-    else:
-        lower, upper = lk.parameter_interval(DEPTH, risk, df, best, Q95, which)
+    lower, upper = interval(which, DEPTH, risk, df)
     assert 0 < lower < upper < np.inf
     index, estimate = ["intrinsic_limit", "scale", "decay_rate"].index(which), getattr(best, which)
     assert upper == pytest.approx(profile_root(DEPTH, risk, df, index, estimate, 1), rel=5e-3)
@@ -166,16 +174,15 @@ def test_intervals_narrow_as_one_over_root_df(df):
     """With many runs the profile interval is estimate x exp(+-1.96 se): neither empty nor stuck to a grid."""
     depth, df = DEPTH, np.full(7, df)
     risk = 0.05 + 4.0 / depth
-    best = solver.fit(depth, risk, df)
     mu = risk
     x = np.stack([0.05 / mu, (4 / depth) / mu, -(4 / depth) / mu * np.log(depth)], axis=1)
     se = np.sqrt(np.diag(np.linalg.inv(x.T @ (x * (df / 2)[:, None]))))
     half = 1.959964 * se
     for which, i, value in [("intrinsic_limit", 0, 0.05), ("scale", 1, 4.0)]:
-        lower, upper = lk.parameter_interval(depth, risk, df, best, Q95, which)
+        lower, upper = interval(which, depth, risk, df)
         assert np.log(upper / lower) == pytest.approx(2 * half[i], rel=0.1)
         assert lower < value < upper
-    lower, upper = lk.rate_interval(depth, risk, df, best, Q95)
+    lower, upper = interval("decay_rate", depth, risk, df)
     assert upper - lower == pytest.approx(2 * half[2], rel=0.1)
 
 
@@ -186,10 +193,10 @@ def test_intervals_contain_their_estimates(seed, rate):
     best = solver.fit(DEPTH, risk, DF)
     for level in (0.05, 0.5, 0.95):
         drop = stats.chi2.ppf(level, 1)
-        lower, upper = lk.rate_interval(DEPTH, risk, DF, best, drop)
+        lower, upper = interval("decay_rate", DEPTH, risk, DF, drop)
         assert lower <= best.decay_rate <= upper
         for which in ("intrinsic_limit", "scale"):
-            lower, upper = lk.parameter_interval(DEPTH, risk, DF, best, drop, which)
+            lower, upper = interval(which, DEPTH, risk, DF, drop)
             assert lower <= getattr(best, which) * (1 + 1e-9)
             assert upper >= getattr(best, which) * (1 - 1e-9)
 
@@ -205,14 +212,14 @@ def test_equivariance(times, stretch, floor):
     assert other.deviance == pytest.approx(base.deviance, abs=1e-7)
     assert other.intrinsic_limit == pytest.approx(base.intrinsic_limit * times, rel=1e-4, abs=1e-9 * times)
     assert other.scale == pytest.approx(base.scale * times * stretch**base.decay_rate, rel=1e-3)
-    here = lk.rate_interval(DEPTH, risk, DF, base, Q95)
-    assert lk.rate_interval(DEPTH * stretch, risk * times, DF, other, Q95) == pytest.approx(here, rel=1e-5)
-    here = lk.parameter_interval(DEPTH, risk, DF, base, Q95, "intrinsic_limit")
-    there = lk.parameter_interval(DEPTH * stretch, risk * times, DF, other, Q95, "intrinsic_limit")
+    here = interval("decay_rate", DEPTH, risk, DF)
+    assert interval("decay_rate", DEPTH * stretch, risk * times, DF) == pytest.approx(here, rel=1e-5)
+    here = interval("intrinsic_limit", DEPTH, risk, DF)
+    there = interval("intrinsic_limit", DEPTH * stretch, risk * times, DF)
     assert there == pytest.approx(np.array(here) * times, rel=5e-3)
     if stretch > 1:  # the grids in K differ with the unit of depth, the answer must not
-        here = lk.parameter_interval(DEPTH, risk, DF, base, Q95, "scale")
-        there = lk.parameter_interval(DEPTH, risk * times, DF, solver.fit(DEPTH, risk * times, DF), Q95, "scale")
+        here = interval("scale", DEPTH, risk, DF)
+        there = interval("scale", DEPTH, risk * times, DF)
         assert there == pytest.approx(np.array(here) * times, rel=5e-3)
 
 
@@ -232,9 +239,9 @@ def test_odd_depths_give_finite_fits(depth):
         risk = sample(1, 0.02, 1.0, rate, df, depth / depth[0])
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             best = solver.fit(depth, risk, df)
-            interval = lk.rate_interval(depth, risk, df, best, Q95)
+            lower, upper = interval("decay_rate", depth, risk, df)
         assert np.all(np.isfinite([best.intrinsic_limit, best.scale, best.deviance]))
-        assert interval[0] < interval[1]
+        assert lower < upper
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e6])

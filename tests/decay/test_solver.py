@@ -1,4 +1,4 @@
-"""The vectorised solver against the scalar search and statsmodels (THEORY 3)."""
+"""The vectorised solver against a fine grid and statsmodels (THEORY 3)."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy.stats import gamma
 
 from predictlab.decay import likelihood, solver
-from predictlab.decay.deviance import deviance, residuals
+from predictlab.decay.deviance import deviance, level, logit_range, residuals, shape
 
 DEPTH = 2.0 ** np.arange(2, 10)
 SETTINGS = [(a, f, df) for a in (0.25, 0.5, 1.0, 2.0) for f in (0.0, 0.05, 0.5) for df in (7.0, 31.0)]
@@ -18,13 +18,25 @@ def curves(rate, floor, df, repeats, seed):
 
 
 @pytest.mark.parametrize(("rate", "floor", "df"), SETTINGS)
-def test_many_fits_are_as_good_as_the_scalar_search(rate, floor, df):
+def finest(row, each, weight=None):
+    """Least deviance on a fine grid of shapes, the scale profiled out."""
+    u, rates = np.log(DEPTH / DEPTH[-1]), likelihood.rate_grid(DEPTH, 300)
+    low, high = logit_range(u, rates)
+    logits = low + np.linspace(0, 1, 300) * (high[:, None] - low)
+    logits = np.concatenate([np.full((len(rates), 1), -np.inf), logits, np.full((len(rates), 1), np.inf)], axis=1)
+    return level(row, each, shape(u, np.broadcast_to(rates[:, None], logits.shape), logits), weight)[0].min()
+
+
+@pytest.mark.parametrize(("rate", "floor", "df"), SETTINGS)
+def test_fits_are_as_good_as_a_fine_grid(rate, floor, df):
     risk, each = curves(rate, floor, df, 6, seed=int(100 * rate + 10 * floor + df)), np.full(len(DEPTH), df)
-    many = solver.fit_many(DEPTH, risk, each)
-    for i, row in enumerate(risk):
-        scalar = min(likelihood.profile(DEPTH, row, each, a)[0] for a in likelihood.rate_grid(DEPTH, 400))
-        assert solver.fit(DEPTH, row, each).deviance <= scalar + 1e-6
-        assert many[3][i] <= scalar + 1e-6
+    gap = np.abs(np.subtract.outer(np.arange(len(DEPTH)), np.arange(len(DEPTH))))
+    for weight in (None, np.linalg.inv(0.8**gap)):
+        many = solver.fit_many(DEPTH, risk, each, weight)
+        for i, row in enumerate(risk):
+            least = finest(row, each, weight)
+            assert solver.fit(DEPTH, row, each, weight).deviance <= least + 1e-6
+            assert many[3][i] <= least + 1e-6
 
 
 def test_log_likelihood_agrees_with_statsmodels():
@@ -57,10 +69,12 @@ def test_correlated_deviance_is_the_gamma_deviance_without_correlation():
     assert deviance(row, df, mu, np.eye(len(DEPTH))) == pytest.approx(gap, rel=1e-10)
 
 
-def test_slope_of_the_residuals_is_their_derivative():
-    ratio, df, h = np.array([0.2, 0.9, 0.9995, 1.0, 1.0007, 1.3, 4.0]), 9.0, 1e-6
-    up, down = residuals(ratio * np.exp(-h), df)[0], residuals(ratio * np.exp(h), df)[0]
-    assert residuals(ratio, df)[1] == pytest.approx((up - down) / (2 * h), rel=1e-5)
+def test_derivatives_of_the_residuals():
+    ratio, df, h = np.array([0.2, 0.9, 0.9995, 1.0, 1.0007, 1.3, 4.0]), 9.0, 1e-5
+    up, down = residuals(ratio * np.exp(-h), df), residuals(ratio * np.exp(h), df)
+    _, slope, bend = residuals(ratio, df)
+    assert slope == pytest.approx((up[0] - down[0]) / (2 * h), rel=1e-5)
+    assert bend == pytest.approx((up[1] - down[1]) / (2 * h), rel=2e-3)
 
 
 def test_correlated_fits_agree_one_by_one_and_together():

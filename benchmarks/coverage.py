@@ -1,0 +1,239 @@
+"""How often the intervals hold, how wide they are, how often a regime is called wrongly, and what c* costs.
+
+    python benchmarks/coverage.py --repeats 1000 --refitted 200 --jobs 2
+
+prints the tables of docs/coverage.md: martingale worlds with a known law, one data set after another, fixed seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+import predictlab as pl
+from predictlab.budget import optimal_depth_of
+from predictlab.phase import REGIMES, decision_probabilities
+from predictlab.risk import RiskCurve
+
+DEPTHS = 2 ** np.arange(2, 10)  # 4 to 512, as the law counts; a martingale world is one step behind
+PARAMETERS = ("intrinsic_limit", "scale", "decay_rate")
+CONFIDENCE = 0.9
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A world and what is seen of it; `floor` is the share of ``L_int`` in the risk at the first depth."""
+
+    alpha: float
+    floor: float
+    runs: int
+    correlated: bool = True
+    tail: float | None = None
+
+    @property
+    def world(self) -> pl.worlds.MartingaleWorld:
+        decaying = float(DEPTHS[0]) ** -self.alpha
+        return pl.worlds.MartingaleWorld(decaying * self.floor / (1 - self.floor), 1.0, self.alpha, tail=self.tail)
+
+    @property
+    def truth(self) -> dict[str, float]:
+        return {"intrinsic_limit": self.world.intrinsic_limit, "scale": 1.0, "decay_rate": self.alpha}
+
+    def curve(self, seed: int) -> RiskCurve:
+        return self.world.spread(self.runs, DEPTHS - 1, seed, independent=not self.correlated)
+
+    def row(self) -> dict[str, object]:
+        return {
+            "alpha": self.alpha, "floor": f"{self.floor:.0%}", "runs": self.runs,
+            "depths": "same runs" if self.correlated else "apart", "noise": "t5" if self.tail else "Gauss",
+        }  # fmt: skip
+
+
+SETTINGS = [
+    *(Setting(a, f, 32) for a in (0.25, 0.5, 1.0, 2.0, 3.0) for f in (0.0, 0.1, 0.5)),
+    *(Setting(a, 0.0, n) for a in (0.5, 1.0) for n in (8, 16, 128)),
+    *(Setting(1.0, 0.1, n) for n in (8, 16, 128)),
+    *(Setting(a, f, 32, correlated=False) for a, f in ((0.5, 0.0), (1.0, 0.1), (2.0, 0.1))),
+    *(Setting(a, f, n, tail=5.0) for a, f, n in ((0.5, 0.0, 32), (1.0, 0.1, 32), (1.0, 0.0, 8), (1.0, 0.0, 128))),
+    *(Setting(a, f, 32, correlated=False, tail=5.0) for a, f in ((0.5, 0.0), (1.0, 0.1))),
+]
+
+
+def intervals(model: pl.DecayModel, fit: pl.DecayResults, method: str) -> pd.DataFrame:
+    """95 % intervals of one method; the paper's recipe is fitted on the same depths."""
+    if method == "log-log":
+        return model.fit("loglog").conf_int()
+    if method == "log-log, last subtracted":
+        return model.fit("loglog", floor="last").conf_int()
+    return fit.conf_int(method=method)
+
+
+def questions(setting: Setting) -> list[tuple[float, float, int]]:
+    """Tolerances, budgets and the true regime: from half to twice the risk at the budget, and the floor."""
+    world, budget = setting.world, 64.0
+    floor, risk = world.intrinsic_limit, float(world.risk([int(budget) - 1])[0])
+    taus = {risk * f for f in (0.5, 0.8, 1.25, 2.0)}
+    if floor:
+        taus |= {floor * f for f in (0.5, 0.8, 1.25, 2.0)}
+    return [(tau, budget, 2 if floor > tau else 0 if risk <= tau else 1) for tau in sorted(taus)]
+
+
+def one(setting: Setting, methods: tuple[str, ...], seed: int) -> dict[str, object]:
+    """Intervals, calls and regret on one data set."""
+    model = pl.DecayModel(setting.curve(seed))
+    fit = model.fit()
+    out: dict[str, object] = {}
+    for method in methods:
+        begin = time.perf_counter()
+        table = intervals(model, fit, method)
+        out[method] = (table.to_numpy(), time.perf_counter() - begin)
+    sample = fit.draws().to_numpy().T
+    calls = []
+    for tau, budget, true in questions(setting):
+        p = decision_probabilities(*sample, tau, budget)
+        margin = max(setting.world.intrinsic_limit / tau, tau / max(setting.world.intrinsic_limit, 1e-300))
+        calls.append((int(np.argmax(p)), bool(p.max() >= CONFIDENCE), true, abs(margin - 2) < 1e-9))
+    out["calls"] = calls
+    regrets = []
+    for aim in (16.0, 64.0, 256.0):
+        price = setting.alpha * aim ** -(setting.alpha + 1)
+
+        def total(c: float, price: float = price) -> float:
+            return setting.world.intrinsic_limit + c**-setting.alpha + price * c
+
+        found = float(optimal_depth_of(fit.params["scale"], np.nan_to_num(fit.params["decay_rate"]), price))
+        depth = float(np.clip(found, DEPTHS[0], 4 * DEPTHS[-1]))
+        regrets.append(total(depth) / total(aim) - 1)
+    out["regret"] = regrets
+    return out
+
+
+def study(setting: Setting, repeats: int, refitted: int, quick: bool) -> dict[str, object]:
+    """All repeats of one setting."""
+    warnings.simplefilter("ignore")
+    cheap = ("profile",) if quick else ("profile", "wald", "gee", "log-log", "log-log, last subtracted")
+    results = [
+        one(setting, (*cheap, "bootstrap") if seed < refitted else cheap, seed) for seed in range(repeats)
+    ]  # fmt: skip
+    truth = np.array([setting.truth[name] for name in PARAMETERS])
+    methods = {}
+    for method in (*cheap, "bootstrap"):
+        tables = np.array([r[method][0] for r in results if method in r])  # type: ignore[index]
+        if len(tables) == 0:
+            continue
+        lower, upper = tables[..., 0], tables[..., 1]
+        methods[method] = {
+            "covers": ((lower <= truth) & (truth <= upper)).mean(axis=0),
+            "width": np.median(upper - lower, axis=0),
+            "unbounded": ((lower[:, 2] <= 0) | np.isinf(upper[:, 2])).mean(),
+            "repeats": len(tables),
+            "ms": 1e3 * float(np.median([r[method][1] for r in results if method in r])),  # type: ignore[index]
+        }
+    calls = np.array([c for r in results for c in r["calls"]])  # type: ignore[attr-defined]
+    regret = np.array([r["regret"] for r in results])
+    return {"setting": setting, "methods": methods, "calls": calls, "regret": np.median(regret, axis=0)}
+
+
+def markdown(rows: list[dict[str, object]]) -> str:
+    """A table as documents show it."""
+    head = list(rows[0])
+    lines = [head, ["---"] * len(head), *([str(row[name]) for name in head] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def tables(studies: list[dict], quick: bool) -> None:
+    """Print everything."""
+    pd.set_option("display.width", 250)
+    rows = []
+    for s in studies:
+        row = dict(s["setting"].row())
+        profile = s["methods"]["profile"]
+        row["identified"] = f"{1 - profile['unbounded']:.0%}"
+        for method, m in s["methods"].items():
+            row[method] = f"{100 * m['covers'][2]:.1f}"
+        rows.append(row)
+    print("\nCoverage of the 95 % intervals of alpha, %\n")
+    print(markdown(rows))
+    rows = []
+    for s in studies:
+        row = dict(s["setting"].row())
+        for method, m in s["methods"].items():
+            row[method] = "unbounded" if np.isinf(m["width"][2]) else f"{m['width'][2]:.2f}"
+        rows.append(row)
+    print("\nMedian width of the intervals of alpha\n")
+    print(markdown(rows))
+    rows = []
+    for s in studies:
+        row = dict(s["setting"].row())
+        for method, m in s["methods"].items():
+            if not method.startswith("log-log"):
+                row[f"L_int {method}"] = f"{100 * m['covers'][0]:.1f}"
+                row[f"K {method}"] = f"{100 * m['covers'][1]:.1f}"
+        rows.append(row)
+    print("\nCoverage of the 95 % intervals of L_int and K, %\n")
+    print(markdown(rows))
+    rows = []
+    for s in studies:
+        calls = s["calls"]
+        made = calls[calls[:, 1] == 1]
+        wrong = made[:, 0] != made[:, 2]
+        margin = calls[calls[:, 3] == 1]
+        regret = s["regret"]
+        rows.append(
+            s["setting"].row()
+            | {
+                "identified": f"{1 - s['methods']['profile']['unbounded']:.0%}",
+                "calls made": f"{len(made) / len(calls):.0%}",
+                "wrong, of those made": f"{wrong.mean():.1%}" if len(made) else "-",
+                "two-fold floor decided": f"{margin[:, 1].mean():.0%}" if len(margin) else "-",
+                "regret of c* = 16, 64, 256": ", ".join(f"{r:.1%}" for r in regret),
+            }
+        )
+    print(f"\nRegimes at {CONFIDENCE:.0%} confidence, and the median regret of c*\n")
+    print(markdown(rows))
+    calls = np.concatenate([s["calls"] for s in studies])
+    made = calls[calls[:, 1] == 1]
+    print(
+        f"\nAll settings: {len(made)} calls of {len(calls)} made, "
+        f"{np.mean(made[:, 0] != made[:, 2]):.2%} of them wrong."
+    )
+    for true, name in enumerate(REGIMES):
+        of = made[made[:, 2] == true]
+        if len(of):
+            print(f"  {name}: {len(of)} calls made where it is true, {np.mean(of[:, 0] != true):.2%} wrong")
+    if not quick:
+        ms = {
+            m: np.median([s["methods"][m]["ms"] for s in studies if m in s["methods"]]) for m in studies[0]["methods"]
+        }
+        print("Median time of a fit with its intervals, ms: " + ", ".join(f"{m} {t:.0f}" for m, t in ms.items()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=1000, help="data sets a setting")
+    parser.add_argument("--refitted", type=int, default=200, help="data sets a setting that are bootstrapped as well")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--quick", action="store_true", help="the default method alone")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of settings, from 0")
+    asked = parser.parse_args()
+    settings = [SETTINGS[i] for i in asked.only] if asked.only else SETTINGS
+    work = partial(study, repeats=asked.repeats, refitted=0 if asked.quick else asked.refitted, quick=asked.quick)
+    begin = time.perf_counter()
+    if asked.jobs == 1:
+        studies = [work(s) for s in settings]
+    else:
+        with ProcessPoolExecutor(asked.jobs) as pool:
+            studies = list(pool.map(work, settings))
+    print(f"{len(settings)} settings, {asked.repeats} data sets each, {time.perf_counter() - begin:.0f} s")
+    tables(studies, asked.quick)
+
+
+if __name__ == "__main__":
+    main()
