@@ -156,7 +156,7 @@ class Step:
     chance : float
         That the call stands afterwards.
     left : float
-        Share of the variance of what decides expected to be left, Bayes linear.
+        Share of the variance of the quantity that decides expected to be left, Bayes linear.
     cost : float
         Steps of training, each run from its start.
     """
@@ -203,6 +203,7 @@ def settling_steps(
     fit: DecayResults,
     draws: Array,
     member: Array,
+    target: Array,
     confidence: float,
     focus: float | None = None,
     wanted: float = CHANCE,
@@ -219,6 +220,8 @@ def settling_steps(
         Of the fit: ``L_int``, ``K``, ``alpha``.
     member : ndarray, shape (n, classes)
         1 where a draw lies in a class, else 0.
+    target : ndarray, shape (n,)
+        The quantity on which the call turns, over the draws; for `Step.left`.
     confidence : float
     focus : float, optional
         A depth that the question is about. Where runs need not be complete (forks, curves given as numbers), runs up
@@ -230,7 +233,6 @@ def settling_steps(
     last = float(depth[-1])
     runs, gain = runs_of(fit)
     most = min(MOST_RUNS, MOST_FOLD * runs)
-    target = member[:, int(np.argmax(member.mean(axis=0)))]
     found: list[Step] = []
 
     def look(measure: Callable[[int], Measurement], to: float, present: int) -> bool:

@@ -161,6 +161,11 @@ class Undecided:
     limit: float
     others: str
 
+    @property
+    def target(self) -> Array:
+        """The values on a scale that is logarithmic above the limit and does not tell small from smaller below."""
+        return np.log1p(self.values / self.limit)
+
 
 def _quantile(values: Array, q: float) -> float:
     return float(np.quantile(values, q))
@@ -274,9 +279,10 @@ def _row(name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: 
     if regime == UNDETERMINED and advise:
         focus = rule.budget if isinstance(rule, Decision) and not _floor_is_open(p) else None
         finer = fit.draws(DRAWS)[list(PARAMETERS)].to_numpy()
-        steps = settling_steps(fit, finer, rule.member(finer), confidence, focus)
+        open_ = rule.undecided(finer, p, confidence)
+        steps = settling_steps(fit, finer, rule.member(finer), open_.target, confidence, focus)
         step = steps[0] if steps else None
-        advice = _advice(fit, rule.undecided(draws, p, confidence), steps)
+        advice = _advice(fit, open_, steps)
     row |= {"advice": advice} | {
         f"settle_{what}": float(getattr(step, what)) if step else float("nan") for what in ("runs", "depth", "chance")
     }
@@ -311,7 +317,7 @@ def _advice(fit: DecayResults, open_: Undecided, steps: list[Step]) -> str:
         best = steps[0]
         text = (
             f"{why}{_told(fit, best)} would settle {side} in about {10 * best.chance:.0f} of 10 cases "
-            f"({best.left:.0%} of the variance of what decides left)"
+            f"(and leave {best.left:.0%} of its variance)"
         )
         if len(steps) > 1:
             text += f"; or {_told(fit, steps[1]).rstrip(',')}, for {steps[1].cost / best.cost:.1f} times the steps"

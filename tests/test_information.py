@@ -91,14 +91,14 @@ def test_steps_are_cheapest_first_and_dearer_for_more_confidence():
     draws = fit.draws(10_000)[["intrinsic_limit", "scale", "decay_rate"]].to_numpy()
     member = np.stack([risk(draws, 40.0)[:, 0] <= 0.17, risk(draws, 40.0)[:, 0] > 0.17], axis=1).astype(float)
     assert member.mean(axis=0).max() < 0.9
-    steps = settling_steps(fit, draws, member, 0.9, focus=40.0)
+    steps = settling_steps(fit, draws, member, np.log(risk(draws, 40.0)[:, 0]), 0.9, focus=40.0)
     assert steps
     assert [s.cost for s in steps] == sorted(s.cost for s in steps)
     for step in steps:
         assert step.chance >= 0.6
         assert 0 < step.left < 1
         assert step.cost == (step.runs if step.depth <= 64 else step.runs + 16) * step.depth
-    sure = settling_steps(fit, draws, member, 0.97, focus=40.0)
+    sure = settling_steps(fit, draws, member, np.log(risk(draws, 40.0)[:, 0]), 0.97, focus=40.0)
     assert not sure or sure[0].cost > steps[0].cost
 
 
