@@ -2,13 +2,14 @@
 
 import json
 import math
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import predictlab as pl
-from predictlab.errors import ArgumentError, StoreError
+from predictlab.errors import ArgumentError, DependencyError, StoreError
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -183,6 +184,17 @@ def test_a_resumed_run_goes_on_and_repeats_nothing(train, path, tmp_path):
     np.testing.assert_allclose(after["value"], whole["value"], rtol=1e-4)
 
 
+def test_what_a_resumed_run_measures_again_may_differ(train, path, tmp_path, rows):
+    """Where a machine does not repeat itself to the last digit, the first measurement stays."""
+    with pytest.raises(KeyboardInterrupt):
+        train(ProbeRecorder(path, "toy"), Crash(), save_strategy="steps", save_steps=4, evals=rows[24:32])
+    before = frame_of(path)
+    train(ProbeRecorder(path, "toy"), resume=str(tmp_path / "seed-0" / "checkpoint-4"))
+    after = frame_of(path)
+    assert after["depth"].max() == 8
+    pd.testing.assert_frame_equal(after[after["depth"] < 8].reset_index(drop=True), before)
+
+
 def test_resuming_where_nothing_was_measured_leaves_the_seconds_open(train, path, tmp_path):
     train(ProbeRecorder(path, "toy", stop_at=3), save_strategy="steps", save_steps=3, eval_steps=8)
     path = tmp_path / "another.db"
@@ -274,6 +286,13 @@ def test_a_store_that_cannot_be_written_is_found_out_before_training(train, path
     recorder = ProbeRecorder(pl.RunStore(path, read_only=True), "toy")
     with pytest.raises(StoreError, match="read-only"):
         train(recorder, before=lambda trainer: setattr(trainer, "training_step", pytest.fail))
+
+
+def test_without_transformers_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    monkeypatch.delitem(sys.modules, "predictlab.probe.recorder")
+    with pytest.raises(DependencyError, match=r"needs transformers: pip install 'predictlab\[probe\]'"):
+        pl.probe.ProbeRecorder  # noqa: B018
 
 
 def test_an_open_store_may_be_given(train):

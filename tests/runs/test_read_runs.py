@@ -754,3 +754,17 @@ def test_frames_a_store_cannot_take(change, says):
         with pytest.raises(ArgumentError, match=says):
             store.add_frame(change(pl.read_runs(LONG)))
         assert len(store.tasks()) == 0
+
+
+# The how-to
+
+
+def test_the_how_to_prints_what_it_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "your_own_runs.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```\n", page, flags=re.DOTALL)
+    assert len(blocks) == page.count("```python") >= 5
+    names = {}
+    for code, shown in blocks:
+        exec(code, names)
+        assert capsys.readouterr().out == shown
