@@ -8,11 +8,13 @@ prints the tables of docs/coverage.md: martingale worlds with a known law, one d
 from __future__ import annotations
 
 import argparse
+import pickle
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,7 +73,10 @@ def intervals(model: pl.DecayModel, fit: pl.DecayResults, method: str) -> pd.Dat
     if method == "log-log":
         return model.fit("loglog").conf_int()
     if method == "log-log, last subtracted":
-        return model.fit("loglog", floor="last").conf_int()
+        try:
+            return model.fit("loglog", floor="last").conf_int()
+        except pl.errors.DataError:  # too few depths lie above the last: no line, and no interval that could hold
+            return pd.DataFrame(np.nan, index=list(PARAMETERS), columns=["lower", "upper"])
     return fit.conf_int(method=method)
 
 
@@ -131,7 +136,7 @@ def study(setting: Setting, repeats: int, refitted: int, quick: bool) -> dict[st
         lower, upper = tables[..., 0], tables[..., 1]
         methods[method] = {
             "covers": ((lower <= truth) & (truth <= upper)).mean(axis=0),
-            "width": np.median(upper - lower, axis=0),
+            "width": np.nanmedian(upper - lower, axis=0),
             "unbounded": ((lower[:, 2] <= 0) | np.isinf(upper[:, 2])).mean(),
             "repeats": len(tables),
             "ms": 1e3 * float(np.median([r[method][1] for r in results if method in r])),  # type: ignore[index]
@@ -221,6 +226,7 @@ def main() -> None:
     parser.add_argument("--refitted", type=int, default=200, help="data sets a setting that are bootstrapped as well")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--quick", action="store_true", help="the default method alone")
+    parser.add_argument("--save", type=Path, help="file that keeps what is done, setting by setting")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of settings, from 0")
     asked = parser.parse_args()
     settings = [SETTINGS[i] for i in asked.only] if asked.only else SETTINGS
@@ -230,7 +236,11 @@ def main() -> None:
         studies = [work(s) for s in settings]
     else:
         with ProcessPoolExecutor(asked.jobs) as pool:
-            studies = list(pool.map(work, settings))
+            studies = []
+            for found in pool.map(work, settings):
+                studies.append(found)
+                if asked.save:
+                    asked.save.write_bytes(pickle.dumps(studies))
     print(f"{len(settings)} settings, {asked.repeats} data sets each, {time.perf_counter() - begin:.0f} s")
     tables(studies, asked.quick)
 

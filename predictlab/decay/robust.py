@@ -96,6 +96,7 @@ def gee(curve: RiskCurve, best: GammaFit) -> LogCovariance:
         # an identity link can leave the Gamma's domain; here the start is the solution
         warnings.simplefilter("ignore", sm.tools.sm_exceptions.DomainWarning)
         warnings.simplefilter("ignore", sm.tools.sm_exceptions.ConvergenceWarning)
+        warnings.simplefilter("ignore", sm.tools.sm_exceptions.IterationLimitWarning)
         model = sm.GEE(
             y.ravel()[order],
             np.tile(design, (runs, 1))[order],

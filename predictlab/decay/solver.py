@@ -19,6 +19,9 @@ Index = NDArray[np.intp]
 NOTHING = 30.0  # e^-30 of the risk is no floor, and no decay
 _LOGITS = 40
 _STEPS = 400
+# of many fits at once: steps from each start; then for the best, and the second if it is no worse by more than this,
+# as many, up to this gain
+_FEW, _RIVAL, _MOST, _NEAR = 6, 5.0, 60, 1e-8
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def minimise(
     log_rates: tuple[float, float],
     log_last: float | None = None,
     tolerance: float = 1e-10,
+    steps: int = _STEPS,
 ) -> tuple[Array, Array]:
     """Minimise the deviance over the `free` ones of ``"paq"``.
 
@@ -65,6 +69,8 @@ def minimise(
         ``log c_n``: then `a` follows `q` so that ``K`` stays what it is at the start.
     tolerance : float
         Relative gain of a step at which a search ends.
+    steps : int
+        Most steps of a search.
 
     Returns
     -------
@@ -98,11 +104,16 @@ def minimise(
         w = weight if weight is None or weight.ndim == 2 else weight[rows]
         wr = weighted(r, w)
         jacobian = slope[:, None, :] * by
-        wj = jacobian if w is None else jacobian @ w
-        normal = wj @ np.swapaxes(jacobian, 1, 2)
+        if w is None:
+            wj = jacobian
+        elif w.ndim == 2:  # one product for all, far faster than a small one for each
+            wj = (jacobian.reshape(-1, len(u)) @ w).reshape(jacobian.shape)
+        else:
+            wj = jacobian @ w
+        normal = np.einsum("bfk,bgk->bfg", wj, jacobian)
         # second derivatives of log mu: share * rest * pull pull', and share * v more for q twice
-        rest_of = ((wr * slope * both)[:, None, :] * pull) @ np.swapaxes(pull, 1, 2)
-        rest_of += ((wr * bend)[:, None, :] * by) @ np.swapaxes(by, 1, 2)
+        rest_of = np.einsum("bfk,bgk->bfg", (wr * slope * both)[:, None, :] * pull, pull)
+        rest_of += np.einsum("bfk,bgk->bfg", (wr * bend)[:, None, :] * by, by)
         if "q" in free:
             rest_of[:, -1, -1] += np.sum(wr * slope * share * v, axis=1)
         return np.sum(wr * r, axis=-1), np.einsum("bfk,bk->bf", jacobian, wr), normal, rest_of
@@ -114,19 +125,19 @@ def minimise(
         # Newton's matrix where it has a minimum, Gauss and Newton's elsewhere
         full = np.where(moves, normal + rest_of, 0.0)
         own = np.einsum("bff->bf", normal) + 1e-14 * (1 + np.max(np.einsum("bff->bf", normal), axis=1, keepdims=True))
-        scale = np.sqrt(own)
-        unit = full / (scale[:, :, None] * scale[:, None, :]) + stuck[:, :, None] * np.eye(len(columns))
-        bowl = np.linalg.eigvalsh(unit)[:, 0] > 1e-3
-        matrix = np.where(bowl[:, None, None], full, np.where(moves, normal, 0.0))
-        diagonal = np.einsum("bff->bf", matrix)
-        diagonal += damping[:, None] * own + np.where(stuck, own, 1e-14 * own)
-        step = np.linalg.solve(matrix, -np.where(stuck, 0.0, gradient)[..., None])[..., 0]
-        return np.clip(step, -3.0, 3.0)
+        keep = np.where(stuck, own, damping[:, None] * own)
+        right = -np.where(stuck, 0.0, gradient)
+        step, pivot = _solve_small(full + keep[:, :, None] * np.eye(len(columns)), right, own)
+        hill = pivot <= 1e-3
+        if hill.any():
+            flat = np.where(moves, normal, 0.0)[hill] + (keep + 1e-14 * own)[hill, :, None] * np.eye(len(columns))
+            step[hill] = _solve_small(flat, right[hill], own[hill])[0]
+        return np.clip(np.nan_to_num(step), -3.0, 3.0)
 
     active = np.arange(n)
     value, *model = evaluate(theta, active)
     damping = np.full(n, 1e-3)
-    for _ in range(_STEPS):
+    for _ in range(steps):
         step = solve(model[0], model[1], model[2], theta[active], active, damping[active])
         trial = theta[active]
         trial[:, columns] = trial[:, columns] + step
@@ -150,6 +161,28 @@ def minimise(
         model = [part[keep] for part in model]
     theta[:, 1] += np.exp(theta[:, 2]) * u[0]
     return theta, value
+
+
+def _solve_small(matrix: Array, right: Array, unit: Array) -> tuple[Array, Array]:
+    """Solutions (B, f) of many small symmetric systems, and the least pivot of each in units of `unit` (B, f).
+
+    ``L D L'`` written out over the few rows, so that all systems are worked on at once.
+    """
+    f = right.shape[1]
+    lower = np.zeros_like(matrix)
+    d, y = np.empty_like(right), np.empty_like(right)
+    with np.errstate(all="ignore"):
+        for i in range(f):
+            for j in range(i):
+                inner = sum((lower[:, i, m] * lower[:, j, m] * d[:, m] for m in range(j)), np.zeros(len(right)))
+                lower[:, i, j] = (matrix[:, i, j] - inner) / d[:, j]
+            d[:, i] = matrix[:, i, i] - sum(lower[:, i, m] ** 2 * d[:, m] for m in range(i))
+            y[:, i] = right[:, i] - sum(lower[:, i, m] * y[:, m] for m in range(i))
+        pivot = np.nan_to_num(np.min(d / unit, axis=1), nan=-1.0)
+        x = y / d
+        for i in reversed(range(f)):
+            x[:, i] -= sum(lower[:, m, i] * x[:, m] for m in range(i + 1, f))
+    return x, pivot
 
 
 @dataclass(frozen=True)
@@ -250,6 +283,10 @@ def fit(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> Ga
     return GammaFit(floor, scale, rate, value)
 
 
+def _tiled(weight: Array | None, times: int) -> Array | None:
+    return weight if weight is None or weight.ndim == 2 else np.tile(weight, (times, 1, 1))
+
+
 def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> tuple[Array, Array, Array, Array]:
     """Fit many curves at the same depths at once.
 
@@ -284,24 +321,37 @@ def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) 
         s = log_s[np.arange(n), best]
         at = (s - np.logaddexp(0, -logits[best]), s - np.logaddexp(0, logits[best]), np.log(rate[best]))
         starts.append(np.stack(at, axis=1))
+    # a few steps from each start, then the two best to the end
+    tried = np.concatenate(starts)
+    each = len(starts)
+    problems = (np.tile(risk, (each, 1)), np.tile(df, (each, 1)), _tiled(weight, each))
+    tried, rough = minimise(u, *problems, tried, "paq", log_rates, tolerance=1e-4, steps=_FEW)
+    order = np.argsort(rough.reshape(each, n), axis=0)
     theta, value = np.empty((n, 3)), np.full(n, np.inf)
 
-    def consider(candidate: Array, deviance: Array, margin: float = 0.0) -> None:
-        better = deviance <= value + margin
-        theta[better], value[better] = candidate[better], deviance[better]
+    def consider(start: Array, free: str, rows: Index, margin: float = 0.0) -> None:
+        """Search on from `start` for the problems `rows`, and keep what is better."""
+        w = weight if weight is None or weight.ndim == 2 else weight[rows]
+        found, least = minimise(u, risk[rows], df[rows], w, start, free, log_rates, tolerance=_NEAR, steps=_MOST)
+        better = least <= value[rows] + margin
+        theta[rows[better]], value[rows[better]] = found[better], least[better]
 
-    for start in starts:
-        consider(*minimise(u, risk, df, weight, start, "paq", log_rates))
+    everyone = np.arange(n)
+    rough = rough.reshape(each, n)
+    consider(tried[order[0] * n + everyone], "paq", everyone)
+    second = np.flatnonzero(rough[order[1], everyone] - value < _RIVAL)
+    consider(tried[order[1][second] * n + second], "paq", second)
     # where the fastest rate is the best one the way there is nearly flat
-    fastest = theta.copy()
-    fastest[:, 1] -= (np.exp(log_rates[1]) - np.exp(theta[:, 2])) * -u[0]
+    fast = np.flatnonzero(theta[:, 2] > log_rates[1] - 1.5)
+    fastest = theta[fast]
+    fastest[:, 1] -= (np.exp(log_rates[1]) - np.exp(fastest[:, 2])) * -u[0]
     fastest[:, 2] = log_rates[1]
-    consider(*minimise(u, risk, df, weight, fastest, "pa", log_rates))
+    consider(fastest, "pa", fast)
     first = np.arange(0, len(rate), 16)  # the smallest share of a floor at each rate
     none = first[np.argmin(screen[:, first], axis=1)]
     at = (np.full(n, -np.inf), log_s[np.arange(n), none], np.log(rate[none]))
     edge = np.stack(at, axis=1)
-    consider(*minimise(u, risk, df, weight, edge, "aq", log_rates), margin=1e-8)
+    consider(edge, "aq", everyone, margin=1e-8)
     flat = np.stack([np.log(np.sum(df * risk, axis=1) / total[:, 0]), np.full(n, -np.inf), np.full(n, log_rates[0])], 1)
-    consider(*minimise(u, risk, df, weight, flat, "p", log_rates), margin=1e-8)
+    consider(flat, "p", everyone, margin=1e-8)
     return *parameters(theta, float(np.log(depth[-1]))), value
