@@ -1,7 +1,7 @@
 """What more probing is expected to tell: how much of a variance it leaves, and how often a call would then stand.
 
 Draws of the fit stand for what is known. A further measurement is what it would show without error, over the draws,
-and the covariance of its error; the logarithm of a variance over `n` runs has variance ``2 / n``.
+and the covariance of its error; the logarithm of a variance over `n` runs has variance ``2 phi / n``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from predictlab.decay import DecayResults
 from predictlab.decay.likelihood import mean
-from predictlab.risk.spread import log_covariance
 
 Array = NDArray[np.float64]
 
@@ -36,13 +35,9 @@ class Measurement:
 
 def squared_correlation(fit: DecayResults) -> Array:
     """Squared correlation of the runs between the fitted depths, (k, k), drawn towards 0 by about its own error."""
-    curve = fit.fitted
-    df = np.asarray(curve.df)
-    covariance = curve.log_covariance
-    if covariance is None:
-        covariance = np.diag(2 / df) if curve.errors is None else log_covariance(curve.errors, df)
+    df = np.asarray(fit.fitted.df)
     own = 1 / (df[-1] + 1)
-    r2 = np.clip(covariance * np.sqrt(np.outer(df, df)) / 2, 0.0, 1.0)
+    r2 = np.eye(len(df)) if fit.noise.correlation is None else fit.noise.correlation
     return np.asarray((1 - own) * r2 + own * np.eye(len(df)))
 
 
@@ -55,7 +50,8 @@ def more_runs(fit: DecayResults, draws: Array, gained: float, up_to: float = mat
     """Fresh runs that add `gained` degrees of freedom at every fitted depth <= `up_to`."""
     depth = np.asarray(fit.fitted.depth)
     keep = depth <= up_to
-    return Measurement(log_risk(draws, depth[keep]), 2 / gained * squared_correlation(fit)[np.ix_(keep, keep)])
+    noise = 2 * fit.noise.dispersion / gained * squared_correlation(fit)[np.ix_(keep, keep)]
+    return Measurement(log_risk(draws, depth[keep]), noise)
 
 
 def further_depths(fit: DecayResults, draws: Array, further: Sequence[float], gained: float = 0.0) -> Measurement:
@@ -72,13 +68,14 @@ def further_depths(fit: DecayResults, draws: Array, further: Sequence[float], ga
     given = np.linalg.solve(r2, cross)
     then, now = log_risk(draws, np.asarray(further, dtype=float)), log_risk(draws, depth)
     fresh = then - now @ given
-    noise = 2 / df * (among - cross.T @ given)
+    two = 2 * fit.noise.dispersion
+    noise = two / df * (among - cross.T @ given)
     if not gained:
         return Measurement(fresh, noise)
     k, m = len(depth), len(hops)
     whole = np.zeros((k + 2 * m, k + 2 * m))
     whole[:m, :m] = noise
-    whole[m:, m:] = 2 / gained * np.block([[r2, cross], [cross.T, among]])
+    whole[m:, m:] = two / gained * np.block([[r2, cross], [cross.T, among]])
     return Measurement(np.hstack([fresh, now, then]), whole)
 
 
