@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from predictlab_widgets.decay_explorer import DecayExplorer
 from predictlab_widgets.phase_diagram import PhaseDiagram
 from predictlab_widgets.risk_decomposition import RiskDecomposition
 
 __version__ = "0.1.0"
-__all__ = ["PhaseDiagram", "RiskDecomposition", "__version__"]
+__all__ = ["DecayExplorer", "PhaseDiagram", "RiskDecomposition", "__version__"]

@@ -1,0 +1,377 @@
+"""`DecayExplorer`: one decay fit under the hands, with everything that is there to criticise it (THEORY 2 and 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from predictlab.decay import DecayResults, solver
+from predictlab.decay.likelihood import ALPHA_MIN, alpha_max
+from predictlab.decay.results import INTERVAL_WORDS, METHOD_WORDS, PARAMETERS
+from predictlab.errors import bad_argument
+from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
+from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
+from predictlab_widgets.decay_explorer_fits import NAMES, Settings, Study
+from predictlab_widgets.fallback import Summary
+from predictlab_widgets.newest import Newest
+
+SCALES = ("log", "linear")
+_CURVE, _RATES = 80, 120
+_SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
+
+
+class _Setting(traitlets.TraitType[Any, Any]):
+    """One of the values that the owner offers for it now; what cannot be fitted is refused too."""
+
+    default_value = None
+    allow_none = True
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return obj._checked(self.name, value)
+
+
+class _Scale(traitlets.TraitType[str, Any]):
+    default_value = "log"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        if value not in SCALES:
+            raise bad_argument("scale", value, "'log' or 'linear'")
+        return str(value)
+
+
+class DecayExplorer(Widget):
+    """The decay fit of a task under every setting: estimator, method, intervals, burn-in.
+
+    Shows the estimates with their own intervals, the fitted law with its band, the profile of alpha, residuals, rival
+    laws, and what changed since the last setting. Every number comes from the library.
+
+    Parameters
+    ----------
+    source : runs or fits
+        A tidy frame of runs, a RunStore or the path of one; or a DecayResults, a RiskCurve, or a mapping of task names
+        to either. Fits start as they were made.
+    task : str, optional
+        Task shown first; default the first.
+    estimator : {"spread", "branch", "residual"}, optional
+        What the risk is; fits and curves have only their own.
+    method : {"gamma", "gee", "loglog"}, optional
+        As for ``DecayModel.fit``.
+    interval : {"profile", "wald", "bootstrap", "gee"}, optional
+        As for ``DecayResults.conf_int``; default that of the method.
+    burn_in : "auto" or float, optional
+        First depth of the fit, steps.
+    scale : {"log", "linear"}
+        Both axes.
+    metric : str, optional
+        Of runs: which metric; default as for ``pl.risk_curve``.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Attributes
+    ----------
+    task, estimator, method, interval, burn_in, scale
+        Traits that can be read, set and observed. A setting that another one does not go with falls back: a depth that
+        the new task does not have to ``"auto"``, an interval that the new method does not have to the method's own.
+    params : dict of str to float
+        Trait, read-only: ``intrinsic_limit``, ``scale``, ``decay_rate`` (NaN where nothing decays).
+    conf_int : dict of str to (float, float)
+        Trait, read-only: their 95 % intervals.
+    before : dict
+        Trait, read-only: ``settings``, ``params`` and ``conf_int`` before the last change; empty at first.
+    fit : DecayResults
+        The fit shown; ``fit.summary()``, ``fit.draws()`` and so on.
+
+    Raises
+    ------
+    predictlab.errors.ArgumentError, predictlab.errors.DataError
+        A value that is not offered, an unknown keyword, or runs that no curve can be made of.
+    """
+
+    _esm = module("axes", "decay_explorer_plots", "decay_explorer")
+    _css = stylesheet("decay_explorer")
+
+    task = _Setting().tag(sync=True)
+    estimator = _Setting().tag(sync=True)
+    method = _Setting().tag(sync=True)
+    interval = _Setting().tag(sync=True)
+    burn_in = _Setting().tag(sync=True)
+    scale = _Scale().tag(sync=True)
+    params = traitlets.Dict(read_only=True)
+    conf_int = traitlets.Dict(read_only=True)
+    before = traitlets.Dict(read_only=True)
+
+    # Three messages, each when it is known; "ask" is the page's name of the request they answer, or the kernel's own.
+    _fitted = traitlets.Dict().tag(sync=True)
+    _intervals = traitlets.Dict().tag(sync=True)
+    _criticism = traitlets.Dict().tag(sync=True)
+    _refused = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        task: str | None = None,
+        estimator: str | None = None,
+        method: str | None = None,
+        interval: str | None = None,
+        burn_in: str | float | None = None,
+        scale: str = "log",
+        metric: str | None = None,
+        resamples: int = 1000,
+        seed: int = 0,
+        **unknown: Any,
+    ) -> None:
+        layout = unknown.pop("layout", None)
+        refuse_unknown("DecayExplorer()", unknown, f"{', '.join(NAMES)}, scale, metric, resamples, seed, layout")
+        if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
+            raise bad_argument("resamples", resamples, "a whole number >= 1")
+        asked = {"task": task, "estimator": estimator, "method": method, "interval": interval, "burn_in": burn_in}
+        self._study = Study(source, metric, resamples, seed)
+        self._newest = Newest()
+        self._settings = self._study.start({name: value for name, value in asked.items() if value is not None})
+        self.scale = scale
+        for name, value in self._settings.asdict().items():
+            setattr(self, name, value)
+        self._own = 0
+        self._show(self._settings)
+        self.observe(self._moved, names=list(NAMES))
+        super().__init__(**({} if layout is None else {"layout": layout}))
+        self.on_msg(self._asked)
+
+    @property
+    def task_names(self) -> list[str]:
+        """Names of the tasks."""
+        return self._study.tasks
+
+    @property
+    def curve(self) -> RiskCurve:
+        """The risk curve shown, burn-in included."""
+        return self._study.curve(self._settings.task, self._settings.estimator)
+
+    @property
+    def fit(self) -> DecayResults:
+        """The fit shown."""
+        return self._study.fit(self._settings)
+
+    def options(self) -> dict[str, list[Any]]:
+        """Values that each setting can take now, the others being what they are."""
+        return self._study.options(self._settings)
+
+    def table(self) -> pd.DataFrame:
+        """Parameters with standard errors and intervals, and both as they were before the last change."""
+        table = pd.DataFrame({"estimate": self.fit.params, "std err": self.fit.bse})
+        table = table.join(self._study.conf_int(self._settings))
+        if self.before:
+            table["before"] = pd.Series(self.before["params"])
+            ends = pd.DataFrame(self.before["conf_int"], index=["lower before", "upper before"]).T
+            table = table.join(ends)
+        return table
+
+    # -- settings ------------------------------------------------------------------------------------------------
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """The value as it is kept; all that can go wrong with it goes wrong here, before anything has changed."""
+        if value == getattr(self._settings, name):
+            return getattr(self._settings, name)
+        settings = self._study.changed(self._settings, {name: value})
+        self._study.conf_int(settings)
+        return getattr(settings, name)
+
+    def _moved(self, change: Any) -> None:
+        """A trait was set in Python: parameters and intervals follow at once."""
+        wanted = {name: getattr(self, name) for name in NAMES}
+        if wanted == self._settings.asdict():
+            return
+        settings, ask = self._study.changed(self._settings, wanted), self._token()
+        self._tell(settings, ask)
+        self._commit(settings, ask)
+        self._newest.start(self._criticise(settings, ask))
+
+    def _criticise(self, settings: Settings, ask: str) -> Iterator[None]:
+        self._criticism = self._critical(settings, ask)
+        yield
+
+    def _token(self) -> str:
+        self._own += 1
+        return f"kernel {self._own}"
+
+    def _show(self, settings: Settings) -> None:
+        """Everything about `settings`, at once."""
+        ask = self._token()
+        self._tell(settings, ask)
+        self._commit(settings, ask)
+        self._criticism = self._critical(settings, ask)
+
+    def _asked(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """The page asks for a setting."""
+        self._newest.start(self._answer(str(content["ask"]), content["settings"]))
+
+    def _answer(self, ask: str, wanted: dict[str, Any]) -> Iterator[None]:
+        """Answer the page in steps; the traits change, all together, once the intervals are known."""
+        try:
+            settings = self._study.changed(self._settings, wanted)
+            self._tell(settings, ask)
+            yield
+            self._study.conf_int(settings)
+            yield
+            self._commit(settings, ask)
+            yield
+            self._criticism = self._critical(settings, ask)
+        except Exception as error:  # nothing else would tell the reader: there is no cell that could fail
+            self._show(self._settings)
+            self._refused = {"ask": ask, "text": str(error) or type(error).__name__}
+
+    def _commit(self, settings: Settings, ask: str) -> None:
+        """Make `settings` the state, with its parameters and intervals."""
+        params = {name: float(value) for name, value in self._study.fit(settings).params.items()}
+        table = self._study.conf_int(settings)
+        ends = {str(name): (float(lower), float(upper)) for name, lower, upper in table.itertuples()}
+        values = {"params": params, "conf_int": ends}
+        if self.params and settings != self._settings:
+            values["before"] = self._snapshot()
+        self._settings = settings
+        with self.hold_trait_notifications():
+            for name, value in settings.asdict().items():
+                setattr(self, name, value)
+            for name, value in values.items():
+                self.set_trait(name, value)
+        self._intervals = self._interval_numbers(settings, ask)
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {"settings": self._settings.asdict(), "params": self.params, "conf_int": self.conf_int}
+
+    # -- what the page is told -----------------------------------------------------------------------------------
+
+    def _tell(self, settings: Settings, ask: str) -> None:
+        """The fit itself, which is known first."""
+        fit = self._study.fit(settings)
+        first = float(np.asarray(fit.fitted.depth)[0])
+        points = fit.curve.frame()[["depth", "risk", "lower", "upper", "df"]]
+        depths = _depths_of(fit)
+        before = dict(self._snapshot() if self.params and settings != self._settings else self.before)
+        if before:
+            old = Settings(**before["settings"])
+            before["curve"] = self._study.fit(old).predict(_depths_of(self._study.fit(old)))
+            before["depths"] = _depths_of(self._study.fit(old))
+            before["same_points"] = (old.task, old.estimator) == (settings.task, settings.estimator)
+        runs = "" if fit.curve.n_runs is None else f" of {fit.curve.n_runs} runs"
+        self._fitted = _plain(
+            {
+                "ask": ask,
+                "settings": settings.asdict(),
+                "options": self._study.options(settings),
+                "metric": fit.curve.metric,
+                "about": f"{settings.estimator}{runs}: {ESTIMATORS[settings.estimator]}. "
+                f"Speaks to {QUESTIONS[fit.question]}.",
+                "points": points.to_numpy(float).T,
+                "first": first,
+                "chosen": fit.burn_in.chosen,
+                "p_value": fit.burn_in.p_value,
+                "depths": depths,
+                "curve": fit.predict(depths),
+                "params": fit.params,
+                "residuals": fit.residuals["residual"],
+                "before": before,
+            }
+        )
+
+    def _interval_numbers(self, settings: Settings, ask: str) -> dict[str, Any]:
+        fit = self._study.fit(settings)
+        band = fit.summary_frame(_depths_of(fit))
+        return _plain(
+            {
+                "ask": ask,
+                "conf_int": self._study.conf_int(settings).to_numpy(),
+                "bse": fit.bse,
+                "lower": band["mean_ci_lower"],
+                "upper": band["mean_ci_upper"],
+                "words": "least squares" if settings.method == "loglog" else INTERVAL_WORDS[settings.interval],
+            }
+        )
+
+    def _critical(self, settings: Settings, ask: str) -> dict[str, Any]:
+        fit = self._study.fit(settings)
+        laws = fit.compare_laws()
+        return _plain(
+            {
+                "ask": ask,
+                "profile": profile_of(fit),
+                "laws": laws[["law", "formula", "delta", "weight", "estimate"]].to_dict("records"),
+                "cautions": fit.cautions(),
+            }
+        )
+
+    # -- how it is shown -----------------------------------------------------------------------------------------
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state: the fit, the profile of alpha, the residuals."""
+        from predictlab_widgets.decay_explorer_chart import explorer_chart
+
+        return explorer_chart(self)
+
+    def __repr__(self) -> str:
+        s = self._settings
+        return (
+            f"DecayExplorer({s.task}: estimator={s.estimator!r}, method={s.method!r}, interval={s.interval!r}, "
+            f"burn_in={s.burn_in!r})"
+        )
+
+    def _summary(self) -> Summary:
+        fit, s = self.fit, self._settings
+        depth = np.asarray(fit.fitted.depth)
+        bse = fit.bse
+        rows = [
+            [f"{_SYMBOLS[name]} ({name.replace('_', ' ')})", _number(self.params[name]), _number(bse[name]),
+             *(_number(end) for end in self.conf_int[name])]
+            for name in PARAMETERS
+        ]  # fmt: skip
+        state = (
+            f"of {s.task} ({fit.curve.metric or 'metric'}): {s.estimator}, {METHOD_WORDS[s.method]}, intervals: "
+            f"{INTERVAL_WORDS[s.interval]}; fitted depths {depth[0]:g} to {depth[-1]:g} steps "
+            f"(burn-in {fit.burn_in.chosen}), lack of fit p = {fit.burn_in.p_value:.3f}. {' '.join(fit.cautions())}"
+        )
+        columns = ("parameter", "estimate", "std err", "95 % lower", "95 % upper")
+        return Summary("Decay law L(c) = L_int + K c^-α", state, columns, rows)
+
+
+def _depths_of(fit: DecayResults) -> Any:
+    depth = np.asarray(fit.fitted.depth)
+    return np.geomspace(depth[0], depth[-1], _CURVE)
+
+
+def profile_of(fit: DecayResults) -> dict[str, Any]:
+    """Profile of alpha on the fitted depths, of the Gamma likelihood whatever the fit was made by.
+
+    Returns
+    -------
+    dict
+        ``rate`` (m,), ``excess`` (m,), the deviance above its least, and ``cut``, the excess at the ends of the 95 %
+        interval.
+    """
+    depth, risk, df = (np.asarray(a, dtype=float) for a in (fit.fitted.depth, fit.fitted.risk, fit.fitted.df))
+    rate = np.geomspace(max(ALPHA_MIN, 0.02), alpha_max(depth), _RATES)
+    value, _ = solver.profile_rate(solver.Problem.power(depth, risk, df, fit.noise.weight), rate)
+    least = solver.fit(depth, risk, df, fit.noise.weight).deviance
+    return {"rate": rate, "excess": np.maximum(value - least, 0.0), "cut": fit.noise.cut(0.95)}
+
+
+def _number(value: float) -> str:
+    return "unbounded" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.4g}"
+
+
+def _plain(value: Any) -> Any:
+    """The same in lists and dicts; numbers that JSON does not have as the words by which JavaScript reads them."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | pd.Series):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

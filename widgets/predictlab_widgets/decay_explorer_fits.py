@@ -1,0 +1,188 @@
+"""What `DecayExplorer` can be set to on given runs or fits, and the library's answer to each setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from predictlab.decay import DecayModel, DecayResults
+from predictlab.decay.model import METHODS, MIN_DEPTHS
+from predictlab.errors import DataError, bad_argument
+from predictlab.risk import RiskCurve, risk_curve
+from predictlab.risk.rows import frame_of, is_fork
+
+INTERVALS = {"gamma": ("profile", "wald", "bootstrap", "gee"), "gee": ("gee", "wald", "bootstrap"), "loglog": ("wald",)}
+_NEEDS_RUNS = "gee"
+_KEPT = 64  # answers that are at hand when a setting comes back
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One position of all controls; `burn_in` is ``"auto"`` or a depth (steps)."""
+
+    task: str
+    estimator: str
+    method: str
+    interval: str
+    burn_in: str | float
+
+    def asdict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+NAMES = ("task", "estimator", "method", "interval", "burn_in")
+
+
+class Study:
+    """Curves, fits and intervals for every setting, made when they are asked for.
+
+    Parameters
+    ----------
+    source : tidy frame, RunStore, path, DecayResults, RiskCurve, or a mapping of names to either of the last two
+    metric : str or None
+        Of runs: which metric.
+    resamples, seed : int
+        Of the bootstrap.
+    """
+
+    def __init__(self, source: Any, metric: str | None, resamples: int, seed: int) -> None:
+        self.metric, self.resamples, self.seed = metric, resamples, seed
+        self._frame: pd.DataFrame | None = None
+        self._fits: dict[str, DecayResults] = {}
+        self._curves: dict[tuple[str, str], RiskCurve] = {}
+        self._made: dict[Settings, DecayResults] = {}
+        self._intervals: dict[Settings, pd.DataFrame] = {}
+        if isinstance(source, DecayResults | RiskCurve):
+            source = {source.task or "task": source}
+        if isinstance(source, Mapping):
+            self._estimators = {name: [self._take(name, item)] for name, item in source.items()}
+        else:
+            frame = self._frame = frame_of(source, None)
+            forked = set(frame.loc[is_fork(frame), "task"])
+            self._estimators = {
+                str(t): ["spread", *(["branch"] if t in forked else []), "residual"] for t in pd.unique(frame["task"])
+            }
+        if not self._estimators:
+            raise bad_argument("source", source, "runs or fits of at least one task")
+        self.tasks = list(self._estimators)
+
+    def _take(self, name: str, item: Any) -> str:
+        curve = item
+        if isinstance(item, DecayResults):
+            self._fits[name] = item
+            curve = item.curve
+        if not isinstance(curve, RiskCurve):
+            raise bad_argument(
+                f"source[{name!r}]", item, "a DecayResults or a RiskCurve", "Or pass the runs themselves."
+            )
+        self._curves[name, curve.estimator] = curve
+        return curve.estimator
+
+    # -- what is offered -----------------------------------------------------------------------------------------
+
+    def curve(self, task: str, estimator: str) -> RiskCurve:
+        """Risk curve of a task, of at least four depths."""
+        key = (task, estimator)
+        if key not in self._curves:
+            self._curves[key] = risk_curve(self._frame, task, estimator, self.metric)
+        curve = self._curves[key]
+        found = len(np.asarray(curve.depth))
+        if found < MIN_DEPTHS:
+            raise DataError(
+                f"{estimator} of {task!r}: {found} depths, and the law has three parameters and needs {MIN_DEPTHS}. "
+                "Choose another estimator, or probe more depths."
+            )
+        return curve
+
+    def offered(self, name: str, chosen: Mapping[str, Any]) -> list[Any]:
+        """Values of the setting `name`, given those before it in `NAMES`; the first is what it falls back to."""
+        if name == "task":
+            return self.tasks
+        if name == "estimator":
+            return self._estimators[chosen["task"]]
+        curve = self.curve(chosen["task"], chosen["estimator"])
+        if name == "burn_in":
+            return ["auto", *(float(c) for c in np.asarray(curve.depth)[: 1 - MIN_DEPTHS])]
+        of = METHODS if name == "method" else INTERVALS[chosen["method"]]
+        return [v for v in of if v != _NEEDS_RUNS or curve.errors is not None]
+
+    def options(self, settings: Settings) -> dict[str, list[Any]]:
+        """All values of all settings around `settings`."""
+        return {name: self.offered(name, settings.asdict()) for name in NAMES}
+
+    def settled(self, wanted: Mapping[str, Any], insist: set[str]) -> Settings:
+        """The settings nearest to `wanted`: what is not offered is refused if in `insist`, else falls back."""
+        chosen: dict[str, Any] = {}
+        for name in NAMES:
+            values = self.offered(name, chosen)
+            value = wanted.get(name)
+            if name == "burn_in" and isinstance(value, int | float | np.number) and not isinstance(value, bool):
+                value = float(value)
+            if value is not None and any(type(value) is type(v) and value == v for v in values):
+                chosen[name] = value
+            elif name in insist:
+                shown = ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
+                where = "" if name == "task" else f"What task {chosen['task']!r} offers, {_words(chosen)}."
+                raise bad_argument(name, wanted.get(name), f"one of {shown}", where)
+            else:
+                chosen[name] = values[0]
+        return Settings(**chosen)
+
+    def changed(self, now: Settings, changes: Mapping[str, Any]) -> Settings:
+        """`now` with `changes`; an interval that was the method's own gives way to that of the new method."""
+        new = {name: value for name, value in changes.items() if value != getattr(now, name)}
+        wanted = now.asdict() | new
+        if "method" in new and "interval" not in new and now.interval == INTERVALS[now.method][0]:
+            wanted["interval"] = None
+        return self.settled(wanted, set(new))
+
+    def start(self, given: Mapping[str, Any]) -> Settings:
+        """First settings: what is given, else as the fits were made, else the library's defaults."""
+        task = given.get("task") or self.tasks[0]
+        fit = self._fits.get(task)
+        made = {} if fit is None else {
+            "method": fit.method, "burn_in": fit.model.burn_in, "interval": fit.default_interval,
+        }  # fmt: skip
+        if fit is not None and fit.model.burn_in != "auto":
+            made["burn_in"] = float(fit.model.burn_in)
+        if given.get("method", fit and fit.method) != (fit and fit.method):
+            made.pop("interval", None)
+        return self.settled(made | dict(given), set(given))
+
+    # -- the library's answers -----------------------------------------------------------------------------------
+
+    def fit(self, settings: Settings) -> DecayResults:
+        """The fit of a setting; the very one that was given, where the setting is how that was made."""
+        s = settings
+        given = self._fits.get(s.task)
+        if given is not None and (s.method, s.burn_in) == (given.method, given.model.burn_in):
+            return given
+        key = Settings(s.task, s.estimator, s.method, "", s.burn_in)
+        if key not in self._made:
+            level, correlated = 0.05, True
+            if given is not None:
+                level, correlated = given.model.level, given.model.noise.correlation is not None
+            model = DecayModel(self.curve(s.task, s.estimator), s.burn_in, level, correlated)
+            _keep(self._made, key, model.fit(s.method))
+        return self._made[key]
+
+    def conf_int(self, settings: Settings) -> pd.DataFrame:
+        """95 % intervals of a setting."""
+        if settings not in self._intervals:
+            table = self.fit(settings).conf_int(method=settings.interval, n=self.resamples, seed=self.seed)
+            _keep(self._intervals, settings, table)
+        return self._intervals[settings]
+
+
+def _words(chosen: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in chosen.items() if name != "task") or "by itself"
+
+
+def _keep(cache: dict[Any, Any], key: Any, value: Any) -> None:
+    cache[key] = value
+    if len(cache) > _KEPT:
+        cache.pop(next(iter(cache)))
