@@ -62,6 +62,7 @@ def start(notebook):
     """Budget and tolerance as at first, whatever the test before left."""
     notebook.run(BACK)
     wait_for_budget(notebook.page, 100)
+    notebook.page.locator(".plw:not(.plw-waiting)").wait_for()
     return notebook
 
 
@@ -132,7 +133,10 @@ def test_a_drag_needs_no_kernel(start, fits):
     assert len(set(seen)) == 5
     assert cell.locator(".jp-InputPrompt").inner_text() == "[*]:", "the kernel was busy all the while"
     (start.path.parent / "go").touch()
-    assert kernel_state(start)["budget"] == budget
+    for _ in range(20):  # ipywidgets sends the last position only when the kernel has answered the one before
+        if (state := kernel_state(start))["budget"] == budget:
+            break
+    assert state["budget"] == budget
 
 
 def test_keyboard_moves_the_budget(start, fits):
@@ -178,7 +182,7 @@ def test_python_moves_the_page(start, fits):
     assert shown(page) == state["regimes"] == classified(fits, 1234.5, state["tolerance"])
     assert page.locator(".plw-budget-value").inner_text() == "1234.5 steps"
     assert page.locator(".plw tr.plw-selected .plw-task").inner_text() == "slow"
-    assert "for the K of slow" in page.locator(".plw figcaption").nth(1).inner_text()
+    assert "K of slow" in page.locator(".plw figcaption").nth(1).inner_text()
 
 
 def test_a_task_is_selected_by_keyboard_and_by_mouse(start):

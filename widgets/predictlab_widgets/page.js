@@ -49,6 +49,28 @@ function typed(view, Type) {
   return new Type(bytes);
 }
 
+/** Put a slider where its value is. Untouched where it is there already: a value set from here mutes the next "change". */
+function setSlider({ input, grid }, value) {
+  const [max, at] = [String(grid.length - 1), String(position(grid, value))];
+  if (input.max !== max) input.max = max;
+  if (input.value !== at) input.value = at;
+}
+
+/** `move` at each tick of a slider, `end` once when the hand, or the key, is off it. */
+function onSlide(input, move, end) {
+  let moving = false;
+  input.addEventListener("input", () => {
+    moving = true;
+    move();
+  });
+  for (const event of ["change", "pointerup", "pointercancel", "keyup", "blur"]) {
+    input.addEventListener(event, () => {
+      if (moving) end();
+      moving = false;
+    });
+  }
+}
+
 function nearest(grid, value) {
   let best = 0;
   for (let i = 1; i < grid.length; i++) {

@@ -86,25 +86,26 @@ function render({ model, el }) {
   const kernel = messages(model, data.size > LARGE ? Infinity : SEND_EVERY);
   let resting = true; // the next move begins a new trail
   const begin = () => {
-    if (resting && state.known) {
-      const codes = Uint8Array.from(state.likely, (_, t) => code(state, t));
-      state.before = { budget: state.budget, tolerance: state.tolerance, codes };
-    }
+    if (!resting) return;
+    const codes = Uint8Array.from(state.likely, (_, t) => code(state, t));
+    // Regimes of a place that the kernel has not yet counted are not known, so nothing can be said to have crossed.
+    state.before = state.known ? { budget: state.budget, tolerance: state.tolerance, codes } : null;
   };
   for (const [name, control] of controls) {
-    control.input.addEventListener("input", () => {
+    const move = () => {
       if (control !== price) begin();
       resting = false;
       model.set(name, control.grid[Number(control.input.value)]);
       schedule();
       kernel.soon();
-    });
-    control.input.addEventListener("change", () => {
+    };
+    const end = () => {
       resting = true;
       kernel.now();
       reorder();
       schedule();
-    });
+    };
+    onSlide(control.input, move, end);
   }
   const freeKeys = keepSliderKeys(controls.map(([, control]) => control.input));
 
@@ -209,8 +210,7 @@ function render({ model, el }) {
     for (const [name, control] of controls) {
       if (values[name] === null) continue;
       if (control !== price) control.grid = data.grid[name];
-      control.input.max = control.grid.length - 1;
-      control.input.value = position(control.grid, values[name]);
+      setSlider(control, values[name]);
     }
     if (state.rate !== null) {
       price.output.textContent = short(state.rate);
@@ -244,14 +244,18 @@ function render({ model, el }) {
     saying = setTimeout(() => { said.textContent = text; }, 700);
   }
   let saying = 0;
+  const sign = data.size <= RINGED ? "ring: how the probability is shared among the regimes" : "paler: the regime is less certain";
+  legend.innerHTML = [...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`]
+    .map((name, k) => `<span>${swatch(k, k)}<b></b> ${name}</span>`).join("") + `<span><small>${sign}</small></span>`;
+  const tallies = [...legend.querySelectorAll("b")];
   function paintLegend(now) {
-    const text = now.join();
-    const sign = data.size <= RINGED ? "ring: how the probability is shared among the regimes" : "paler: the regime is less certain";
-    if (legend.dataset.counts === text && legend.dataset.dark === String(look.dark)) return;
-    Object.assign(legend.dataset, { counts: text, dark: look.dark });
-    legend.innerHTML = [...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`]
-      .map((name, k) => `<span>${swatch(k, k)}<b>${now[k]}</b> ${name}</span>`).join("") + `<span><small>${sign}</small></span>`;
+    tallies.forEach((tally, k) => {
+      const text = String(now[k]);
+      if (tally.textContent !== text) tally.textContent = text;
+    });
   }
+  let version = 0; // of the kernel's numbers
+  let painted = ""; // what the planes show
   function paint() {
     update();
     root.classList.toggle("plw-waiting", !state.known);
@@ -260,13 +264,24 @@ function render({ model, el }) {
     const now = counts();
     paintLegend(now);
     const summary = `${[...REGIMES, UNDETERMINED].map((name, k) => `${now[k]} ${name}`).join(", ")}`;
-    planes[0].caption.innerHTML = "<b>Budget plane</b> tasks sink as the budget grows";
-    const whose = state.selected >= 0 ? `for the K of ${clip(data.names[state.selected], 24)}` : "for the median K";
-    planes[1].caption.innerHTML = "<b>Theory plane</b> the boundary sinks as the budget grows; ";
-    planes[1].caption.append(whose);
+    const whose = state.selected >= 0 ? `K of ${clip(data.names[state.selected], 20)}` : "median K";
+    if (planes[1].captioned !== whose) {
+      planes[1].captioned = whose;
+      planes[0].caption.innerHTML = "<b>Budget plane</b> tasks sink as the budget grows";
+      planes[1].caption.innerHTML = "<b>Theory plane</b> boundary sinks as the budget grows; ";
+      planes[1].caption.append(whose);
+    }
     for (const plane of planes) {
       plane.canvas.setAttribute("aria-label", `${plane.name} at ${budget.output.textContent}: ${summary}. The table below has every task.`);
-      if (plane.width > 0) paintPlane(plane, state, look);
+    }
+    // A price moves nothing in the planes but the mark of the selected task.
+    const price = state.selected >= 0 ? state.step : 0;
+    const { width, height } = planes[0];
+    const from = state.before ? [state.before.budget, state.before.tolerance] : [];
+    const picture = [state.budget, state.tolerance, state.selected, model.get("confidence"), price, version, look.dark, look.page, width, height, ...from].join();
+    if (width > 0 && picture !== painted) {
+      for (const plane of planes) paintPlane(plane, state, look);
+      painted = picture;
     }
     paintMoved();
     paintTable();
@@ -326,6 +341,7 @@ function render({ model, el }) {
   };
   const stopFitting = fitCanvases(area, planes, () => {
     look = readLook(root); // styles can be read only now that the view is on the page
+    painted = ""; // a canvas that was resized is empty
     paint();
   });
   const stopTheme = watchTheme(restyle);
@@ -333,6 +349,7 @@ function render({ model, el }) {
   const fresh = () => {
     data = decode(model);
     state.data = data;
+    version += 1;
     schedule();
   };
   const follow = () => {

@@ -73,14 +73,23 @@ function likeliest(p, t) {
   return best;
 }
 
-/** V_opt at a budget, a quantile over draws (0 low, 1 middle, 2 high); for drawing, read between the kernel's knots. */
-function optVariance(data, t, quantile, budget) {
+/** Knot below a budget, and how far beyond it, for reading between the kernel's knots. */
+function knot(data, budget) {
   const knots = data.logKnots;
   const last = knots.length - 1;
   const u = Math.min(Math.max((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0), 1) * last;
   const i = Math.min(Math.floor(u), last - 1);
-  const base = (3 * t + quantile) * knots.length + i;
-  return Math.exp(data.decay[base] + (u - i) * (data.decay[base + 1] - data.decay[base]));
+  return [i, u - i];
+}
+
+function atKnot(data, t, quantile, [i, beyondIt]) {
+  const base = (3 * t + quantile) * data.logKnots.length + i;
+  return Math.exp(data.decay[base] + beyondIt * (data.decay[base + 1] - data.decay[base]));
+}
+
+/** V_opt at a budget, a quantile over draws (0 low, 1 middle, 2 high), for drawing. */
+function optVariance(data, t, quantile, budget) {
+  return atKnot(data, t, quantile, knot(data, budget));
 }
 
 function crossing(data, t, tolerance) {

@@ -3,6 +3,7 @@
 const SHAPES = ["circle", "triangle", "square"];
 const LABELLED = 14; // up to this many tasks carry their names in the planes
 const RINGED = 200; // up to this many, rings tell the probabilities and trails where each came from; beyond, paleness
+const TRAILED = 2000; // up to this many, those that crossed still leave a trail
 const SURE = 0.995; // of a probability, from which a ring would say nothing
 const MARGIN = { left: 54, right: 14, top: 10, bottom: 46 };
 
@@ -186,29 +187,50 @@ function ring(ctx, look, p, t, x, y, r) {
   }
 }
 
-/** Very many points: one path for all that look alike, paler the less sure their regime is. */
-function crowd(ctx, look, state, xs, ys, r) {
-  const groups = new Map();
-  for (let t = 0; t < xs.length; t++) {
-    if (Number.isNaN(xs[t]) || Number.isNaN(ys[t])) continue;
-    const k = state.likely[t];
-    const share = state.p[3 * t + k];
-    const level = share >= SURE ? 3 : share >= 0.9 ? 2 : share >= 0.7 ? 1 : 0;
-    const key = 8 * k + 4 * state.called[t] + level;
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(t);
-  }
-  for (const [key, tasks] of [...groups].sort(([a], [b]) => (a & 7) - (b & 7))) {
-    const [k, called, level] = [key >> 3, (key >> 2) & 1, key & 3];
-    ctx.beginPath();
-    for (const t of tasks) addMarker(ctx, called ? SHAPES[k] : "diamond", xs[t], ys[t], r);
-    ctx.globalAlpha = [0.45, 0.6, 0.8, 1][level];
+const LEVELS = [[0.7, 0.45], [0.9, 0.6], [SURE, 0.8], [Infinity, 1]]; // probability below which a point is this pale
+
+/** Pictures of the markers, by level of certainty and code: copying one is far cheaper than drawing it again. */
+function sprites(look, r) {
+  const ratio = window.devicePixelRatio || 1;
+  const half = Math.ceil(1.25 * r + 2);
+  const images = LEVELS.map(([, alpha]) => [...Array(6).keys()].map((kind) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 2 * half * ratio;
+    const ctx = canvas.getContext("2d");
+    ctx.scale(ratio, ratio);
+    const k = kind % 3;
+    marker(ctx, kind < 3 ? SHAPES[k] : "diamond", half, half, r);
+    ctx.globalAlpha = alpha;
     ctx.fillStyle = ctx.strokeStyle = look.colours[k];
     ctx.lineWidth = 1.2;
-    if (called) ctx.fill();
+    if (kind < 3) ctx.fill();
     else ctx.stroke();
+    return canvas;
+  }));
+  return { images, half, key: `${look.dark} ${r} ${ratio}` };
+}
+
+/** Very many points, paler the less sure their regime is; the surer on top. */
+function crowd(ctx, look, plane, state, r) {
+  const { xs, ys, width, height } = plane;
+  const key = `${look.dark} ${r} ${window.devicePixelRatio || 1}`;
+  if (plane.sprites?.key !== key) plane.sprites = sprites(look, r);
+  const { images, half } = plane.sprites;
+  const ratio = window.devicePixelRatio || 1;
+  const size = 2 * half;
+  const level = new Uint8Array(xs.length);
+  for (let t = 0; t < xs.length; t++) {
+    const share = state.p[3 * t + state.likely[t]];
+    while (share >= LEVELS[level[t]][0]) level[t] += 1;
   }
-  ctx.globalAlpha = 1;
+  for (let which = 0; which < LEVELS.length; which++) {
+    for (let t = 0; t < xs.length; t++) {
+      if (level[t] !== which || !(xs[t] < width) || !(ys[t] < height)) continue;
+      const x = Math.round((xs[t] - half) * ratio) / ratio; // on whole pixels, so that it is a plain copy
+      const y = Math.round((ys[t] - half) * ratio) / ratio;
+      ctx.drawImage(images[which][code(state, t)], x, y, size, size);
+    }
+  }
 }
 
 function labels(ctx, look, f, spots, order, selected) {
@@ -251,21 +273,30 @@ function trails(ctx, plane, f, look, state) {
   const { before, data } = state;
   if (!before || !plane.moves || (before.budget === state.budget && before.tolerance === state.tolerance)) return;
   const then = { data, budget: before.budget, tolerance: before.tolerance };
-  ctx.lineCap = "round";
+  const ways = new Map(); // one path for all that look alike
   for (let t = 0; t < data.size; t++) {
     const crossed = before.codes[t] !== code(state, t);
-    if (data.size > RINGED && !(crossed && data.size <= 2000) && t !== state.selected) continue;
+    if (data.size > RINGED && !(crossed && data.size <= TRAILED) && t !== state.selected) continue;
     const [vx, vy] = plane.place(then, t);
     const [x, y] = [f.x(vx), f.y(vy)];
     if (Number.isNaN(x) || Number.isNaN(y)) continue;
-    ctx.globalAlpha = crossed ? 0.9 : 0.4;
-    polyline(ctx, [[x, y], [plane.xs[t], plane.ys[t]]], look.colours[state.likely[t]], crossed ? 2.5 : 1.5);
-    if (data.size <= RINGED) {
-      ctx.beginPath();
-      ctx.arc(x, y, 2.5, 0, 2 * Math.PI);
-      ctx.fillStyle = look.colours[state.likely[t]];
-      ctx.fill();
+    const key = 2 * state.likely[t] + crossed;
+    if (!ways.has(key)) ways.set(key, []);
+    ways.get(key).push([x, y, plane.xs[t], plane.ys[t]]);
+  }
+  for (const [key, lines] of ways) {
+    const crossed = key & 1;
+    ctx.fillStyle = ctx.strokeStyle = look.colours[key >> 1];
+    ctx.globalAlpha = data.size > RINGED ? 0.35 : crossed ? 0.9 : 0.4;
+    ctx.lineWidth = data.size > RINGED ? 1 : crossed ? 2.5 : 1.5;
+    ctx.beginPath();
+    for (const [x0, y0, x1, y1] of lines) {
+      ctx.moveTo(x0, y0);
+      ctx.lineTo(x1, y1);
     }
+    ctx.stroke();
+    if (data.size > RINGED) continue;
+    for (const [x, y] of lines) ctx.fillRect(x - 2, y - 2, 4, 4);
   }
   ctx.globalAlpha = 1;
 }
@@ -281,14 +312,14 @@ function paintPlane(plane, state, look) {
   const r = data.size > 2000 ? 2.5 : many ? 3.5 : 6;
   if (plane.xs?.length !== data.size) Object.assign(plane, { xs: new Float64Array(data.size), ys: new Float64Array(data.size) });
   const { xs, ys } = plane;
+  plane.fill(state, xs, ys);
   for (let t = 0; t < data.size; t++) {
-    const [vx, vy] = plane.place(state, t);
-    xs[t] = f.x(vx);
-    ys[t] = f.y(vy);
+    xs[t] = f.x(xs[t]);
+    ys[t] = f.y(ys[t]);
   }
   trails(ctx, plane, f, look, state);
   if (selected >= 0) plane.detail(ctx, plane, f, look, state, selected);
-  if (many) crowd(ctx, look, state, xs, ys, r);
+  if (many) crowd(ctx, look, plane, state, r);
   const order = many ? [] : [...Array(data.size).keys()].filter((t) => t !== selected);
   if (selected >= 0) order.push(selected);
   for (const t of order) {
@@ -334,6 +365,13 @@ function makePlanes(data) {
     xScale: symlog(0.1, 10), yScale: symlog(0.1, 30), xTicks: [0, 0.1, 0.3, 1, 3, 10], yTicks: [0, 0.1, 0.3, 1, 3, 10, 30],
     xTitle: "L_int / τ   (floor, in tolerances)", yTitle: "V_opt(B) / τ   (left to resolve)",
     regions: budgetRegions, moves: true,
+    fill({ data: d, budget, tolerance }, xs, ys) {
+      const at = knot(d, budget);
+      for (let t = 0; t < d.size; t++) {
+        xs[t] = d.middle[3 * t] / tolerance;
+        ys[t] = atKnot(d, t, 1, at) / tolerance;
+      }
+    },
     place: ({ data: d, budget, tolerance }, t) => [d.middle[3 * t] / tolerance, optVariance(d, t, 1, budget) / tolerance],
     detail(ctx, plane, f, look, { data: d, budget, tolerance, depths }, t) {
       const [x, y] = [plane.xs[t], plane.ys[t]];
@@ -355,6 +393,9 @@ function makePlanes(data) {
     xTicks: ticks(middle / 20, limitMax), yTicks: [...Array(13).keys()].map((i) => i / (rateMax > 3 ? 1 : 2)).filter((v) => v <= rateMax),
     xTitle: "intrinsic limit L_int   (metric²)", yTitle: "decay rate α",
     regions: theoryRegions,
+    fill({ data: d }, xs, ys) {
+      for (let t = 0; t < d.size; t++) [xs[t], ys[t]] = [d.middle[3 * t], d.middle[3 * t + 2]];
+    },
     unclamped: (f, rate) => f.y(0) - (rate / rateMax) * (f.y(0) - f.y(rateMax)),
     place: ({ data: d }, t) => [d.middle[3 * t], d.middle[3 * t + 2]],
     detail(ctx, plane, f, look, { data: d }, t) {

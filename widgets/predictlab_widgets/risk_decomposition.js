@@ -102,9 +102,8 @@ function renderRisk({ model, el }) {
     for (const key of NUMBERS) {
       const { input, output } = controls[key];
       const value = view.s[key];
-      const grid = (controls[key].grid = positions(ranges[key], value));
-      input.max = grid.length - 1;
-      input.value = position(grid, value);
+      controls[key].grid = positions(ranges[key], value);
+      setSlider(controls[key], value);
       output.textContent = short(value);
       input.setAttribute("aria-valuetext", `${output.textContent}; optimal depth ${short(view.found.optimal)} steps`);
     }
@@ -179,17 +178,18 @@ function renderRisk({ model, el }) {
   };
   for (const key of NUMBERS) {
     const { input } = controls[key];
-    input.addEventListener("input", () => {
+    const move = () => {
       begin();
       resting = false;
       model.set(key, controls[key].grid[Number(input.value)]);
       schedule();
       kernel.soon();
-    });
-    input.addEventListener("change", () => {
+    };
+    const end = () => {
       resting = true;
       kernel.now();
-    });
+    };
+    onSlide(input, move, end);
   }
   const freeKeys = keepSliderKeys(NUMBERS.map((key) => controls[key].input));
   reset.addEventListener("click", () => {

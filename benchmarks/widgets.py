@@ -1,0 +1,117 @@
+"""From a slider's tick to the painted picture, in a real JupyterLab in headless Chromium.
+
+    python benchmarks/widgets.py                         # both widgets, PhaseDiagram with 1,000 and 10,000 tasks
+    python benchmarks/widgets.py --tasks 1000 --distinct 1000
+
+starts a JupyterLab of its own, moves a slider by `--ticks` events at random moments, each when the page is at rest, and
+times each from the event to the first task after the frame that was drawn for it: what the reader waits for, waiting
+for the frame to begin included (8 ms on average at 60 frames a second). "script" is the part in which the widget's own
+code ran. The kernel is told of the moves as in any drag. No network, one thread a process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "ui"))
+
+from lab_harness import chromium, chromium_path, lab_server, notebooks  # type: ignore[import-not-found]
+
+FITS = """
+import numpy as np
+import predictlab as pl
+from predictlab_widgets import PhaseDiagram, RiskDecomposition
+rng = np.random.default_rng(0)
+depths = (8, 16, 32, 64, 128, 192)
+def fit():
+    limit, scale, rate = 10 ** rng.uniform(-5.5, -3.3), 10 ** rng.uniform(-2.5, -0.5), rng.uniform(0.4, 2.2)
+    risk = [(limit + scale * c**-rate) * rng.chisquare(31) / 31 for c in depths]
+    return pl.DecayModel(pl.RiskCurve(depth=depths, risk=risk, df=31)).fit()
+distinct = [fit() for _ in range({distinct})]
+fits = {{f"task {{i}}": distinct[i % len(distinct)] for i in range({tasks})}}
+"""
+PHASE = "PhaseDiagram(fits, budget=100, tolerance=2e-4, exchange_rate=1e-7)"
+
+DRAG = """async ([slider, ticks]) => {
+    const input = document.querySelector(slider), root = input.closest(".plw"), top = Number(input.max);
+    const frame = () => new Promise(requestAnimationFrame);
+    const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+    const channel = new MessageChannel();
+    const task = () => new Promise((done) => { channel.port1.onmessage = done; channel.port2.postMessage(0); });
+    const painted = [], script = [];
+    for (let i = 0; i < ticks; i++) {
+        await frame(); await frame();
+        await rest(17 * Math.random());
+        const before = Number(root.dataset.paints || 0);
+        const began = performance.now();
+        input.value = Math.round(top * (0.5 + 0.45 * Math.sin(i / 9)));
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+        const heard = performance.now();
+        const drawn = new Promise((done) => requestAnimationFrame((start) => done([start, performance.now()])));
+        const [start, end] = await drawn; // asked for after the widget asked, so called after it, in the same frame
+        await task();
+        painted.push(performance.now() - began);
+        script.push(heard - began + end - Math.max(start, heard));
+        if (Number(root.dataset.paints) === before) throw new Error(`tick ${i} was not painted`);
+    }
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    return { painted, script };
+}"""
+
+
+def row(widget: str, slider: str, found: dict[str, list[float]]) -> str:
+    painted, script = (np.quantile(found[key], [0.5, 0.95]) for key in ("painted", "script"))
+    return f"| {widget} | {slider} | {painted[0]:.0f} / {painted[1]:.0f} | {script[0]:.1f} / {script[1]:.1f} |"
+
+
+def measure(opener: Any, name: str, cells: list[str], sliders: dict[str, str], ticks: int) -> None:
+    """Open a notebook, run its cells, print one row a slider."""
+    notebook = opener("".join(c if c.isalnum() else "-" for c in name), cells)
+    for cell in range(len(cells)):
+        notebook.run(cell)
+    notebook.page.locator(".plw[data-paints]").wait_for()
+    for label, slider in sliders.items():
+        notebook.page.evaluate(DRAG, [slider, 15])  # warm
+        notebook.page.wait_for_timeout(3000)
+        print(row(name, label, notebook.page.evaluate(DRAG, [slider, ticks])), flush=True)
+    if notebook.complaints or notebook.left_the_machine:
+        raise SystemExit(f"complaints: {notebook.complaints}; requests that left: {notebook.left_the_machine}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--distinct", type=int, default=200, help="fits that are drawn from; the tasks repeat them")
+    parser.add_argument("--ticks", type=int, default=120)
+    asked = parser.parse_args()
+    binary = chromium_path()
+    if binary is None:
+        raise SystemExit("no chromium on the PATH: install it (Debian: apt-get install chromium), or set CHROMIUM")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    print("| widget | slider | tick to painted, median / p95 (ms) | script (ms) |")
+    print("| --- | --- | --- | --- |")
+    with (
+        tempfile.TemporaryDirectory() as home,
+        lab_server(Path(home)) as lab,
+        chromium(binary) as browser,
+        notebooks(lab, browser) as opener,
+    ):
+        sliders = {"exchange rate": ".plw-exchange-rate", "decay rate": ".plw-decay-rate"}
+        cells = [FITS.format(distinct=1, tasks=1)]
+        measure(opener, "RiskDecomposition", [*cells, "RiskDecomposition()"], sliders, asked.ticks)
+        measure(opener, "RiskDecomposition of a fit", [*cells, "RiskDecomposition(distinct[0])"], sliders, asked.ticks)
+        sliders = {"budget": ".plw-budget", "tolerance": ".plw-tolerance", "exchange rate": ".plw-exchange-rate"}
+        for tasks in asked.tasks:
+            cells = [FITS.format(distinct=min(asked.distinct, tasks), tasks=tasks), PHASE]
+            measure(opener, f"PhaseDiagram, {tasks} tasks", cells, sliders, asked.ticks)
+
+
+if __name__ == "__main__":
+    main()
