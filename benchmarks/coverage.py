@@ -1,8 +1,9 @@
 """How often the intervals hold, how wide they are, how often a regime is called wrongly, and what c* costs.
 
-    python benchmarks/coverage.py --repeats 1000 --refitted 200 --jobs 2
+    python benchmarks/coverage.py --repeats 200 --refitted 40 --jobs 2
+    python benchmarks/coverage.py --margins --repeats 60 --jobs 2
 
-prints the tables of docs/coverage.md: martingale worlds with a known law, one data set after another, fixed seeds.
+print the tables of docs/coverage.md: martingale worlds with a known law, one data set after another, fixed seeds.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from predictlab.risk import RiskCurve
 DEPTHS = 2 ** np.arange(2, 10)  # 4 to 512, as the law counts; a martingale world is one step behind
 PARAMETERS = ("intrinsic_limit", "scale", "decay_rate")
 CONFIDENCE = 0.9
+MARGIN_RUNS = (8, 16, 24, 32, 48, 64, 96)
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,27 @@ def tables(studies: list[dict], quick: bool) -> None:
         print("Median time of a fit with its intervals, ms: " + ", ".join(f"{m} {t:.0f}" for m, t in ms.items()))
 
 
+def margin(alpha: float, factor: float, repeats: int) -> dict[str, object]:
+    """How many runs decide a floor at `factor` times the tolerance: share decided, and wrong, by number of runs."""
+    warnings.simplefilter("ignore")
+    tolerance, budget = 0.1, float(DEPTHS[-1])
+    # what still decays at the last depth is a twentieth of the tolerance
+    world = pl.worlds.MartingaleWorld(factor * tolerance, tolerance / 20 * budget**alpha, alpha)
+    row: dict[str, object] = {"alpha": alpha, "floor / tolerance": factor}
+    wrong = 0
+    for runs in MARGIN_RUNS:
+        decided = 0
+        for seed in range(repeats):
+            sample = pl.DecayModel(world.spread(runs, DEPTHS - 1, seed)).fit().draws().to_numpy().T
+            p = decision_probabilities(*sample, tolerance, budget)
+            if p.max() >= CONFIDENCE:
+                decided += 1
+                wrong += int(np.argmax(p)) != (2 if factor > 1 else 0)
+        row[f"{runs} runs"] = f"{decided / repeats:.0%}"
+    row["wrong calls"] = wrong
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=1000, help="data sets a setting")
@@ -228,7 +251,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the default method alone")
     parser.add_argument("--save", type=Path, help="file that keeps what is done, setting by setting")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of settings, from 0")
+    parser.add_argument("--margins", action="store_true", help="only: how many runs decide a two-fold margin")
     asked = parser.parse_args()
+    if asked.margins:
+        with ProcessPoolExecutor(asked.jobs) as pool:
+            cases = [(a, f) for f in (2.0, 0.5) for a in (0.5, 1.0, 1.5, 2.0)]
+            rows = list(pool.map(partial(margin, repeats=asked.repeats), *zip(*cases, strict=True)))
+        print(f"Calls at {CONFIDENCE:.0%} confidence, of {asked.repeats} data sets\n")
+        print(markdown(rows))
+        return
     settings = [SETTINGS[i] for i in asked.only] if asked.only else SETTINGS
     work = partial(study, repeats=asked.repeats, refitted=0 if asked.quick else asked.refitted, quick=asked.quick)
     begin = time.perf_counter()
