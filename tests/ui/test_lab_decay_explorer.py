@@ -234,9 +234,9 @@ def test_a_refused_setting_is_explained_and_nothing_changes(start):
 
 def test_hovering_tells_the_numbers_of_an_estimate(start):
     page = start.page
-    box = page.locator(".plw-decay canvas").first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] - 25, box["y"] + 60)
-    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 60)
+    picture = page.locator(".plw-decay canvas").first
+    box = picture.bounding_box()
+    picture.hover(position={"x": box["width"] - 25, "y": 60})
     assert page.locator(".plw-decay .plw-tip").inner_text().startswith("depth 128 steps")
     page.mouse.move(0, 0)
     assert not page.locator(".plw-decay .plw-tip").is_visible()
@@ -290,8 +290,8 @@ def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):
     page.locator(".plw-error", has_text="run the cell again").wait_for()
     opened.picture(".plw-decay", "decay_restarted")
     assert opened.complaints == []
-    opened.run(0)
-    opened.run(1)
+    opened.start(0)
+    opened.start(1)
     wait_for(opened, **START)
     opened.reopen_without_kernel()
     page.locator(".predictlab-fallback").wait_for(state="visible")

@@ -39,7 +39,7 @@ function ticksOf({ from, to, log }, room) {
   const out = [];
   if (log) {
     const decades = Math.log10(to / from);
-    const leads = decades < 0.9 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : decades * 3 <= room ? [1, 2, 5] : [1];
+    const leads = decades < 0.9 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : decades * 3 <= 1.2 * room ? [1, 2, 5] : [1];
     const every = Math.max(1, Math.ceil(decades / room));
     for (let k = Math.floor(Math.log10(from)); 10 ** k <= to; k++) {
       if (leads.length === 1 && k % every) continue;
@@ -66,7 +66,7 @@ function drawAxes(ctx, f, look, plot, xTitle, yTitle) {
   }
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  for (const v of ticksOf(f.y, Math.max(3, Math.floor((f.y0 - f.y1) / 45)))) {
+  for (const v of ticksOf(f.y, Math.max(3, Math.floor((f.y0 - f.y1) / 36)))) {
     const y = f.y.at(v);
     polyline(ctx, [[f.x0 - 4, y], [f.x0, y]], look.muted, 1);
     ctx.fillStyle = look.muted;
@@ -152,8 +152,14 @@ function asking(model, wait, silence, onSilence) {
       const ask = newest();
       clearTimeout(timer);
       clearTimeout(guard);
-      timer = setTimeout(() => model.send({ ask, ...content }), wait);
       guard = setTimeout(onSilence, silence);
+      timer = setTimeout(() => {
+        try {
+          model.send({ ask, ...content });
+        } catch { // the kernel that made this view is gone
+          onSilence();
+        }
+      }, wait);
     },
     done() {
       clearTimeout(timer);

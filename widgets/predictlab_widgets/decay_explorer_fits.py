@@ -126,7 +126,7 @@ class Study:
                 chosen[name] = value
             elif name in insist:
                 shown = ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
-                where = "" if name == "task" else f"What task {chosen['task']!r} offers, {_words(chosen)}."
+                where = "" if name == "task" else f"So much does task {chosen['task']!r} offer{_words(chosen)}."
                 raise bad_argument(name, wanted.get(name), f"one of {shown}", where)
             else:
                 chosen[name] = values[0]
@@ -179,7 +179,8 @@ class Study:
 
 
 def _words(chosen: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in chosen.items() if name != "task") or "by itself"
+    others = ", ".join(f"{name} {value!r}" for name, value in chosen.items() if name != "task")
+    return f" with {others}" if others else ""
 
 
 def _keep(cache: dict[Any, Any], key: Any, value: Any) -> None:

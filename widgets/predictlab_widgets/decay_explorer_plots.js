@@ -43,7 +43,7 @@ function paintFit(plot, view, look) {
       polyline(ctx, [[f.x.at(c), f.y.at(n.lower[i])], [f.x.at(c), f.y.at(n.upper[i])]], colour, 1.5);
       mark(ctx, fitted ? "dot" : "down", f.x.at(c), f.y.at(n.risk[i]), fitted ? 4 : 5, fitted ? colour : look.page, colour);
     });
-    if (floor > 0 && f.y.holds(floor)) wordsAt(ctx, f, look, `floor ${short(floor)}`, f.x1, f.y.at(floor) - 9);
+    if (log && floor > 0 && f.y.holds(floor)) wordsAt(ctx, f, look, `floor ${short(floor)}`, f.x0, f.y.at(floor) - 9);
   });
   drawAxes(ctx, f, look, plot, "depth c   (steps)", `risk   (${n.metric}²)`);
 }
@@ -67,10 +67,13 @@ function paintProfile(plot, view, look) {
   const [, , blue] = look.colours;
   const within = rate.map((r, i) => [f.x.at(r), f.y.at(excess[i]), excess[i] <= profile.cut]);
   inFrame(ctx, f, () => {
-    for (let i = 1; i < within.length; i++) {
-      if (!(within[i][2] && within[i - 1][2])) continue;
-      const [[xa, ya], [xb, yb]] = [within[i - 1], within[i]];
-      polygon(ctx, [[xa, f.y.at(profile.cut)], [xb, f.y.at(profile.cut)], [xb, yb], [xa, ya]], blue + (look.dark ? "44" : "33"));
+    let run = [];
+    for (const [x, y, inside] of [...within, [0, 0, false]]) {
+      if (inside) run.push([x, y]);
+      else if (run.length) {
+        polygon(ctx, [[run[0][0], f.y.at(profile.cut)], ...run, [run[run.length - 1][0], f.y.at(profile.cut)]], blue + (look.dark ? "44" : "33"));
+        run = [];
+      }
     }
     polyline(ctx, [[f.x0, f.y.at(profile.cut)], [f.x1, f.y.at(profile.cut)]], look.text, 1, [7, 4]);
     polyline(ctx, within, blue, 2.5);
