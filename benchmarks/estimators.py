@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import struct
 import time
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,23 +198,6 @@ def chart(tables: list[pd.DataFrame]) -> Any:
     return alt.hconcat(*columns)
 
 
-def packed(image: bytes) -> bytes:
-    """The same PNG, a fifth of the size: the renderer compresses for speed."""
-    position, parts, data = 8, {}, b""
-    while position < len(image):
-        length, kind = struct.unpack_from(">I4s", image, position)
-        body = image[position + 8 : position + 8 + length]
-        if kind == b"IDAT":
-            data += body
-        parts[kind] = body  # IDAT keeps its place among the kinds
-        position += 12 + length
-    parts[b"IDAT"] = zlib.compress(zlib.decompress(data), 9)
-    return image[:8] + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts.items()
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--store", type=Path, required=True, help="run store; made or taken up")
@@ -248,7 +229,7 @@ def main() -> None:
     if given.png:
         from predictlab.charts import png
 
-        given.png.write_bytes(packed(png(chart(tables))))
+        given.png.write_bytes(png(chart(tables)))
     print(f"\n{time.perf_counter() - began:.0f} s")
 
 

@@ -7,6 +7,8 @@ renderer was chosen before.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +49,23 @@ def png(chart: Any, scale: float = _PNG_SCALE) -> bytes:
     """The chart as PNG, drawn without a browser or network."""
     import vl_convert
 
-    return vl_convert.vegalite_to_png(chart.to_dict() if hasattr(chart, "to_dict") else chart, scale=scale)
+    return squeezed(vl_convert.vegalite_to_png(chart.to_dict() if hasattr(chart, "to_dict") else chart, scale=scale))
+
+
+def squeezed(png: bytes) -> bytes:
+    """The same picture in fewer bytes: its rows as they are, compressed harder."""
+    start, chunks = 8, []
+    while start < len(png):
+        (size,) = struct.unpack(">I", png[start : start + 4])
+        chunks.append((png[start + 4 : start + 8], png[start + 8 : start + 8 + size]))
+        start += size + 12
+    rows = zlib.compress(zlib.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT")), 9)
+    first = next(i for i, (kind, _) in enumerate(chunks) if kind == b"IDAT")
+    chunks = [chunk for chunk in chunks if chunk[0] != b"IDAT"]
+    chunks.insert(first, (b"IDAT", rows))
+    return png[:8] + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
 
 
 def svg(chart: Any) -> str:

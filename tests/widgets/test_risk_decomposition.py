@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab_widgets import RiskDecomposition
-from predictlab_widgets.fallback import squeezed
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
@@ -234,23 +231,3 @@ def test_the_chart_shows_the_state(fit):
     assert f"{widget.tolerance_depth:.3g}" in text
     widget.tolerance = 1e-4  # below the floor
     assert "c_\\u03c4 =" not in widget.chart().to_json()
-
-
-def test_a_squeezed_png_is_the_same_picture():
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    rows = bytes(range(256)) * 30
-    stored = zlib.compress(rows, 0)
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", 85, 30, 8, 2, 0, 0, 0)),
-        (b"IDAT", stored[:1000]),
-        (b"IDAT", stored[1000:]),
-    ]
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in [*parts, (b"IEND", b"")])
-    small = squeezed(png)
-    assert len(small) < len(png) / 5
-    head, data, end = small[8:33], small[33:-12], small[-12:]
-    assert (head, end) == (chunk(*parts[0]), chunk(b"IEND", b""))
-    assert data == chunk(b"IDAT", data[8:-4])
-    assert zlib.decompress(data[8:-4]) == rows

@@ -46,7 +46,7 @@ class Widget(anywidget.AnyWidget):
         """PNG of the current state."""
         from predictlab import charts
 
-        return fallback.squeezed(charts.png(self.chart()))
+        return charts.png(self.chart())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import base64
 import html as _html
-import struct
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,19 +94,3 @@ def display_with_fallback(widget: Widget, view: tuple[dict[str, Any], dict[str, 
     display(data | {"text/plain": text}, metadata=metadata, raw=True)
     display({"image/png": base64.b64encode(widget._picture()).decode(), "text/plain": text}, raw=True)
     display({"text/html": html(widget, late=True), "text/plain": text}, raw=True)
-
-
-def squeezed(png: bytes) -> bytes:
-    """The same picture in fewer bytes: its rows as they are, compressed harder."""
-    start, chunks = 8, []
-    while start < len(png):
-        (size,) = struct.unpack(">I", png[start : start + 4])
-        chunks.append((png[start + 4 : start + 8], png[start + 8 : start + 8 + size]))
-        start += size + 12
-    rows = zlib.compress(zlib.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT")), 9)
-    first = next(i for i, (kind, _) in enumerate(chunks) if kind == b"IDAT")
-    chunks = [chunk for chunk in chunks if chunk[0] != b"IDAT"]
-    chunks.insert(first, (b"IDAT", rows))
-    return png[:8] + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
