@@ -1,0 +1,212 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3 · Running probes: three ways to ask how uncertain the end is
+#
+# **Aims.** After this lesson you can
+# - plan and run probes of a real fine-tune, and go on where you stopped;
+# - measure the risk in three ways on the same runs: `spread`, `branch`, `residual`;
+# - say which question each answers, and why the spread rises first;
+# - choose the one that fits your decision.
+#
+# The fine-tune is small on purpose: a classification head on a frozen model. It has everything a large one has: random
+# starts, random order of the rows, a learning rate that falls to zero. About a minute.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+import predictlab as pl
+
+pl.charts.enable()
+folder = tempfile.TemporaryDirectory()  # for good: a file of your own
+store = Path(folder.name) / "probes.db"
+
+# %% [markdown]
+# ## 1. A plan, and seeds
+# Which of twenty newsgroups does a text come from? Sixteen seeds, each measured at seven depths. The performance we look
+# at is the evaluation loss, for it moves in finer steps than accuracy.
+
+# %%
+data = pl.load_dataset("newsgroups20", train_size=800, eval_size=500, seed=0)
+recipe = pl.Recipe(method="head", max_length=24, learning_rate=2e-2, steps=128)
+task = pl.Task("minilm-l6", data, recipe, metric="eval_loss", name="newsgroups head")
+
+DEPTHS = (2, 8, 16, 32, 64, 96, 128)
+runs = pl.probe(task, pl.ProbePlan(DEPTHS, seeds=16), store=store, progress=False)
+runs.head(4)
+
+# %% [markdown]
+# Every measurement went into the store as it was made. A larger plan trains only what is missing, so you can stop at any
+# time and go on later. Here each of the sixteen runs is also **forked** at every depth: continued four times from the same
+# weights, with the rest of the rows in a fresh order.
+
+# %%
+plan = pl.ProbePlan(DEPTHS, design="branch", parents=16, forks=4)
+runs = pl.probe(task, plan, store=store, progress=False)
+kinds = runs.groupby("run")["parent"].first().isna().map({True: "seed", False: "fork"})
+kinds.value_counts().rename_axis("kind").to_frame("runs")
+
+# %% [markdown]
+# ## 2. Why the spread rises first
+# The loss of each seed, less the mean of all seeds at that depth:
+
+# %%
+seeds = runs[runs["parent"].isna() & (runs["metric"] == "eval_loss")]
+apart = seeds.assign(apart=seeds["value"] - seeds.groupby("depth")["value"].transform("mean"))
+steps = alt.Axis(values=DEPTHS, grid=False)
+x = alt.X("depth:Q", title="depth c (steps)", scale=alt.Scale(type="log", domain=[2, 128]), axis=steps)
+alt.Chart(apart).mark_line(opacity=0.7).encode(
+    x=x, y=alt.Y("apart:Q", title="loss less the mean of all seeds"), color=alt.Color("run:N", legend=None)
+).properties(width=420, height=200)
+
+# %% [markdown]
+# At the start no seed has learned anything: all have nearly the same high loss. Then they learn, some sooner than others,
+# and come apart. At last they arrive, and come together again. The spread measures **who is ahead at the moment**, and
+# most of that is forgotten. How much of it lasts?
+
+# %%
+wide = seeds.pivot_table(index="run", columns="depth", values="value")
+pd.DataFrame({"sd over seeds": wide.std(), "correlation with the end": wide.corrwith(wide[128])}).round(3)
+
+# %% [markdown]
+# With sixteen runs, correlations like the early ones can hardly be told from none. And whatever lead lasts is small: the
+# spread at its peak is many times the spread of the ends. So the early spread cannot be the uncertainty about the end
+# *of a given run*.
+#
+# ## 3. Three estimators on the same runs
+
+# %%
+curves = {name: pl.risk_curve(runs, task.name, name, "eval_loss") for name in ("spread", "branch", "residual")}
+table = pd.concat(curve.frame().assign(estimator=name) for name, curve in curves.items())
+table.pivot_table(index="depth", columns="estimator", values="sd")[list(curves)].round(4)
+
+# %%
+colours = {"spread": "#C65300", "branch": "#0065A3", "residual": "#00795A"}
+hue = alt.Color("estimator:N", title=None, scale=alt.Scale(domain=list(colours), range=list(colours.values())))
+shape = alt.Shape("estimator:N", title=None, scale=alt.Scale(domain=list(colours)))
+log = alt.Scale(type="log", nice=False, domain=[table["lower"].min(), table["upper"].max()])
+y = alt.Y("lower:Q", title="risk (nats²)", scale=log, axis=alt.Axis(format=".0e", tickCount=5))
+base = alt.Chart(table).encode(x=x, color=hue)
+alt.layer(
+    base.mark_rule().encode(y=y, y2="upper:Q"),
+    base.mark_line().encode(y="risk:Q"),
+    base.mark_point(filled=True, size=60, opacity=1).encode(y="risk:Q", shape=shape),
+).properties(width=420, height=240)
+
+# %% [markdown]
+# | estimator | what it measures | question it answers |
+# |---|---|---|
+# | `spread` | how far seeds are apart at depth `c` | how will *another run* of this task end? (`fresh_run`) |
+# | `branch` | how far continuations of one run end apart | how will *this run* end? (`this_run`) |
+# | `residual` | how far off a predictor is that sees this run up to `c` | the same, but only an upper bound |
+#
+# `spread` is the proxy of the paper and costs least. At the last depth it is the variance of the end itself; before, it
+# can be far above the whole variance of the end, and then it is no risk of *this run*. `branch` is that risk, and is
+# never much above the variance of the end. It hardly falls at first, and faster towards the end, where the recipe stops
+# and the learning rate goes to zero (lesson 1, section 3). `residual` lies above `branch`: what is settled in the weights
+# cannot all be read off the loss.
+#
+# The library refuses to mix the questions:
+
+# %%
+try:
+    pl.risk.same_question(curves)
+except pl.errors.ArgumentError as error:
+    print(error)
+
+# %% [markdown]
+# ## 4. Law of total variance, on real runs
+# Forks let you check the identity of lesson 1: variance *within* the forks of a run (still open at `c`) and *between* runs
+# (settled at `c`) add up to the variance of the end, here the unit. `total_p_value` tests that against the independent
+# seeds.
+
+# %%
+anova = curves["branch"].anova
+parts = anova[["depth", "within", "between", "total", "total_p_value"]].set_index("depth")
+parts[["within", "between", "total"]] /= curves["spread"].risk[-1]  # in units of the variance of the end over seeds
+parts.round(2)
+
+# %%
+share = alt.Chart(anova).encode(x=x)
+read_off = alt.Chart(curves["residual"].frame().assign(read_off=lambda t: 1 - t["unresolved"]))
+y = alt.Y("share_lower:Q", title="share of the end's variance", axis=alt.Axis(format="%"))
+alt.layer(
+    share.mark_area(opacity=0.25, color=colours["branch"]).encode(y=y, y2="share_upper:Q"),
+    share.mark_line(color=colours["branch"], point=True).encode(y="share_resolved:Q"),
+    read_off.mark_line(color=colours["residual"], point=True, strokeDash=[4, 3]).encode(x=x, y="read_off:Q"),
+).properties(width=420, height=200, title="Settled (line, 95 % band) and read off by the predictor (dashed)")
+
+# %% [markdown]
+# The gap between the two is what a better predictor could still gain. A negative share is a predictor that does worse than
+# always naming the mean; with few runs that happens by chance.
+#
+# ## 5. The third question: a new task
+# `fresh_run` and `this_run` stay inside one task. How would a run of a task end that you have *not* trained yet? For that,
+# a predictor has to learn from other tasks. Here are eight small ones, two data sets with four rates of flipped labels, two
+# seeds each; each task in turn is left out.
+
+# %%
+small = [pl.load_dataset(name, train_size=200, eval_size=200, seed=0) for name in ("reuters_r8", "rotten_tomatoes")]
+many = [
+    pl.Task("minilm-l6", source, recipe, label_noise=noise, name=f"{source.name}, {noise:.0%} flipped")
+    for source in small
+    for noise in (0.0, 0.15, 0.3, 0.45)
+]
+population = pl.probe(many, pl.ProbePlan(DEPTHS, seeds=2), store=store, progress=False)
+new_task = pl.risk_curve(population, estimator="residual", metric="accuracy")
+new_task.frame()[["depth", "sd", "unresolved"]].round(3)
+
+# %% [markdown]
+# `unresolved` is the part of the variance *between the ends of all these runs* that the first steps leave open. Most of
+# that variance is between tasks, and an early look tells tasks apart: compare it with what an early look tells about the
+# luck of one run, above. So "early measurements predict the outcome" can be true of tasks and false of runs.
+#
+# ## Try
+# 1. Repeat section 3 for accuracy. Does the spread rise first? What limits how small it can get?
+# 2. Which estimator would you use to decide (a) whether to stop the run that is training now, (b) how many seeds a paper
+#    should report, (c) which data set to collect next?
+# 3. What did the forks cost, compared with the seeds?
+#
+# Answers below; try first.
+
+# %% [markdown]
+# ## Answers
+# **1.** Accuracy counts rows, so it moves in steps of one row, and the variance cannot be estimated finer than that.
+
+# %%
+in_accuracy = pl.risk_curve(runs, task.name, metric="accuracy", eval_rows=len(data.eval))
+print(f"one row: {1 / len(data.eval):.4f}; sampling error of the rows: {in_accuracy.sampling_error**0.5:.4f}")
+in_accuracy.frame()[["depth", "mean", "sd"]].round(4)
+
+# %% [markdown]
+# The sampling error of the rows is shared by all seeds, so it is in no column here; but it is larger than what seeds differ
+# by at the end.
+#
+# **2.** (a) `branch`, or `residual` where forks are too dear: it is this run that you decide about. (b) `spread` at the last
+# depth: how far runs end apart. (c) `residual` over tasks: the data set is a new task.
+#
+# **3.** In optimiser steps:
+
+# %%
+per_run = runs.groupby("run").agg(parent=("parent", "first"), first=("depth", "min"), last=("depth", "max"))
+fork = per_run["parent"].notna()
+taken = per_run["last"] - per_run["first"].where(fork, 0)
+cost = taken.groupby(kinds).sum()
+print(f"seeds {cost['seed']} steps, forks {cost['fork']} steps: {cost['fork'] / cost['seed']:.1f} times as many on top")
