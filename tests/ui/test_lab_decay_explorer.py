@@ -82,6 +82,7 @@ def wait_for(notebook, **settings):
     notebook.page.wait_for_function(
         """wanted => {
             const node = document.querySelector(".plw-decay");
+            if (!node) return false;
             const shown = JSON.parse(node.dataset.shown || "{}");
             return shown.whole && !node.classList.contains("plw-stale")
                 && Object.entries(wanted).every(([key, value]) => shown[key] === value);

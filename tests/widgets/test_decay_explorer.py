@@ -132,10 +132,10 @@ def test_observers_see_one_consistent_state(widget):
     ],
 )  # fmt: skip
 def test_a_bad_value_is_refused_and_changes_nothing(widget, name, value):
-    before = (repr(widget), widget.params, widget.scale)
+    before = (repr(widget), widget.params, getattr(widget, name))
     with pytest.raises(ArgumentError, match=f"{name}=.*expected"):
         setattr(widget, name, value)
-    assert (repr(widget), widget.params, widget.scale) == before
+    assert (repr(widget), widget.params, getattr(widget, name)) == before
 
 
 def test_a_task_with_too_few_depths_is_refused_with_what_to_do(widget):

@@ -135,13 +135,26 @@ function keepKeys(root, selector) {
   return () => window.removeEventListener("keydown", keep, true);
 }
 
-/** Requests to the kernel: each with a name of its own, sent when none has followed for `wait` ms. */
-function asking(model, wait, silence, onSilence) {
+/**
+ * Requests to the kernel, each with a name of its own; of those within `wait` ms only the newest is sent, at their end
+ * (`steady`), or once none has followed for so long.
+ */
+function asking(model, { wait, silence, onSilence, steady = false }) {
   const view = `view ${Math.random().toString(36).slice(2)} `;
   let count = 0;
   let timer = 0;
   let guard = 0;
+  let wanted = null;
   const newest = () => view + count;
+  function send() {
+    clearTimeout(timer);
+    timer = 0;
+    try {
+      model.send({ ask: newest(), ...wanted });
+    } catch { // the kernel that made this view is gone
+      onSilence();
+    }
+  }
   return {
     newest,
     /** Whether a message answers the newest request of this view, or is none of this view's at all. */
@@ -149,21 +162,19 @@ function asking(model, wait, silence, onSilence) {
     mine: ({ ask }) => ask === newest(),
     ask(content) {
       count += 1;
-      const ask = newest();
-      clearTimeout(timer);
+      wanted = content;
       clearTimeout(guard);
       guard = setTimeout(onSilence, silence);
-      timer = setTimeout(() => {
-        try {
-          model.send({ ask, ...content });
-        } catch { // the kernel that made this view is gone
-          onSilence();
-        }
-      }, wait);
+      if (!steady) clearTimeout(timer);
+      if (!(steady && timer)) timer = setTimeout(send, wait);
+    },
+    flush() {
+      if (timer) send();
     },
     done() {
       clearTimeout(timer);
       clearTimeout(guard);
+      timer = 0;
     },
   };
 }

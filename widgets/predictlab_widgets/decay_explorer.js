@@ -107,8 +107,11 @@ function renderDecay({ model, el }) {
   }
 
   // ---- controls ----
-  const asked = asking(model, WAIT, SILENCE, () => {
-    error.textContent = "✕ The kernel does not answer: it is busy, or was restarted. What is shown is the last fit; run the cell again if it stays so.";
+  const asked = asking(model, {
+    wait: WAIT, silence: SILENCE,
+    onSilence() {
+      error.textContent = "✕ The kernel does not answer: it is busy, or was restarted. What is shown is the last fit; run the cell again if it stays so.";
+    },
   });
   function askFor(name, value) {
     pending = { ...pending, [name]: value };

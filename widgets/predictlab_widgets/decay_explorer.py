@@ -28,8 +28,7 @@ _SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
 class _Setting(traitlets.TraitType[Any, Any]):
     """One of the values that the owner offers for it now; what cannot be fitted is refused too."""
 
-    default_value = None
-    allow_none = True
+    default_value = None  # until the owner has its first; None itself is refused
 
     def validate(self, obj: Any, value: Any) -> Any:
         return obj._checked(self.name, value)

@@ -1,0 +1,292 @@
+"""BudgetAllocator without a browser: what Python reads and sets, what the page is answered, what stays without it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+
+import numpy as np
+import pytest
+
+import predictlab as pl
+from predictlab.errors import ArgumentError
+from predictlab_widgets import BudgetAllocator
+from predictlab_widgets.newest import BREATH
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+DEPTHS = (8, 16, 32, 64, 128, 192)
+LAWS = {  # intrinsic limit, scale, decay rate, degrees of freedom
+    "fast <b>": (3e-5, 0.5, 2.0, 31),
+    "slow": (1e-5, 0.02, 0.8, 63),
+    "noisy": (6e-4, 0.02, 1.2, 63),
+    "flat": (4e-4, 0.0, 1.0, 15),
+}
+
+
+def fit_of(limit, scale, rate, df, **named):
+    risk = [limit + scale * c**-rate for c in DEPTHS]
+    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=df, metric="accuracy", **named)).fit()
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return {name: fit_of(*law) for name, law in LAWS.items()}
+
+
+@pytest.fixture
+def widget(fits):
+    made = BudgetAllocator(fits, budget=300)
+    yield made
+    made.close()
+
+
+# -- the plan is the library's --------------------------------------------------------------------------------------
+
+
+def test_depths_equal_allocate_wherever_the_budget_stands(fits, widget):
+    for budget in (32.0, 40.0, 300.0, 5e3, 1e6):
+        widget.budget = budget
+        table = pl.allocate(fits, budget)
+        assert widget.depths == pytest.approx(dict(zip(table["task"], table["depth"], strict=True)), rel=1e-12)
+        point = pl.frontier(fits, [budget]).iloc[0]
+        assert (widget.risk, widget.multiplier) == pytest.approx((point["risk"], point["multiplier"]), rel=1e-12)
+        assert widget.cost == pytest.approx(budget)
+
+
+def test_weights_prices_and_bounds_are_those_of_allocate(fits):
+    price = {"fast <b>": 2.0, "slow": 1.0, "noisy": 3.0, "flat": 0.5}
+    widget = BudgetAllocator(fits, budget=900, weights={"noisy": 4}, cost_per_step=price, bounds=(4, 150))
+    weights = {"fast <b>": 1, "slow": 1, "noisy": 4, "flat": 1}
+    assert widget.weights == weights
+    table = pl.allocate(fits, 900, weights=weights, cost_per_step=price, bounds=(4, 150))
+    assert list(widget.depths.values()) == pytest.approx(list(table["depth"]), rel=1e-12)
+    shown = widget.table()
+    for column in ("depth_lower", "depth_upper", "risk", "risk_lower", "risk_upper", "marginal"):
+        assert list(shown[column]) == pytest.approx(list(table[column]), rel=1e-12), column
+    assert widget.depths["slow"] == 150
+
+
+def test_a_locked_task_stays_and_the_others_share_the_rest(fits, widget):
+    before = dict(widget.depths)
+    widget.lock("slow")
+    assert widget.depths == pytest.approx(before), "a lock where it stands changes nothing"
+    widget.budget = 900
+    assert widget.depths["slow"] == before["slow"]
+    rest = {name: fit for name, fit in fits.items() if name != "slow"}
+    table = pl.allocate(rest, 900 - before["slow"])
+    assert [widget.depths[name] for name in rest] == pytest.approx(list(table["depth"]), rel=1e-9)
+    shown = widget.table().set_index("task")
+    assert shown["locked"].to_dict() == {name: name == "slow" for name in fits}
+    assert shown["note"]["slow"] == "locked"
+    widget.unlock("slow")
+    assert list(widget.depths.values()) == pytest.approx(list(pl.allocate(fits, 900)["depth"]), rel=1e-12)
+    with pytest.raises(ArgumentError, match=r"task='slow'.*none"):
+        widget.unlock("slow")
+
+
+def test_a_lock_beyond_the_measured_depths_still_says_so(widget):
+    widget.budget = 2000
+    widget.lock("slow", 1000)
+    assert widget.table().set_index("task")["note"]["slow"].startswith("locked; beyond its last fitted depth")
+
+
+def test_a_heavier_task_gets_more(widget):
+    before = widget.depths
+    widget.weights = {"noisy": 10}
+    assert widget.depths["noisy"] > 1.5 * before["noisy"]
+    assert widget.depths["slow"] < before["slow"]
+    marginal = widget.table().set_index("task")["marginal"]
+    assert marginal["noisy"] == pytest.approx(widget.multiplier)
+    assert marginal["slow"] == pytest.approx(widget.multiplier), "at the optimum a unit is worth the same everywhere"
+
+
+def test_the_multiplier_is_what_the_next_unit_saves(widget):
+    risk, worth = widget.risk, widget.multiplier
+    widget.budget += 0.01
+    assert (risk - widget.risk) / 0.01 == pytest.approx(worth, rel=1e-4)
+
+
+# -- plans ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_stays_within_the_budget_and_ends_at_its_depth(widget):
+    widget.budget = 2345.6
+    for name, plan in widget.plans.items():
+        assert isinstance(plan, pl.ProbePlan)
+        assert plan == widget.plan(name)
+        assert plan.depths[-1] <= widget.depths[name] < plan.depths[-1] + 1
+        assert set(DEPTHS) & set(range(plan.depths[-1] + 1)) <= set(plan.depths), "the depths of the fit are kept"
+        steps = np.diff(np.log(plan.depths))
+        assert np.all(steps <= np.log(2) + 1e-9), "beyond them no gap is more than twofold"
+        assert len(plan.seeds) == 16
+    assert max(plan.depths[-1] for plan in widget.plans.values()) > 192
+
+
+def test_a_plan_before_the_first_measured_depth(fits):
+    widget = BudgetAllocator(fits, budget=15, bounds=(2, 100))
+    assert widget.plan("flat").depths == (2,)
+
+
+def test_the_copied_text_makes_the_plans(widget):
+    scope = {}
+    exec(widget.plan_text, scope)
+    assert scope["plans"] == widget.plans
+
+
+def test_seeds_are_those_of_the_fit_or_as_asked(fits):
+    world = pl.worlds.MartingaleWorld(intrinsic_limit=1e-4, scale=0.05, decay_rate=1.2)
+    runs = world.simulate(runs=12, depths=(2, 4, 8, 16, 32), seed=0)
+    fit = pl.DecayModel(pl.risk_curve(runs, metric="prediction")).fit()
+    assert len(BudgetAllocator({"world": fit}).plan("world").seeds) == 12
+    assert len(BudgetAllocator(fits, seeds=5).plan("slow").seeds) == 5
+    with pytest.raises(ArgumentError, match="seeds=0"):
+        BudgetAllocator(fits, seeds=0)
+
+
+# -- traits ---------------------------------------------------------------------------------------------------------
+
+
+def test_observers_hear_of_what_follows(widget):
+    heard = {}
+    names = ["budget", "depths", "multiplier", "risk", "cost"]
+    widget.observe(lambda change: heard.update({change["name"]: change["new"]}), names=names)
+    widget.budget = 600
+    assert set(heard) == set(names)
+    assert heard["depths"] == widget.depths
+    assert heard["multiplier"] == widget.multiplier
+
+
+@pytest.mark.parametrize("name", ["depths", "multiplier", "risk", "cost"])
+def test_what_follows_cannot_be_overwritten(widget, name):
+    with pytest.raises(Exception, match="read-only"):
+        setattr(widget, name, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("budget", 31, "budget=31: expected at least 32"), ("budget", float("nan"), "budget=nan"),
+        ("budget", True, "budget=True"), ("budget", None, "budget=None"),
+        ("weights", {"slow": 0}, r"weights\['slow'\]=0"), ("weights", {"other": 1}, "'other' is none of"),
+        ("weights", 3, "weights=3: expected a mapping"), ("locked", {"slow": 4}, r"locked\['slow'\]=4.*8 to inf"),
+        ("locked", {"slow": 290}, "expected at least 314"), ("locked", {"slow": "deep"}, r"locked\['slow'\]='deep'"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_refused_and_changes_nothing(widget, name, value, says):
+    before = (repr(widget), widget.depths, widget.weights, widget.locked)
+    with pytest.raises(ArgumentError, match=says):
+        setattr(widget, name, value)
+    assert (repr(widget), widget.depths, widget.weights, widget.locked) == before
+
+
+def test_bad_calls_are_answered_with_what_to_do(fits):
+    with pytest.raises(ArgumentError, match=r"'budgets'.*budget, weights"):
+        BudgetAllocator(fits, budgets=3)
+    with pytest.raises(ArgumentError, match="budget_range="):
+        BudgetAllocator(fits, budget_range=(10, 10))
+    with pytest.raises(ArgumentError, match=r"one question.*added up"):
+        BudgetAllocator({**fits, "branch": fit_of(1e-4, 0.1, 1, 31, question="this_run")})
+    with pytest.raises(ArgumentError, match="task='other'"):
+        BudgetAllocator(fits).plan("other")
+
+
+def test_one_fit_is_a_budget_of_one_task(fits):
+    widget = BudgetAllocator(fits["slow"], budget=77)
+    assert widget.depths == {"task": pytest.approx(77)}
+
+
+def test_where_more_buys_nothing_the_multiplier_is_zero(fits):
+    widget = BudgetAllocator(fits, budget=5000, bounds=(8, 100))
+    assert widget.multiplier == 0
+    assert widget.cost == pytest.approx(308)
+    widget.lock("slow")
+    assert widget.multiplier == 0
+
+
+# -- the page -------------------------------------------------------------------------------------------------------
+
+
+def content(ask, widget, **changes):
+    state = {"budget": widget.budget, "weights": widget.weights, "locked": widget.locked}
+    return {"ask": ask, **state, **changes}
+
+
+def test_the_page_is_answered_by_the_name_of_its_request(fits, widget):
+    locked = {"slow": widget.depths["slow"]}
+    widget._asked(widget, content("view 1", widget, budget=700.0, locked=locked), [])
+    assert (widget.budget, widget.locked) == (700, locked)
+    assert widget._state["ask"] == widget._settled["ask"] == "view 1"
+    table = widget.table()
+    assert widget._settled["lower"] == list(table["depth_lower"])
+    assert widget._settled["notes"] == list(table["note"])
+    assert widget._settled["plan"] == widget.plan_text
+    point = widget.frontier([700]).iloc[0]
+    assert widget._settled["total"] == [point["risk_lower"], point["risk_upper"]]
+    json.dumps([widget._state, widget._settled], allow_nan=False)
+
+
+def test_a_request_that_cannot_be_met_is_answered_with_why(widget):
+    before = repr(widget)
+    widget._asked(widget, content("view 2", widget, budget=1.0), [])
+    assert repr(widget) == before
+    assert widget._refused["ask"] == "view 2"
+    assert "at least 32" in widget._refused["text"]
+    assert widget._state["budget"] == 300
+    assert widget._state["ask"] == widget._settled["ask"] != "view 2"
+
+
+def test_positions_that_were_left_are_never_worked_out(fits):
+    async def page():
+        widget = BudgetAllocator(fits, budget=300)
+        heard = []
+        widget.observe(lambda change: heard.append(change["new"]), names="budget")
+        for i in range(6):
+            widget._asked(widget, content(f"view {i}", widget, budget=400.0 + i), [])
+        while widget._settled["ask"] != "view 5":
+            await asyncio.sleep(BREATH)
+        return heard
+
+    assert asyncio.run(asyncio.wait_for(page(), 60)) == [405.0]
+
+
+def test_the_page_needs_no_network():
+    for text in (BudgetAllocator._esm, BudgetAllocator._css):
+        assert "http" not in str(text)
+        assert "import " not in str(text)
+        assert "url(" not in str(text)
+
+
+# -- and no page ----------------------------------------------------------------------------------------------------
+
+
+def test_the_bundle_holds_picture_and_table_beside_the_widget(widget):
+    widget.lock("noisy")
+    data, _ = widget._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == widget.model_id
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert len(data["image/png"]) < 200_000
+    html = data["text/html"]
+    assert "fast &lt;b&gt;" in html
+    for name, depth in widget.depths.items():
+        assert f"{depth:.4g}" in html, name
+    assert "<td" in html
+    assert ">locked</td>" in html
+    assert "no decay: more depth buys nothing" in html
+
+
+def test_a_long_table_is_cut_and_says_so(fits):
+    crowd = {f"task {i}": fits["slow"] for i in range(60)}
+    widget = BudgetAllocator(crowd)
+    assert widget._settled["band"] == {}, "no band of the whole frontier for a crowd"
+    html = widget._repr_mimebundle_()[0]["text/html"]
+    assert "The first 50 of 60 tasks" in html
+    assert html.count("<tr>") == 51
+
+
+def test_the_chart_shows_the_state(widget):
+    text = widget.chart().to_json()
+    assert "budget 300" in text
+    assert f"{widget.multiplier:.3g}" in text
+    widget.lock("slow")
+    assert '"state": "locked"' in widget.chart().to_json()

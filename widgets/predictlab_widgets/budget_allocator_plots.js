@@ -1,0 +1,52 @@
+// Drawing of BudgetAllocator: the frontier, and what the next unit of budget is worth. axes.js comes before this.
+
+function budgetFrame(plot, view, values) {
+  const budgets = [view.t.least, view.most, view.budget];
+  return frameOf(plot, endsOf(budgets, true, 0.03), endsOf(values, true, 0.08));
+}
+
+function hereLine(ctx, f, look, view, y) {
+  const x = f.x.held(view.budget);
+  polyline(ctx, [[x, f.y0], [x, f.y.held(y)]], look.text, 1.5, [2, 3]);
+  mark(ctx, "dot", x, f.y.held(y), 6, look.text, look.page);
+}
+
+function paintFrontier(plot, view, look) {
+  const ctx = startPaint(plot);
+  const { frontier, now, settled } = view;
+  const band = settled?.band?.budget ? settled.band : null;
+  const low = Math.min(...frontier.map((p) => p.risk)) / 3; // a lower end near 0 would leave no room for the rest
+  const values = [...frontier.map((p) => p.risk), ...(band ? [...band.risk_upper, ...band.risk_lower.map((v) => Math.max(v, low))] : [])];
+  const f = budgetFrame(plot, view, values);
+  const [, , blue] = look.colours;
+  inFrame(ctx, f, () => {
+    if (band) {
+      const edge = (key) => band.budget.map((b, i) => [f.x.at(b), f.y.at(Math.max(band[key][i], low / 10))]);
+      polygon(ctx, [...edge("risk_upper"), ...edge("risk_lower").reverse()], blue + (look.dark ? "44" : "33"));
+    }
+    polyline(ctx, frontier.map((p) => [f.x.at(p.budget), f.y.at(p.risk)]), blue, 2.5);
+    const reach = [0.25, 0.5, 1, 1.5, 2].map((k) => [k * view.budget, now.risk - now.multiplier * (k - 1) * view.budget]).filter(([, r]) => r > 0);
+    if (now.multiplier > 0) polyline(ctx, reach.map(([b, r]) => [f.x.at(b), f.y.at(r)]), look.colours[1], 2, [7, 4]);
+    if (settled) polyline(ctx, settled.total.map((v) => [f.x.held(view.budget), f.y.held(Math.max(v, low))]), look.text, 3);
+    hereLine(ctx, f, look, view, now.risk);
+    wordsAt(ctx, f, look, `risk ${short(now.risk)}`, f.x.held(view.budget) + 46, f.y.held(now.risk) - 16);
+  });
+  drawAxes(ctx, f, look, plot, "budget B   (cost)", `weighted risk   (${view.data.metric || "metric"}²)`);
+}
+
+function paintWorth(plot, view, look) {
+  const ctx = startPaint(plot);
+  const { frontier, now } = view;
+  const drawn = frontier.filter((p) => p.multiplier > 0);
+  const f = budgetFrame(plot, view, drawn.map((p) => p.multiplier));
+  const [, orange] = look.colours;
+  inFrame(ctx, f, () => {
+    polyline(ctx, drawn.map((p) => [f.x.at(p.budget), f.y.at(p.multiplier)]), orange, 2.5, [7, 4]);
+    if (now.multiplier > 0) {
+      hereLine(ctx, f, look, view, now.multiplier);
+      wordsAt(ctx, f, look, `μ = ${short(now.multiplier)}`, f.x.held(view.budget) + 50, f.y.held(now.multiplier) - 16);
+    }
+  });
+  if (!(now.multiplier > 0)) wordsAt(ctx, f, look, "the next unit buys nothing", (f.x0 + f.x1) / 2, f.y1 + 12);
+  drawAxes(ctx, f, look, plot, "budget B   (cost)", "multiplier μ   (metric² per unit of cost)");
+}
