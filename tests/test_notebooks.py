@@ -1,5 +1,6 @@
 """The notebooks as committed: small, valid, run in order, their charts visible, their text twins in step."""
 
+import re
 from pathlib import Path
 
 import jupytext
@@ -8,7 +9,10 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.name > "01"]
 CHARTS = ("application/vnd.vegalite.", "application/vnd.vega.")
+VIEW = "application/vnd.jupyter.widget-view+json"
+LONGEST = 30  # lines of a code cell: logic belongs in the packages
 
 
 def read(path):
@@ -44,6 +48,15 @@ class TestEach:
         assert "widgets" not in notebook.metadata
         assert not any("application/vnd.jupyter.widget-state+json" in o.get("data", {}) for o in outputs(notebook))
 
+    def test_a_widget_leaves_something_to_see_where_its_model_is_gone(self, path):
+        for cell in read(path).cells:
+            kinds = [set(o.get("data", {})) for o in cell.get("outputs", [])]
+            if any(VIEW in kind for kind in kinds):
+                assert any(VIEW not in kind and kind & {"image/png", "text/html"} for kind in kinds)
+
+    def test_cells_are_short(self, path):
+        assert not [c.source for c in read(path).cells if c.cell_type == "code" and c.source.count("\n") >= LONGEST]
+
     def test_ran_top_to_bottom_without_an_error(self, path):
         notebook = read(path)
         counts = [c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
@@ -71,3 +84,18 @@ class TestEach:
 
 def test_no_text_twin_without_its_notebook():
     assert {p.stem for p in FOLDER.glob("*.py")} <= {p.stem for p in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.name)
+def test_a_lesson_has_aims_something_to_try_and_answers_at_the_end(path):
+    text = [c.source for c in read(path).cells if c.cell_type == "markdown"]
+    assert text[0].startswith("# ")
+    assert "**Aims.**" in text[0]
+    asked, answered = (next(i for i, t in enumerate(text) if f"## {part}\n" in t) for part in ("Try", "Answers"))
+    assert asked < answered
+    assert not any(t.startswith("## ") for t in text[answered + 1 :])
+
+
+def test_the_table_of_contents_lists_every_notebook_and_no_other():
+    contents = (FOLDER / "README.md").read_text("utf-8")
+    assert re.findall(r"\]\((\w+)\.ipynb\)", contents) == [p.stem for p in NOTEBOOKS]
