@@ -4,7 +4,7 @@
 const ROWS_SHOWN = 15;
 const EVERY = 100; // ms between two messages to the kernel in the middle of a drag
 const SILENCE = 8000; // ms after which the page says that nobody answers
-const HEADS = ["Task", "Lock", "Weight", "Depth", "Steps", "95 % interval", "Risk L", "Cost", "Worth of one more unit"];
+const HEADS = ["Task", "Lock", "Weight", "Depth", "Steps", "95 % interval", "Risk L", "Cost", "Next unit saves"];
 
 function renderBudget({ model, el }) {
   const data = decodeTasks(model);
@@ -170,13 +170,13 @@ function renderBudget({ model, el }) {
   /** Ends of the bars: they stand still until a depth would leave them. */
   function barEnds() {
     const first = Math.min(...data.low) / 1.6;
-    const reach = Math.max(4 * Math.max(...data.last), ...view.now.depth);
+    const reach = Math.max(4 * Math.max(...data.last), 1.6 * Math.max(...view.now.depth));
     return [first, reach];
   }
   function paintRows() {
     const [from, to] = barEnds();
     const share = (c) => 100 * Math.min(Math.max(Math.log(c / from) / Math.log(to / from), 0), 1);
-    heads[3].textContent = `Depth (bar, log scale from ${short(from)} to ${short(to)})`;
+    heads[3].textContent = `Depth, ${short(from)} to ${short(to)} (log)`;
     for (const { i, name, row, lock, word, weight, parts, cells } of rows) {
       const each = view.now.each[i];
       const locked = name in view.locked;

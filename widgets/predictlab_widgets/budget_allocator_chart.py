@@ -85,7 +85,7 @@ def _frontier(widget: BudgetAllocator, width: int, height: int) -> Any:
     def y(name: str) -> alt.Y:
         return alt.Y(f"{name}:Q", title=f"weighted risk ({metric}²)", scale=scale, axis=axis)
 
-    budgets = widget.budget * np.array([0.5, 0.75, 1.0, 1.5, 2.0])
+    budgets = widget.budget * np.geomspace(0.5, 2, 25)  # a straight line bends on log axes
     slope = pd.DataFrame({"budget": budgets, "risk": widget.risk - widget.multiplier * (budgets - widget.budget)})
     slope = slope[slope["risk"] > 0]
     base, point = alt.Chart(curve).encode(x=x), alt.Chart(here).encode(x="budget:Q")

@@ -11,6 +11,13 @@ function hereLine(ctx, f, look, view, y) {
   mark(ctx, "dot", x, f.y.held(y), 6, look.text, look.page);
 }
 
+/** Words above and right of the point, where a falling curve leaves room; higher at the right edge, which holds them in. */
+function nameHere(ctx, f, look, view, y, text) {
+  const x = f.x.held(view.budget);
+  const edge = f.x1 - x < 110;
+  wordsAt(ctx, f, look, text, x + 52, f.y.held(y) - (edge ? 38 : 16));
+}
+
 function paintFrontier(plot, view, look) {
   const ctx = startPaint(plot);
   const { frontier, now, settled } = view;
@@ -25,11 +32,12 @@ function paintFrontier(plot, view, look) {
       polygon(ctx, [...edge("risk_upper"), ...edge("risk_lower").reverse()], blue + (look.dark ? "44" : "33"));
     }
     polyline(ctx, frontier.map((p) => [f.x.at(p.budget), f.y.at(p.risk)]), blue, 2.5);
-    const reach = [0.25, 0.5, 1, 1.5, 2].map((k) => [k * view.budget, now.risk - now.multiplier * (k - 1) * view.budget]).filter(([, r]) => r > 0);
-    if (now.multiplier > 0) polyline(ctx, reach.map(([b, r]) => [f.x.at(b), f.y.at(r)]), look.colours[1], 2, [7, 4]);
+    const budgets = Array.from({ length: 41 }, (_, i) => view.budget * 4 ** (i / 20 - 1)); // a straight line bends on log axes
+    const slope = budgets.map((b) => [b, now.risk - now.multiplier * (b - view.budget)]).filter(([, r]) => r > f.y.from / 2);
+    if (now.multiplier > 0) polyline(ctx, slope.map(([b, r]) => [f.x.at(b), f.y.at(r)]), look.colours[1], 2, [7, 4]);
     if (settled) polyline(ctx, settled.total.map((v) => [f.x.held(view.budget), f.y.held(Math.max(v, low))]), look.text, 3);
     hereLine(ctx, f, look, view, now.risk);
-    wordsAt(ctx, f, look, `risk ${short(now.risk)}`, f.x.held(view.budget) + 46, f.y.held(now.risk) - 16);
+    nameHere(ctx, f, look, view, now.risk, `risk ${short(now.risk)}`);
   });
   drawAxes(ctx, f, look, plot, "budget B   (cost)", `weighted risk   (${view.data.metric || "metric"}²)`);
 }
@@ -44,7 +52,7 @@ function paintWorth(plot, view, look) {
     polyline(ctx, drawn.map((p) => [f.x.at(p.budget), f.y.at(p.multiplier)]), orange, 2.5, [7, 4]);
     if (now.multiplier > 0) {
       hereLine(ctx, f, look, view, now.multiplier);
-      wordsAt(ctx, f, look, `μ = ${short(now.multiplier)}`, f.x.held(view.budget) + 50, f.y.held(now.multiplier) - 16);
+      nameHere(ctx, f, look, view, now.multiplier, `μ = ${short(now.multiplier)}`);
     }
   });
   if (!(now.multiplier > 0)) wordsAt(ctx, f, look, "the next unit buys nothing", (f.x0 + f.x1) / 2, f.y1 + 12);
