@@ -37,6 +37,7 @@ import predictlab as pl
 
 pl.charts.enable()
 transformers.utils.logging.disable_progress_bar()
+pd.set_option("display.max_colwidth", None)
 
 MODEL = "minilm-l6"
 
@@ -51,7 +52,7 @@ recipe = pl.Recipe(method="head", max_length=24, learning_rate=2e-2, steps=96)
 data = {name: pl.load_dataset(name, train_size=400, eval_size=300, seed=0) for name in NAMES}
 tasks = {name: pl.Task(MODEL, data[name], recipe, name=name) for name in NAMES}
 pd.DataFrame(
-    {name: [len(t.data.classes), len(t.data.train), t.data.train["text"].iloc[0][:70]] for name, t in tasks.items()},
+    {name: [len(t.data.classes), len(t.data.train), t.data.train["text"].iloc[0][:60]] for name, t in tasks.items()},
     index=["classes", "training rows", "first text"],
 ).T
 
@@ -160,7 +161,7 @@ x = alt.X("lower:Q", title="accuracy, 95 % interval", scale=alt.Scale(domain=[0.
 alt.layer(
     base.mark_rule(strokeWidth=2).encode(x=x, x2="upper:Q"),
     base.mark_point(filled=True, size=80, opacity=1).encode(x="value:Q"),
-).properties(width=230, height=50).facet(row=alt.Row("method:N", title=None), column="task:N")
+).properties(width=230, height=50).facet(row=alt.Row("method:N", title=None), column=alt.Column("task:N", title=None))
 
 # %% [markdown]
 # On news topics random weights come a long way: the words give the topic away. On reviews they are at chance: there the

@@ -143,6 +143,10 @@ parts = anova[["depth", "within", "between", "total", "total_p_value"]].set_inde
 parts[["within", "between", "total"]] /= curves["spread"].risk[-1]  # in units of the variance of the end over seeds
 parts.round(2)
 
+# %% [markdown]
+# Totals differ from one by luck alone: sixteen runs tell a variance only roughly, and no `total_p_value` is small. What
+# matters is the share that is settled:
+
 # %%
 share = alt.Chart(anova).encode(x=x)
 read_off = alt.Chart(curves["residual"].frame().assign(read_off=lambda t: 1 - t["unresolved"]))
