@@ -158,7 +158,10 @@ class DecayResults:
     @property
     def identified(self) -> bool:
         """Whether the depths separate the rate from the floor: the 95 % interval of alpha is bounded on both sides."""
-        lower, upper = self.conf_int().loc["decay_rate"]
+        if self.default_interval == "profile":  # alone: those of the other two take longer
+            lower, upper = self._profile("decay_rate", 0.95)
+        else:
+            lower, upper = self.conf_int().loc["decay_rate"]
         return bool(lower > 0 and np.isfinite(upper))
 
     def predict(self, depths: ArrayLike) -> Array:
