@@ -21,6 +21,11 @@ def _refuse_skip(report: Any) -> None:
     report.longrepr = f"PREDICTLAB_NO_SKIP is set, and {report.nodeid or 'this module'} did not run: {reason}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests last: from the first of them on playwright keeps an event loop running in this thread."""
+    items.sort(key=lambda item: "tests/ui/" in item.path.as_posix())
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     report = yield

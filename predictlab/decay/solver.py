@@ -21,7 +21,7 @@ _LOGITS = 40
 _STEPS = 400
 # of many fits at once: steps from each start; then for the best, and the second if it is no worse by more than this,
 # as many, up to this gain
-_FEW, _RIVAL, _MOST, _NEAR = 4, 3.0, 30, 1e-8
+_FEW, _RIVAL, _MOST, _NEAR = 6, 5.0, 60, 1e-8
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,7 @@ def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) 
     # the screen takes the depths as independent: one matrix product, and close enough for a start
     screen = total * log_s + df @ np.log(g.T)
     starts = []
-    for band in np.array_split(np.arange(len(rate)), 3):
+    for band in np.array_split(np.arange(len(rate)), 4):
         best = band[np.argmin(screen[:, band], axis=1)]
         s = log_s[np.arange(n), best]
         at = (s - np.logaddexp(0, -logits[best]), s - np.logaddexp(0, logits[best]), np.log(rate[best]))
