@@ -1,4 +1,4 @@
-"""A profile interval and 1,000 bootstrap refits of one task, against a loop over scipy.optimize.curve_fit.
+"""Profile intervals and 1,000 bootstrap refits of one task, against a loop over scipy.optimize.curve_fit.
 
     python benchmarks/refits.py
 
@@ -47,7 +47,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     world = pl.worlds.MartingaleWorld(0.02, 1.0, 1.0)
     depths = 2 ** np.arange(2, 10) - 1
-    print("| task | curve_fit loop, s | refits, s | times faster | fit + profile of alpha + refits, s |")
+    print("| task | curve_fit loop, s | refits, s | times faster | fit + profile intervals + refits, s |")
     print("| --- | --- | --- | --- | --- |")
     notes = []
     for name, runs, correlated in [("16 runs, same at every depth", 16, True), ("32 runs, same", 32, True),
