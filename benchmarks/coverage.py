@@ -157,7 +157,6 @@ def markdown(rows: list[dict[str, object]]) -> str:
 
 def tables(studies: list[dict], quick: bool) -> None:
     """Print everything."""
-    pd.set_option("display.width", 250)
     rows = []
     for s in studies:
         row = dict(s["setting"].row())

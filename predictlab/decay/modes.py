@@ -53,10 +53,7 @@ class Modes:
 
 
 def threshold(runs: int) -> float:
-    """Gap that is taken for two modes.
-
-    At most 1 % of Gaussian samples show a larger one, and 3 to 7 % of samples of Student's t with 5 degrees of freedom.
-    """
+    """Gap that is taken for two modes: one that Gaussian samples of so many runs seldom show."""
     return max(4.0, 9.5 * (LEAST_RUNS / runs) ** 2)
 
 

@@ -134,7 +134,7 @@ def _dispersion(squares: Array, df: Array) -> float:
     # with a run its pull on the mean goes as well
     left = np.log(np.maximum(total - squares * (n / (n - 1) if centred else 1.0), 1e-12 * total))
     jackknife = (n - 1) / n * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
-    # its mean over Gaussian runs, in units of 2 / df: fitted to simulations, within 3 % from 6 runs on
+    # its mean over Gaussian runs, in units of 2 / df: fitted to simulations from 6 runs on
     gaussian = n / (n - (2.9 if centred else 1.8))
     excess = float(np.mean(jackknife * df / 2)) / gaussian - 1
     return 1.0 + TAIL_FACTOR * max(0.0, excess)
