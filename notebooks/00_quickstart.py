@@ -84,7 +84,9 @@ alt.vconcat(*[pl.charts.decay_chart(fit, TOLERANCE, BUDGET, width=420, height=15
 
 # %%
 phase = pl.classify(fits, tolerance=TOLERANCE, budget=BUDGET)
-phase[["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant", "crossing_budget", "advice"]]
+advice = phase.set_index("task")["advice"].replace("", "the call stands")
+print(*(f"{task}: {text}" for task, text in advice.items()), sep="\n")
+phase[["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant", "crossing_budget"]]
 
 # %% [markdown]
 # Move the budget: tasks sink in the budget plane, the boundary sinks in the theory plane. Try to find the budget at which
