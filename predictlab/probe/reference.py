@@ -8,15 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import cross_entropy
 
-from predictlab.backbone import Backbone, length_sorted_batches
-from predictlab.errors import DataError
-from predictlab.probe.activations import SharedInputs
-from predictlab.probe.model import ProbeModel
+from predictlab.probe.learner import Learner, finite
 from predictlab.probe.randomness import DataOrder, Fork, stream_seed
 from predictlab.probe.state import RunState
-from predictlab.task import Task
+from predictlab.task import Recipe
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
@@ -37,30 +33,14 @@ class ReferenceTrainer:
 
     Parameters
     ----------
-    task : Task
-    backbone : Backbone
-        The task's model.
-    shared : SharedInputs
-        Activations of the frozen layers, shared with other tasks on the same model and data.
+    recipe : Recipe
+    learner : Learner
+        What is trained and scored.
     """
 
-    def __init__(self, task: Task, backbone: Backbone, shared: SharedInputs) -> None:
-        self.task = task
-        self.device = next(backbone.encoder.parameters()).device
-        first = shared.first_layer(task, backbone)
-        self.train_rows = shared.rows(task, backbone, "train", first)
-        self.eval_rows = shared.rows(task, backbone, "eval", first)
-        self.train_labels = torch.tensor(task.labels("train"))
-        self.eval_labels = torch.tensor(task.labels("eval"))
-        classes = len(task.data.classes)
-        for split, labels in (("train", self.train_labels), ("eval", self.eval_labels)):
-            if not len(labels) or int(labels.min()) < 0 or int(labels.max()) >= classes:
-                raise DataError(
-                    f"The {split} rows of {task.data.name} must be at least one, with labels 0 to {classes - 1}; "
-                    "load the data with pl.load_dataset, which checks it."
-                )
-        self.model = ProbeModel(backbone, task.recipe, classes, first)
-        self._eval_batches = [torch.from_numpy(b.copy()) for b in length_sorted_batches(self.eval_rows.lengths)]
+    def __init__(self, recipe: Recipe, learner: Learner) -> None:
+        self.recipe, self.learner = recipe, learner
+        self.device = learner.device
 
     def run(
         self,
@@ -102,22 +82,22 @@ class ReferenceTrainer:
         AdamW decays matrices and leaves vectors (biases, norms) alone, as is usual. Seconds count training only. A
         run whose loss or weights are not finite is diverged from there on: NaN at this and all later depths.
         """
-        recipe, model = self.task.recipe, self.model
+        recipe, learner = self.recipe, self.learner
         # Dropout layers draw from torch's global generator: seeded here for each step, given back at the end.
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             optimiser = self._optimiser()
             if start is None:
-                model.draw(seed)
+                learner.draw(seed)
             else:
-                start.restore(model, optimiser)
-            order = DataOrder(recipe, seed, len(self.train_rows), fork)
+                self._restore(start, optimiser)
+            order = DataOrder(recipe, seed, learner.n_rows, fork)
             wanted, last, alive = set(depths), max(depths), start is None or start.alive
             seconds, flops = (0.0, 0.0) if start is None or fork else (start.seconds, start.flops)
             for step in range(start.step if start else 0, last + 1):
                 if step in wanted:
-                    values = self.evaluate() if alive else {"accuracy": math.nan, "eval_loss": math.nan}
-                    alive = alive and math.isfinite(values["eval_loss"])
+                    values = learner.evaluate() if alive else dict.fromkeys(learner.metrics, math.nan)
+                    alive = alive and finite(values)
                     if not alive:
                         values = dict.fromkeys(values, math.nan)
                     report(Measurement(step, values, seconds, flops, "ok" if alive else "diverged"))
@@ -132,44 +112,48 @@ class ReferenceTrainer:
                     seconds += time.perf_counter() - began
                     alive = math.isfinite(loss)
                 tick()
-            return RunState.capture(model, optimiser, last, seconds, flops, alive) if keep else None
+            return self._captured(optimiser, last, seconds, flops, alive) if keep else None
 
     def _optimiser(self) -> torch.optim.AdamW:
-        matrices = [p for p in self.model.parameters if p.ndim >= 2]
-        vectors = [p for p in self.model.parameters if p.ndim < 2]
+        parameters = list(self.learner.named.values())
         groups = [
-            {"params": matrices, "weight_decay": self.task.recipe.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": self.recipe.weight_decay},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
         ]
         fused = self.device.type in ("cpu", "cuda")  # one pass over the parameters
-        return torch.optim.AdamW(groups, lr=self.task.recipe.learning_rate, betas=BETAS, eps=EPSILON, fused=fused)
+        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, betas=BETAS, eps=EPSILON, fused=fused)
+
+    def _captured(self, optimiser: torch.optim.AdamW, step: int, seconds: float, flops: float, alive: bool) -> RunState:
+        """Copies of what the model and its optimiser hold now; of a diverged run nothing is worth keeping."""
+        named = self.learner.named if alive else {}
+        parameters = {k: p.detach().clone() for k, p in named.items()}
+        first, second = (
+            {k: optimiser.state[p][part].clone() for k, p in named.items() if p in optimiser.state}
+            for part in ("exp_avg", "exp_avg_sq")
+        )
+        return RunState(step, parameters, first, second, seconds, flops, alive)
+
+    @torch.no_grad()
+    def _restore(self, state: RunState, optimiser: torch.optim.AdamW) -> None:
+        """Put copies of a state into the model and an optimiser that has made no step."""
+        for name, parameter in self.learner.named.items():
+            if name in state.parameters:
+                parameter.copy_(state.parameters[name])
+            if name in state.first_moment:
+                moments = (state.first_moment[name], state.second_moment[name])
+                first, second = (m.to(parameter.device, copy=True) for m in moments)
+                done = torch.tensor(float(state.step), device=parameter.device)  # where the fused step wants it
+                optimiser.state[parameter] = {"step": done, "exp_avg": first, "exp_avg_sq": second}
 
     def _step(self, step: int, order: DataOrder, optimiser: torch.optim.AdamW) -> tuple[float, float]:
-        recipe, model = self.task.recipe, self.model
-        model.train(True)
-        rows = order.batch(step)
-        values, mask = self.train_rows.batch(rows)
-        loss = cross_entropy(
-            model.logits(values.to(self.device), mask.to(self.device)), self.train_labels[rows].to(self.device)
-        )
+        recipe, learner = self.recipe, self.learner
+        learner.train(True)
+        loss, flops = learner.loss(order.batch(step))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if recipe.max_grad_norm:
-            torch.nn.utils.clip_grad_norm_(model.parameters, recipe.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(learner.named.values(), recipe.max_grad_norm)
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate_at(step)
         optimiser.step()
-        return loss.item(), model.step_flops(len(rows), mask.shape[1])
-
-    @torch.inference_mode()
-    def evaluate(self) -> dict[str, float]:
-        """Accuracy and mean cross-entropy (nats) of the model as it stands, over all evaluation rows."""
-        self.model.train(False)
-        correct, loss = 0, 0.0
-        for rows in self._eval_batches:
-            values, mask = self.eval_rows.batch(rows)
-            logits = self.model.logits(values.to(self.device), mask.to(self.device))
-            labels = self.eval_labels[rows].to(self.device)
-            loss += float(cross_entropy(logits.double(), labels, reduction="sum"))
-            correct += int((logits.argmax(1) == labels).sum())
-        return {"accuracy": correct / len(self.eval_labels), "eval_loss": loss / len(self.eval_labels)}
+        return loss.item(), flops

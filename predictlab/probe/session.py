@@ -147,6 +147,7 @@ def _train(work: Sequence[TaskWork], store: RunStore, progress: bool, device: st
         import torch
 
         from predictlab.probe.activations import SharedInputs
+        from predictlab.probe.learner import learner_of
         from predictlab.probe.reference import ReferenceTrainer
     except ImportError as error:
         raise DependencyError(
@@ -166,7 +167,7 @@ def _train(work: Sequence[TaskWork], store: RunStore, progress: bool, device: st
                 if str(w.task.model) != name:
                     continue
                 bar.set_description(f"{w.task.name}: frozen layers")
-                trainer = ReferenceTrainer(w.task, backbone, shared)
+                trainer = ReferenceTrainer(w.task.recipe, learner_of(w.task, backbone, shared))
                 for run in w.runs:
                     bar.set_description(f"{w.task.name} seed {run.seed}")
                     _train_run(trainer, run, w, store, bar.update)

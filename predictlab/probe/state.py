@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
-if TYPE_CHECKING:
-    from predictlab.probe.model import ProbeModel
+from predictlab.errors import DataError
+
+Named = dict[str, torch.Tensor]
+_PARTS = ("parameters", "first_moment", "second_moment")
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,9 @@ class RunState:
     ----------
     step : int
         Optimiser steps done.
-    parameters : dict of str to torch.Tensor
-        Trained parameters (adapters or all weights, and the head) by name; copies.
-    optimiser : dict
-        The optimiser's ``state_dict``; a copy.
+    parameters, first_moment, second_moment : dict of str to torch.Tensor
+        Trained parameters (adapters or all weights, and the head) and AdamW's moments of each, by name; copies. Before
+        the first step and once a run has diverged there are no moments.
     seconds, flops : float
         Training cost so far.
     alive : bool
@@ -31,23 +34,38 @@ class RunState:
     """
 
     step: int
-    parameters: dict[str, torch.Tensor]
-    optimiser: dict[str, Any]
+    parameters: Named
+    first_moment: Named
+    second_moment: Named
     seconds: float
     flops: float
     alive: bool
 
-    @classmethod
-    def capture(
-        cls, model: ProbeModel, optimiser: torch.optim.Optimizer, step: int, seconds: float, flops: float, alive: bool
-    ) -> RunState:
-        """Copy what the model and its optimiser hold now."""
-        parameters = {name: p.detach().clone() for name, p in model.named.items()}
-        return cls(step, parameters, copy.deepcopy(optimiser.state_dict()), seconds, flops, alive)
+    def to_bytes(self) -> bytes:
+        """The state as a safetensors file, which holds numbers only and runs no code when it is read."""
+        tensors = {f"{part}/{k}": v.contiguous() for part in _PARTS for k, v in getattr(self, part).items()}
+        about = {"step": self.step, "seconds": self.seconds, "flops": self.flops, "alive": self.alive}
+        return save(tensors, {"predictlab": json.dumps(about)})
 
-    @torch.no_grad()
-    def restore(self, model: ProbeModel, optimiser: torch.optim.Optimizer) -> None:
-        """Put the copies into a model and an optimiser of the same task; this state stays as it is."""
-        for name, parameter in model.named.items():
-            parameter.copy_(self.parameters[name])
-        optimiser.load_state_dict(copy.deepcopy(self.optimiser))  # torch would keep, and change, these very tensors
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> RunState:
+        """Inverse of `to_bytes`.
+
+        Raises
+        ------
+        DataError
+            `raw` is no state, or an incomplete one.
+        """
+        try:
+            tensors = load(raw)
+            length = int.from_bytes(raw[:8], "little")
+            about = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"]["predictlab"])
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise DataError(
+                f"This is not the state of a run ({error}): delete it, and the run is trained anew."
+            ) from error
+        fields: dict[str, Any] = {part: {} for part in _PARTS}
+        for name, tensor in tensors.items():
+            part, _, key = name.partition("/")
+            fields[part][key] = tensor
+        return cls(**fields, **about)

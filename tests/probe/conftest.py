@@ -140,7 +140,7 @@ def poison(monkeypatch):
             loss, flops = step(self, number, order, optimiser)
             if order.seed == seed and number == at:
                 with torch.no_grad():
-                    self.model.parameters[0].fill_(float("inf"))
+                    next(iter(self.learner.named.values())).fill_(float("inf"))
             return loss, flops
 
         monkeypatch.setattr(ReferenceTrainer, "_step", poisoned)

@@ -11,6 +11,7 @@ import predictlab as pl
 from predictlab.backbone import load_backbone
 from predictlab.probe import ProbePlan
 from predictlab.probe.activations import SharedInputs
+from predictlab.probe.learner import Classifier
 from predictlab.probe.randomness import DataOrder, Fork, stream_seed
 from predictlab.probe.reference import ReferenceTrainer
 
@@ -28,7 +29,7 @@ def same(a, b):
 
 
 def trainer(task):
-    return ReferenceTrainer(task, load_backbone(task.model), SharedInputs())
+    return ReferenceTrainer(task.recipe, Classifier(task, load_backbone(task.model), SharedInputs()))
 
 
 @pytest.fixture
@@ -49,18 +50,18 @@ def test_a_state_goes_on_bit_for_bit_as_if_it_had_never_been_left(bert, data, re
     each = trainer(pl.Task(bert, data, recipe.replace(**changes)))
     whole, pieces = [], []
     each.run(7, [3, 5, 12], whole.append)
-    end = {name: p.detach().clone() for name, p in each.model.named.items()}
+    end = {name: p.detach().clone() for name, p in each.learner.named.items()}
     state = each.run(7, [3], pieces.append, keep=True)
     before = copy.deepcopy(state)
     for fork in (None, Fork(3, 0), Fork(3, 1)):  # the state serves many times, whatever the model did in between
         each.run(7, [12], lambda m: None, start=state, fork=fork)
     each.run(8, [2], lambda m: None)
     assert all(torch.equal(state.parameters[k], before.parameters[k]) for k in before.parameters)
-    for a, b in zip(state.optimiser["state"].values(), before.optimiser["state"].values(), strict=True):
-        assert all(torch.equal(a[k], b[k]) for k in b)
+    for part in ("first_moment", "second_moment"):
+        assert all(torch.equal(getattr(state, part)[k], v) for k, v in getattr(before, part).items())
     each.run(7, [5, 12], pieces.append, start=state)
     assert [(m.depth, m.values, m.flops) for m in pieces] == [(m.depth, m.values, m.flops) for m in whole]
-    assert all(torch.equal(p, end[name]) for name, p in each.model.named.items())
+    assert all(torch.equal(p, end[name]) for name, p in each.learner.named.items())
 
 
 @pytest.mark.parametrize("changes", FREE.values(), ids=FREE)

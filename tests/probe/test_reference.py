@@ -10,6 +10,7 @@ import predictlab as pl
 from predictlab.backbone import load_backbone, tokenise
 from predictlab.probe import ProbePlan, prefix
 from predictlab.probe.activations import SharedInputs
+from predictlab.probe.learner import Classifier
 from predictlab.probe.model import ProbeModel
 from predictlab.probe.randomness import DataOrder, generator, stream_seed
 from predictlab.probe.reference import ReferenceTrainer
@@ -30,7 +31,7 @@ def values(frame):
 
 
 def trainer(task, limit=10**9):
-    return ReferenceTrainer(task, load_backbone(task.model), SharedInputs(limit))
+    return ReferenceTrainer(task.recipe, Classifier(task, load_backbone(task.model), SharedInputs(limit)))
 
 
 def plain_loop(task, seed, depths):
@@ -126,13 +127,15 @@ def test_cached_and_whole_model_give_the_same_parameters(model_of, data, recipe,
     for each in (cached, whole):
         each.run(0, [8], lambda m: None)
     splits = kind not in ("mpnet", "gpt2")
-    assert (cached.model.body.first == 2) if splits else isinstance(cached.model.body, prefix.WholeModel)
-    assert isinstance(whole.model.body, prefix.WholeModel)
-    assert cached.model.named.keys() == whole.model.named.keys()
-    assert any("lora_B" in name for name in cached.model.named)
-    for name, parameter in cached.model.named.items():
-        torch.testing.assert_close(parameter, whole.model.named[name], rtol=1e-4, atol=1e-5)
-    assert cached.evaluate() == pytest.approx(whole.evaluate(), abs=1e-5)
+    assert (
+        (cached.learner.model.body.first == 2) if splits else isinstance(cached.learner.model.body, prefix.WholeModel)
+    )
+    assert isinstance(whole.learner.model.body, prefix.WholeModel)
+    assert cached.learner.model.named.keys() == whole.learner.model.named.keys()
+    assert any("lora_B" in name for name in cached.learner.model.named)
+    for name, parameter in cached.learner.model.named.items():
+        torch.testing.assert_close(parameter, whole.learner.model.named[name], rtol=1e-4, atol=1e-5)
+    assert cached.learner.evaluate() == pytest.approx(whole.learner.evaluate(), abs=1e-5)
 
 
 def test_too_small_a_cache_is_said_and_gives_the_same_numbers(task, caplog):
@@ -147,14 +150,14 @@ def test_too_small_a_cache_is_said_and_gives_the_same_numbers(task, caplog):
 def test_a_cut_that_does_not_reproduce_the_model_is_not_used(bert, data, recipe, monkeypatch):
     correct = prefix.UpperLayers.__call__
     monkeypatch.setattr(prefix.UpperLayers, "__call__", lambda self, v, m: correct(self, v, m) + 0.01)
-    assert isinstance(trainer(pl.Task(bert, data, recipe)).model.body, prefix.WholeModel)
+    assert isinstance(trainer(pl.Task(bert, data, recipe)).learner.model.body, prefix.WholeModel)
 
 
 def test_tasks_on_the_same_texts_share_the_activations(task, bert, data, recipe):
     shared, backbone = SharedInputs(), load_backbone(bert)
-    one = ReferenceTrainer(task, backbone, shared)
-    noisy = ReferenceTrainer(pl.Task(bert, data, recipe, label_noise=0.3), backbone, shared)
-    deeper = ReferenceTrainer(pl.Task(bert, data, recipe.replace(layers="last:2")), backbone, shared)
+    one = Classifier(task, backbone, shared)
+    noisy = Classifier(pl.Task(bert, data, recipe, label_noise=0.3), backbone, shared)
+    deeper = Classifier(pl.Task(bert, data, recipe.replace(layers="last:2")), backbone, shared)
     assert one.train_rows is noisy.train_rows
     assert one.train_rows is not deeper.train_rows
     assert shared.used == 2 * (one.train_rows.values.nbytes + one.eval_rows.values.nbytes)
@@ -165,7 +168,7 @@ def test_training_leaves_the_callers_model_alone(task):
     before = {k: v.clone() for k, v in backbone.encoder.state_dict().items()}
     for changes in ({}, {"method": "full"}):
         changed = pl.Task(task.model, task.data, task.recipe.replace(**changes))
-        ReferenceTrainer(changed, backbone, SharedInputs()).run(0, [2], lambda m: None)
+        ReferenceTrainer(changed.recipe, Classifier(changed, backbone, SharedInputs())).run(0, [2], lambda m: None)
     after = backbone.encoder.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[k], after[k]) for k in before)
