@@ -15,6 +15,7 @@ from predictlab.errors import bad_argument
 
 METRICS = {"accuracy": "higher", "eval_loss": "lower"}
 METHODS = ("lora", "head", "full")
+PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("constant", "linear", "cosine")
 
 
@@ -95,6 +96,9 @@ class Recipe:
         Global gradient-norm clip; 0 switches it off.
     pooling : {"mean", "cls"}
         What the head reads.
+    precision : {"fp32", "bf16"}
+        Of the passes through the model. Weights that are trained, their gradients and the optimiser are always in
+        float32; "bf16" is quicker where the processor multiplies bfloat16 well, and its numbers differ.
     init_seed, order_seed, dropout_seed : int or None
         None: this source of randomness follows the run's seed. A number pins it to the same draw in every run.
     """
@@ -114,6 +118,7 @@ class Recipe:
     dropout: float = 0.0
     max_grad_norm: float = 1.0
     pooling: str = "mean"
+    precision: str = "fp32"
     init_seed: int | None = None
     order_seed: int | None = None
     dropout_seed: int | None = None
@@ -136,6 +141,8 @@ class Recipe:
             raise bad_argument("dropout", self.dropout, "a probability in [0, 1)")
         if self.pooling not in ("mean", "cls"):
             raise bad_argument("pooling", self.pooling, "'mean' or 'cls'")
+        if self.precision not in PRECISIONS:
+            raise bad_argument("precision", self.precision, f"one of {', '.join(PRECISIONS)}")
         self._check_schedule()
         object.__setattr__(self, "layers", self._checked_layers())
         if self.target_modules is not None:
@@ -269,10 +276,13 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """Sixteen hex digits that identify model, data, recipe and noise: what a store checks before it resumes."""
+        recipe = asdict(self.recipe)
+        if recipe["precision"] == "fp32":  # said nothing in stores that were written before there was a choice
+            del recipe["precision"]
         content = {
             "model": str(self.model),
             "data": self.data.fingerprint,
-            "recipe": asdict(self.recipe),
+            "recipe": recipe,
             "label_noise": self.label_noise,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()[:16]

@@ -55,6 +55,7 @@ class Classifier:
 
     def __init__(self, task: Task, backbone: Backbone, shared: SharedInputs) -> None:
         self.device = next(backbone.encoder.parameters()).device
+        self.autocast = task.recipe.precision == "bf16"
         first = shared.first_layer(task, backbone)
         self.train_rows = shared.rows(task, backbone, "train", first)
         self.eval_rows = shared.rows(task, backbone, "eval", first)
@@ -80,11 +81,15 @@ class Classifier:
         """Switch dropout on or off."""
         self.model.train(mode)
 
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast)
+
     def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Mean cross-entropy (nats) of these training rows, and the operations of a training step on them."""
         values, mask = self.train_rows.batch(rows)
-        logits = self.model.logits(values.to(self.device), mask.to(self.device))
-        loss = cross_entropy(logits, self.train_labels[rows].to(self.device))
+        with self._precision():
+            logits = self.model.logits(values.to(self.device), mask.to(self.device))
+        loss = cross_entropy(logits.float(), self.train_labels[rows].to(self.device))
         return loss, self.model.step_flops(len(rows), mask.shape[1])
 
     @torch.inference_mode()
@@ -94,7 +99,8 @@ class Classifier:
         correct, loss = 0, 0.0
         for rows in self.eval_batches:
             values, mask = self.eval_rows.batch(rows)
-            logits = self.model.logits(values.to(self.device), mask.to(self.device))
+            with self._precision():
+                logits = self.model.logits(values.to(self.device), mask.to(self.device))
             labels = self.eval_labels[rows].to(self.device)
             loss += float(cross_entropy(logits.double(), labels, reduction="sum"))
             correct += int((logits.argmax(1) == labels).sum())

@@ -13,7 +13,7 @@ from torch import nn
 
 # model_type of transformers -> where its layers are. Their layers take (hidden states, attention_mask=) and the last
 # one's output is the model's last hidden state.
-_LAYERS = {
+LAYERS = {
     "bert": "encoder.layer",
     "roberta": "encoder.layer",
     "xlm-roberta": "encoder.layer",
@@ -49,7 +49,7 @@ class UpperLayers:
     def __init__(self, encoder: Any, first: int) -> None:
         self.first: int | None = first
         self.config = encoder.config
-        self.layers = list(encoder.get_submodule(_LAYERS[encoder.config.model_type]))[first:]
+        self.layers = list(encoder.get_submodule(LAYERS[encoder.config.model_type]))[first:]
 
     def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         from transformers.masking_utils import create_bidirectional_mask
@@ -75,7 +75,7 @@ def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.T
     def stop(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         raise _Captured(args[0] if args else kwargs["hidden_states"])
 
-    layer = encoder.get_submodule(_LAYERS[encoder.config.model_type])[first]
+    layer = encoder.get_submodule(LAYERS[encoder.config.model_type])[first]
     handle = layer.register_forward_pre_hook(stop, with_kwargs=True)
     try:
         encoder(input_ids=ids, attention_mask=mask.long())
@@ -88,7 +88,7 @@ def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.T
 
 def can_split(encoder: Any, first: int, ids: torch.Tensor, mask: torch.Tensor) -> bool:
     """True if cutting before layer `first` reproduces the whole encoder's output on this trial batch."""
-    if encoder.config.model_type not in _LAYERS or getattr(encoder.config, "is_decoder", False):
+    if encoder.config.model_type not in LAYERS or getattr(encoder.config, "is_decoder", False):
         return False
     with torch.inference_mode():
         whole = WholeModel(encoder)(ids, mask)

@@ -5,28 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 
 from predictlab.probe.learner import Learner, finite
+from predictlab.probe.parameters import BETAS, EPSILON
 from predictlab.probe.randomness import DataOrder, Fork, stream_seed
 from predictlab.probe.state import RunState
+from predictlab.probe.work import Measurement
 from predictlab.task import Recipe
-
-BETAS, EPSILON = (0.9, 0.999), 1e-8
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One run at one depth: metrics, training seconds and operations so far, "ok" or "diverged"."""
-
-    depth: int
-    values: dict[str, float]
-    seconds: float
-    flops: float
-    status: str
-
 
 class ReferenceTrainer:
     """Trains the runs of one task.

@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 
 from predictlab.errors import DependencyError, bad_argument
 from predictlab.probe.plan import ProbePlan
-from predictlab.probe.work import RunWork, TaskWork, fork_name, missing, planned, run_name
+from predictlab.probe.work import fork_name, missing, planned, run_name
+RunWork = TaskWork = object
 from predictlab.runs import RunStore
 from predictlab.task import Task
 

@@ -1,47 +1,99 @@
-"""What a plan asks of a task: its runs and forks by name, and which of them a store does not hold yet."""
+"""What a plan asks of a task, what a store lacks of it, and the groups in which that is trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from predictlab.probe.plan import ProbePlan
-from predictlab.runs import RunStore
+from predictlab.probe.randomness import Fork
 from predictlab.task import Task
+
+if TYPE_CHECKING:
+    from predictlab.probe.state import RunState
 
 
 @dataclass(frozen=True)
-class RunWork:
-    """What is missing of one run.
+class Measurement:
+    """One run at one depth: metrics, training seconds and operations so far, "ok" or "diverged"."""
+
+    depth: int
+    values: dict[str, float]
+    seconds: float
+    flops: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A run, or a fork, that is to be trained further.
 
     Parameters
     ----------
+    run : str
+        Its name in stores.
     seed : int
     depths : tuple of int
-        Depths at which the run itself is still to be measured.
-    forks : dict of int to tuple of int
-        Numbers of the forks still to be trained, by fork depth; both increasing.
+        Depths still to be visited, increasing.
+    begin : int
+        Depth it goes on from.
+    start : RunState or None
+        Its state there, or its parent's; None: the run's own start, or a state that is still to be read.
+    fork : Fork or None
+    parent : str or None
+        Name of the run that a fork leaves.
+    keep : frozenset of int
+        Depths at which forks leave it: those states are kept.
     """
 
+    run: str
     seed: int
     depths: tuple[int, ...]
-    forks: dict[int, tuple[int, ...]]
+    begin: int = 0
+    start: RunState | None = None
+    fork: Fork | None = None
+    parent: str | None = None
+    keep: frozenset[int] = frozenset()
 
-
-@dataclass(frozen=True)
-class TaskWork:
-    """Runs of one task that are not complete, and the full depth of their forks."""
-
-    task: Task
-    runs: tuple[RunWork, ...]
-    full: int
+    @property
+    def fresh_fork(self) -> bool:
+        """Whether it starts as a fork, at its parent's state."""
+        return self.fork is not None and self.begin == self.fork.depth
 
     @property
     def steps(self) -> int:
-        """Optimiser steps to be made. A run whose fork is missing is trained again, but no deeper than needed."""
-        own = sum(max(*run.depths, *run.forks, 0, 0) for run in self.runs)
-        return own + sum((self.full - d) * len(numbers) for run in self.runs for d, numbers in run.forks.items())
+        """Optimiser steps to be made."""
+        return self.depths[-1] - self.begin
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lanes of one task that go the same way together."""
+
+    task: Task
+    lanes: tuple[Lane, ...]
+
+    @property
+    def start(self) -> int:
+        """Depth at which all its lanes start."""
+        return self.lanes[0].begin
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Depths that all its lanes visit."""
+        return self.lanes[0].depths
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A lane at a depth: what was measured (None: a checkpoint between depths), and the state to go on from."""
+
+    lane: Lane
+    measured: Measurement | None
+    state: RunState
 
 
 def run_name(task: Task, seed: int) -> str:
@@ -54,23 +106,84 @@ def fork_name(task: Task, seed: int, depth: int, number: int) -> str:
     return f"{run_name(task, seed)}@{depth}:{number}"
 
 
-def missing(task: Task, plan: ProbePlan, store: RunStore) -> TaskWork:
-    """What `store` lacks of `plan`; a fork that was cut short is missing as a whole."""
-    known = store.known(str(task.name))
-    runs = []
+Depths = Mapping[str, Iterable[int]]
+
+
+def missing(task: Task, plan: ProbePlan, known: Depths, states: Depths) -> list[Lane]:
+    """Lanes that lack of a plan, those that can start now and those that wait for their parent.
+
+    Parameters
+    ----------
+    task : Task
+    plan : ProbePlan
+    known, states : mapping of str to iterable of int
+        Depths at which a store holds measurements, and states, of each run.
+
+    Returns
+    -------
+    list of Lane
+        Without their states. A fork whose parent has no state at the fork depth yet is not among them: its parent is.
+    """
+    lanes: list[Lane] = []
     for seed in plan.run_seeds:
-        held = known.get(run_name(task, seed), frozenset())
-        lacking = tuple(d for d in plan.depths if d not in held)
-        forks = {}
+        run = run_name(task, seed)
+        held, saved = set(known.get(run, ())), set(states.get(run, ()))
+        ready, awaited = _forks(task, plan, seed, known, states, saved)
+        visits = sorted({d for d in plan.depths if d not in held} | awaited)
+        if visits:
+            begin = max((d for d in saved if d <= visits[0]), default=0)
+            lanes.append(Lane(run, seed, tuple(visits), begin, keep=frozenset(plan.fork_depths)))
+        lanes += ready
+    return lanes
+
+
+def _forks(
+    task: Task, plan: ProbePlan, seed: int, known: Depths, states: Depths, saved: set[int]
+) -> tuple[list[Lane], set[int]]:
+    """Forks of one run that can start, and the depths at which others wait for its state."""
+    ready, awaited, full = [], set(), plan.depths[-1]
+    for depth in plan.fork_depths:
+        for number in range(plan.forks):
+            name = fork_name(task, seed, depth, number)
+            if {depth, full} <= set(known.get(name, ())):
+                continue
+            lane = Lane(name, seed, (full,), depth, None, Fork(depth, number), run_name(task, seed))
+            if own := [d for d in states.get(name, ()) if d <= full]:
+                ready.append(replace(lane, begin=max(own)))
+            elif depth in saved:
+                ready.append(lane)
+            else:
+                awaited.add(depth)
+    return ready, awaited
+
+
+def steps_left(task: Task, plan: ProbePlan, known: Depths, states: Depths) -> int:
+    """Optimiser steps to be made, those of forks that wait for their parent included."""
+    lanes = missing(task, plan, known, states)
+    total = sum(lane.steps for lane in lanes)
+    ready = {lane.run for lane in lanes}
+    for seed in plan.run_seeds:
         for depth in plan.fork_depths:
-            ends = {depth, plan.depths[-1]}
-            names = (fork_name(task, seed, depth, number) for number in range(plan.forks))
-            numbers = tuple(m for m, name in enumerate(names) if not ends <= known.get(name, frozenset()))
-            if numbers:
-                forks[depth] = numbers
-        if lacking or forks:
-            runs.append(RunWork(seed, lacking, forks))
-    return TaskWork(task, tuple(runs), plan.depths[-1])
+            for number in range(plan.forks):
+                name = fork_name(task, seed, depth, number)
+                if name not in ready and not {depth, plan.depths[-1]} <= set(known.get(name, ())):
+                    total += plan.depths[-1] - depth
+    return total
+
+
+def grouped(task: Task, lanes: Iterable[Lane], size: int) -> list[Group]:
+    """Lanes that start at one depth and visit the same ones, at most `size` together, in their order.
+
+    A run's numbers depend, in their last digits, on what it is trained beside. The groups follow from the order of
+    the lanes alone, and all lanes of a group reach a depth in one transaction: work that was interrupted is taken up
+    in the same groups.
+    """
+    ways: dict[tuple[int, tuple[int, ...], bool], list[Lane]] = {}
+    for lane in lanes:
+        ways.setdefault((lane.begin, lane.depths, lane.fork is None), []).append(lane)
+    return [
+        Group(task, tuple(way[i : i + size])) for way in ways.values() for i in range(0, len(way), size)
+    ]
 
 
 def planned(task: Task, plan: ProbePlan, frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,290 @@
+"""The shared engine: runs of a task trained in lockstep on one base model. It reproduces the reference trainer.
+
+The same seeds give the same trajectories up to the order in which floating-point numbers are added. What is shared is
+computed once: activations below the first trained layer (`SharedInputs`), base weights, evaluation batches.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from predictlab.backbone import TOKENS_PER_BATCH
+from predictlab.probe.activations import SharedInputs
+from predictlab.probe.learner import Classifier, Learner, finite
+from predictlab.probe.parameters import StackedParameters
+from predictlab.probe.randomness import DataOrder, stream_seed
+from predictlab.probe.stacked import StackedEncoder
+from predictlab.probe.work import Group, Measurement, Reached
+from predictlab.task import Task
+
+log = logging.getLogger("predictlab")
+CHECKPOINT_SECONDS = 60.0  # between states of runs that reach no depth meanwhile
+
+
+class Passes(Protocol):
+    """How gradients and metrics of several runs are computed."""
+
+    at_once: int
+    """Runs whose gradients are best asked for together."""
+
+    def gradients(
+        self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
+    ) -> tuple[list[float], float]:
+        """Fill ``parameters.grad`` of `runs` from a batch of `rows` each; their losses, and the operations of a run."""
+
+    def evaluate(self, parameters: StackedParameters, runs: Sequence[int]) -> list[dict[str, float]]:
+        """Metrics of each run over all evaluation rows."""
+
+
+class Single:
+    """One run after the other through the model's own code: right for every architecture and recipe.
+
+    Parameters
+    ----------
+    learner : Learner
+        Its parameters are made to read and write a run's row of numbers, which copies nothing.
+    """
+
+    at_once = 1
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+
+    def _lend(self, parameters: StackedParameters, run: int) -> None:
+        values, grads = (parameters.views(of, run) for of in (parameters.values, parameters.grad))
+        for name, parameter in self.learner.named.items():
+            parameter.data, parameter.grad = values[name], grads[name]
+
+    def gradients(
+        self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
+    ) -> tuple[list[float], float]:
+        """See `Passes.gradients`."""
+        losses, flops = [], 0.0
+        self.learner.train(True)
+        for run, batch, seed in zip(runs, rows, seeds, strict=True):
+            self._lend(parameters, run)
+            parameters.grad[run].zero_()
+            torch.manual_seed(seed)
+            loss, flops = self.learner.loss(batch)
+            loss.backward()
+            losses.append(loss.item())
+        return losses, flops
+
+    def evaluate(self, parameters: StackedParameters, runs: Sequence[int]) -> list[dict[str, float]]:
+        """See `Passes.evaluate`."""
+        found = []
+        for run in runs:
+            self._lend(parameters, run)
+            found.append(self.learner.evaluate())
+        return found
+
+
+class Together:
+    """Several runs of a classifier in one pass (see `StackedEncoder`).
+
+    Parameters
+    ----------
+    learner : Classifier
+    encoder : StackedEncoder
+    shared : SharedInputs
+        Where the base's projections of the first layer are kept, if there is room.
+    batch_size : int
+        Rows of a run in a step.
+    """
+
+    def __init__(self, learner: Classifier, encoder: StackedEncoder, shared: SharedInputs, batch_size: int) -> None:
+        self.learner, self.encoder = learner, encoder
+        splits = (learner.train_rows, learner.eval_rows)
+        if encoder.projects:
+            maps = encoder.first_maps()
+            projected = shared.projected(splits, maps, encoder.dtype)
+            encoder.projected = projected is not None
+            splits = projected or splits
+        self.train_rows, self.eval_rows = splits
+        tokens = TOKENS_PER_BATCH if learner.device.type == "cpu" else 16 * TOKENS_PER_BATCH
+        self.at_once = max(1, tokens // (batch_size * int(self.train_rows.lengths.max())))
+        self._labels = learner.train_labels.to(learner.device)
+        self._eval_labels = learner.eval_labels.to(learner.device)
+
+    def gradients(
+        self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
+    ) -> tuple[list[float], float]:
+        """See `Passes.gradients`; `seeds` are not used, since nothing is drawn here."""
+        chosen = _as_slice(runs)
+        leaves = {k: v[chosen].detach().requires_grad_() for k, v in parameters.views(parameters.values, _ALL).items()}
+        every = torch.cat(list(rows))
+        inputs, mask = self._batch(self.train_rows, every)
+        shape = (len(runs), len(rows[0]))
+        self.encoder.operations = 0.0
+        logits = self.encoder.logits(leaves, inputs.unflatten(0, shape), mask.unflatten(0, shape))
+        labels = self._labels[every.to(self._labels.device)]
+        losses = cross_entropy(logits.flatten(0, 1), labels, reduction="none").view(shape).mean(1)
+        grads = torch.autograd.grad(losses.sum(), list(leaves.values()))
+        for view, grad in zip(parameters.views(parameters.grad, _ALL).values(), grads, strict=True):
+            view[chosen] = grad
+        return losses.tolist(), self.encoder.operations / len(runs)
+
+    @torch.inference_mode()
+    def evaluate(self, parameters: StackedParameters, runs: Sequence[int]) -> list[dict[str, float]]:
+        """See `Passes.evaluate`: every batch of rows is read once, for all runs."""
+        values = [parameters.views(parameters.values, slice(run, run + 1)) for run in runs]
+        correct, loss = np.zeros(len(runs), dtype=int), np.zeros(len(runs))
+        for rows in self.learner.eval_batches:
+            inputs, mask = (t.unsqueeze(0) for t in self._batch(self.eval_rows, rows))
+            labels = self._eval_labels[rows.to(self._eval_labels.device)]
+            for i, of_run in enumerate(values):
+                logits = self.encoder.logits(of_run, inputs, mask)[0]
+                loss[i] += float(cross_entropy(logits.double(), labels, reduction="sum"))
+                correct[i] += int((logits.argmax(1) == labels).sum())
+        n = len(self._eval_labels)
+        return [{"accuracy": int(c) / n, "eval_loss": float(v) / n} for c, v in zip(correct, loss, strict=True)]
+
+    def _batch(self, rows: object, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        values, mask = rows.batch(chosen)  # type: ignore[attr-defined]
+        device = self.learner.device
+        return values.to(device, self.encoder.dtype), mask.to(device)
+
+
+_ALL = slice(None)
+
+
+def _as_slice(runs: Sequence[int]) -> slice | list[int]:
+    """Neighbours as a slice, whose rows are views."""
+    first, last = runs[0], runs[-1] + 1
+    return slice(first, last) if last - first == len(runs) else list(runs)
+
+
+class SharedTrainer:
+    """Trains groups of runs of one task.
+
+    Parameters
+    ----------
+    task : Task
+    learner : Learner
+    shared : SharedInputs
+    """
+
+    def __init__(self, task: Task, learner: Learner, shared: SharedInputs) -> None:
+        self.task, self.learner = task, learner
+        self.passes = passes_of(task, learner, shared)
+
+    def train(
+        self,
+        group: Group,
+        report: Callable[[Sequence[Reached]], None],
+        tick: Callable[[int], object] = lambda steps: None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        """Train the runs of a group to its depths.
+
+        Parameters
+        ----------
+        group : Group
+        report : callable
+            Gets what all runs reached at a depth, as soon as it is measured, with their states.
+        tick : callable
+            Called with the number of steps just made (one a run).
+        checkpoint_seconds : float
+            States are reported without a measurement when this long nothing was reported.
+        """
+        recipe, lanes = self.task.recipe, group.lanes
+        parameters = StackedParameters(self.learner.named, len(lanes))
+        alive = [lane.start is None or lane.start.alive for lane in lanes]
+        seconds, flops = np.zeros(len(lanes)), np.zeros(len(lanes))
+        devices = [self.learner.device] if self.learner.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):  # dropout draws from torch's global generator
+            for i, lane in enumerate(lanes):
+                if lane.start is None:
+                    self.learner.draw(lane.seed)
+                    parameters.start(i, self.learner.named)
+                    continue
+                parameters.restore(i, lane.start)
+                if not lane.fresh_fork:
+                    seconds[i], flops[i] = lane.start.seconds, lane.start.flops
+            orders = [DataOrder(recipe, lane.seed, self.learner.n_rows, lane.fork) for lane in lanes]
+            saved = time.monotonic()
+            for step in range(group.start, group.depths[-1] + 1):
+                due = step in group.depths
+                if due or time.monotonic() - saved > checkpoint_seconds:
+                    values = self._measured(parameters, alive) if due else None
+                    found = []
+                    for i, lane in enumerate(lanes):
+                        state = parameters.captured(i, step, float(seconds[i]), float(flops[i]), alive[i])
+                        measured = None
+                        if values is not None:
+                            status = "ok" if alive[i] else "diverged"
+                            measured = Measurement(step, values[i], float(seconds[i]), float(flops[i]), status)
+                        found.append(Reached(lane, measured, state))
+                    report(found)
+                    saved = time.monotonic()
+                if step < group.depths[-1]:
+                    self._step(step, group, parameters, orders, alive, seconds, flops)
+                    tick(len(lanes))
+
+    def _measured(self, parameters: StackedParameters, alive: list[bool]) -> list[dict[str, float]]:
+        """Metrics of all runs; those that turn out to be lost are marked in `alive`."""
+        runs = [i for i, lives in enumerate(alive) if lives]
+        values = [dict.fromkeys(self.learner.metrics, math.nan) for _ in alive]
+        for i, found in zip(runs, self.passes.evaluate(parameters, runs) if runs else [], strict=True):
+            alive[i] = finite(found)
+            if alive[i]:
+                values[i] = found
+        return values
+
+    def _step(
+        self, step: int, group: Group, parameters: StackedParameters, orders: Sequence[DataOrder], alive: list[bool],
+        seconds: np.ndarray, flops: np.ndarray,
+    ) -> None:  # fmt: skip
+        recipe = self.task.recipe
+        runs = [i for i, lives in enumerate(alive) if lives]
+        began = time.perf_counter()
+        for start in range(0, len(runs), self.passes.at_once):
+            some = runs[start : start + self.passes.at_once]
+            rows = [orders[i].batch(step) for i in some]
+            seeds = [stream_seed(recipe, group.lanes[i].seed, "dropout", step, group.lanes[i].fork) for i in some]
+            losses, done = self.passes.gradients(parameters, some, rows, seeds)
+            flops[some] += done
+            for i, loss in zip(some, losses, strict=True):
+                alive[i] = math.isfinite(loss)
+        if runs:
+            parameters.step(runs, recipe, step)
+            seconds[runs] += (time.perf_counter() - began) / len(runs)
+
+
+def passes_of(task: Task, learner: Learner, shared: SharedInputs) -> Passes:
+    """The quickest passes that reproduce the learner's own."""
+    if not isinstance(learner, Classifier) or not StackedEncoder.fits(learner, task.recipe):
+        return Single(learner)
+    dtype = torch.float32 if task.recipe.precision == "fp32" else torch.bfloat16
+    trial = Together(learner, StackedEncoder(learner, task.recipe, torch.float32), shared, task.recipe.batch_size)
+    if not _agree(trial, Single(learner), task):
+        log.warning("%s: stacked passes do not reproduce this model; its runs are trained one by one.", task.name)
+        return Single(learner)
+    if dtype == torch.float32:
+        return trial
+    return Together(learner, StackedEncoder(learner, task.recipe, dtype), shared, task.recipe.batch_size)
+
+
+def _agree(fast: Passes, plain: Passes, task: Task) -> bool:
+    """Whether both give the same losses and gradients on two runs with adapters that differ from their start."""
+    learner = plain.learner  # type: ignore[attr-defined]
+    parameters = StackedParameters(learner.named, 2)
+    random = torch.Generator().manual_seed(0)
+    parameters.values.copy_(0.05 * torch.randn(parameters.values.shape, generator=random))
+    rows = [torch.randint(learner.n_rows, (min(4, learner.n_rows),), generator=random) for _ in range(2)]
+    autocast, learner.autocast = learner.autocast, False
+    with torch.random.fork_rng(devices=[]):
+        expected, _ = plain.gradients(parameters, (0, 1), rows, (0, 0))
+        wanted = parameters.grad.clone()
+        found, _ = fast.gradients(parameters, (0, 1), rows, (0, 0))
+    learner.autocast = autocast
+    near = torch.allclose(parameters.grad, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))
+    return near and bool(np.allclose(expected, found, rtol=1e-4))
