@@ -49,7 +49,7 @@ class Entry:
         """Raise ArgumentError if it is none that a store can take; `where` is put before the name of the field."""
         if self.status not in STATUSES:
             raise bad_argument(f"{where}status", self.status, f"one of {', '.join(STATUSES)}")
-        if self.depth < 0:
+        if not 0 <= self.depth < 2**53:
             raise bad_argument(f"{where}depth", self.depth, "a whole number >= 0")
         if self.state is not None and not isinstance(self.state, bytes):
             raise bad_argument(f"{where}state", self.state, "bytes or None")

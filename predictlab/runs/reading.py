@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,7 @@ import pandas as pd
 
 from predictlab.runs.schema import COLUMNS, STATUSES, VALUES
 
-_IN_ORDER = (
-    "FROM runs r INDEXED BY runs_of_task CROSS JOIN measurements m ON m.run_id = r.id "
-    "WHERE r.task_id IN ({}) ORDER BY r.task_id, r.id, m.depth"
-)
+_OF_TASKS = "FROM runs r INDEXED BY runs_of_task CROSS JOIN measurements m ON m.run_id = r.id WHERE r.task_id IN ({}) "
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,9 @@ class Rows:
     metrics: Mapping[int, str]
     runs: pd.DataFrame
     sets: Mapping[int, Sequence[int]]  # metrics of each metric set
-    numbers: np.ndarray  # run, depth, code (metric set and status), seconds, flops, values
+    count: np.ndarray  # rows of each run
+    code: np.ndarray  # of each row, or one for all: metric set and status
+    numbers: np.ndarray  # of each row: depth, seconds, flops, values
 
 
 def all_tasks(db: sqlite3.Connection) -> dict[int, str]:
@@ -47,42 +47,49 @@ def read_rows(db: sqlite3.Connection, version: int, tasks: Mapping[int, str]) ->
         code = "m.metric_id * 4 + CASE m.status WHEN 'ok' THEN 0 WHEN 'diverged' THEN 1 ELSE 2 END"
         values: tuple[str, ...] = ("value",)
     else:
-        for key, metric in db.execute(
-            "SELECT s.set_id, s.metric_id FROM metric_sets k CROSS JOIN slots s ON s.set_id = k.id "
-            f"WHERE k.task_id IN ({chosen}) ORDER BY s.set_id, s.slot"
-        ):
+        slots = db.execute(
+            "SELECT s.set_id, s.slot, s.metric_id FROM metric_sets k CROSS JOIN slots s ON s.set_id = k.id "
+            f"WHERE k.task_id IN ({chosen})"
+        ).fetchall()
+        for key, _, metric in sorted(slots):
             sets.setdefault(key, []).append(metric)
         code = "m.set_id * 4 + m.status"
         values = VALUES[: max(map(len, sets.values()), default=1)]
-    fields = [("run", "i8"), ("depth", "i8"), ("code", "i8"), ("seconds", "f8"), ("flops", "f8")]
-    # Numbers only, in index order and straight into an array: what costs time is each number that SQLite hands over.
+    of_tasks = _OF_TASKS.format(chosen)
+    # What costs time is each number that SQLite hands over. So those are counted first that need no handing over:
+    # the run, and the code where it is the same everywhere.
+    counts = np.array(
+        db.execute(f"SELECT r.id, count(*), min({code}), max({code}) {of_tasks} GROUP BY r.task_id, r.id").fetchall(),
+        dtype=np.int64,
+    ).reshape(-1, 4)
+    count = np.zeros(len(runs), dtype=np.int64)
+    count[pd.Index([row[0] for row in runs]).get_indexer(counts[:, 0])] = counts[:, 1]
+    codes = np.unique(counts[:, 2:])
+    columns = ["m.depth", "m.seconds", "m.flops", *(f"m.{v}" for v in values), *([code] if len(codes) > 1 else [])]
     numbers = np.fromiter(
-        db.execute(
-            f"SELECT m.run_id, m.depth, {code}, m.seconds, m.flops, {', '.join(f'm.{v}' for v in values)} "
-            + _IN_ORDER.format(chosen)
-        ),
-        dtype=np.dtype(fields + [(value, "f8") for value in values]),
-    )
+        chain.from_iterable(db.execute(f"SELECT {', '.join(columns)} {of_tasks} ORDER BY r.task_id, r.id, m.depth")),
+        dtype=float,
+        count=int(count.sum()) * len(columns),
+    ).reshape(-1, len(columns))
+    if len(codes) > 1:
+        codes, numbers = numbers[:, -1].astype(np.int64), numbers[:, :-1]
     about = pd.DataFrame(runs, columns=["id", "task_id", "run", "parent", "seed"])
-    return Rows(tasks, metrics, about, sets, numbers)
+    return Rows(tasks, metrics, about, sets, count, codes, numbers)
 
 
 def tidy_frame(rows: Rows) -> pd.DataFrame:
     """The tidy frame of `rows`: by task, run, depth and metric, each in the order in which they first came."""
-    names = rows.numbers.dtype.names
-    assert names is not None
-    values = np.stack([rows.numbers[name] for name in names[5:]], axis=1)
-    which = pd.Index(rows.runs["id"]).get_indexer(pd.Index(rows.numbers["run"]))
-    depth, seconds, flops = (rows.numbers[name] for name in ("depth", "seconds", "flops"))
-    status = rows.numbers["code"] % 4
-
+    n, values = len(rows.numbers), rows.numbers[:, 3:]
+    which = np.repeat(np.arange(len(rows.runs)), rows.count)
+    depth, seconds, flops = rows.numbers[:, 0].astype(np.int64), *rows.numbers[:, 1:3].T
+    status = np.broadcast_to(rows.code % 4, n)
     metrics = np.full((len(rows.sets), values.shape[1]), -1, dtype=np.int64)
     for row, ids in zip(metrics, rows.sets.values(), strict=True):
         row[: len(ids)] = np.searchsorted(list(rows.metrics), ids)
-    metric = metrics[np.searchsorted(list(rows.sets), rows.numbers["code"] // 4)]
+    metric = np.broadcast_to(metrics[np.searchsorted(list(rows.sets), rows.code // 4)], (n, values.shape[1]))
     present = metric >= 0
-    count = present.sum(axis=1)
-    which, depth, seconds, flops, status = (np.repeat(c, count) for c in (which, depth, seconds, flops, status))
+    size = present.sum(axis=1)
+    which, depth, seconds, flops, status = (np.repeat(c, size) for c in (which, depth, seconds, flops, status))
     value, metric = values[present], metric[present]
 
     # Several parts at one depth need not come in the order of the metrics.

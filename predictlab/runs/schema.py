@@ -50,7 +50,7 @@ CREATE TABLE slots (
 ) WITHOUT ROWID;
 CREATE TABLE measurements (
     run_id INTEGER NOT NULL REFERENCES runs(id),
-    depth INTEGER NOT NULL CHECK (depth >= 0),
+    depth INTEGER NOT NULL CHECK (depth BETWEEN 0 AND 9007199254740991),  -- exact as a float
     part INTEGER NOT NULL,
     set_id INTEGER NOT NULL REFERENCES metric_sets(id),
     status INTEGER NOT NULL CHECK (status BETWEEN 0 AND {len(STATUSES) - 1}),

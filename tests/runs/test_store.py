@@ -298,7 +298,7 @@ def test_one_task_is_found_by_index_and_not_by_reading_the_whole_store(store):
     store.frame("a")
     reader.set_trace_callback(None)
     plans = [row[3] for q in query if "SELECT" in q for row in reader.execute(f"EXPLAIN QUERY PLAN {q}")]
-    assert any("SEARCH m USING PRIMARY KEY" in step for step in plans)
+    assert any("SEARCH m USING PRIMARY KEY (run_id=?)" in step for step in plans)
     assert not any(step in ("SCAN m", "SCAN r") or "TEMP B-TREE" in step for step in plans), plans
 
 
