@@ -69,12 +69,10 @@ class Owner:
     def _alive(self, owner: str) -> bool:
         if not (self.folder.path / f"{owner}{_LOCK}").exists():
             return False
-        from filelock import Timeout
-
         lock = _file_lock(self.folder, owner)
         try:
             lock.acquire(timeout=0)
-        except (Timeout, OSError):  # a lock that we may not try is taken to be held
+        except OSError:  # filelock's Timeout is one; a lock that we may not try is taken to be held
             return True
         lock.release()
         return False

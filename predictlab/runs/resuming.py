@@ -80,10 +80,11 @@ class Resumable:
         """Put the states on disk that the store lacks; nobody sees them yet."""
         if not any(entry.state is not None for entry in entries):
             return {}
-        with self._file.write() as db:
-            self._task_id(db, task)
-            self._owner.register(db)
+        if not self._owner.registered:
+            with self._file.write() as db:
+                self._owner.register(db)
         with self._file.read() as (db, _):
+            self._task_id(db, task)
             states = wanted(entries, lambda run: held_states(db, task, run), self._states)
         return self._states.save(self._owner.id, states)
 
