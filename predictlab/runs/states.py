@@ -34,7 +34,8 @@ class StateFolder:
     """
 
     def __init__(self, store: str) -> None:
-        self.path = Path(f"{store}.states")
+        # Beside the file itself, by whichever link and from whichever working folder it is reached.
+        self.path = Path(f"{Path(store).resolve()}.states")
         self.memory: dict[str, bytes] | None = {} if store == ":memory:" else None
         self._number = count()
 
