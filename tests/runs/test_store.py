@@ -247,7 +247,7 @@ def test_a_truncated_store_is_an_error_of_one_sentence(store, path):
 
 def test_a_newer_schema_is_refused_with_advice(store, path):
     store._db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match=r"schema 99, this predictlab knows up to 1\. Upgrade"):
+    with pytest.raises(StoreError, match=r"schema 99, this predictlab knows up to 2\. Upgrade"):
         RunStore(path)
 
 
@@ -293,11 +293,12 @@ def test_a_closed_store_says_so(path):
 def test_one_task_is_found_by_index_and_not_by_reading_the_whole_store(store):
     fill(store, "a", runs=50)
     query = []
-    store._db.set_trace_callback(query.append)
+    reader = store._file.reader
+    reader.set_trace_callback(query.append)
     store.frame("a")
-    store._db.set_trace_callback(None)
-    plans = [row[3] for q in query for row in store._db.execute(f"EXPLAIN QUERY PLAN {q}")]
-    assert any("SEARCH m USING PRIMARY KEY" in step for step in plans)
+    reader.set_trace_callback(None)
+    plans = [row[3] for q in query if "SELECT" in q for row in reader.execute(f"EXPLAIN QUERY PLAN {q}")]
+    assert any("SEARCH m USING PRIMARY KEY (run_id=?)" in step for step in plans)
     assert not any(step in ("SCAN m", "SCAN r") or "TEMP B-TREE" in step for step in plans), plans
 
 

@@ -1,0 +1,121 @@
+"""Claims: no two processes do the same work, and whoever dies frees what it had at once."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from predictlab.errors import StoreError
+from predictlab.runs import RunStore
+
+
+@pytest.fixture
+def path(tmp_path):
+    with RunStore(tmp_path / "runs.db") as store:
+        store.add_task("a", "f", {})
+        store.add_task("b", "f", {})
+    return tmp_path / "runs.db"
+
+
+def left(path):
+    folder = path.with_name(path.name + ".states")
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def test_a_run_belongs_to_one_store_at_a_time(path):
+    with RunStore(path) as one, RunStore(path) as two:
+        assert one.claim("a", ["y", "x", "y"]) == ("y", "x")
+        assert two.claim("a", ["z", "x"]) == ("z",)
+        assert one.claim("a", ["x", "w"]) == ("x", "w")
+        assert one.claimed_elsewhere("a") == {"z"}
+        assert two.claimed_elsewhere("a") == {"w", "x", "y"}
+        with RunStore(path, read_only=True) as reader:
+            assert reader.claimed_elsewhere("a") == {"w", "x", "y", "z"}
+        two.release("a", ["x", "z"])
+        assert one.claimed_elsewhere("a") == frozenset()
+        assert two.claimed_elsewhere("a") == {"w", "x", "y"}  # what is another's is not released
+        assert two.claim("b", ["x"]) == ("x",)  # another task
+        one.release("a", ["x"])
+        assert two.claim("a", ["w", "x"]) == ("x",)
+
+
+def test_closing_gives_everything_back(path):
+    with RunStore(path) as two:
+        with RunStore(path) as one:
+            one.claim("a", ["x", "y"])
+            assert two.claim("a", ["x"]) == ()
+        assert two.claimed_elsewhere("a") == frozenset()
+        assert two.claim("a", ["x", "y"]) == ("x", "y")
+    assert left(path) == []
+
+
+def test_a_store_that_was_only_forgotten_holds_nothing(path):
+    one = RunStore(path)
+    one.claim("a", ["x"])
+    del one
+    with RunStore(path) as two:
+        assert two.claim("a", ["x"]) == ("x",)
+        assert len(left(path)) == 1
+
+
+def test_unknown_tasks(path):
+    with RunStore(path) as store:
+        with pytest.raises(StoreError, match="knows no task 'c'"):
+            store.claim("c", ["x"])
+        assert store.claimed_elsewhere("c") == frozenset()
+
+
+def test_in_memory_everything_is_granted():
+    with RunStore(":memory:") as store:
+        store.add_task("a", "f", {})
+        assert store.claim("a", ["x", "y"]) == ("x", "y")
+        assert store.claimed_elsewhere("a") == frozenset()
+        store.release("a", ["x"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_process_frees_its_claims_and_its_files_at_once(path):
+    code = (
+        "import sys, time\n"
+        "from predictlab.runs import Entry, RunStore\n"
+        f"s = RunStore({str(path)!r}); s.claim('a', ['x', 'y'])\n"
+        "s.record_all('a', [Entry('x', 0, 4, {'accuracy': .5}, state=b'state')])\n"
+        "s._states.save(s._owner.id, {0: b'never known to the store'})\n"
+        "print('claimed', flush=True); time.sleep(600)\n"
+    )
+    with RunStore(path) as store:
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        try:
+            assert other.stdout.readline() == "claimed\n"
+            assert store.claimed_elsewhere("a") == {"x", "y"}
+            assert store.claim("a", ["x", "y", "z"]) == ("z",)
+            assert len(left(path)) == 4  # two locks, two states: those of the living are not touched
+        finally:
+            other.kill()
+            other.wait()
+            other.stdout.close()
+        assert store.claimed_elsewhere("a") == frozenset()
+        assert store.claim("a", ["x", "y", "z"]) == ("x", "y", "z")
+        assert store.state("a", "x") == (4, b"state")
+        assert len(left(path)) == 2  # the own lock and the known state
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_of_a_dead_process_does_not_keep_its_claims(path):
+    """A worker that outlives the process that forked it inherits its open files, yet not its claims."""
+    code = (
+        "import os, signal, sys, time\n"
+        "from predictlab.runs import RunStore\n"
+        f"s = RunStore({str(path)!r}); s.claim('a', ['x'])\n"
+        "child = os.fork()\n"
+        "if child == 0:\n    os.close(1); time.sleep(600)\n"
+        "print(child, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
+    child = int(done.stdout)
+    try:
+        with RunStore(path) as store:
+            assert store.claim("a", ["x"]) == ("x",)
+    finally:
+        os.kill(child, 9)
