@@ -67,9 +67,7 @@ class SharedInputs:
             self._held[key] = make(backbone, ids, values)
         return self._held[key]
 
-    def projected(
-        self, splits: Sequence[Ragged], maps: Sequence[Any], dtype: torch.dtype
-    ) -> tuple[Ragged, ...] | None:
+    def projected(self, splits: Sequence[Ragged], maps: Sequence[Any], dtype: torch.dtype) -> tuple[Ragged, ...] | None:
         """Rows of activations with what frozen maps make of them behind: (tokens, width) to (tokens, 4 width).
 
         Parameters

@@ -11,7 +11,7 @@ from torch.nn.functional import linear
 class AdaptedLinear(torch.autograd.Function):
     """``x W' + b + scale (x A') B'`` for each run, with gradients for `x`, `A` and `B` only.
 
-    Left to autograd, the sum would be written twice and kept; the base weight is frozen, so its gradient is never asked.
+    Left to autograd, the sum would be written twice and kept; the base weight is frozen: its gradient is never asked.
     """
 
     @staticmethod

@@ -52,9 +52,7 @@ class StackedParameters:
     def views(self, of: torch.Tensor, runs: slice | int) -> Named:
         """Parameters by name, (runs, *shape) or of one run (*shape), as views into `of` (`values`, `grad`, …)."""
         rows = of[runs]
-        return {
-            name: rows[..., place].unflatten(-1, self.shapes[name]) for name, place in self.places.items()
-        }
+        return {name: rows[..., place].unflatten(-1, self.shapes[name]) for name, place in self.places.items()}
 
     @torch.no_grad()
     def start(self, run: int, named: Mapping[str, torch.Tensor]) -> None:
@@ -90,9 +88,11 @@ class StackedParameters:
             self.grad.mul_((recipe.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))  # torch's clip_grad_norm_
         parts = (slice(0, self.decayed), slice(self.decayed, None))
         for number, (part, decay) in enumerate(zip(parts, (recipe.weight_decay, 0.0), strict=True)):
+            values, grads, first, second = (
+                [of[run, part] for run in runs] for of in (self.values, self.grad, self.first, self.second)
+            )
             adamw(
-                *([of[run, part] for run in runs] for of in (self.values, self.grad, self.first, self.second)),
-                max_exp_avg_sqs=[], state_steps=[self._steps[run][number] for run in runs],
+                values, grads, first, second, [], [self._steps[run][number] for run in runs],
                 fused=self.values.device.type in ("cpu", "cuda"), amsgrad=False, beta1=BETAS[0], beta2=BETAS[1],
                 lr=recipe.learning_rate_at(step), weight_decay=decay, eps=EPSILON, maximize=False,
             )  # fmt: skip

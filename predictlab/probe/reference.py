@@ -12,8 +12,9 @@ from predictlab.probe.learner import Learner, finite
 from predictlab.probe.parameters import BETAS, EPSILON
 from predictlab.probe.randomness import DataOrder, Fork, stream_seed
 from predictlab.probe.state import RunState
-from predictlab.probe.work import Measurement
+from predictlab.probe.work import Group, Measurement, Reached
 from predictlab.task import Recipe
+
 
 class ReferenceTrainer:
     """Trains the runs of one task.
@@ -28,6 +29,31 @@ class ReferenceTrainer:
     def __init__(self, recipe: Recipe, learner: Learner) -> None:
         self.recipe, self.learner = recipe, learner
         self.device = learner.device
+
+    def train(
+        self,
+        group: Group,
+        report: Callable[[Sequence[Reached]], None],
+        tick: Callable[[int], object] = lambda steps: None,
+    ) -> None:
+        """Train the runs of a group to its depths, one after the other.
+
+        Parameters
+        ----------
+        group : Group
+        report : callable
+            Gets what a run reached at a depth, with its state.
+        tick : callable
+            Called with the number of steps just made.
+        """
+        for lane in group.lanes:
+            state, measured = lane.start, list[Measurement]()
+            for depth in lane.depths:  # from state to state: the same numbers as in one go, to the last bit
+                state = self.run(
+                    lane.seed, [depth], measured.append, lambda: tick(1), start=state, fork=lane.fork, keep=True
+                )
+                assert state is not None
+                report([Reached(lane, measured[-1], state)])
 
     def run(
         self,
@@ -55,8 +81,8 @@ class ReferenceTrainer:
         start : RunState, optional
             Go on from here, which gives the same numbers as a run in one go; `depths` then are deeper.
         fork : Fork, optional
-            Go on as this fork of the run (``fork.depth`` is ``start.step``): with fresh randomness, its seconds and
-            operations counted from zero.
+            Go on as this fork of the run: with fresh randomness, its seconds and operations counted from zero where
+            ``start.step`` is ``fork.depth``.
         keep : bool
             Return the state at the last depth.
 
@@ -80,7 +106,9 @@ class ReferenceTrainer:
                 self._restore(start, optimiser)
             order = DataOrder(recipe, seed, learner.n_rows, fork)
             wanted, last, alive = set(depths), max(depths), start is None or start.alive
-            seconds, flops = (0.0, 0.0) if start is None or fork else (start.seconds, start.flops)
+            seconds, flops = (0.0, 0.0) if start is None else (start.seconds, start.flops)
+            if start and fork and start.step == fork.depth:
+                seconds, flops = 0.0, 0.0
             for step in range(start.step if start else 0, last + 1):
                 if step in wanted:
                     values = learner.evaluate() if alive else dict.fromkeys(learner.metrics, math.nan)

@@ -21,9 +21,10 @@ from predictlab.probe.activations import SharedInputs
 from predictlab.probe.learner import Classifier, Learner, finite
 from predictlab.probe.parameters import StackedParameters
 from predictlab.probe.randomness import DataOrder, stream_seed
+from predictlab.probe.rows import Ragged, Vectors
 from predictlab.probe.stacked import StackedEncoder
 from predictlab.probe.work import Group, Measurement, Reached
-from predictlab.task import Task
+from predictlab.task import Recipe, Task
 
 log = logging.getLogger("predictlab")
 CHECKPOINT_SECONDS = 60.0  # between states of runs that reach no depth meanwhile
@@ -96,21 +97,25 @@ class Together:
     encoder : StackedEncoder
     shared : SharedInputs
         Where the base's projections of the first layer are kept, if there is room.
-    batch_size : int
-        Rows of a run in a step.
+    recipe : Recipe
+    memory : int
+        Bytes that the activations of a pass may take.
     """
 
-    def __init__(self, learner: Classifier, encoder: StackedEncoder, shared: SharedInputs, batch_size: int) -> None:
+    def __init__(
+        self, learner: Classifier, encoder: StackedEncoder, shared: SharedInputs, recipe: Recipe, memory: int
+    ) -> None:
         self.learner, self.encoder = learner, encoder
-        splits = (learner.train_rows, learner.eval_rows)
-        if encoder.projects:
-            maps = encoder.first_maps()
-            projected = shared.projected(splits, maps, encoder.dtype)
-            encoder.projected = projected is not None
-            splits = projected or splits
-        self.train_rows, self.eval_rows = splits
+        self.train_rows, self.eval_rows = learner.train_rows, learner.eval_rows
+        if encoder.projects and isinstance(self.train_rows, Ragged) and isinstance(self.eval_rows, Ragged):
+            both = shared.projected((self.train_rows, self.eval_rows), encoder.first_maps(), encoder.dtype)
+            if both is not None:
+                self.train_rows, self.eval_rows = both
+                encoder.projected = True
         tokens = TOKENS_PER_BATCH if learner.device.type == "cpu" else 16 * TOKENS_PER_BATCH
-        self.at_once = max(1, tokens // (batch_size * int(self.train_rows.lengths.max())))
+        length = int(self.train_rows.lengths.max())
+        of_run = encoder.activation_bytes(recipe.batch_size, length)
+        self.at_once = max(1, min(tokens // (recipe.batch_size * length), memory // of_run))
         self._labels = learner.train_labels.to(learner.device)
         self._eval_labels = learner.eval_labels.to(learner.device)
 
@@ -147,8 +152,8 @@ class Together:
         n = len(self._eval_labels)
         return [{"accuracy": int(c) / n, "eval_loss": float(v) / n} for c, v in zip(correct, loss, strict=True)]
 
-    def _batch(self, rows: object, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        values, mask = rows.batch(chosen)  # type: ignore[attr-defined]
+    def _batch(self, rows: Ragged | Vectors, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        values, mask = rows.batch(chosen)
         device = self.learner.device
         return values.to(device, self.encoder.dtype), mask.to(device)
 
@@ -170,11 +175,25 @@ class SharedTrainer:
     task : Task
     learner : Learner
     shared : SharedInputs
+    memory_limit : int
+        Bytes that the runs of a group may take beside the shared activations.
+
+    Attributes
+    ----------
+    largest_group : int
+        Runs whose parameters, gradients and moments fit in half of the limit; the other half is for the passes.
     """
 
-    def __init__(self, task: Task, learner: Learner, shared: SharedInputs) -> None:
+    def __init__(self, task: Task, learner: Learner, shared: SharedInputs, memory_limit: int) -> None:
         self.task, self.learner = task, learner
-        self.passes = passes_of(task, learner, shared)
+        self.passes = passes_of(task, learner, shared, memory_limit // 2)
+        run = StackedParameters.bytes_per_run(learner.named)
+        self.largest_group = max(1, memory_limit // 2 // run)
+        if run > memory_limit // 2:
+            log.warning(
+                "%s: one run takes %.2f GB for its parameters, gradients and moments, more than half of memory_limit "
+                "(%.2f GB); its runs are trained one at a time.", task.name, run / 1e9, memory_limit / 1e9,
+            )  # fmt: skip
 
     def train(
         self,
@@ -259,18 +278,18 @@ class SharedTrainer:
             seconds[runs] += (time.perf_counter() - began) / len(runs)
 
 
-def passes_of(task: Task, learner: Learner, shared: SharedInputs) -> Passes:
+def passes_of(task: Task, learner: Learner, shared: SharedInputs, memory: int) -> Passes:
     """The quickest passes that reproduce the learner's own."""
     if not isinstance(learner, Classifier) or not StackedEncoder.fits(learner, task.recipe):
         return Single(learner)
     dtype = torch.float32 if task.recipe.precision == "fp32" else torch.bfloat16
-    trial = Together(learner, StackedEncoder(learner, task.recipe, torch.float32), shared, task.recipe.batch_size)
+    trial = Together(learner, StackedEncoder(learner, task.recipe, torch.float32), shared, task.recipe, memory)
     if not _agree(trial, Single(learner), task):
         log.warning("%s: stacked passes do not reproduce this model; its runs are trained one by one.", task.name)
         return Single(learner)
     if dtype == torch.float32:
         return trial
-    return Together(learner, StackedEncoder(learner, task.recipe, dtype), shared, task.recipe.batch_size)
+    return Together(learner, StackedEncoder(learner, task.recipe, dtype), shared, task.recipe, memory)
 
 
 def _agree(fast: Passes, plain: Passes, task: Task) -> bool:

@@ -6,7 +6,7 @@ the other through the model's own code (`Single`). Three savings over that, all 
 - The base's query, key and value of the first trained layer are read, not computed (`SharedInputs.projected`).
 - With ``pooling="cls"`` the last layer is computed for the one token that the head reads.
 - There the query is carried back through the key map, and the values are averaged before the value map, so that no key
-  and no value of any other token is computed: ``q_i . (W x_j) = (W' q_i) . x_j`` and ``sum_j p_j W x_j = W sum_j p_j x_j``.
+  and no value of any other token is computed: ``q . (W x_j) = (W' q) . x_j`` and ``sum_j p_j W x_j = W sum_j p_j x_j``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DISTILBERT = {
     "query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin", "merge": "attention.out_lin",
     "first_norm": "sa_layer_norm", "up": "ffn.lin1", "down": "ffn.lin2", "last_norm": "output_layer_norm",
 }  # fmt: skip
-_PLACES = {kind: _BERT for kind in ("bert", "roberta", "xlm-roberta", "camembert", "electra")}
+_PLACES = dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra"), _BERT)
 _PLACES["distilbert"] = _DISTILBERT
 _NORMS = ("first_norm", "last_norm")
 
@@ -122,6 +122,19 @@ class StackedEncoder:
         """Query, key and value map of the first layer's base."""
         return tuple(self.layers[0][name] for name in ("query", "key", "value"))
 
+    def activation_bytes(self, rows: int, length: int) -> int:
+        """About what the activations of one run's pass take until its gradients are known.
+
+        Each layer keeps some fourteen numbers of the width a token, the inner ones of its feed-forward part thrice (as
+        they come, activated, and their gradient), and its attention weights thrice.
+        """
+        if not self.layers:
+            return 4 * rows * self.recipe.batch_size
+        width, inner = self.layers[0]["down"].weight.shape
+        full = len(self.layers) - (self.recipe.pooling == "cls")
+        token = full * (14 * width + 3 * inner + 3 * self.heads * length) + 6 * width
+        return rows * length * token * self.dtype.itemsize
+
     @staticmethod
     def fits(learner: Classifier, recipe: Recipe) -> bool:
         """Whether this class can compute the learner's model (its numbers are compared before it is used)."""
@@ -196,16 +209,12 @@ class StackedEncoder:
         mixed = self._attend(q, k, v, bias)
         return self._forward(layer, values, self._linear(layer["merge"], values, mixed), x)
 
-    def _attend(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
-    ) -> torch.Tensor:
+    def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """Softmax attention written out: on processors quicker than the fused kernel, in bfloat16 several times."""
         runs, rows, length, width = q.shape
         # The scale goes in at q, the smallest place for it.
         scale = (width // self.heads) ** -0.5
-        q, k, v = (
-            t.reshape(runs * rows, length, self.heads, -1).transpose(1, 2) for t in (q * scale, k, v)
-        )
+        q, k, v = (t.reshape(runs * rows, length, self.heads, -1).transpose(1, 2) for t in (q * scale, k, v))
         scores = q @ k.mT
         if bias is not None:
             scores = scores + bias.reshape(-1, 1, 1, length)

@@ -181,9 +181,7 @@ def grouped(task: Task, lanes: Iterable[Lane], size: int) -> list[Group]:
     ways: dict[tuple[int, tuple[int, ...], bool], list[Lane]] = {}
     for lane in lanes:
         ways.setdefault((lane.begin, lane.depths, lane.fork is None), []).append(lane)
-    return [
-        Group(task, tuple(way[i : i + size])) for way in ways.values() for i in range(0, len(way), size)
-    ]
+    return [Group(task, tuple(way[i : i + size])) for way in ways.values() for i in range(0, len(way), size)]
 
 
 def planned(task: Task, plan: ProbePlan, frame: pd.DataFrame) -> pd.DataFrame:

@@ -183,6 +183,13 @@ class Resumable:
         with self._file.write() as db:
             self._owner.release(db, self._task_id(db, task), runs)
 
+    def version(self) -> int:
+        """A number that changes whenever somebody else, through another store object, writes into the file."""
+        if self._file.in_memory:
+            return 0
+        with self._file.write() as db:  # of the connection that writes: its own changes do not count
+            return int(db.execute("PRAGMA data_version").fetchone()[0])
+
     def claimed_elsewhere(self, task: str) -> frozenset[str]:
         """Runs of `task` that another open store holds now; empty for an unknown task."""
         if self._file.in_memory:

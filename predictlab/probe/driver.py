@@ -1,0 +1,188 @@
+"""The driver of a probe: what is missing is claimed, trained by an executor, and written with its states."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from predictlab.errors import PredictlabError, StoreError
+from predictlab.probe.executors import Executor
+from predictlab.probe.plan import ProbePlan
+from predictlab.probe.progress import Progress
+from predictlab.probe.work import Group, Lane, Reached, grouped, missing, planned, steps_left
+from predictlab.runs import Entry, RunStore
+from predictlab.task import Task
+
+log = logging.getLogger("predictlab")
+WAIT = 0.5  # seconds between looks at a store whose missing runs another process is training
+
+
+class Cancelled(PredictlabError):
+    """The probe was cancelled; what was measured is in the store."""
+
+
+class Driver:
+    """Trains what a store lacks of the plans of some tasks.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    plan : ProbePlan
+        Of every task; `plans` may be changed while the driver runs, and is read anew when nothing is left of it.
+    store : RunStore
+    executor : Executor
+    progress : Progress
+
+    Notes
+    -----
+    Runs are claimed before they are trained, so that several drivers, in one process or in many, share the work of one
+    store. What all runs of a group reached at a depth is one transaction, with the states that training goes on from.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], plan: ProbePlan, store: RunStore, executor: Executor, progress: Progress
+    ) -> None:
+        self.tasks = {str(task.name): task for task in tasks}
+        self.plans = dict.fromkeys(self.tasks, plan)
+        self.store, self.executor, self.progress = store, executor, progress
+        self.cancelled = threading.Event()
+        self._parents: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
+
+    def run(self) -> None:
+        """Train until nothing is missing; raises `Cancelled` soon after `cancelled` is set."""
+        while True:
+            left = {name: steps_left(self.tasks[name], self.plans[name], *self._held(name)) for name in self.tasks}
+            self.progress.expect(left)
+            if not any(self._missing(name) for name in self.tasks):
+                return
+            self.store.check_writable()
+            if not self._once():
+                self.progress.say("waiting for the runs that another process trains")
+                time.sleep(WAIT)
+                self._look()
+
+    def frame(self) -> pd.DataFrame:
+        """Tidy frame of what the plans ask for, as far as it is measured."""
+        frames = [planned(self.tasks[name], plan, self.store.frame(name)) for name, plan in self.plans.items()]
+        return pd.concat(frames, ignore_index=True)
+
+    def _look(self) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled("The probe was cancelled; what was measured is in the store, and the same call goes on.")
+
+    def _held(self, name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        return self.store.known(name), self.store.states(name)
+
+    def _missing(self, name: str) -> list[Lane]:
+        return missing(self.tasks[name], self.plans[name], *self._held(name))
+
+    def _once(self) -> bool:
+        """Train all groups that can start now and are not claimed elsewhere; False if there were none."""
+        open_groups: list[Group] = []
+        started = 0
+
+        def claimed() -> Iterator[Group]:
+            nonlocal started
+            for group in self._groups():
+                started += 1
+                open_groups.append(group)
+                yield group
+
+        def finish(group: Group) -> None:
+            open_groups.remove(group)
+            self.store.release(str(group.task.name), [lane.run for lane in group.lanes])
+
+        def tick(group: Group, steps: int) -> None:
+            self.progress.step(str(group.task.name), steps)
+            self._look()
+
+        try:
+            self.executor.run(claimed(), self._write, tick, finish)
+        finally:
+            for group in list(open_groups):
+                finish(group)
+        return started > 0
+
+    def _groups(self) -> Iterator[Group]:
+        for name, task in self.tasks.items():
+            seen = self.store.version()
+            lanes = self._missing(name)
+            if not lanes:
+                continue
+            now = {lane.run: lane for lane in lanes}
+            self.progress.say(f"{name}: frozen layers")
+            size = self.executor.group_size(task)
+            for group in grouped(task, lanes, size):
+                granted = set(self.store.claim(name, [lane.run for lane in group.lanes]))
+                # Another process may have trained some of them between our look and our claim.
+                if (version := self.store.version()) != seen:
+                    now, seen = {lane.run: lane for lane in self._missing(name)}, version
+                ours = [lane for lane in group.lanes if lane.run in granted and now.get(lane.run) == lane]
+                ready = [started for lane in ours if (started := self._started(name, lane))]
+                self.store.release(name, sorted(granted - {lane.run for lane in ready}))
+                if ready:
+                    self.progress.say(_title(name, ready))
+                    yield Group(task, tuple(ready))
+
+    def _started(self, name: str, lane: Lane) -> Lane | None:
+        """The lane with the state it starts from; None when that is lost, and has to be made again first."""
+        from predictlab.probe.state import RunState
+
+        if not lane.begin:
+            return lane
+        source = lane.parent if lane.fresh_fork else lane.run
+        assert source is not None
+        try:
+            found = self.store.state(name, source, lane.begin)
+            if found is None:
+                return None
+            state = RunState.from_bytes(found[1])
+        except PredictlabError as error:
+            log.warning("%s It is trained again from an earlier state.", error)
+            self.store.drop_state(name, source, lane.begin)
+            return None
+        if lane.fresh_fork:
+            self._write_beginning(name, lane, source)
+        return replace(lane, start=state)
+
+    def _write_beginning(self, name: str, lane: Lane, parent: str) -> None:
+        """A fork's first measurement is its parent's, at no cost."""
+        held = self._parents.setdefault(name, {})
+        key = (parent, lane.begin)
+        if key not in held:
+            rows = self.store.frame(name)
+            for (run, depth), part in rows[rows["parent"].isna()].groupby(["run", "depth"]):
+                values = dict(zip(part["metric"], part["value"], strict=True))
+                held[str(run), int(depth)] = {"values": values, "status": part["status"].iloc[0]}
+        if key not in held:
+            raise StoreError(
+                f"{self.store.path} holds a state of {parent} at depth {lane.begin} and no measurement there."
+            )
+        entry = Entry(lane.run, lane.seed, lane.begin, parent=parent, seconds=0.0, flops=0.0, **held[key])
+        self.store.record_all(name, [entry])
+
+    def _write(self, group: Group, found: Sequence[Reached]) -> None:
+        entries = []
+        for reached in found:
+            lane, m, state = reached.lane, reached.measured, reached.state
+            about: dict[str, Any] = {"values": None}
+            if m is not None:
+                about = {"values": m.values, "seconds": m.seconds, "flops": m.flops, "status": m.status}
+            kept = state.step in lane.keep
+            entries.append(
+                Entry(lane.run, lane.seed, state.step, parent=lane.parent, state=state.to_bytes(), keep=kept, **about)
+            )
+        self.store.record_all(str(group.task.name), entries)
+
+
+def _title(name: str, lanes: Sequence[Lane]) -> str:
+    seeds = sorted({lane.seed for lane in lanes})
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds[0]}"
+    forks = f", {len(lanes)} forks at {lanes[0].fork.depth}" if lanes[0].fork else ""
+    return f"{name} {which}{forks}"

@@ -1,0 +1,173 @@
+"""Where groups of runs are trained. An executor trains; the driver alone writes into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from predictlab.errors import DependencyError, bad_argument
+from predictlab.probe.work import Group, Reached
+from predictlab.task import Task
+
+if TYPE_CHECKING:
+    from predictlab.backbone import Backbone
+    from predictlab.probe.activations import SharedInputs
+
+CACHE_LIMIT = 2_000_000_000
+MEMORY_LIMIT = 4_000_000_000
+LARGEST_GROUP = 32
+ENGINES = ("shared", "reference")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are trained, wherever that is.
+
+    Parameters
+    ----------
+    engine : {"shared", "reference"}
+    device : str or None
+        A torch device; None takes a GPU where there is one.
+    cache_limit, memory_limit : int
+        Bytes of shared activations held in memory; bytes that runs trained at the same time may take beside them.
+    """
+
+    engine: str = "shared"
+    device: str | None = None
+    cache_limit: int = CACHE_LIMIT
+    memory_limit: int = MEMORY_LIMIT
+
+
+class Trainer(Protocol):
+    """What trains the groups of one task in this process."""
+
+    def train(
+        self, group: Group, report: Callable[[Sequence[Reached]], None], tick: Callable[[int], object]
+    ) -> None: ...
+
+
+class Executor(Protocol):
+    """Where groups are trained."""
+
+    def group_size(self, task: Task) -> int:
+        """Most runs of a task that are trained together."""
+
+    def run(
+        self,
+        groups: Iterable[Group],
+        report: Callable[[Group, Sequence[Reached]], None],
+        tick: Callable[[Group, int], object],
+        finish: Callable[[Group], None],
+    ) -> None:
+        """Train all groups.
+
+        Parameters
+        ----------
+        groups : iterable of Group
+            Taken one by one, as there is room for them; their lanes hold the states they start from.
+        report : callable
+            Gets what all lanes of a group reached at a depth, in order of depth.
+        tick : callable
+            Gets the steps made since it was last called.
+        finish : callable
+            Called after a group's last report.
+        """
+
+
+class Workshop:
+    """Models, shared activations and trainers of tasks, loaded when they are first needed.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._backbones: dict[str, Backbone] = {}
+        self._shared: dict[str, SharedInputs] = {}
+        self._trainers: dict[str, tuple[Trainer, int]] = {}
+
+    def backbone(self, task: Task) -> Backbone:
+        """The task's model, loaded once; it is checked that the recipe fits it."""
+        from predictlab.backbone import let_threads_sleep, load_backbone
+
+        let_threads_sleep()
+        name = str(task.model)
+        if name not in self._backbones:
+            self._backbones[name] = load_backbone(task.model, self._device())
+        backbone = self._backbones[name]
+        task.recipe.trained_layers(backbone.n_layers)
+        if task.recipe.max_length > backbone.max_length:
+            raise bad_argument(
+                "max_length", task.recipe.max_length, f"at most {backbone.max_length} tokens, what {name} can take"
+            )
+        return backbone
+
+    def trainer(self, task: Task) -> tuple[Trainer, int]:
+        """The task's trainer, and the most runs it trains together."""
+        if task.fingerprint not in self._trainers:
+            self._trainers[task.fingerprint] = self._made(task)
+        return self._trainers[task.fingerprint]
+
+    def _made(self, task: Task) -> tuple[Trainer, int]:
+        backbone = self.backbone(task)
+        try:
+            from predictlab.probe.activations import SharedInputs
+            from predictlab.probe.learner import learner_of
+            from predictlab.probe.reference import ReferenceTrainer
+            from predictlab.probe.shared import SharedTrainer
+        except ImportError as error:
+            raise DependencyError(
+                f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
+            ) from error
+        # One model's activations are of no use to another: those of the model before are let go.
+        name = str(task.model)
+        if name not in self._shared:
+            self._shared = {name: SharedInputs(self.settings.cache_limit)}
+            self._trainers.clear()
+        learner = learner_of(task, backbone, self._shared[name])
+        if self.settings.engine == "reference":
+            return ReferenceTrainer(task.recipe, learner), 1
+        trainer = SharedTrainer(task, learner, self._shared[name], self.settings.memory_limit)
+        return trainer, min(LARGEST_GROUP, trainer.largest_group)
+
+    def _device(self) -> str:
+        try:
+            import torch
+        except ImportError as error:
+            raise DependencyError(
+                f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
+            ) from error
+        return self.settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class LocalExecutor:
+    """This process, one group after the other.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.workshop = Workshop(settings)
+
+    def group_size(self, task: Task) -> int:
+        """See `Executor.group_size`."""
+        return self.workshop.trainer(task)[1]
+
+    def run(
+        self,
+        groups: Iterable[Group],
+        report: Callable[[Group, Sequence[Reached]], None],
+        tick: Callable[[Group, int], object],
+        finish: Callable[[Group], None],
+    ) -> None:
+        """See `Executor.run`."""
+        for group in groups:
+            trainer, _ = self.workshop.trainer(group.task)
+            trainer.train(group, partial(report, group), partial(tick, group))
+            finish(group)

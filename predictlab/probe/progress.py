@@ -1,0 +1,94 @@
+"""How far a probe is: steps, throughput and time left of every task, safe to read from another thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tqdm.auto import tqdm
+
+_WINDOW = 30.0  # seconds over which throughput is taken
+
+
+@dataclass(frozen=True)
+class TaskProgress:
+    """One task at one moment.
+
+    Parameters
+    ----------
+    done, total : int
+        Optimiser steps made by this probe, and all it has to make (what was in the store already is in neither).
+    rate : float
+        Steps a second, lately; NaN before there were any.
+    seconds_left : float
+        At that rate; NaN while it is not known.
+    """
+
+    done: int
+    total: int
+    rate: float
+    seconds_left: float
+
+
+class Progress:
+    """Counts steps of tasks; optionally shows them as one bar on standard error.
+
+    Parameters
+    ----------
+    show : bool
+    """
+
+    def __init__(self, show: bool) -> None:
+        self.doing = "starting"
+        self._lock = threading.Lock()
+        self._done: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._lately: dict[str, deque[tuple[float, int]]] = {}
+        self._bar = tqdm(total=0, unit="step", disable=not show, dynamic_ncols=True, smoothing=0.1)
+
+    def expect(self, left: Mapping[str, int]) -> None:
+        """Say how many steps are left of each task from now on."""
+        with self._lock:
+            for task, steps in left.items():
+                self._total[task] = self._done.setdefault(task, 0) + steps
+            self._bar.total = sum(self._total.values())
+            self._bar.refresh()
+
+    def say(self, doing: str) -> None:
+        """What is being done now, for people."""
+        self.doing = doing
+        self._bar.set_description(doing)
+
+    def step(self, task: str, steps: int) -> None:
+        """Count steps just made."""
+        now = time.monotonic()
+        with self._lock:
+            self._done[task] = self._done.get(task, 0) + steps
+            self._total[task] = max(self._total.get(task, 0), self._done[task])
+            lately = self._lately.setdefault(task, deque([(now, self._done[task] - steps)]))
+            lately.append((now, self._done[task]))
+            while now - lately[0][0] > _WINDOW and len(lately) > 2:
+                lately.popleft()
+            self._bar.update(steps)
+
+    def snapshot(self) -> dict[str, TaskProgress]:
+        """Progress of every task that has anything to do."""
+        with self._lock:
+            out = {}
+            for task, total in self._total.items():
+                done, lately = self._done.get(task, 0), self._lately.get(task)
+                rate = float("nan")
+                if lately and lately[-1][0] > lately[0][0]:
+                    rate = (lately[-1][1] - lately[0][1]) / (lately[-1][0] - lately[0][0])
+                left = total - done
+                out[task] = TaskProgress(done, total, rate, left / rate if left and rate > 0 else 0.0 * left or (
+                    0.0 if not left else float("nan")
+                ))  # fmt: skip
+            return out
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
