@@ -56,12 +56,18 @@ class Driver:
 
     def run(self) -> None:
         """Train until nothing is missing; raises `Cancelled` soon after `cancelled` is set."""
+        checked = False
         while True:
             left = {name: steps_left(self.tasks[name], self.plans[name], *self._held(name)) for name in self.tasks}
             self.progress.expect(left)
-            if not any(self._missing(name) for name in self.tasks):
+            lacking = [task for name, task in self.tasks.items() if self._missing(name)]
+            if not lacking:
                 return
             self.store.check_writable()
+            if not checked:
+                self.progress.say("loading")
+                self.executor.check(lacking)
+                checked = True
             if not self._once():
                 self.progress.say("waiting for the runs that another process trains")
                 time.sleep(WAIT)

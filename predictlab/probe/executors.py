@@ -51,6 +51,9 @@ class Trainer(Protocol):
 class Executor(Protocol):
     """Where groups are trained."""
 
+    def check(self, tasks: Sequence[Task]) -> None:
+        """Find out that a recipe does not fit its model before the first task is trained, not hours later."""
+
     def group_size(self, task: Task) -> int:
         """Most runs of a task that are trained together."""
 
@@ -154,6 +157,11 @@ class LocalExecutor:
 
     def __init__(self, settings: Settings) -> None:
         self.workshop = Workshop(settings)
+
+    def check(self, tasks: Sequence[Task]) -> None:
+        """See `Executor.check`."""
+        for task in tasks:
+            self.workshop.backbone(task)
 
     def group_size(self, task: Task) -> int:
         """See `Executor.group_size`."""

@@ -77,8 +77,8 @@ class StackedParameters:
         def copied(of: torch.Tensor) -> Named:
             return {k: v.to("cpu", copy=True).contiguous() for k, v in self.views(of, run).items()}
 
-        moments = [copied(of) if alive and step else {} for of in (self.first, self.second)]
-        return RunState(step, copied(self.values) if alive else {}, *moments, seconds, flops, alive)
+        first, second = (copied(of) if alive and step else {} for of in (self.first, self.second))
+        return RunState(step, copied(self.values) if alive else {}, first, second, seconds, flops, alive)
 
     @torch.no_grad()
     def step(self, runs: Sequence[int], recipe: Recipe, step: int) -> None:

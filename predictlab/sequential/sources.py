@@ -17,10 +17,7 @@ Measure = Callable[[Sequence[int], Sequence[int]], pd.DataFrame]
 
 
 class TaskSource:
-    """Runs of a task, trained by `pl.probe`.
-
-    The reference engine trains a seed that lacks a deeper depth again from its start, and so it is charged.
-    """
+    """Runs of a task, trained by `pl.probe`, which goes on from where a run was left: added steps are charged."""
 
     def __init__(self, task: Task, store: RunStore, progress: bool, options: dict[str, Any]) -> None:
         self.task, self.store, self.progress, self.options = task, store, progress, options
@@ -29,7 +26,7 @@ class TaskSource:
 
     def steps(self, seeds: int, last: int, before: int) -> int:
         """Steps that `seeds` runs are trained when they are known up to depth `before` and wanted up to `last`."""
-        return seeds * last if last > before else 0
+        return seeds * max(0, last - before)
 
     def measure(self, plan: ProbePlan) -> pd.DataFrame:
         """Tidy frame of the plan's seeds and depths; only what the store lacks is trained."""

@@ -1,5 +1,7 @@
 """Small random models with a toy vocabulary, written once per session, and a data set that they can learn."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,41 +110,97 @@ def task(bert, data, recipe):
     return pl.Task(bert, data, recipe, name="toy")
 
 
-@pytest.fixture
-def press_ctrl_c_at(monkeypatch):
-    """Make optimiser step `number`, counted over all runs, raise KeyboardInterrupt; call what it returns to stop."""
-    from predictlab.probe.reference import ReferenceTrainer
+@pytest.fixture(params=["shared", "reference"])
+def engine(request):
+    """Both engines, one after the other."""
+    return request.param
 
-    step, count = ReferenceTrainer._step, [0]
+
+@pytest.fixture
+def probe(engine):
+    """`pl.probe` with this engine."""
+    return functools.partial(pl.probe, engine=engine)
+
+
+def trainers():
+    from predictlab.probe.reference import ReferenceTrainer
+    from predictlab.probe.shared import SharedTrainer
+
+    return ReferenceTrainer, SharedTrainer
+
+
+@pytest.fixture
+def before_step(monkeypatch):
+    """Call a function before every step that an engine makes: one run's of "reference", a group's of "shared"."""
+
+    def watch(call):
+        with_all = []
+        for trainer in trainers():
+            step = trainer._step
+
+            def watched(self, *arguments, _step=step):
+                call()
+                return _step(self, *arguments)
+
+            monkeypatch.setattr(trainer, "_step", watched)
+            with_all.append((trainer, step))
+        return lambda: [monkeypatch.setattr(trainer, "_step", step) for trainer, step in with_all]
+
+    return watch
+
+
+@pytest.fixture
+def press_ctrl_c_at(before_step):
+    """Make step `number`, counted over all runs, raise KeyboardInterrupt; call what it returns to stop."""
 
     def at(number):
-        def press(self, *arguments):
+        count = [0]
+
+        def press():
             count[0] += 1
             if count[0] == number:
                 raise KeyboardInterrupt
-            return step(self, *arguments)
 
-        monkeypatch.setattr(ReferenceTrainer, "_step", press)
-        return lambda: monkeypatch.setattr(ReferenceTrainer, "_step", step)
+        return before_step(press)
 
     return at
 
 
 @pytest.fixture
-def poison(monkeypatch):
-    """Make the run of `seed` lose its weights in step `at`."""
-    from predictlab.probe.reference import ReferenceTrainer
+def trained(monkeypatch):
+    """(run, depth it goes on from, depths) of every lane that is really trained, in the order of runs."""
+    lanes = []
+    for trainer in trainers():
 
-    step = ReferenceTrainer._step
+        def spy(self, group, *arguments, _train=trainer.train, **options):
+            lanes.extend((lane.run, lane.begin, lane.depths) for lane in group.lanes)
+            return _train(self, group, *arguments, **options)
+
+        monkeypatch.setattr(trainer, "train", spy)
+    return lanes
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Make the run of `seed` and its forks lose their weights in step `at`."""
+    reference, shared = trainers()
+    step_alone, step_together = reference._step, shared._step
 
     def lose(seed, at):
         def poisoned(self, number, order, optimiser):
-            loss, flops = step(self, number, order, optimiser)
+            loss, flops = step_alone(self, number, order, optimiser)
             if order.seed == seed and number == at:
                 with torch.no_grad():
                     next(iter(self.learner.named.values())).fill_(float("inf"))
             return loss, flops
 
-        monkeypatch.setattr(ReferenceTrainer, "_step", poisoned)
+        def poisoned_together(self, number, group, parameters, *rest):
+            step_together(self, number, group, parameters, *rest)
+            for row, lane in enumerate(group.lanes):
+                if lane.seed == seed and number == at:
+                    parameters.values[row].fill_(float("inf"))
+
+        monkeypatch.setattr(reference, "_step", poisoned)
+        monkeypatch.setattr(shared, "_step", poisoned_together)
 
     return lose

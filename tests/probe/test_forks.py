@@ -23,26 +23,15 @@ def values(frame):
     return frame.set_index(["task", "run", "parent", "depth", "metric"])["value"].sort_index()
 
 
-def same(a, b):
-    """Same frames but for the seconds that training took."""
-    pd.testing.assert_frame_equal(a.drop(columns="seconds"), b.drop(columns="seconds"), check_exact=True)
+def same(a, b, exact=True):
+    """Same frames but for the seconds that training took (and for what was executed, in other groups)."""
+    columns = ["seconds"] if exact else ["seconds", "flops"]
+    a, b = a.drop(columns=columns), b.drop(columns=columns)
+    pd.testing.assert_frame_equal(a, b, **({"check_exact": True} if exact else {"rtol": 1e-5, "atol": 1e-6}))
 
 
 def trainer(task):
     return ReferenceTrainer(task.recipe, Classifier(task, load_backbone(task.model), SharedInputs()))
-
-
-@pytest.fixture
-def trained(monkeypatch):
-    """(seed, depths, fork) of every piece of a run that is really trained."""
-    calls, run = [], ReferenceTrainer.run
-
-    def spy(self, seed, depths, *arguments, **options):
-        calls.append((seed, tuple(depths), options.get("fork")))
-        return run(self, seed, depths, *arguments, **options)
-
-    monkeypatch.setattr(ReferenceTrainer, "run", spy)
-    return calls
 
 
 @pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
@@ -65,8 +54,8 @@ def test_a_state_goes_on_bit_for_bit_as_if_it_had_never_been_left(bert, data, re
 
 
 @pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
-def test_forks_differ_from_each_other_from_their_parent_and_between_parents(bert, data, recipe, changes):
-    frame = pl.probe(pl.Task(bert, data, recipe.replace(**changes)), PLAN, progress=False)
+def test_forks_differ_from_each_other_from_their_parent_and_between_parents(bert, data, recipe, changes, probe):
+    frame = probe(pl.Task(bert, data, recipe.replace(**changes)), PLAN, progress=False)
     final = frame[(frame["depth"] == 12) & (frame["metric"] == "eval_loss")]
     assert len(final) == final["value"].nunique() == 2 * (1 + 2 * 3)
 
@@ -99,10 +88,10 @@ def test_a_forks_order_keeps_the_prefix_and_shuffles_the_rest_of_its_epoch(recip
     assert not torch.equal(forks[0][seen : seen + 26], parent[seen : seen + 26])
 
 
-def test_parents_and_their_forks_have_one_law(bert, data, recipe):
+def test_parents_and_their_forks_have_one_law(bert, data, recipe, probe):
     """Given the prefix, the parent's own end is a draw like its forks' ends: its rank among them is uniform."""
     task = pl.Task(bert, data, recipe.replace(method="head"))
-    frame = pl.probe(task, ProbePlan((4, 12), design="branch", parents=60, forks=3), progress=False)
+    frame = probe(task, ProbePlan((4, 12), design="branch", parents=60, forks=3), progress=False)
     final = frame[(frame["depth"] == 12) & (frame["metric"] == "eval_loss")]
     own = final[final["parent"].isna()].set_index("run")["value"]
     forks = final[final["parent"].notna()]
@@ -114,10 +103,10 @@ def test_parents_and_their_forks_have_one_law(bert, data, recipe):
     assert within < 0.9 * own.var(), "what the prefix fixes does not vary within a parent"
 
 
-def test_the_frame_holds_parents_and_forks_as_they_are_to_be_read(task):
-    frame = pl.probe(task, PLAN, progress=False)
+def test_the_frame_holds_parents_and_forks_as_they_are_to_be_read(task, probe):
+    frame = probe(task, PLAN, progress=False)
     parents, forks = frame[frame["parent"].isna()], frame[frame["parent"].notna()]
-    same(parents.reset_index(drop=True), pl.probe(task, ProbePlan(PLAN.depths, 2), progress=False))
+    same(parents.reset_index(drop=True), probe(task, ProbePlan(PLAN.depths, 2), progress=False))
     order = [f"toy:{s}{f}" for s in (0, 1) for f in ("", *(f"@{d}:{m}" for d in (3, 6) for m in range(3)))]
     assert list(dict.fromkeys(frame["run"])) == order
     for run, rows in forks.groupby("run"):
@@ -133,70 +122,72 @@ def test_the_frame_holds_parents_and_forks_as_they_are_to_be_read(task):
     assert head.mean()["3"] == pytest.approx(9 / 6 * head.mean()["6"], rel=0.1), "from the fork on"
 
 
-@pytest.mark.parametrize("interrupted_at", [2, 5, 14, 28, 31, 60, 95])
+@pytest.mark.parametrize("interrupted_at", [2, 5, 14, 19, 25])
 def test_ctrl_c_anywhere_and_the_same_call_gives_the_same_frame(
-    task, tmp_path, press_ctrl_c_at, interrupted_at, trained
+    task, tmp_path, press_ctrl_c_at, interrupted_at, trained, probe
 ):
-    whole = pl.probe(task, PLAN, progress=False)
+    whole = probe(task, PLAN, progress=False)
     path = tmp_path / "runs.db"
     release = press_ctrl_c_at(interrupted_at)
     with pytest.raises(KeyboardInterrupt):
-        pl.probe(task, PLAN, path, progress=False)
+        probe(task, PLAN, path, progress=False)
     with pl.RunStore(path) as store:
         done = {run for run, depths in store.known("toy").items() if 12 in depths and "@" in run}
     release()
     trained.clear()
-    same(pl.probe(task, PLAN, path, progress=False), whole)
-    again = {f"toy:{seed}@{fork.depth}:{fork.number}" for seed, _, fork in trained if fork}
+    same(probe(task, PLAN, path, progress=False), whole)
+    again = {run for run, *_ in trained if "@" in run}
     assert not again & done
     assert len(again) + len(done) == 12
     trained.clear()
-    same(pl.probe(task, PLAN, path, progress=False), whole)
+    same(probe(task, PLAN, path, progress=False), whole)
     assert not trained
 
 
-def test_seeds_serve_as_parents_and_parents_as_seeds(task, trained):
+def test_seeds_serve_as_parents_and_parents_as_seeds(task, trained, probe, engine):
     store = pl.RunStore(":memory:")
-    spread = pl.probe(task, ProbePlan(PLAN.depths, 2), store, progress=False)
+    spread = probe(task, ProbePlan(PLAN.depths, 2), store, progress=False)
     trained.clear()
-    branch = pl.probe(task, PLAN, store, progress=False)
+    branch = probe(task, PLAN, store, progress=False)
     # Their states are needed again up to the last fork depth, but nothing of a parent is trained beyond it.
-    assert [c for c in trained if c[2] is None] == [(s, (d,), None) for s in (0, 1) for d in (3, 6)]
-    same(branch, pl.probe(task, PLAN, progress=False))
+    assert [lane for lane in trained if "@" not in lane[0]] == [(f"toy:{s}", 0, (3, 6)) for s in (0, 1)]
+    exact = engine == "reference"
+    same(branch, probe(task, PLAN, progress=False), exact)
     trained.clear()
-    same(pl.probe(task, ProbePlan(PLAN.depths, 2), store, progress=False), spread)
+    same(probe(task, ProbePlan(PLAN.depths, 2), store, progress=False), spread)
     assert not trained
-    pl.probe(task, ProbePlan(PLAN.depths, 3), store, progress=False)
-    assert trained == [(2, PLAN.depths, None)]
+    probe(task, ProbePlan(PLAN.depths, 3), store, progress=False)
+    assert trained == [("toy:2", 0, PLAN.depths)]
 
 
-def test_more_forks_parents_and_depths_cost_only_the_new(task, trained):
+def test_more_forks_parents_and_depths_cost_only_the_new(task, trained, probe, engine):
     store = pl.RunStore(":memory:")
-    pl.probe(task, ProbePlan((3, 12), design="branch", parents=2, forks=2), store, progress=False)
+    probe(task, ProbePlan((3, 12), design="branch", parents=2, forks=2), store, progress=False)
     trained.clear()
-    pl.probe(task, ProbePlan((3, 12), design="branch", parents=2, forks=3), store, progress=False)
-    assert trained == [c for s in (0, 1) for c in ((s, (3,), None), (s, (12,), Fork(3, 2)))]
+    probe(task, ProbePlan((3, 12), design="branch", parents=2, forks=3), store, progress=False)
+    assert trained == [(f"toy:{s}@3:2", 3, (12,)) for s in (0, 1)], "their parents' states were kept"
     trained.clear()
     larger = ProbePlan((3, 6, 12), design="branch", parents=(0, 2), forks=3)
-    grown = pl.probe(task, larger, store, progress=False)
-    assert [c for c in trained if c[0] == 0] == [(0, (6,), None), *((0, (12,), Fork(6, m)) for m in range(3))]
-    assert {c[0] for c in trained} == {0, 2}
-    same(grown, pl.probe(task, larger, progress=False))
+    grown = probe(task, larger, store, progress=False)
+    of_first = [lane for lane in trained if lane[0].startswith("toy:0")]
+    assert of_first == [("toy:0", 3, (6,)), *((f"toy:0@6:{m}", 6, (12,)) for m in range(3))]
+    assert {run[:5] for run, *_ in trained} == {"toy:0", "toy:2"}
+    same(grown, probe(task, larger, progress=False), engine == "reference")
 
 
-def test_the_bar_counts_forks_and_what_is_trained_again(task, capsys):
+def test_the_bar_counts_forks_and_what_is_trained_again(task, capsys, probe):
     store = pl.RunStore(":memory:")
-    pl.probe(task, ProbePlan((3, 6, 12), 1), store, progress=False)
-    pl.probe(task, ProbePlan((3, 6, 12), design="branch", parents=2, forks=2), store, progress=True)
+    probe(task, ProbePlan((3, 6, 12), 1), store, progress=False)
+    probe(task, ProbePlan((3, 6, 12), design="branch", parents=2, forks=2), store, progress=True)
     # Seed 0 again up to 6, seed 1 up to 12, and of each two forks from 3 and two from 6.
     total = 6 + 12 + 2 * 2 * (9 + 6)
     assert f"{total}/{total}" in capsys.readouterr().err
 
 
-def test_forks_of_a_diverged_parent_are_recorded_as_diverged(task, poison):
-    calm = values(pl.probe(task, PLAN, progress=False))
+def test_forks_of_a_diverged_parent_are_recorded_as_diverged(task, poison, probe):
+    calm = values(probe(task, PLAN, progress=False))
     poison(seed=1, at=4)
-    frame = pl.probe(task, PLAN, progress=False)
+    frame = probe(task, PLAN, progress=False)
     # Seed 1 is lost after its fifth step: the forks at 3 pass through it themselves, those at 6 are born diverged.
     hit = (frame["seed"] == 1) & (frame["depth"] > 4)
     assert len(frame) == len(calm)

@@ -1,54 +1,53 @@
-"""Sequential probing of a real task, trained by the reference engine."""
+"""Sequential probing of a real task."""
 
 import pandas as pd
 import pytest
 
 import predictlab as pl
-from predictlab.probe.reference import ReferenceTrainer
+from predictlab.probe.progress import Progress
 
 ASKED = {"tolerance": 1e-4, "budget": 12, "max_cost": 400, "metric": "eval_loss", "progress": False}
 PLAN = pl.ProbePlan(depths=(1, 2, 3, 4), seeds=6)
 
 
 @pytest.fixture
-def trained(monkeypatch):
-    """Number of steps trained so far, in a list of one."""
-    steps = [0]
-    step = ReferenceTrainer._step
+def steps(monkeypatch):
+    """Number of steps steps so far, in a list of one."""
+    count, step = [0], Progress.step
 
-    def counted(self, *args, **kwargs):
-        steps[0] += 1
-        return step(self, *args, **kwargs)
+    def counted(self, task, made):
+        count[0] += made
+        return step(self, task, made)
 
-    monkeypatch.setattr(ReferenceTrainer, "_step", counted)
-    return steps
+    monkeypatch.setattr(Progress, "step", counted)
+    return count
 
 
-def test_a_task_is_charged_what_is_trained_and_replayed_from_its_store(task, trained, tmp_path):
+def test_a_task_is_charged_what_is_steps_and_replayed_from_its_store(task, steps, tmp_path):
     store = tmp_path / "runs.db"
     found = pl.probe_until(task, plan=PLAN, store=store, **ASKED)
     assert len(found.looks) > 1
-    assert found.cost == trained[0]
+    assert found.cost == steps[0]
     assert found.plan.depths[-1] <= task.recipe.steps
     assert found.fit.task == "toy"
     again = pl.probe_until(task, plan=PLAN, store=store, **ASKED)
-    assert found.cost == trained[0]  # nothing was trained again
+    assert found.cost == steps[0]  # nothing was trained again
     pd.testing.assert_frame_equal(again.looks, found.looks)
 
 
-def test_an_interrupted_task_goes_on(task, trained, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_task_goes_on(task, before_step, tmp_path, capsys):
     store = tmp_path / "runs.db"
-    step = ReferenceTrainer._step
+    count = [0]
 
-    def interrupted(self, *args, **kwargs):
-        if trained[0] == 15:
+    def press():
+        count[0] += 1
+        if count[0] == 4:
             raise KeyboardInterrupt
-        return step(self, *args, **kwargs)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(ReferenceTrainer, "_step", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            pl.probe_until(task, plan=PLAN, store=store, **ASKED)
+    release = before_step(press)
+    with pytest.raises(KeyboardInterrupt):
+        pl.probe_until(task, plan=PLAN, store=store, **ASKED)
+    release()
     assert "the same call goes on" in capsys.readouterr().err
     with pl.RunStore(store) as held:
         assert len(held.frame()) > 0

@@ -8,6 +8,7 @@ from conftest import texts_and_labels
 
 import predictlab as pl
 from predictlab.backbone import load_backbone, tokenise
+from predictlab.errors import DataError
 from predictlab.probe import ProbePlan, prefix
 from predictlab.probe.activations import SharedInputs
 from predictlab.probe.learner import Classifier
@@ -30,8 +31,8 @@ def values(frame):
     return frame.set_index(["task", "run", "depth", "metric"])["value"].sort_index()
 
 
-def trainer(task, limit=10**9):
-    return ReferenceTrainer(task.recipe, Classifier(task, load_backbone(task.model), SharedInputs(limit)))
+def trainer(task):
+    return ReferenceTrainer(task.recipe, Classifier(task, load_backbone(task.model), SharedInputs()))
 
 
 def plain_loop(task, seed, depths):
@@ -120,16 +121,18 @@ def test_trajectories_equal_a_plain_loop_over_the_whole_model(bert, data, recipe
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "electra", "distilbert", "mpnet", "gpt2"])
-def test_cached_and_whole_model_give_the_same_parameters(model_of, data, recipe, kind):
+def test_cached_and_whole_model_give_the_same_parameters(model_of, data, recipe, kind, monkeypatch):
     # MPNet (a position bias) and GPT-2 (causal, its layers at the root) take the generic way.
     task = pl.Task(model_of(kind), data, recipe.replace(layers="last:1"))
-    cached, whole = trainer(task), trainer(task, limit=0)
+    cached = trainer(task)
+    with monkeypatch.context() as patch:
+        patch.setattr(prefix, "can_split", lambda *arguments: False)
+        whole = trainer(task)
     for each in (cached, whole):
         each.run(0, [8], lambda m: None)
     splits = kind not in ("mpnet", "gpt2")
-    assert (
-        (cached.learner.model.body.first == 2) if splits else isinstance(cached.learner.model.body, prefix.WholeModel)
-    )
+    body = cached.learner.model.body
+    assert (body.first == 2) if splits else isinstance(body, prefix.WholeModel)
     assert isinstance(whole.learner.model.body, prefix.WholeModel)
     assert cached.learner.model.named.keys() == whole.learner.model.named.keys()
     assert any("lora_B" in name for name in cached.learner.model.named)
@@ -138,13 +141,43 @@ def test_cached_and_whole_model_give_the_same_parameters(model_of, data, recipe,
     assert cached.learner.evaluate() == pytest.approx(whole.learner.evaluate(), abs=1e-5)
 
 
-def test_too_small_a_cache_is_said_and_gives_the_same_numbers(task, caplog):
+@pytest.mark.parametrize("engine", ["shared", "reference"])
+def test_what_memory_does_not_hold_is_read_from_a_file_and_gives_the_same_numbers(task, caplog, engine):
     plan = ProbePlan((0, 6, 12), 2)
-    inside = pl.probe(task, plan, progress=False)
+    inside = pl.probe(task, plan, engine=engine, progress=False)
     with caplog.at_level("WARNING", logger="predictlab"):
-        beyond = pl.probe(task, plan, progress=False, cache_limit=100)
+        beyond = pl.probe(task, plan, engine=engine, progress=False, cache_limit=100)
     assert "cache_limit" in caplog.text
+    assert "temporary file" in caplog.text
     pd.testing.assert_series_equal(values(inside), values(beyond), atol=1e-5, rtol=0)
+
+
+def test_a_full_disk_is_said_before_anything_is_trained(task, monkeypatch):
+    def full(descriptor, start, length):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    store = pl.RunStore(":memory:")
+    with pytest.raises(DataError, match=r"No space left.*Raise cache_limit.*TMPDIR"):
+        pl.probe(task, ProbePlan((2,), 1), store, progress=False, cache_limit=100)
+    assert store.frame().empty
+
+
+def test_activations_are_computed_once(task, bert, data, recipe, monkeypatch):
+    calls, lower = [0], prefix.lower_activations
+
+    def counted(*arguments):
+        calls[0] += 1
+        return lower(*arguments)
+
+    monkeypatch.setattr(prefix, "lower_activations", counted)
+    for engine in ("shared", "reference"):
+        calls[0] = 0
+        other = pl.Task(bert, data, recipe, label_noise=0.2, name="noisy")
+        plan = ProbePlan((0, 3, 6), design="branch", parents=2, forks=2)
+        pl.probe([task, other], plan, engine=engine, progress=False)
+        # A trial of the cut for each task, and one batch of training and one of evaluation rows for both.
+        assert calls[0] == 2 + 2
 
 
 def test_a_cut_that_does_not_reproduce_the_model_is_not_used(bert, data, recipe, monkeypatch):
@@ -270,7 +303,8 @@ def test_one_bad_seed_does_not_spoil_the_next(task, poison):
 def test_costs_grow_with_depth_and_count_what_is_computed(bert, data, recipe):
     cost = {}
     for name, changes in {"last": {}, "two": {"layers": "last:2"}, "head": {"method": "head"}}.items():
-        frame = pl.probe(pl.Task(bert, data, recipe.replace(**changes)), ProbePlan((0, 4, 12), 1), progress=False)
+        changed = pl.Task(bert, data, recipe.replace(**changes))
+        frame = pl.probe(changed, ProbePlan((0, 4, 12), 1), engine="reference", progress=False)
         runs = frame[frame["metric"] == "accuracy"].set_index("depth")
         assert runs["flops"].is_monotonic_increasing
         assert runs["seconds"].is_monotonic_increasing
