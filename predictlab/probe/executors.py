@@ -90,7 +90,7 @@ class Workshop:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._backbones: dict[str, Backbone] = {}
-        self._shared: dict[str, SharedInputs] = {}
+        self._shared: SharedInputs | None = None
         self._trainers: dict[str, tuple[Trainer, int]] = {}
 
     def backbone(self, task: Task) -> Backbone:
@@ -126,15 +126,11 @@ class Workshop:
             raise DependencyError(
                 f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
             ) from error
-        # One model's activations are of no use to another: those of the model before are let go.
-        name = str(task.model)
-        if name not in self._shared:
-            self._shared = {name: SharedInputs(self.settings.cache_limit)}
-            self._trainers.clear()
-        learner = learner_of(task, backbone, self._shared[name])
+        self._shared = self._shared or SharedInputs(self.settings.cache_limit)
+        learner = learner_of(task, backbone, self._shared)
         if self.settings.engine == "reference":
             return ReferenceTrainer(task.recipe, learner), 1
-        trainer = SharedTrainer(task, learner, self._shared[name], self.settings.memory_limit)
+        trainer = SharedTrainer(task, learner, self._shared, self.settings.memory_limit)
         return trainer, min(LARGEST_GROUP, trainer.largest_group)
 
     def _device(self) -> str:

@@ -96,18 +96,18 @@ class Together:
     learner : Classifier
     encoder : StackedEncoder
     shared : SharedInputs
-        Where the base's projections of the first layer are kept, if there is room.
+        Where the base's projections of the first layer are kept, if there is room; None: nowhere.
     recipe : Recipe
     memory : int
         Bytes that the activations of a pass may take.
     """
 
     def __init__(
-        self, learner: Classifier, encoder: StackedEncoder, shared: SharedInputs, recipe: Recipe, memory: int
+        self, learner: Classifier, encoder: StackedEncoder, shared: SharedInputs | None, recipe: Recipe, memory: int
     ) -> None:
         self.learner, self.encoder = learner, encoder
         self.train_rows, self.eval_rows = learner.train_rows, learner.eval_rows
-        if encoder.projects and isinstance(self.train_rows, Ragged) and isinstance(self.eval_rows, Ragged):
+        if shared and encoder.projects and isinstance(self.train_rows, Ragged) and isinstance(self.eval_rows, Ragged):
             both = shared.projected((self.train_rows, self.eval_rows), encoder.first_maps(), encoder.dtype)
             if both is not None:
                 self.train_rows, self.eval_rows = both
@@ -282,14 +282,33 @@ def passes_of(task: Task, learner: Learner, shared: SharedInputs, memory: int) -
     """The quickest passes that reproduce the learner's own."""
     if not isinstance(learner, Classifier) or not StackedEncoder.fits(learner, task.recipe):
         return Single(learner)
-    dtype = torch.float32 if task.recipe.precision == "fp32" else torch.bfloat16
-    trial = Together(learner, StackedEncoder(learner, task.recipe, torch.float32), shared, task.recipe, memory)
-    if not _agree(trial, Single(learner), task):
+    half = task.recipe.precision == "bf16"
+    exact = StackedEncoder(learner, task.recipe, torch.float32)
+    found = Together(learner, exact, None if half else shared, task.recipe, memory)
+    if not _agree(found, Single(learner), task):
         log.warning("%s: stacked passes do not reproduce this model; its runs are trained one by one.", task.name)
         return Single(learner)
-    if dtype == torch.float32:
-        return trial
-    return Together(learner, StackedEncoder(learner, task.recipe, dtype), shared, task.recipe, memory)
+    if half:
+        _warn_if_slow(learner.device)
+        found = Together(learner, StackedEncoder(learner, task.recipe, torch.bfloat16), shared, task.recipe, memory)
+    return found
+
+
+def _warn_if_slow(device: torch.device) -> None:
+    """Say so where bfloat16 buys nothing: many processors have no instructions for it."""
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.ones((512, 512), dtype=dtype, device=device)
+        seconds[dtype] = min(_seconds(lambda a=a: float((a @ a)[0, 0])) for _ in range(5))
+    if seconds[torch.bfloat16] > seconds[torch.float32]:
+        times = seconds[torch.bfloat16] / seconds[torch.float32]
+        log.warning("precision='bf16': products of matrices take %.1f times as long as in float32 here.", times)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def _agree(fast: Passes, plain: Passes, task: Task) -> bool:
