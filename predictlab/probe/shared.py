@@ -298,17 +298,15 @@ def _warn_if_slow(device: torch.device) -> None:
     """Say so where bfloat16 buys nothing: many processors have no instructions for it."""
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
-        a = torch.ones((512, 512), dtype=dtype, device=device)
-        seconds[dtype] = min(_seconds(lambda a=a: float((a @ a)[0, 0])) for _ in range(5))
+        a, taken = torch.ones((512, 512), dtype=dtype, device=device), []
+        for _ in range(5):
+            began = time.perf_counter()
+            float((a @ a)[0, 0])  # read, so that a GPU has finished
+            taken.append(time.perf_counter() - began)
+        seconds[dtype] = min(taken)
     if seconds[torch.bfloat16] > seconds[torch.float32]:
         times = seconds[torch.bfloat16] / seconds[torch.float32]
         log.warning("precision='bf16': products of matrices take %.1f times as long as in float32 here.", times)
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def _agree(fast: Passes, plain: Passes, task: Task) -> bool:
