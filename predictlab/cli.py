@@ -183,6 +183,14 @@ def probe(
     schedule: Annotated[str, typer.Option(help="constant, linear, cosine or poly:rho.")] = "linear",
     batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 16,
     max_length: Annotated[int, typer.Option(help="Tokens kept of a text.")] = 32,
+    pooling: Annotated[
+        str, typer.Option(help="What the head reads: mean, or cls, the first token (quicker).")
+    ] = "mean",
+    precision: Annotated[str, typer.Option(help="fp32, or bf16 where the processor does it well.")] = "fp32",
+    engine: Annotated[
+        str, typer.Option(help="shared, or reference: the plain definition, one seed at a time.")
+    ] = "shared",
+    executor: Annotated[str, typer.Option(help="local, or ray.")] = "local",
     eval_size: EvalSize = 500,
     train_size: TrainSize = 2000,
     label_noise: Noise = 0.0,
@@ -199,10 +207,10 @@ def probe(
     plan = _plan(design, depths, seeds, parents, forks)
     recipe = Recipe(
         method=method, layers=layers, learning_rate=learning_rate, schedule=schedule, batch_size=batch_size,
-        max_length=max_length, steps=plan.depths[-1],
+        max_length=max_length, steps=plan.depths[-1], pooling=pooling, precision=precision,
     )  # fmt: skip
     task = _task(data, model, text, label, eval_size, train_size, label_noise, name, recipe)
-    runs = run_probe(task, plan, store=store)
+    runs = run_probe(task, plan, store=store, engine=engine, executor=executor)
     independent = runs[(runs["status"] == "ok") & runs["parent"].isna()]
     wide = independent.groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])
     _show(wide.reset_index(), f"{task.name}: over {'seeds' if design == 'spread' else 'parents'}")

@@ -105,6 +105,20 @@ def test_probe_branch_with_one_fork_depth_says_that_it_makes_no_curve(tiny, tmp_
     assert "needs 2" in done.stdout
 
 
+def test_probe_with_either_engine_shows_the_same_table(tiny, tmp_path):
+    shown = []
+    for engine in ("shared", "reference"):
+        options = ["--store", str(tmp_path / f"{engine}.db"), "--engine", engine, "--pooling", "cls"]
+        done = predictlab(*tiny, *options, "--depths", "2,4", "--seeds", "3")
+        assert done.returncode == 0, done.stderr
+        shown.append([line for line in done.stdout.splitlines() if "│ accuracy" in line])
+    assert len(shown[0]) == 2
+    assert shown[0] == shown[1]
+    done = predictlab(*tiny, "--store", str(tmp_path / "x.db"), "--engine", "warp")
+    assert done.returncode == 1
+    assert "engine='warp'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
