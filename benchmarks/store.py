@@ -45,24 +45,21 @@ def measurements(count: int, metrics: tuple[str, ...]) -> pd.DataFrame:
     )
 
 
-def in_turns(calls: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, list[float]]:
-    """Seconds of each call, one after the other `turns` times, after one turn that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+def in_turns(calls: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, np.ndarray]:
+    """Seconds of each call, elapsed and of the processor, shape (turns, 2); a first turn does not count."""
+    seconds = {name: np.zeros((turns + 1, 2)) for name in calls}
     for turn in range(turns + 1):
         for name, call in calls.items():
-            began = time.perf_counter()
+            began = np.array([time.perf_counter(), time.process_time()])
             call()
-            if turn:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
+            seconds[name][turn] = np.array([time.perf_counter(), time.process_time()]) - began
+    return {name: found[1:] for name, found in seconds.items()}
 
 
 def reading(folder: Path, count: int, turns: int) -> None:
     """The table of reading."""
     sql = "SELECT * FROM tidy WHERE task = 'task'"
-    print(
-        f"| {count:,} measurements of one task | seconds, median (least) | instead | seconds, median (least) | ratio |"
-    )
+    print(f"| {count:,} measurements of one task | seconds (processor) | instead | seconds (processor) | ratio |")
     print("| --- | --- | --- | --- | --- |")
     for metrics in (("accuracy", "eval_loss"), ("accuracy",)):
         path = folder / f"{len(metrics)}.db"
@@ -83,9 +80,9 @@ def reading(folder: Path, count: int, turns: int) -> None:
             },
             turns,
         )
-        text = {name: f"{np.median(found):.2f} ({min(found):.2f})" for name, found in seconds.items()}
+        text = {name: "{:.2f} ({:.2f})".format(*np.median(found, axis=0)) for name, found in seconds.items()}
         for ours, instead in (names[:2], names[2:]):
-            ratio = np.median(np.array(seconds[instead]) / np.array(seconds[ours]))
+            ratio = np.median(seconds[instead][:, 0] / seconds[ours][:, 0])
             shape = "one metric" if len(metrics) == 1 else "two metrics at a depth"
             print(f"| {ours}, {shape} | {text[ours]} | {instead} | {text[instead]} | {ratio:.2f} |", flush=True)
         store.close()

@@ -117,7 +117,8 @@ def tidy_frame(rows: Rows) -> pd.DataFrame:
 
 def _texts(values: Iterable[Any], positions: np.ndarray) -> Any:
     """String array of few distinct texts at many places: each text is built once."""
-    return pd.Series(list(values), dtype="str").array.take(positions)
+    texts = values.to_numpy(dtype=object) if isinstance(values, pd.Series) else list(values)
+    return pd.Series(texts, dtype="str").array.take(positions)
 
 
 def known_depths(db: sqlite3.Connection, task: str) -> dict[str, frozenset[int]]:
