@@ -79,6 +79,8 @@ class StateFolder:
     def load(self, saved: Saved) -> bytes:
         """The bytes of a state, exactly as they were written; ValueError says what is wrong with the file."""
         if self.memory is not None:
+            if saved.file not in self.memory:  # another thread replaced it a moment ago
+                raise ValueError("is missing")
             return self.memory[saved.file]
         try:
             data = (self.path / saved.file).read_bytes()
