@@ -132,26 +132,26 @@ def write_rows(db: sqlite3.Connection, rows: Mapping[str, np.ndarray], start: np
     metrics = np.full((len(head), WIDTH), -1, dtype=np.int64)
     metrics[part_of, slot] = rows["metric"][order]
     run = rows["run"][order][head]
-    columns = [run, rows["depth"][order][head], part, _sets(db, run, metrics)]
-    columns += [rows[name][order][head] for name in ("status", "seconds", "flops")]
+    columns = [run, rows["depth"][order][head], part, _sets(db, run, rows["status"][order][head], metrics)]
+    columns += [rows[name][order][head] for name in ("seconds", "flops")]
     used = int(slot.max()) + 1
     db.executemany(_insert(used), zip(*(c.tolist() for c in [*columns, *values.T[:used]]), strict=True))
 
 
-def _sets(db: sqlite3.Connection, run: np.ndarray, metrics: np.ndarray) -> np.ndarray:
+def _sets(db: sqlite3.Connection, run: np.ndarray, status: np.ndarray, metrics: np.ndarray) -> np.ndarray:
     """Id of the metric set of each row of `metrics`, whose places without a metric hold -1."""
     tasks = dict(db.execute("SELECT id, task_id FROM runs").fetchall())
-    code = pd.factorize(pd.Series(run).map(tasks))[0]
+    code = pd.factorize(pd.Series(run).map(tasks))[0] * len(STATUSES) + status
     for column in metrics.T:
         code = pd.factorize(code * (metrics.max() + 2) + column + 1)[0]
     _, first = np.unique(code, return_index=True)
-    ids = [set_id(db, tasks[int(run[at])], [int(m) for m in metrics[at] if m >= 0]) for at in first]
+    ids = [set_id(db, tasks[int(run[at])], int(status[at]), [int(m) for m in metrics[at] if m >= 0]) for at in first]
     return np.array(ids, dtype=np.int64)[code]
 
 
 def _insert(values: int) -> str:
-    names = ", ".join(("run_id", "depth", "part", "set_id", "status", "seconds", "flops", *VALUES[:values]))
-    return f"INSERT INTO measurements ({names}) VALUES ({', '.join('?' * (7 + values))})"
+    names = ", ".join(("run_id", "depth", "part", "set_id", "seconds", "flops", *VALUES[:values]))
+    return f"INSERT INTO measurements ({names}) VALUES ({', '.join('?' * (6 + values))})"
 
 
 def metric_ids(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, int]:
@@ -160,12 +160,12 @@ def metric_ids(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, int]:
     return dict(db.execute("SELECT name, id FROM metrics").fetchall())
 
 
-def set_id(db: sqlite3.Connection, task_id: int, metrics: Sequence[int]) -> int:
-    """Id of a task's set of these metrics, whose ids increase."""
-    key = (task_id, ",".join(map(str, metrics)))
-    find = "SELECT id FROM metric_sets WHERE task_id = ? AND metrics = ?"
+def set_id(db: sqlite3.Connection, task_id: int, status: int, metrics: Sequence[int]) -> int:
+    """Id of a task's set of these metrics with this status; the ids of the metrics increase."""
+    key = (task_id, status, ",".join(map(str, metrics)))
+    find = "SELECT id FROM metric_sets WHERE task_id = ? AND status = ? AND metrics = ?"
     if (found := db.execute(find, key).fetchone()) is None:
-        db.execute("INSERT INTO metric_sets (task_id, metrics) VALUES (?, ?)", key)
+        db.execute("INSERT INTO metric_sets (task_id, status, metrics) VALUES (?, ?, ?)", key)
         found = db.execute(find, key).fetchone()
         db.executemany("INSERT INTO slots VALUES (?, ?, ?)", [(found[0], *pair) for pair in enumerate(metrics)])
     return int(found[0])
@@ -190,8 +190,8 @@ def insert_point(db: sqlite3.Connection, task_id: int, run_id: int, entry: Entry
     given = dict(entry.values.items())
     ids = metric_ids(db, given)
     ordered = sorted((ids[name], float(value)) for name, value in given.items())
-    shared = (STATUSES.index(entry.status), float(entry.seconds), float(entry.flops))
+    status, cost = STATUSES.index(entry.status), (float(entry.seconds), float(entry.flops))
     for part, at in enumerate(range(0, len(ordered), WIDTH)):
         metrics, values = zip(*ordered[at : at + WIDTH], strict=True)
-        db.execute(_insert(len(values)), (run_id, depth, part, set_id(db, task_id, metrics), *shared, *values))
+        db.execute(_insert(len(values)), (run_id, depth, part, set_id(db, task_id, status, metrics), *cost, *values))
     return True

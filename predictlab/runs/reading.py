@@ -24,9 +24,9 @@ class Rows:
     tasks: Mapping[int, str]
     metrics: Mapping[int, str]
     runs: pd.DataFrame
-    sets: Mapping[int, Sequence[int]]  # metrics of each metric set
+    sets: Mapping[int, tuple[int, Sequence[int]]]  # status and metrics of each set, by increasing id
     count: np.ndarray  # rows of each run
-    code: np.ndarray  # of each row, or one for all: metric set and status
+    set_id: np.ndarray  # of each row, or one for all
     numbers: np.ndarray  # of each row: depth, seconds, flops, values
 
 
@@ -41,40 +41,39 @@ def read_rows(db: sqlite3.Connection, version: int, tasks: Mapping[int, str]) ->
     runs = db.execute(
         f"SELECT id, task_id, run, parent, seed FROM runs WHERE task_id IN ({chosen}) ORDER BY task_id, id"
     ).fetchall()
-    sets: dict[int, list[int]] = {}
-    if version == 1:  # one row for each metric
-        sets = {key: [key] for key in metrics}
-        code = "m.metric_id * 4 + CASE m.status WHEN 'ok' THEN 0 WHEN 'diverged' THEN 1 ELSE 2 END"
+    sets: dict[int, tuple[int, list[int]]] = {}
+    if version == 1:  # one row for each metric, as if each metric and status were a set
+        sets = {4 * key + status: (status, [key]) for key in metrics for status in range(len(STATUSES))}
+        set_id = "m.metric_id * 4 + CASE m.status WHEN 'ok' THEN 0 WHEN 'diverged' THEN 1 ELSE 2 END"
         values: tuple[str, ...] = ("value",)
     else:
         slots = db.execute(
-            "SELECT s.set_id, s.slot, s.metric_id FROM metric_sets k CROSS JOIN slots s ON s.set_id = k.id "
+            "SELECT k.id, s.slot, s.metric_id, k.status FROM metric_sets k CROSS JOIN slots s ON s.set_id = k.id "
             f"WHERE k.task_id IN ({chosen})"
         ).fetchall()
-        for key, _, metric in sorted(slots):
-            sets.setdefault(key, []).append(metric)
-        code = "m.set_id * 4 + m.status"
-        values = VALUES[: max(map(len, sets.values()), default=1)]
+        for key, _, metric, status in sorted(slots):
+            sets.setdefault(key, (status, []))[1].append(metric)
+        set_id = "m.set_id"
+        values = VALUES[: max((len(held) for _, held in sets.values()), default=1)]
     of_tasks = _OF_TASKS.format(chosen)
-    # What costs time is each number that SQLite hands over. So those are counted first that need no handing over:
-    # the run, and the code where it is the same everywhere.
+    # What costs time is each number that SQLite hands over. So runs are counted instead, and the set is asked for only
+    # where there are several.
     counts = np.array(
-        db.execute(f"SELECT r.id, count(*), min({code}), max({code}) {of_tasks} GROUP BY r.task_id, r.id").fetchall(),
-        dtype=np.int64,
-    ).reshape(-1, 4)
+        db.execute(f"SELECT r.id, count(*) {of_tasks} GROUP BY r.task_id, r.id").fetchall(), dtype=np.int64
+    ).reshape(-1, 2)
     count = np.zeros(len(runs), dtype=np.int64)
     count[pd.Index([row[0] for row in runs]).get_indexer(counts[:, 0])] = counts[:, 1]
-    codes = np.unique(counts[:, 2:])
-    columns = ["m.depth", "m.seconds", "m.flops", *(f"m.{v}" for v in values), *([code] if len(codes) > 1 else [])]
+    columns = ["m.depth", "m.seconds", "m.flops", *(f"m.{v}" for v in values), *([set_id] if len(sets) > 1 else [])]
     numbers = np.fromiter(
         chain.from_iterable(db.execute(f"SELECT {', '.join(columns)} {of_tasks} ORDER BY r.task_id, r.id, m.depth")),
         dtype=float,
         count=int(count.sum()) * len(columns),
     ).reshape(-1, len(columns))
-    if len(codes) > 1:
-        codes, numbers = numbers[:, -1].astype(np.int64), numbers[:, :-1]
+    which = np.array(list(sets), dtype=np.int64)
+    if len(sets) > 1:
+        which, numbers = numbers[:, -1].astype(np.int64), numbers[:, :-1]
     about = pd.DataFrame(runs, columns=["id", "task_id", "run", "parent", "seed"])
-    return Rows(tasks, metrics, about, sets, count, codes, numbers)
+    return Rows(tasks, metrics, about, sets, count, which, numbers)
 
 
 def tidy_frame(rows: Rows) -> pd.DataFrame:
@@ -82,11 +81,12 @@ def tidy_frame(rows: Rows) -> pd.DataFrame:
     n, values = len(rows.numbers), rows.numbers[:, 3:]
     which = np.repeat(np.arange(len(rows.runs)), rows.count)
     depth, seconds, flops = rows.numbers[:, 0].astype(np.int64), *rows.numbers[:, 1:3].T
-    status = np.broadcast_to(rows.code % 4, n)
     metrics = np.full((len(rows.sets), values.shape[1]), -1, dtype=np.int64)
-    for row, ids in zip(metrics, rows.sets.values(), strict=True):
+    for row, (_, ids) in zip(metrics, rows.sets.values(), strict=True):
         row[: len(ids)] = np.searchsorted(list(rows.metrics), ids)
-    metric = np.broadcast_to(metrics[np.searchsorted(list(rows.sets), rows.code // 4)], (n, values.shape[1]))
+    at = np.searchsorted(list(rows.sets), rows.set_id)
+    status = np.broadcast_to(np.array([code for code, _ in rows.sets.values()], dtype=np.int64)[at], n)
+    metric = np.broadcast_to(metrics[at], (n, values.shape[1]))
     present = metric >= 0
     size = present.sum(axis=1)
     which, depth, seconds, flops, status = (np.repeat(c, size) for c in (which, depth, seconds, flops, status))
@@ -117,7 +117,8 @@ def tidy_frame(rows: Rows) -> pd.DataFrame:
 
 def _texts(values: Iterable[Any], positions: np.ndarray) -> Any:
     """String array of few distinct texts at many places: each text is built once."""
-    return pd.Series(list(values), dtype="str").array.take(positions)
+    texts = values.to_numpy(dtype=object) if isinstance(values, pd.Series) else list(values)
+    return pd.Series(texts, dtype="str").array.take(positions)
 
 
 def known_depths(db: sqlite3.Connection, task: str) -> dict[str, frozenset[int]]:

@@ -162,7 +162,8 @@ class Resumable:
         -------
         tuple of str
             Those that are ours now, or were before, in the given order. The others belong to a store that is open
-            elsewhere. What a process held that has ended, however it ended, is free at once.
+            elsewhere. What a process held that has ended, however it ended, is free at once. Look at `known` and
+            `state` only after this: the one who had a run before may have got further meanwhile.
 
         Raises
         ------

@@ -9,7 +9,7 @@ COLUMNS = ("task", "run", "parent", "seed", "depth", "metric", "value", "seconds
 STATUSES = ("ok", "diverged", "failed")  # kept as their position here
 
 # Most of the time of reading goes into handing single numbers from SQLite to Python. So the metrics of a run at a
-# depth share one row, which says once what they have in common, and a metric set says which value is which metric.
+# depth share one row, which says once what they have in common, and its set says which value is which metric.
 WIDTH = 8  # values in a row; more metrics, or metrics with another cost or status, take a further part
 VALUES = tuple(f"v{slot}" for slot in range(WIDTH))
 
@@ -39,8 +39,9 @@ _MEASUREMENTS = f"""
 CREATE TABLE metric_sets (
     id INTEGER PRIMARY KEY,
     task_id INTEGER NOT NULL REFERENCES tasks(id),
+    status INTEGER NOT NULL CHECK (status BETWEEN 0 AND {len(STATUSES) - 1}),
     metrics TEXT NOT NULL,              -- ids, increasing, with commas between
-    UNIQUE (task_id, metrics)
+    UNIQUE (task_id, status, metrics)
 );
 CREATE TABLE slots (
     set_id INTEGER NOT NULL REFERENCES metric_sets(id),
@@ -53,7 +54,6 @@ CREATE TABLE measurements (
     depth INTEGER NOT NULL CHECK (depth BETWEEN 0 AND 9007199254740991),  -- exact as a float
     part INTEGER NOT NULL,
     set_id INTEGER NOT NULL REFERENCES metric_sets(id),
-    status INTEGER NOT NULL CHECK (status BETWEEN 0 AND {len(STATUSES) - 1}),
     seconds REAL,                       -- NULL stands for NaN, here and in the values
     flops REAL,
     {", ".join(f"{value} REAL" for value in VALUES)},
@@ -75,11 +75,12 @@ CREATE TABLE claims (                   -- runs that a process works on
     PRIMARY KEY (task_id, run)
 ) WITHOUT ROWID;
 CREATE VIEW tidy AS
-    SELECT t.name AS task, r.run, r.parent, r.seed, m.depth, k.name AS metric,
+    SELECT t.name AS task, r.run, r.parent, r.seed, m.depth, n.name AS metric,
     CASE s.slot {" ".join(f"WHEN {slot} THEN m.{value}" for slot, value in enumerate(VALUES))} END AS value,
     m.seconds, m.flops,
-    CASE m.status {" ".join(f"WHEN {code} THEN '{status}'" for code, status in enumerate(STATUSES))} END AS status
-    FROM measurements m JOIN slots s ON s.set_id = m.set_id JOIN metrics k ON k.id = s.metric_id
+    CASE k.status {" ".join(f"WHEN {code} THEN '{status}'" for code, status in enumerate(STATUSES))} END AS status
+    FROM measurements m JOIN metric_sets k ON k.id = m.set_id JOIN slots s ON s.set_id = k.id
+    JOIN metrics n ON n.id = s.metric_id
     JOIN runs r ON r.id = m.run_id JOIN tasks t ON t.id = r.task_id;
 """
 

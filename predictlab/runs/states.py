@@ -6,10 +6,12 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from predictlab.errors import StoreError
 from predictlab.runs.entry import Entry
@@ -49,10 +51,7 @@ class StateFolder:
                 file = f"{owner}-{next(self._number)}.safetensors"
                 # Noted before it is written, so that a write that fails half-way is cleared as well.
                 saved[key] = Saved(file, len(data), hashlib.sha256(data).hexdigest())
-                if self.memory is not None:
-                    self.memory[file] = data
-                else:
-                    self._write(file, data)
+            _together(lambda key: self._write(saved[key].file, states[key]), list(states))
             if states and self.memory is None:
                 _sync_folder(self.path)
         except BaseException as error:
@@ -67,6 +66,9 @@ class StateFolder:
         return saved
 
     def _write(self, file: str, data: bytes) -> None:
+        if self.memory is not None:
+            self.memory[file] = data
+            return
         part = self.path / (file + _PART)
         with open(part, "xb") as out:
             out.write(data)
@@ -77,6 +79,8 @@ class StateFolder:
     def load(self, saved: Saved) -> bytes:
         """The bytes of a state, exactly as they were written; ValueError says what is wrong with the file."""
         if self.memory is not None:
+            if saved.file not in self.memory:  # another thread replaced it a moment ago
+                raise ValueError("is missing")
             return self.memory[saved.file]
         try:
             data = (self.path / saved.file).read_bytes()
@@ -101,13 +105,15 @@ class StateFolder:
 
     def remove(self, files: Iterable[str]) -> None:
         """Delete what can be deleted; what stays is cleared when its writer is gone."""
-        for file in files:
-            if self.memory is not None:
-                self.memory.pop(file, None)
-                continue
-            for name in (file, file + _PART):
-                with suppress(OSError):
-                    (self.path / name).unlink()
+        _together(self._remove, list(files))
+
+    def _remove(self, file: str) -> None:
+        if self.memory is not None:
+            self.memory.pop(file, None)
+            return
+        for name in (file, file + _PART):
+            with suppress(OSError):
+                (self.path / name).unlink()
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Owner and name of every state file, half-written ones as well."""
@@ -116,6 +122,16 @@ class StateFolder:
                 owner, dash, _ = name.partition("-")
                 if dash and name.removesuffix(_PART).endswith(".safetensors"):
                     yield owner, name
+
+
+def _together(call: Callable[[Any], None], items: Sequence[Any]) -> None:
+    """Call for every item; a disk takes several files in little more time than one."""
+    if len(items) < 2:
+        for item in items:
+            call(item)
+        return
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(call, items))
 
 
 def _sync_folder(path: Path) -> None:

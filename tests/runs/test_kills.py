@@ -23,7 +23,7 @@ path, RUNS = sys.argv[1], 3
 def state(run, depth):
     return f"{run} {depth} ".encode() * 2000
 
-def work(steps):
+def work(steps, wrote=lambda: None):
     with RunStore(path) as store:
         store.add_task("a", "f", {})
         runs = store.claim("a", [f"a:{seed}" for seed in range(RUNS)])
@@ -36,6 +36,7 @@ def work(steps):
                       state=state(run, depth), keep=depth % 5 == 0)
                 for run, depth in at.items()
             ])
+            wrote()
 
 def dies(action):
     child = os.fork()
@@ -71,11 +72,16 @@ def at_point(where, name, count):
 RANDOM = """
 rng = random.Random(int(sys.argv[2]))
 signals = []
-for _ in range(8):
-    child = dies(lambda: work(10**6))
-    time.sleep(rng.uniform(0.01, 0.12))
+for turn in range(8):
+    seen, tell = os.pipe()
+    child = dies(lambda: work(10**6, lambda: os.write(tell, b".")))
+    os.close(tell)
+    if turn % 2:  # however slow the machine is, half of them get to write
+        os.read(seen, 1)
+    time.sleep(rng.uniform(0.01, 0.1))
     os.kill(child, signal.SIGKILL)
     signals.append(ended(child))
+    os.close(seen)
 print(json.dumps(signals))
 """
 
@@ -90,6 +96,28 @@ points = [
     (StateFolder, "remove", 4),
 ]
 print(json.dumps([ended(dies(lambda: at_point(*point))) for point in points]))
+"""
+
+
+SHARED = """
+RunStore(path).add_task("a", "f", {})
+todo, log = {f"a:{i}" for i in range(20)}, path + ".log"
+
+def share():
+    rng = random.Random(os.getpid())
+    with RunStore(path) as store:
+        while left := todo - store.known("a").keys():
+            some = rng.sample(sorted(left), min(3, len(left)))
+            for name in store.claim("a", some):
+                if name not in store.known("a"):
+                    with open(log, "a") as out:
+                        print(name, file=out)
+                    entry = Entry(name, 0, 1, {"accuracy": 0.5}, state=name.encode())
+                    assert store.record_all("a", [entry]) == 1
+            store.release("a", some)
+
+workers = [dies(share) for _ in range(4)]
+print(json.dumps([os.waitpid(child, 0)[1] for child in workers]))
 """
 
 
@@ -124,9 +152,20 @@ def check_all_is_whole(path):
 
 def test_kills_at_random_moments(tmp_path):
     assert run(tmp_path / "runs.db", RANDOM, "1") == [9] * 8
-    assert check_all_is_whole(tmp_path / "runs.db") > 8
+    assert check_all_is_whole(tmp_path / "runs.db") >= 4
 
 
 def test_kills_at_the_worst_moments(tmp_path):
     assert run(tmp_path / "runs.db", POINTS) == [9] * 6
     assert check_all_is_whole(tmp_path / "runs.db") >= 3
+
+
+def test_processes_that_share_a_store_do_no_run_twice(tmp_path):
+    path = tmp_path / "runs.db"
+    assert run(path, SHARED) == [0] * 4
+    assert sorted((tmp_path / "runs.db.log").read_text().split()) == sorted(f"a:{i}" for i in range(20))
+    with RunStore(path) as store:
+        assert store.known("a") == {f"a:{i}": {1} for i in range(20)}
+        assert all(store.state("a", f"a:{i}") == (1, f"a:{i}".encode()) for i in range(20))
+        assert store.claim("a", ["a:0"]) == ("a:0",)
+        assert len(list(store._states.path.iterdir())) == 20 + 1
