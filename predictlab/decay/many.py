@@ -24,7 +24,10 @@ _STEPS = 80
 _FAR = 2.0  # longest step of a parameter
 _LEAST = 3.0  # logarithm of a ratio at which a part of the risk counts as hardly any
 _SUDDEN = 6.0  # logarithm of the fall by the second depth from which on the fastest rate is tried
-_DAMPING = 1e-6
+_SLOWER = 1.5  # the same from which on slower rates than the fastest are tried
+_TWICE = 0.7  # logarithm: how much faster than without a floor a rate may be with one
+_SADDLE = 0.2  # reach from which down Gauss and Newton's way is taken to go to and fro
+_DAMPING = 1e-6  # of the diagonal: what keeps a matrix without an inverse from a step without an end
 _THIN = 0.85  # share of searches that go on, at which the others are put away
 
 
@@ -54,17 +57,15 @@ def search(
         everyone = Search((u - u[0])[:, None], risk, df, weight, log_rates)
         start = np.stack([np.logaddexp(floor, decaying), decaying - floor, np.log(rate)])
         theta, value, early = everyone.rows(curve).descend(start)
-        ends, least = theta[:, followed], value[followed]
-        everyone.rows(curve[followed]).release(ends, least, rates)
-        theta[:, followed], value[followed] = ends, least
+        ends, least, gone = theta[:, followed], value[followed], early[followed]
+        everyone.rows(curve[followed]).release(ends, least, gone, rates, farther=False)
+        theta[:, followed], value[followed], early[followed] = ends, least, gone
         order = np.lexsort((value, curve))
         best = order[np.unique(curve[order], return_index=True)[1]]
         theta, value, early = theta[:, best], value[best], early[best]
         everyone.level_out(theta, value)
-        everyone.release(theta, value, rates)
-        # what left early and is the best all the same was not on its way to anything better
-        rest = np.flatnonzero(early & np.isfinite(theta[1]))
-        theta[:, rest], value[rest], _ = everyone.rows(rest).descend(theta[:, rest], leave=False)
+        everyone.release(theta, value, early, rates, farther=True)
+        everyone.finish(theta, value, early)
         s, logit, q = theta
         return np.stack([s - np.logaddexp(0, logit), s - np.logaddexp(0, -logit) + np.exp(q) * u[0], q]), value
 
@@ -112,8 +113,9 @@ class Search:
         x = e[near]
         half[near] = x * x * (0.5 - x * (1 / 3 - x * (0.25 - 0.2 * x)))
         r = np.copysign(np.sqrt(self.df * half), e)
-        slope = -0.5 * self.df * e / r
-        bend = (0.5 * self.df * ratio - slope * slope) / r
+        with np.errstate(invalid="ignore"):  # 0 / 0 is put right below
+            slope = -0.5 * self.df * e / r
+            bend = (0.5 * self.df * ratio - slope * slope) / r
         scale = np.sqrt(0.5 * self.df[near])
         slope[near], bend[near] = -scale * (1 + x / 3), scale / 3
         return r, slope, bend, decaying / m, rest / m, v
@@ -181,9 +183,13 @@ class Search:
         stays[2] = fixed
         right = np.where(stays, 0.0, -gradient)
         step, pivot = _solve(full, right, own, stays)
-        hill = np.flatnonzero(~(pivot > 1e-3))
-        if len(hill):
-            step[:, hill], _ = _solve(gauss[:, hill], right[:, hill], own[:, hill], stays[:, hill])
+        hill = ~(pivot > 1e-3)
+        # Gauss and Newton's way up to a valley is the faster one, but it goes to and fro where it leads along a saddle
+        far, near = np.flatnonzero(hill & (reach > _SADDLE)), np.flatnonzero(hill & (reach <= _SADDLE))
+        if len(far):
+            step[:, far], _ = _solve(gauss[:, far], right[:, far], own[:, far], stays[:, far])
+        if len(near):
+            step[:, near] = _solve_turned(full[:, near], right[:, near], own[:, near], stays[:, near])
         step = np.nan_to_num(step)
         length = np.maximum(np.abs(step).max(axis=0), 1e-300)
         cut = np.minimum(1.0, reach / length)
@@ -253,10 +259,12 @@ class Search:
         no_floor = (floor_next - floor < -0.5) & (floor < last - _LEAST)
         return no_floor | (decaying_next - decaying < -0.5) & (decaying < floor - _LEAST)
 
-    def release(self, theta: Array, value: Array, rates: Array) -> None:
+    def release(self, theta: Array, value: Array, early: Mask, rates: Array, farther: bool) -> None:
         """Go on from boundaries from which the deviance falls inwards, in place.
 
-        From no floor a floor is the way, from a constant a decay at the best one of `rates`.
+        From no floor a floor is the way, from a constant a decay at the best one of `rates`. With `farther` valleys
+        beyond are tried as well: from the fastest rate, around which the deviance is flat, one that the second depth
+        still sees, and where no floor is best nearby, one at the level of the last depths.
         """
         none, flat = np.flatnonzero(np.isposinf(theta[1])), np.flatnonzero(np.isneginf(theta[1]))
         r, slope, _, _, _, v = self.rows(none).residuals(theta[:, none])
@@ -274,11 +282,34 @@ class Search:
             level = theta[0, flat[out]]
             rows = np.concatenate([rows, flat[out]])
             start = np.concatenate([start, [level, np.log(size[out]), np.log(rates[best[out]])]], axis=1)
+        if farther:
+            fast = np.flatnonzero((theta[2] >= self.log_rates[1]) & np.isfinite(theta[1]))
+            slower = theta[:, fast]
+            slower[2] = np.log(_SLOWER / self.later[1])
+            none = np.setdiff1d(none, rows)  # without those that go on already
+            floored = theta[:, none]
+            floor = np.mean(np.log(self.risk[-(len(self.risk) // 2) :, none]), axis=0)
+            floored[1] = np.log(np.maximum(np.expm1(floored[0] - floor), 1.0))
+            floored[2] = np.clip(floored[2] + _TWICE, *self.log_rates)
+            rows = np.concatenate([rows, fast, none])
+            start = np.concatenate([start, slower, floored], axis=1)
         if len(rows) == 0:
             return
-        found, least, _ = self.rows(rows).descend(start, leave=False)
+        found, least, gone = self.rows(rows).descend(start)
         better = least < value[rows]
+        rows = rows[better]
+        theta[:, rows], value[rows], early[rows] = found[:, better], least[better], gone[better]
+
+    def finish(self, theta: Array, value: Array, early: Mask) -> None:
+        """Go to the end of those best searches that left early, in place: they were on the way to nothing better."""
+        rows = np.flatnonzero(early & (theta[1] > 0) & np.isfinite(theta[1]))
+        start = theta[:, rows]
+        start[1] = np.inf
+        found, least, _ = self.rows(rows).descend(start)
+        better = least <= value[rows]
         theta[:, rows[better]], value[rows[better]] = found[:, better], least[better]
+        rows = np.flatnonzero(early & np.isfinite(theta[1]))
+        theta[:, rows], value[rows], _ = self.rows(rows).descend(theta[:, rows], leave=False)
 
     def _inwards(self, by: Array, r: Array) -> tuple[Array, Array]:
         """Gain of the deviance by something new with derivatives `by` (k, n), and how much of that; (n,)."""
@@ -318,3 +349,12 @@ def _solve(matrix: Array, right: Array, own: Array, stays: Mask) -> tuple[Array,
     x0 = right[0] / a - l1 * x1 - l2 * x2
     pivot = np.minimum(np.minimum(a / own[0], d2 / own[1]), d3 / own[2])
     return np.stack([x0, x1, x2]), pivot
+
+
+def _solve_turned(matrix: Array, right: Array, own: Array, stays: Mask) -> Array:
+    """Solutions (3, n) with the eigenvalues of `matrix` (6, n) turned positive: steps down from a saddle."""
+    whole = np.where(stays | stays[:, None], 0.0, matrix[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]])
+    unit = np.sqrt(np.abs(matrix[[0, 3, 5]]) + own)
+    values, vectors = np.linalg.eigh(np.moveaxis(np.nan_to_num(whole / (unit * unit[:, None])), -1, 0))
+    along = np.einsum("nij,in->nj", vectors, right / unit) / np.maximum(np.abs(values), 1e-3)
+    return np.einsum("nij,nj->in", vectors, along) / unit
