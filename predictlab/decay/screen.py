@@ -59,23 +59,25 @@ def valleys(
     else:
         i, j = np.triu_indices(k)
         pairs, wc = root[:, i] * root[:, j] * (np.where(i == j, 1.0, 2.0) * weight[i, j]), weight @ c
+    # half the digits are enough to rank the cells of a grid, in half the time
+    root32, pairs32 = root.astype(np.float32), pairs.astype(np.float32)
     row_of, everyone = np.arange(len(rates))[:, None], np.arange(n)
     column, edge = np.empty((len(rates), n), dtype=np.intp), np.empty(n, dtype=np.intp)
     profile, shift = np.empty((len(rates), n)), np.empty((len(rates), n))
     for begin in range(0, n, _BLOCK):
         block = slice(begin, begin + _BLOCK)
-        some = z[:, block]
-        explained = root @ (some * wc[:, block])
+        some, pull = z[:, block], z[:, block] * wc[:, block]
+        explained = root32 @ pull.astype(np.float32)
         np.maximum(explained, 0.0, out=explained)
         explained *= explained
-        explained /= pairs @ (some * some if weight is None else some[i] * some[j])
+        explained /= pairs32 @ (some * some if weight is None else some[i] * some[j]).astype(np.float32)
         explained *= 4.5
         explained = explained.reshape(*size, -1)
         at, here = explained.argmax(axis=1), everyone[: some.shape[1]]
-        best = explained[row_of, at, here]
+        best = explained[row_of, at, here].astype(float)
         # a parabola through the neighbours: without it the profile along the rates is as rough as the grid
         middle = np.clip(at, 2, size[1] - 2)
-        left, right = (explained[row_of, middle + d, here] for d in (-1, 1))
+        left, right = (explained[row_of, middle + d, here].astype(float) for d in (-1, 1))
         bend = np.minimum(left + right - 2 * best, -1e-300)
         off = np.where(at == middle, np.clip(0.5 * (left - right) / bend, -0.5, 0.5), 0.0)
         column[:, block], shift[:, block], edge[block] = at, off, explained[:, 0].argmax(axis=0)
