@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import curve_fit
@@ -43,7 +44,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--refits", type=int, default=1000)
+    parser.add_argument("--processor", action="store_true", help="processor time, for a machine that has other work")
+    parser.add_argument("--explorer", action="store_true", help="what DecayExplorer takes for a new task as well")
     asked = parser.parse_args()
+    clock = time.process_time if asked.processor else time.perf_counter
     warnings.simplefilter("ignore")
     world = pl.worlds.MartingaleWorld(0.02, 1.0, 1.0)
     depths = 2 ** np.arange(2, 10) - 1
@@ -55,20 +59,20 @@ def main() -> None:
         curve = world.spread(runs, depths, seed=1)
         slow, fast, whole = [], [], []
         for turn in range(asked.turns):
-            begin = time.perf_counter()
+            begin = clock()
             fit = pl.DecayModel(curve, correlated=correlated).fit()
             lower, upper = fit.conf_int().loc["decay_rate"]
-            middle = time.perf_counter()
+            middle = clock()
             sample = fit.bootstrap(asked.refits, seed=turn).to_numpy()
-            end = time.perf_counter()
+            end = clock()
             fast.append(end - middle)
             whole.append(end - begin)
             rng = np.random.default_rng(turn)
             depth, df = np.asarray(fit.fitted.depth), np.asarray(fit.fitted.df)
             risk = resampled_risk(fit.fitted, asked.refits, rng, fit.noise)
-            begin = time.perf_counter()
+            begin = clock()
             theirs = loop(depth, risk, fit.params.to_numpy())
-            slow.append(time.perf_counter() - begin)
+            slow.append(clock() - begin)
         s, f, w = (float(np.median(v)) for v in (slow, fast, whole))
         print(f"| {name} | {s:.2f} | {f:.3f} | {s / f:.0f} | {w:.3f} |", flush=True)
         ok = np.isfinite(theirs[:, 0])
@@ -82,6 +86,24 @@ def main() -> None:
         )
     print()
     print("\n".join(notes))
+    if asked.explorer:
+        explorer(world, depths, asked.turns, clock)
+
+
+def explorer(world: pl.worlds.MartingaleWorld, depths: np.ndarray, turns: int, clock: Callable[[], float]) -> None:
+    """What `DecayExplorer` waits for when it is set to a task that it has not seen, in the kernel."""
+    from predictlab_widgets import DecayExplorer
+
+    curves = {f"task {i}": world.spread(32, depths, seed=i) for i in range(turns + 1)}
+    print("\n| DecayExplorer, a new task of 32 runs | all that it shows, s |")
+    print("| --- | --- |")
+    for interval in ("profile", "bootstrap"):
+        widget, taken = DecayExplorer(curves, interval=interval, task="task 0"), []
+        for i in range(turns):
+            begin = clock()
+            widget.task = f"task {i + 1}"
+            taken.append(clock() - begin)
+        print(f"| {interval} | {np.median(taken):.3f} |")
 
 
 if __name__ == "__main__":

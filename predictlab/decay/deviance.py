@@ -37,17 +37,10 @@ def residuals(ratio: Array, df: Array) -> tuple[Array, Array, Array]:
     return r, slope, bend
 
 
-def weighted(r: Array, weight: Array | None) -> Array:
-    """``W r`` along the last axis; `weight` (k, k) or (B, k, k) for `r` (..., k) or (B, k), None for the identity."""
-    if weight is None:
-        return r
-    return r @ weight if weight.ndim == 2 else np.einsum("bi,bij->bj", r, weight)
-
-
 def deviance(risk: Array, df: Array, mu: Array, weight: Array | None = None) -> Array:
     """Deviance ``r' W r`` over the last axis."""
     r, _, _ = residuals(risk / mu, df)
-    return np.sum(weighted(r, weight) * r, axis=-1)
+    return np.sum((r if weight is None else r @ weight) * r, axis=-1)
 
 
 def shape(u: Array, rate: Array, logit: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from predictlab.decay import solver
-from predictlab.decay.likelihood import Array
+from predictlab.decay.likelihood import Array, GammaFit
 from predictlab.decay.loglog import LogLogResults
 from predictlab.decay.noise import Noise
 from predictlab.decay.results import DecayResults
@@ -82,6 +82,7 @@ class DecayModel:
         self.burn_in = burn_in
         self.level = level
         self.noise = Noise.of(curve, correlated)
+        self._best: dict[int, GammaFit] = {}
 
     def find_burn_in(self) -> BurnIn:
         """First depth of the fit; see the class."""
@@ -93,12 +94,17 @@ class DecayModel:
             firsts = list(range(_after_rise(risk, df, self.noise, starts), starts))
         p_value, i = 0.0, 0
         for i in firsts:
-            noise = self.noise.from_index(i)
-            best = solver.fit(depth[i:], risk[i:], df[i:], noise.weight)
-            p_value = noise.p_value(best.deviance, len(depth) - i - 3)
+            p_value = self.noise.from_index(i).p_value(self._best_from(i).deviance, len(depth) - i - 3)
             if p_value >= self.level:
                 break
         return BurnIn(float(depth[i]), p_value, "given" if self.burn_in != "auto" else "auto")
+
+    def _best_from(self, first: int) -> GammaFit:
+        """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
+        if first not in self._best:
+            depth, risk, df = (np.asarray(a)[first:] for a in (self.curve.depth, self.curve.risk, self.curve.df))
+            self._best[first] = solver.fit(depth, risk, df, self.noise.from_index(first).weight)
+        return self._best[first]
 
     def fit(self, method: str = "gamma", floor: float | str | None = None) -> DecayResults:
         """Fit the law.
@@ -132,8 +138,10 @@ class DecayModel:
                 "method", method, "'gamma' or 'loglog' for a curve without its runs",
                 "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
             )  # fmt: skip
-        weight = noise.weight if method == "gamma" else None
-        best = solver.fit(np.asarray(fitted.depth), np.asarray(fitted.risk), np.asarray(fitted.df), weight)
+        if method == "gamma":
+            best = self._best_from(first)
+        else:
+            best = solver.fit(np.asarray(fitted.depth), np.asarray(fitted.risk), np.asarray(fitted.df))
         return DecayResults(self, fitted, best, burn_in, noise, method)
 
 

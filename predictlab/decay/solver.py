@@ -1,4 +1,4 @@
-"""Minimum of the deviance: many small problems at once, by Levenberg-Marquardt on arrays (THEORY 3).
+"""Minimum of the deviance of one curve, from many starts at once, by Levenberg-Marquardt on arrays (THEORY 3).
 
 A problem is one curve with some of ``(p, a, q)`` free (see `predictlab.decay.deviance`). Starts come from a grid of
 shapes on which the scale is profiled out (variable projection), so that local minima and both boundaries are seen.
@@ -11,17 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay.deviance import level, logit_range, residuals, shape, weighted
-from predictlab.decay.likelihood import ALPHA_MIN, Array, GammaFit, alpha_max, rate_grid
+from predictlab.decay.deviance import level, logit_range, residuals, shape
+from predictlab.decay.likelihood import ALPHA_MIN, Array, GammaFit, alpha_max
+from predictlab.decay.many import search
 
 Index = NDArray[np.intp]
 
 NOTHING = 30.0  # e^-30 of the risk is no floor, and no decay
 _LOGITS = 40
 _STEPS = 400
-# of many fits at once: steps from each start; then for the best, and the second if it is no worse by more than this,
-# as many, up to this gain
-_FEW, _RIVAL, _MOST, _NEAR = 6, 5.0, 60, 1e-8
 
 
 @dataclass(frozen=True)
@@ -50,15 +48,14 @@ def minimise(
     log_rates: tuple[float, float],
     log_last: float | None = None,
     tolerance: float = 1e-10,
-    steps: int = _STEPS,
 ) -> tuple[Array, Array]:
     """Minimise the deviance over the `free` ones of ``"paq"``.
 
     Parameters
     ----------
     u : ndarray, shape (k,)
-    risk, df : ndarray, shape (k,) or (B, k)
-    weight : ndarray, shape (k, k) or (B, k, k), or None
+    risk, df : ndarray, shape (k,)
+    weight : ndarray, shape (k, k), or None
     start : ndarray, shape (B, 3)
         Columns p, a, q; minus infinity stands for a boundary, where p or a stay.
     free : str
@@ -69,8 +66,6 @@ def minimise(
         ``log c_n``: then `a` follows `q` so that ``K`` stays what it is at the start.
     tolerance : float
         Relative gain of a step at which a search ends.
-    steps : int
-        Most steps of a search.
 
     Returns
     -------
@@ -79,37 +74,31 @@ def minimise(
     """
     theta = np.array(start, dtype=float)
     n = len(theta)
-    risk, df = (np.broadcast_to(v, (n, len(u))) for v in (risk, df))
     columns = ["paq".index(letter) for letter in free]
     # searched with the decaying part at the first depth, where it is seen: at the last it hangs together with the rate
     later = u - u[0]
     theta[:, 1] -= np.exp(theta[:, 2]) * u[0]
     log_first = None if log_last is None else log_last + u[0]
     log_k = None if log_first is None else theta[:, 1] + np.exp(theta[:, 2]) * log_first
-    bottom = np.log(np.min(risk, axis=1)) - NOTHING
+    bottom = np.full(n, np.log(np.min(risk)) - NOTHING)
     low = np.stack([bottom, bottom, np.full(n, log_rates[0])], axis=1)
     high = np.stack([np.full(n, np.inf), np.full(n, np.inf), np.full(n, log_rates[1])], axis=1)
 
-    def evaluate(at: Array, rows: Index) -> tuple[Array, Array, Array, Array]:
+    def evaluate(at: Array) -> tuple[Array, Array, Array, Array]:
         """Deviance, half its gradient, its Gauss-Newton matrix and what that lacks of half the Hessian."""
         rate = np.exp(at[:, 2:])
         floor, decaying = np.exp(at[:, :1]), np.exp(at[:, 1:2] - rate * later)
         mu = np.maximum(floor + decaying, 1e-300)
-        r, slope, bend = residuals(risk[rows] / mu, df[rows])
+        r, slope, bend = residuals(risk / mu, df)
         share, rest = decaying / mu, floor / mu
         v = -rate * (later if log_first is None else later + log_first)
         by = np.stack([rest, share, share * v], axis=1)[:, columns]
         both = share * rest
         pull = np.stack([-np.ones_like(v), np.ones_like(v), v], axis=1)[:, columns]
-        w = weight if weight is None or weight.ndim == 2 else weight[rows]
-        wr = weighted(r, w)
+        wr = r if weight is None else r @ weight
         jacobian = slope[:, None, :] * by
-        if w is None:
-            wj = jacobian
-        elif w.ndim == 2:  # one product for all, far faster than a small one for each
-            wj = (jacobian.reshape(-1, len(u)) @ w).reshape(jacobian.shape)
-        else:
-            wj = jacobian @ w
+        # one product for all, far faster than a small one for each
+        wj = jacobian if weight is None else (jacobian.reshape(-1, len(u)) @ weight).reshape(jacobian.shape)
         normal = np.einsum("bfk,bgk->bfg", wj, jacobian)
         # second derivatives of log mu: share * rest * pull pull', and share * v more for q twice
         rest_of = np.einsum("bfk,bgk->bfg", (wr * slope * both)[:, None, :] * pull, pull)
@@ -135,9 +124,9 @@ def minimise(
         return np.clip(np.nan_to_num(step), -3.0, 3.0)
 
     active = np.arange(n)
-    value, *model = evaluate(theta, active)
+    value, *model = evaluate(theta)
     damping = np.full(n, 1e-3)
-    for _ in range(steps):
+    for _ in range(_STEPS):
         step = solve(model[0], model[1], model[2], theta[active], active, damping[active])
         trial = theta[active]
         trial[:, columns] = trial[:, columns] + step
@@ -145,7 +134,7 @@ def minimise(
         trial = np.where(np.isneginf(trial), trial, np.clip(trial, low[active], high[active]))
         if log_k is not None and log_first is not None:
             trial[:, 1] = log_k[active] - np.exp(trial[:, 2]) * log_first
-        new, *new_model = evaluate(trial, active)
+        new, *new_model = evaluate(trial)
         better = new <= value[active]
         gain = value[active] - new
         theta[active[better]] = trial[better]
@@ -283,19 +272,15 @@ def fit(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> Ga
     return GammaFit(floor, scale, rate, value)
 
 
-def _tiled(weight: Array | None, times: int) -> Array | None:
-    return weight if weight is None or weight.ndim == 2 else np.tile(weight, (times, 1, 1))
-
-
 def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> tuple[Array, Array, Array, Array]:
-    """Fit many curves at the same depths at once.
+    """Fit many curves at the same depths at once; see `predictlab.decay.many`.
 
     Parameters
     ----------
     depth : ndarray, shape (k,)
     risk : ndarray, shape (B, k)
     df : ndarray, shape (k,) or (B, k)
-    weight : ndarray, shape (k, k) or (B, k, k), optional
+    weight : ndarray, shape (k, k), optional
 
     Returns
     -------
@@ -304,54 +289,7 @@ def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) 
     """
     risk = np.asarray(risk, dtype=float)
     df = np.broadcast_to(np.asarray(df, dtype=float), risk.shape)
-    u, n = np.log(depth / depth[-1]), len(risk)
-    log_rates = (np.log(ALPHA_MIN), np.log(alpha_max(depth)))
-    rates = rate_grid(depth, 32)
-    low, high = logit_range(u, rates)
-    logits = (low + np.linspace(0, 1, 16) * (high[:, None] - low)).ravel()
-    rate = np.repeat(rates, 16)
-    g = shape(u, rate, logits)
-    total = np.sum(df, axis=1, keepdims=True)
-    log_s = np.log((risk * df / total) @ (1 / g.T))
-    # the screen takes the depths as independent: one matrix product, and close enough for a start
-    screen = total * log_s + df @ np.log(g.T)
-    starts = []
-    for band in np.array_split(np.arange(len(rate)), 4):
-        best = band[np.argmin(screen[:, band], axis=1)]
-        s = log_s[np.arange(n), best]
-        at = (s - np.logaddexp(0, -logits[best]), s - np.logaddexp(0, logits[best]), np.log(rate[best]))
-        starts.append(np.stack(at, axis=1))
-    # a few steps from each start, then the two best to the end
-    tried = np.concatenate(starts)
-    each = len(starts)
-    problems = (np.tile(risk, (each, 1)), np.tile(df, (each, 1)), _tiled(weight, each))
-    tried, rough = minimise(u, *problems, tried, "paq", log_rates, tolerance=1e-4, steps=_FEW)
-    order = np.argsort(rough.reshape(each, n), axis=0)
-    theta, value = np.empty((n, 3)), np.full(n, np.inf)
-
-    def consider(start: Array, free: str, rows: Index, margin: float = 0.0) -> None:
-        """Search on from `start` for the problems `rows`, and keep what is better."""
-        w = weight if weight is None or weight.ndim == 2 else weight[rows]
-        found, least = minimise(u, risk[rows], df[rows], w, start, free, log_rates, tolerance=_NEAR, steps=_MOST)
-        better = least <= value[rows] + margin
-        theta[rows[better]], value[rows[better]] = found[better], least[better]
-
-    everyone = np.arange(n)
-    rough = rough.reshape(each, n)
-    consider(tried[order[0] * n + everyone], "paq", everyone)
-    second = np.flatnonzero(rough[order[1], everyone] - value < _RIVAL)
-    consider(tried[order[1][second] * n + second], "paq", second)
-    # where the fastest rate is the best one the way there is nearly flat
-    fast = np.flatnonzero(theta[:, 2] > log_rates[1] - 1.5)
-    fastest = theta[fast]
-    fastest[:, 1] -= (np.exp(log_rates[1]) - np.exp(fastest[:, 2])) * -u[0]
-    fastest[:, 2] = log_rates[1]
-    consider(fastest, "pa", fast)
-    first = np.arange(0, len(rate), 16)  # the smallest share of a floor at each rate
-    none = first[np.argmin(screen[:, first], axis=1)]
-    at = (np.full(n, -np.inf), log_s[np.arange(n), none], np.log(rate[none]))
-    edge = np.stack(at, axis=1)
-    consider(edge, "aq", everyone, margin=1e-8)
-    flat = np.stack([np.log(np.sum(df * risk, axis=1) / total[:, 0]), np.full(n, -np.inf), np.full(n, log_rates[0])], 1)
-    consider(flat, "p", everyone, margin=1e-8)
-    return *parameters(theta, float(np.log(depth[-1]))), value
+    log_rates = (float(np.log(ALPHA_MIN)), float(np.log(alpha_max(depth))))
+    by_depth = np.ascontiguousarray(risk.T), np.ascontiguousarray(df.T)
+    theta, value = search(np.log(depth / depth[-1]), *by_depth, weight, log_rates)
+    return *parameters(theta.T, float(np.log(depth[-1]))), value

@@ -355,7 +355,7 @@ def profile_of(fit: DecayResults) -> dict[str, Any]:
     depth, risk, df = (np.asarray(a, dtype=float) for a in (fit.fitted.depth, fit.fitted.risk, fit.fitted.df))
     rate = np.geomspace(max(ALPHA_MIN, 0.02), alpha_max(depth), _RATES)
     value, _ = solver.profile_rate(solver.Problem.power(depth, risk, df, fit.noise.weight), rate)
-    least = solver.fit(depth, risk, df, fit.noise.weight).deviance
+    least = fit.deviance if fit.method == "gamma" else solver.fit(depth, risk, df, fit.noise.weight).deviance
     return {"rate": rate, "excess": np.maximum(value - least, 0.0), "cut": fit.noise.cut(0.95)}
 
 
