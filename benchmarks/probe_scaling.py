@@ -3,8 +3,8 @@
     python benchmarks/probe_scaling.py
 
 Each row is a process of its own (MiniLM-L6, LoRA in the last two layers, head on the first token, batches of 16 texts
-of at most 64 tokens). Seconds are those of training alone. Memory is the process's peak; "a seed" is what it grew by since
-the row with fewest seeds, a seed, beside the prediction (parameters, gradients, moments: 16 bytes a trained number).
+of at most 64 tokens). Seconds are those of training alone. Memory is the process's peak; "a seed" is what it grew by
+since the row with fewest seeds, beside the prediction (parameters, gradients, moments: 16 bytes a trained number).
 """
 
 from __future__ import annotations
