@@ -55,7 +55,9 @@ def main() -> None:
     for seeds, depth in [(2, 16), (8, 16), (32, 16), (8, 32), (8, 64)]:
         found = row(seeds, depth)
         least = least or (seeds, found["peak"])
-        grown = "" if seeds == least[0] else f"{(found['peak'] - least[1]) / (seeds - least[0]) / 1e6:.2f}"
+        grown = (
+            "" if seeds == least[0] or depth > 16 else f"{(found['peak'] - least[1]) / (seeds - least[0]) / 1e6:.2f}"
+        )
         print(
             f"| {seeds} | {depth} | {found['seconds'] / seeds / depth:.4f} | {found['peak'] / 1e6:.0f} | {grown} | "
             f"{16 * trained / 1e6:.2f} |", flush=True,
