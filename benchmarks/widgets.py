@@ -9,8 +9,8 @@ for the frame to begin included (8 ms on average at 60 frames a second). "script
 code ran. The kernel is told of the moves as in any drag. No network, one thread a process.
 
 DecayExplorer asks the kernel for each fit. Its settings are changed to ones never seen before, and timed from the event
-to the paint of the fit, of the intervals from 1,000 bootstrap refits, and of all that belongs to it, the profile and the
-rival laws too. "left" is the same after ten settings, 30 ms apart, each left for the next before it was answered.
+to the paint of the fit, of the intervals from 1,000 bootstrap refits, and of all that belongs to it, with profile and
+rival laws. "left" is the same after ten settings, 30 ms apart, each left for the next before it was answered.
 """
 
 from __future__ import annotations
