@@ -117,7 +117,7 @@ print(f"at c* = {c:.0f}: one step more saves {saved:.3g} and costs {price.exchan
 # %% [markdown]
 # ## 3. All tasks on the phase diagram
 # Two views of one classification. On the left the boundaries stand still, and tasks sink as the budget grows. On the right
-# the tasks stand still, and the boundary sinks. Rings are probabilities; a grey diamond is *Undetermined*.
+# the tasks stand still, and the boundary sinks. Rings are probabilities; a hollow diamond is *Undetermined*.
 
 # %%
 diagram = PhaseDiagram(fits, budget=BUDGET, tolerance=TOLERANCE, selected="newsgroups")
