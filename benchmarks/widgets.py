@@ -83,7 +83,7 @@ SETTINGS = """async ([changes, leave]) => {
     const root = document.querySelector(".plw-decay");
     const rest = (ms) => new Promise((done) => setTimeout(done, ms));
     const shown = (wanted) => {
-        const now = JSON.parse(root.dataset.shown || "{}");
+        const now = { ...JSON.parse(root.dataset.shown || "{}"), intervals: root.dataset.intervals === "true" };
         return Object.keys(wanted).every((key) => now[key] === wanted[key]);
     };
     const channel = new MessageChannel();
@@ -109,7 +109,7 @@ SETTINGS = """async ([changes, leave]) => {
         move(last);
         await until({ task: last });
         fit.push(performance.now() - began);
-        await until({ task: last, sure: true });
+        await until({ task: last, intervals: true });
         refits.push(performance.now() - began);
         await until({ task: last, whole: true });
         whole.push(performance.now() - began);

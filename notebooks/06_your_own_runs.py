@@ -195,8 +195,9 @@ print(f"taken for one task: sd {wrong:.3f}; each by itself: {right.round(3).to_d
 
 # %% [markdown]
 # ## 5. Record the next runs
-# `ProbeRecorder` is a callback of the Trainer: each evaluation goes into a store as it is made, with the seconds and the
-# operations that it took. First, what depth is worth, from the twelve runs above, at a price of `gamma` a step.
+# `ProbeRecorder` is a callback of the Trainer: each evaluation goes into a store as it is made, with the seconds that the steps
+# took and, where the Trainer counts them, the operations. First, what depth is worth, from the twelve runs above, at a price of
+# `gamma` a step.
 
 # %%
 GAMMA = 2e-6  # fifty steps are worth the risk of one point of accuracy (0.01²)
@@ -217,7 +218,7 @@ assert recorder.stopped_at == min(math.ceil(best.depth), 96)
 # %%
 with pl.RunStore(home / "runs.db") as store:
     recorded = store.frame("news")
-columns = ["run", "depth", "metric", "value", "seconds", "flops"]
+columns = ["run", "depth", "metric", "value", "seconds"]
 accuracy = recorded[recorded["metric"] == "eval_accuracy"]
 accuracy[columns].round({"value": 3, "seconds": 2})
 

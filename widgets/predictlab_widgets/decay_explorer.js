@@ -231,7 +231,8 @@ function renderDecay({ model, el }) {
       plot.canvas.setAttribute("aria-label", labels[i]);
       if (plot.width > 0) plot.paint(plot, view, look);
     });
-    root.dataset.shown = JSON.stringify({ ...settings, sure: Boolean(view.intervals), whole: Boolean(view.intervals && view.criticism && !pending) });
+    root.dataset.shown = JSON.stringify({ ...settings, whole: Boolean(view.intervals && view.criticism && !pending) });
+    root.dataset.intervals = Boolean(view.intervals);
     root.dataset.paints = Number(root.dataset.paints || 0) + 1;
   }
   const { schedule, cancel } = painter(paint);
