@@ -1,12 +1,16 @@
 """From a slider's tick to the painted picture, in a real JupyterLab in headless Chromium.
 
-    python benchmarks/widgets.py                         # both widgets, PhaseDiagram with 1,000 and 10,000 tasks
-    python benchmarks/widgets.py --tasks 1000 --distinct 1000
+    python benchmarks/widgets.py                         # all widgets, PhaseDiagram with 1,000 and 10,000 tasks
+    python benchmarks/widgets.py --only PhaseDiagram --tasks 1000 --distinct 1000
 
 starts a JupyterLab of its own, moves a slider by `--ticks` events at random moments, each when the page is at rest, and
 times each from the event to the first task after the frame that was drawn for it: what the reader waits for, waiting
 for the frame to begin included (8 ms on average at 60 frames a second). "script" is the part in which the widget's own
 code ran. The kernel is told of the moves as in any drag. No network, one thread a process.
+
+DecayExplorer asks the kernel for each fit. Its settings are changed to ones never seen before, and timed from the event
+to the paint of the fit, of the intervals from 1,000 bootstrap refits, and of all that belongs to it, with profile and
+rival laws. "left" is the same after ten settings, 30 ms apart, each left for the next before it was answered.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from lab_harness import chromium, chromium_path, lab_server, notebooks  # type: 
 FITS = """
 import numpy as np
 import predictlab as pl
-from predictlab_widgets import PhaseDiagram, RiskDecomposition
+from predictlab_widgets import BudgetAllocator, DecayExplorer, PhaseDiagram, RiskDecomposition
 rng = np.random.default_rng(0)
 depths = (8, 16, 32, 64, 128, 192)
 def fit():
@@ -37,6 +41,15 @@ def fit():
 distinct = [fit() for _ in range({distinct})]
 fits = {{f"task {{i}}": distinct[i % len(distinct)] for i in range({tasks})}}
 """
+RUNS = """
+depths = (8, 16, 32, 64, 96, 128, 192)
+def curve(seed, S=16):
+    law = pl.worlds.MartingaleWorld(1e-5, 0.02, float(np.random.default_rng(seed).uniform(0.6, 1.4)))
+    return law.spread(S, depths, seed=seed)
+many = {{f"task {{i}}": curve(i) for i in range({explored})}}
+"""
+EXPLORER = "DecayExplorer(many, interval='bootstrap', resamples=1000)"
+WIDGETS = ["RiskDecomposition", "PhaseDiagram", "BudgetAllocator", "DecayExplorer"]
 PHASE = "PhaseDiagram(fits, budget=100, tolerance=2e-4, exchange_rate=1e-7)"
 
 DRAG = """async ([slider, ticks]) => {
@@ -66,6 +79,45 @@ DRAG = """async ([slider, ticks]) => {
 }"""
 
 
+SETTINGS = """async ([changes, leave]) => {
+    const root = document.querySelector(".plw-decay");
+    const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+    const shown = (wanted) => {
+        const now = { ...JSON.parse(root.dataset.shown || "{}"), intervals: root.dataset.intervals === "true" };
+        return Object.keys(wanted).every((key) => now[key] === wanted[key]);
+    };
+    const channel = new MessageChannel();
+    const task = () => new Promise((done) => { channel.port1.onmessage = done; channel.port2.postMessage(0); });
+    const until = async (wanted) => {
+        while (!shown(wanted)) await new Promise(requestAnimationFrame);
+        await task();
+    };
+    const move = (name) => {
+        const select = root.querySelector(".plw-task");
+        select.value = name;
+        select.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    const fit = [], refits = [], whole = [];
+    for (const names of changes) {
+        await rest(400 + 17 * Math.random());
+        for (const name of names.slice(0, -1)) {
+            move(name);
+            await rest(30);
+        }
+        const last = names[names.length - 1];
+        const began = performance.now();
+        move(last);
+        await until({ task: last });
+        fit.push(performance.now() - began);
+        await until({ task: last, intervals: true });
+        refits.push(performance.now() - began);
+        await until({ task: last, whole: true });
+        whole.push(performance.now() - began);
+    }
+    return { fit, refits, whole };
+}"""
+
+
 def row(widget: str, slider: str, found: dict[str, list[float]]) -> str:
     painted, script = (np.quantile(found[key], [0.5, 0.95]) for key in ("painted", "script"))
     return f"| {widget} | {slider} | {painted[0]:.0f} / {painted[1]:.0f} | {script[0]:.1f} / {script[1]:.1f} |"
@@ -81,6 +133,31 @@ def measure(opener: Any, name: str, cells: list[str], sliders: dict[str, str], t
         notebook.page.evaluate(DRAG, [slider, 15])  # warm
         notebook.page.wait_for_timeout(3000)
         print(row(name, label, notebook.page.evaluate(DRAG, [slider, ticks])), flush=True)
+    check(notebook)
+
+
+def explore(opener: Any, repeats: int) -> None:
+    """Rows for DecayExplorer; every change goes to a task that was never shown before."""
+    storm = 10
+    explored = 4 + repeats * (2 + storm)
+    notebook = opener("explorer", [FITS.format(distinct=1, tasks=1) + RUNS.format(explored=explored), EXPLORER])
+    for cell in (0, 1):
+        notebook.run(cell)
+    notebook.page.locator('.plw-decay[data-shown*="true"]').wait_for()
+    names = iter(f"task {i}" for i in range(1, explored))
+    notebook.page.evaluate(SETTINGS, [[[next(names)] for _ in range(3)]])  # warm
+    single = [[next(names)] for _ in range(repeats)]
+    left = [[next(names) for _ in range(storm + 1)] for _ in range(repeats)]
+    for label, changes in (("task", single), ("task, after ten that were left", left)):
+        found = notebook.page.evaluate(SETTINGS, [changes])
+        times = (np.quantile(found[key], [0.5, 0.95]) for key in ("fit", "refits", "whole"))
+        cells = " | ".join(f"{middle:.0f} / {late:.0f}" for middle, late in times)
+        print(f"| DecayExplorer, 1,000 refits | {label} | {cells} |", flush=True)
+    check(notebook)
+
+
+def check(notebook: Any) -> None:
+    """No figure counts if the page complained."""
     if notebook.complaints or notebook.left_the_machine:
         raise SystemExit(f"complaints: {notebook.complaints}; requests that left: {notebook.left_the_machine}")
 
@@ -90,27 +167,40 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--distinct", type=int, default=200, help="fits that are drawn from; the tasks repeat them")
     parser.add_argument("--ticks", type=int, default=120)
+    parser.add_argument("--repeats", type=int, default=20, help="changes of DecayExplorer")
+    parser.add_argument("--only", choices=WIDGETS, nargs="+", default=WIDGETS)
     asked = parser.parse_args()
     binary = chromium_path()
     if binary is None:
         raise SystemExit("no chromium on the PATH: install it (Debian: apt-get install chromium), or set CHROMIUM")
     os.environ["OMP_NUM_THREADS"] = "1"
-    print("| widget | slider | tick to painted, median / p95 (ms) | script (ms) |")
-    print("| --- | --- | --- | --- |")
     with (
         tempfile.TemporaryDirectory() as home,
         lab_server(Path(home)) as lab,
         chromium(binary) as browser,
         notebooks(lab, browser) as opener,
     ):
-        sliders = {"exchange rate": ".plw-exchange-rate", "decay rate": ".plw-decay-rate"}
-        cells = [FITS.format(distinct=1, tasks=1)]
-        measure(opener, "RiskDecomposition", [*cells, "RiskDecomposition()"], sliders, asked.ticks)
-        measure(opener, "RiskDecomposition of a fit", [*cells, "RiskDecomposition(distinct[0])"], sliders, asked.ticks)
-        sliders = {"budget": ".plw-budget", "tolerance": ".plw-tolerance", "exchange rate": ".plw-exchange-rate"}
+        if asked.only != ["DecayExplorer"]:
+            print("| widget | slider | tick to painted, median / p95 (ms) | script (ms) |\n| --- | --- | --- | --- |")
+        price = {"exchange rate": ".plw-exchange-rate"}
+        if "RiskDecomposition" in asked.only:
+            cells, sliders = [FITS.format(distinct=1, tasks=1)], price | {"decay rate": ".plw-decay-rate"}
+            measure(opener, "RiskDecomposition", [*cells, "RiskDecomposition()"], sliders, asked.ticks)
+            of_a_fit = [*cells, "RiskDecomposition(distinct[0])"]
+            measure(opener, "RiskDecomposition of a fit", of_a_fit, sliders, asked.ticks)
         for tasks in asked.tasks:
-            cells = [FITS.format(distinct=min(asked.distinct, tasks), tasks=tasks), PHASE]
-            measure(opener, f"PhaseDiagram, {tasks} tasks", cells, sliders, asked.ticks)
+            cells = [FITS.format(distinct=min(asked.distinct, tasks), tasks=tasks)]
+            if "PhaseDiagram" in asked.only:
+                sliders = {"budget": ".plw-budget", "tolerance": ".plw-tolerance"} | price
+                measure(opener, f"PhaseDiagram, {tasks} tasks", [*cells, PHASE], sliders, asked.ticks)
+        for tasks in (10, min(asked.tasks)):
+            cells = [FITS.format(distinct=min(asked.distinct, tasks), tasks=tasks), "BudgetAllocator(fits)"]
+            if "BudgetAllocator" in asked.only:
+                measure(opener, f"BudgetAllocator, {tasks} tasks", cells, {"budget": ".plw-budget"}, asked.ticks)
+        if "DecayExplorer" in asked.only:
+            print("\n| widget | change of | event to painted fit, median / p95 (ms) | intervals (ms) | all (ms) |")
+            print("| --- | --- | --- | --- | --- |")
+            explore(opener, asked.repeats)
 
 
 if __name__ == "__main__":

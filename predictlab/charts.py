@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -18,6 +19,7 @@ import pandas as pd
 
 from predictlab.budget import checked_fits
 from predictlab.decay.results import DecayResults
+from predictlab.labels import leaders, place_labels, text_size
 from predictlab.phase import (
     DYNAMIC_CRITICAL,
     NOISE_DOMINANT,
@@ -185,7 +187,7 @@ def decay_chart(
 
 def _encodings() -> dict[str, Any]:
     domain = list(COLOURS)
-    legend = alt.Legend(title=None, orient="bottom", symbolSize=90)
+    legend = alt.Legend(title=None, orient="bottom", symbolSize=90, symbolOpacity=1)
     return {
         "color": alt.Color("regime:N", scale=alt.Scale(domain=domain, range=list(COLOURS.values())), legend=legend),
         "shape": alt.Shape("regime:N", scale=alt.Scale(domain=domain, range=list(SHAPES.values())), legend=legend),
@@ -224,72 +226,166 @@ def phase_diagram(
         table[name] = table[name].clip(lower=1e-3)  # what is a thousandth of the tolerance stands at the edge
     top_x, top_y = max(3.0, table["x_upper"].max() * 1.3), max(3.0, min(table["y_upper"].max() * 1.3, 1e4))
     return alt.hconcat(
-        _budget_plane(table, top_x, top_y, budget).properties(width=width, height=height),
-        _theory_plane(table, top_x, tolerance, budget, selected).properties(width=width, height=height),
+        _budget_plane(table, top_x, top_y, budget, (width, height)),
+        _theory_plane(table, top_x, tolerance, budget, selected, (width, height)),
     ).resolve_scale(color="shared", shape="shared")
 
 
-def _tasks(table: pd.DataFrame, x: alt.X, y: alt.Y, span: tuple[str, str], labels: tuple[str, str]) -> list[Any]:
+@dataclass(frozen=True)
+class _Frame:
+    """A plane's axes: pixels from values and back, for what has to be placed in pixels."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    size: tuple[int, int]
+    log_y: bool
+
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        low, high = self._scaled(np.array([self.x, self.y])).T
+        return low, high
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        """Rows x and y on the scales that are linear in pixels."""
+        return np.stack([np.log(values[0]), np.log(values[1]) if self.log_y else values[1]])
+
+    def pixels(self, x: Any, y: Any) -> np.ndarray:
+        """Pixels (n, 2), y down; what lies beyond an end stands at it."""
+        low, high = self._ends()
+        values = np.stack([np.clip(x, *self.x), np.clip(y, *self.y)])
+        share = (self._scaled(values).T - low) / (high - low)
+        return np.column_stack([share[:, 0], 1 - share[:, 1]]) * np.array(self.size)
+
+    def values(self, pixels: np.ndarray) -> np.ndarray:
+        """Values (n, 2) at pixels (n, 2)."""
+        low, high = self._ends()
+        share = pixels / np.array(self.size)
+        scaled = low + np.column_stack([share[:, 0], 1 - share[:, 1]]) * (high - low)
+        return np.column_stack([np.exp(scaled[:, 0]), np.exp(scaled[:, 1]) if self.log_y else scaled[:, 1]])
+
+
+_WORDS = 11  # font size, px
+_WALL = "Noise-Dominant →"
+
+
+def phase_labels(table: pd.DataFrame, frame: _Frame, y: str, edge: pd.DataFrame, words: tuple[str, str]) -> Any:
+    """Where the name of each task goes on a plane, px, (n, 4): off points, words, intervals and the border.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``task``, ``x``, the column named `y`, each with ``_lower`` and ``_upper``.
+    frame : _Frame
+    y : str
+    edge : pandas.DataFrame
+        The border, ``x`` and ``y``.
+    words : (str, str)
+        What stands in the upper and in the lower left corner.
+    """
+    width, height = frame.size
+    points = frame.pixels(table["x"], table[y])
+    ends = np.concatenate([frame.pixels(table[f"x_{end}"], table[f"{y}_{end}"]) for end in ("lower", "upper")], axis=1)
+    flat = np.column_stack([ends[:, 0], points[:, 1] - 1, ends[:, 2], points[:, 1] + 1])
+    upright = np.column_stack([points[:, 0] - 1, ends[:, 3], points[:, 0] + 1, ends[:, 1]])
+    line = frame.pixels(edge["x"], edge["y"].fillna(frame.y[1]))
+    border = np.concatenate([np.minimum(line[:-1], line[1:]) - 1, np.maximum(line[:-1], line[1:]) + 1], axis=1)
+    wall = float(frame.pixels([1.0], [frame.y[0]])[0, 0])
+    upper, lower = (text_size(word, _WORDS) for word in words)
+    read = [
+        (6.0, 12 - upper[1] / 2, 6 + upper[0], 12 + upper[1] / 2),
+        (6.0, height - 12 - lower[1] / 2, 6 + lower[0], height - 12 + lower[1] / 2),
+        (wall + 1, 20.0, wall + 15, 20 + text_size(_WALL, _WORDS)[0]),
+    ]
+    lines = np.concatenate([flat, upright, border])
+    weights = np.repeat([0.05, 2.0], [len(lines), len(read)])  # a name on a line can be read, a name on words cannot
+    sizes = [text_size(str(name), _WORDS) for name in table["task"]]
+    return place_labels(points, sizes, (2, 2, width - 2, height - 2), np.concatenate([lines, read]), weights)
+
+
+def _tasks(
+    table: pd.DataFrame, frame: _Frame, axes: tuple[alt.X, alt.Y], y: str, edge: pd.DataFrame, words: tuple[str, str]
+) -> list[Any]:
     encodings = _encodings()
+    x_axis, y_axis = axes
     base = alt.Chart(table)
     rule = base.mark_rule(opacity=0.55, clip=True)
     tooltip = ["task:N", "regime:N", *(alt.Tooltip(f"p_{r}:Q", format=".2f") for r in
                ("static_sufficient", "dynamic_critical", "noise_dominant"))]  # fmt: skip
-    return [
-        rule.encode(x=x, y=alt.Y(f"{span[0]}:Q"), y2=f"{span[1]}:Q", color=encodings["color"]),
-        rule.encode(x=alt.X("x_lower:Q"), x2="x_upper:Q", y=y, color=encodings["color"]),
-        base.mark_point(filled=True, size=110, opacity=1, clip=True).encode(x=x, y=y, tooltip=tooltip, **encodings),
-        base.mark_text(align="left", dx=8, dy=-8, fontSize=11).encode(x=x, y=y, text="task:N"),
-        alt.Chart(pd.DataFrame({"text": [labels[0]]})).mark_text(align="left", color=_MUTED, fontSize=11).encode(
-            x=alt.value(6), y=alt.value(12), text="text:N"),
-        alt.Chart(pd.DataFrame({"text": [labels[1]]})).mark_text(align="left", color=_MUTED, fontSize=11).encode(
-            x=alt.value(6), y=alt.value(278), text="text:N"),
+    rectangles = phase_labels(table, frame, y, edge, words)
+    left = frame.values(np.column_stack([rectangles[:, 0], rectangles[:, [1, 3]].mean(axis=1)]))
+    names = pd.DataFrame({"task": table["task"], "x": left[:, 0], y: left[:, 1]})
+    lead = leaders(frame.pixels(table["x"], table[y]), rectangles)
+    lead = lead[np.isfinite(lead).all(axis=1)]
+    from_, to = frame.values(lead[:, :2]), frame.values(lead[:, 2:])
+    lines = pd.DataFrame({"x": from_[:, 0], y: from_[:, 1], "to_x": to[:, 0], "to_y": to[:, 1]})
+    corners = pd.DataFrame({"text": words, "at": [12, frame.size[1] - 12]})
+    marks = [
+        rule.encode(x=x_axis, y=alt.Y(f"{y}_lower:Q"), y2=f"{y}_upper:Q", color=encodings["color"]),
+        rule.encode(x=alt.X("x_lower:Q"), x2="x_upper:Q", y=y_axis, color=encodings["color"]),
+        base.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+            x=x_axis, y=y_axis, tooltip=tooltip, **encodings),
+        alt.Chart(lines).mark_rule(color=_RULE, strokeWidth=0.6).encode(x=x_axis, y=y_axis, x2="to_x:Q", y2="to_y:Q"),
+        alt.Chart(names).mark_text(align="left", baseline="middle", fontSize=_WORDS).encode(
+            x=x_axis, y=y_axis, text="task:N"),
     ]  # fmt: skip
+    for i in corners.index:
+        text = alt.Chart(corners.loc[[i]]).mark_text(align="left", color=_MUTED, fontSize=_WORDS)
+        marks.append(text.encode(x=alt.value(6), y=alt.value(int(corners["at"][i])), text="text:N"))
+    return marks
 
 
-def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float) -> Any:
-    axis = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
-    x = alt.X("x:Q", title="floor L_int / tolerance", scale=alt.Scale(type="log", domain=[1e-3, top_x]), axis=axis)
+def _wall() -> list[Any]:
+    at = pd.DataFrame({"x": [1.0], "text": [_WALL]})
+    words = alt.Chart(at).mark_text(align="left", dy=-8, color=_MUTED, angle=90, fontSize=_WORDS)
+    return [
+        alt.Chart(at).mark_rule(color=_RULE).encode(x="x:Q"),
+        words.encode(x="x:Q", y=alt.value(20), text="text:N"),
+    ]
+
+
+_GRID = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
+
+
+def _floor_axis(top: float) -> alt.X:
+    scale = alt.Scale(type="log", domain=[1e-3, top], nice=False)
+    return alt.X("x:Q", title="floor L_int / tolerance", scale=scale, axis=_GRID)
+
+
+def _border(edge: pd.DataFrame, y: str) -> Any:
+    line = edge.rename(columns={"y": y})
+    return alt.Chart(line).mark_line(color=_RULE, clip=True).encode(x="x:Q", y=f"{y}:Q")
+
+
+def _budget_plane(table: pd.DataFrame, top_x: float, top_y: float, budget: float, size: tuple[int, int]) -> Any:
     y = alt.Y(
         "y:Q",
         title=f"V_opt({budget:g} steps) / tolerance",
-        scale=alt.Scale(type="log", domain=[1e-3, top_y]),
-        axis=axis,
+        scale=alt.Scale(type="log", domain=[1e-3, top_y], nice=False),
+        axis=_GRID,
     )
-    edge = np.append(np.geomspace(1e-3, 0.99, 60), 1 - np.geomspace(0.01, 1e-3, 20))
-    border = (
-        alt.Chart(pd.DataFrame({"x": edge, "y": 1 - edge})).mark_line(color=_RULE, clip=True).encode(x="x:Q", y="y:Q")
-    )
-    wall = alt.Chart(pd.DataFrame({"x": [1.0]})).mark_rule(color=_RULE).encode(x="x:Q")
-    noise = alt.Chart(pd.DataFrame({"x": [1.0], "text": ["Noise-Dominant →"]})).mark_text(
-        align="left", dy=-8, color=_MUTED, angle=90, fontSize=11
-    ).encode(x="x:Q", y=alt.value(20), text="text:N")  # fmt: skip
-    tasks = _tasks(table, x, y, ("y_lower", "y_upper"), ("Dynamic-Critical", "Static-Sufficient"))
+    floor = np.append(np.geomspace(1e-3, 0.99, 60), 1 - np.geomspace(0.01, 1e-3, 20))
+    edge = pd.DataFrame({"x": floor, "y": 1 - floor})
+    frame = _Frame((1e-3, top_x), (1e-3, top_y), size, log_y=True)
+    tasks = _tasks(table, frame, (_floor_axis(top_x), y), "y", edge, (DYNAMIC_CRITICAL, STATIC_SUFFICIENT))
     title = alt.TitleParams("Budget plane", subtitle="a larger budget moves tasks straight down", anchor="start")
-    return alt.layer(*tasks, border, wall, noise, title=title)
+    return alt.layer(_border(edge, "y"), *_wall(), *tasks, title=title).properties(width=size[0], height=size[1])
 
 
-def _theory_plane(table: pd.DataFrame, top_x: float, tolerance: float, budget: float, selected: str | None) -> Any:
-    axis = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
+def _theory_plane(
+    table: pd.DataFrame, top_x: float, tolerance: float, budget: float, selected: str | None, size: tuple[int, int]
+) -> Any:
     top = float(np.clip(table["alpha_upper"].max() * 1.15, 1.0, 10.0))
-    x = alt.X("x:Q", title="floor L_int / tolerance", scale=alt.Scale(type="log", domain=[1e-3, top_x]), axis=axis)
     y = alt.Y(
         "alpha:Q",
         title="decay rate alpha",
-        scale=alt.Scale(domain=[0, top]),
+        scale=alt.Scale(domain=[0, top], nice=False),
         axis=alt.Axis(format=".1~f", gridOpacity=0.3),
     )
     scales = table.set_index("task")["scale"]
     scale = float(scales[selected]) if selected in scales.index else float(scales.median())
     whose = f"K of {selected}" if selected in scales.index else "median K"
-    edge = np.append(np.geomspace(1e-3, 0.99, 80), 1 - np.geomspace(0.01, 1e-4, 20))
-    boundary = theory_boundary(edge * tolerance, scale, tolerance, budget)
-    border = (
-        alt.Chart(pd.DataFrame({"x": edge, "alpha": boundary}))
-        .mark_line(color=_RULE, clip=True)
-        .encode(x="x:Q", y="alpha:Q")
-    )
-    wall = alt.Chart(pd.DataFrame({"x": [1.0]})).mark_rule(color=_RULE).encode(x="x:Q")
-    tasks = _tasks(table, x, y, ("alpha_lower", "alpha_upper"), ("Static-Sufficient", "Dynamic-Critical"))
+    floor = np.append(np.geomspace(1e-3, 0.99, 80), 1 - np.geomspace(0.01, 1e-4, 20))
+    edge = pd.DataFrame({"x": floor, "y": theory_boundary(floor * tolerance, scale, tolerance, budget)})
+    frame = _Frame((1e-3, top_x), (0.0, top), size, log_y=False)
+    tasks = _tasks(table, frame, (_floor_axis(top_x), y), "alpha", edge, (STATIC_SUFFICIENT, DYNAMIC_CRITICAL))
     title = alt.TitleParams("Theory plane", subtitle=f"boundary at {budget:g} steps for the {whose}", anchor="start")
-    return alt.layer(*tasks, border, wall, title=title)
+    return alt.layer(_border(edge, "alpha"), *_wall(), *tasks, title=title).properties(width=size[0], height=size[1])

@@ -99,3 +99,9 @@ def test_a_lesson_has_aims_something_to_try_and_answers_at_the_end(path):
 def test_the_table_of_contents_lists_every_notebook_and_no_other():
     contents = (FOLDER / "README.md").read_text("utf-8")
     assert re.findall(r"\]\((\w+)\.ipynb\)", contents) == [p.stem for p in NOTEBOOKS]
+
+
+def test_the_readme_leads_to_every_notebook():
+    contents = (FOLDER.parent / "README.md").read_text("utf-8")
+    table = contents.partition("## Notebooks")[2].partition("\n## ")[0]
+    assert re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", table) == [p.stem for p in NOTEBOOKS]

@@ -66,7 +66,9 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
     frame = frame[~is_fork(frame) & (frame["depth"] > 0)]
     bad = frame.loc[is_bad(frame), "run"].unique()
     table = frame[~frame["run"].isin(bad)].pivot_table(index="run", columns="depth", values="value", aggfunc="first")
-    complete = table.dropna()
+    # A run that was stopped early misses the last depth; where it was measured alone says nothing about the others.
+    whole = table[table.iloc[:, -1].notna()] if table.shape[1] else table
+    complete = whole.loc[:, whole.notna().any()].dropna()
     if len(complete) < 2 or complete.shape[1] < 2:
         apart = f"; {forks} forks share their parents' prefix and are no seeds" if forks else ""
         raise DataError(

@@ -95,6 +95,17 @@ def test_diverged_and_incomplete_runs_are_counted(values):
     assert "2 diverged, 1 incomplete" in curve._repr_html_()
 
 
+def test_a_run_that_was_stopped_early_does_not_take_the_others_along(values):
+    frame = tidy(values)
+    depths = sorted(frame["depth"].unique())
+    stopped = frame["run"].eq("r0") & frame["depth"].gt(depths[1])
+    frame.loc[frame["run"].eq("r0") & frame["depth"].eq(depths[1]), "depth"] = depths[1] + 1  # where nobody else was
+    curve = pl.risk_curve(frame[~stopped])
+    assert (curve.incomplete, curve.n_runs) == (1, len(values) - 1)
+    assert list(curve.depth) == depths
+    np.testing.assert_allclose(curve.risk, values[1:].var(0, ddof=1))
+
+
 def test_depth_at_which_all_runs_agree_is_raised_to_the_rounding_of_the_metric():
     values = np.round(np.random.default_rng(4).uniform(0.4, 0.9, size=(8, 3)) * 100) / 100
     values[:, 1] = 0.5

@@ -137,14 +137,15 @@ function keepKeys(root, selector) {
 
 /**
  * Requests to the kernel, each with a name of its own; of those within `wait` ms only the newest is sent, at their end
- * (`steady`), or once none has followed for so long.
+ * (`steady`), or once none has followed for so long. One that comes after a rest is sent at once (`lead`).
  */
-function asking(model, { wait, silence, onSilence, steady = false }) {
+function asking(model, { wait, silence, onSilence, steady = false, lead = false }) {
   const view = `view ${Math.random().toString(36).slice(2)} `;
   let count = 0;
   let timer = 0;
   let guard = 0;
   let wanted = null;
+  let last = -Infinity;
   const newest = () => view + count;
   function send() {
     clearTimeout(timer);
@@ -165,6 +166,13 @@ function asking(model, { wait, silence, onSilence, steady = false }) {
       wanted = content;
       clearTimeout(guard);
       guard = setTimeout(onSilence, silence);
+      const now = performance.now();
+      const rested = !timer && now - last > wait;
+      last = now;
+      if (lead && rested) {
+        send();
+        return;
+      }
       if (!steady) clearTimeout(timer);
       if (!(steady && timer)) timer = setTimeout(send, wait);
     },

@@ -1,6 +1,6 @@
 // View of DecayExplorer: every number comes from the kernel. page.js, axes.js and decay_explorer_plots.js come before this.
 
-const WAIT = 60; // ms without a further move before a setting is asked for
+const WAIT = 60; // ms without a further move before a setting is asked for, in the middle of a drag
 const SILENCE = 8000; // ms after which the page says that nobody answers
 const CHOICES = [["task", "Task"], ["estimator", "Estimator"], ["method", "Method"], ["interval", "Intervals"]];
 const VALUES = {
@@ -108,7 +108,7 @@ function renderDecay({ model, el }) {
 
   // ---- controls ----
   const asked = asking(model, {
-    wait: WAIT, silence: SILENCE,
+    wait: WAIT, silence: SILENCE, lead: true,
     onSilence() {
       error.textContent = "✕ The kernel does not answer: it is busy, or was restarted. What is shown is the last fit; run the cell again if it stays so.";
     },
@@ -232,6 +232,7 @@ function renderDecay({ model, el }) {
       if (plot.width > 0) plot.paint(plot, view, look);
     });
     root.dataset.shown = JSON.stringify({ ...settings, whole: Boolean(view.intervals && view.criticism && !pending) });
+    root.dataset.intervals = Boolean(view.intervals);
     root.dataset.paints = Number(root.dataset.paints || 0) + 1;
   }
   const { schedule, cancel } = painter(paint);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-BREATH = 0.01  # seconds in which messages that are already there are read before the work goes on
+BREATH = 0.005  # seconds in which messages that are already there are read before the work goes on
 
 
 class Newest:
