@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -47,20 +48,27 @@ class Progress:
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._lately: dict[str, deque[tuple[float, int]]] = {}
-        self._bar = tqdm(total=0, unit="step", disable=not show, dynamic_ncols=True, smoothing=0.1)
+        self._show = show
+        self._bar: tqdm | None = None  # made when there is something to count
 
     def expect(self, left: Mapping[str, int]) -> None:
         """Say how many steps are left of each task from now on."""
         with self._lock:
             for task, steps in left.items():
                 self._total[task] = self._done.setdefault(task, 0) + steps
-            self._bar.total = sum(self._total.values())
+            total = sum(self._total.values())
+            if self._bar is None:
+                if not total:
+                    return
+                self._bar = tqdm(total=total, unit="step", disable=not self._show, dynamic_ncols=True, smoothing=0.1)
+            self._bar.total = total
             self._bar.refresh()
 
     def say(self, doing: str) -> None:
         """What is being done now, for people."""
         self.doing = doing
-        self._bar.set_description(doing)
+        if self._bar is not None:
+            self._bar.set_description(doing)
 
     def step(self, task: str, steps: int) -> None:
         """Count steps just made."""
@@ -72,7 +80,8 @@ class Progress:
             lately.append((now, self._done[task]))
             while now - lately[0][0] > _WINDOW and len(lately) > 2:
                 lately.popleft()
-            self._bar.update(steps)
+            if self._bar is not None:
+                self._bar.update(steps)
 
     def snapshot(self) -> dict[str, TaskProgress]:
         """Progress of every task that has anything to do."""
@@ -80,15 +89,15 @@ class Progress:
             out = {}
             for task, total in self._total.items():
                 done, lately = self._done.get(task, 0), self._lately.get(task)
-                rate = float("nan")
+                rate = math.nan
                 if lately and lately[-1][0] > lately[0][0]:
                     rate = (lately[-1][1] - lately[0][1]) / (lately[-1][0] - lately[0][0])
                 left = total - done
-                out[task] = TaskProgress(done, total, rate, left / rate if left and rate > 0 else 0.0 * left or (
-                    0.0 if not left else float("nan")
-                ))  # fmt: skip
+                seconds = left / rate if left and rate > 0 else math.nan if left else 0.0
+                out[task] = TaskProgress(done, total, rate, seconds)
             return out
 
     def close(self) -> None:
         """Leave the bar as it is."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
