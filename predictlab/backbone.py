@@ -97,10 +97,11 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
         try:
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
             kind = AutoModelForCausalLM if _is_causal(config) else AutoModel
-            loaded, info = kind.from_pretrained(
+            both: Any = kind.from_pretrained(
                 folder, trust_remote_code=False, use_safetensors=True, local_files_only=local, dtype=torch.float32,
                 output_loading_info=True,
             )  # fmt: skip
+            loaded, info = both
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
         except Exception as error:  # transformers raises many kinds; each means "this model cannot be used"
             raise ModelError(_why_not(str(model), folder, error)) from error
@@ -108,7 +109,7 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
     if missing:
         raise ModelError(
             f"Model {str(model)!r} is incomplete: {len(missing)} weights are not in its files (first: {missing[0]}). "
-            "Use a complete checkpoint of a base encoder."
+            "Use a complete checkpoint of a base encoder, or of a causal language model."
         )
     causal = loaded if _is_causal(config) else None
     encoder = loaded if causal is None else causal.base_model

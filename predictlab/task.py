@@ -283,7 +283,10 @@ class Task:
             )  # fmt: skip
         if self.recipe.method == "head":
             raise bad_argument(
-                "method", "head", "'lora' or 'full' for completions", "A causal language model has no new head to train."
+                "method",
+                "head",
+                "'lora' or 'full' for completions",
+                "A causal language model has no new head to train.",
             )
 
     def labels(self, split: str) -> np.ndarray:

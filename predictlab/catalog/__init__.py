@@ -29,8 +29,7 @@ def models() -> pd.DataFrame:
         licence, member (path inside the archive), note.
     """
     rows = [
-        {"name": m.name, "kind": m.kind, "layers": m.layers, "width": m.width, "parameters": m.parameters}
-        | _origin(m)
+        {"name": m.name, "kind": m.kind, "layers": m.layers, "width": m.width, "parameters": m.parameters} | _origin(m)
         for m in records.MODELS
     ]
     return pd.DataFrame(rows)
@@ -43,7 +42,8 @@ def datasets() -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns name, kind (what is predicted), rows (as read, bad rows included), classes (0: prompts with
-        completions), registry, package, version, size (MB to download), licence, member (paths inside the archive), note.
+        completions), registry, package, version, size (MB to download), licence, member (paths inside the
+        archive), note.
     """
     rows = [
         {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d) for d in records.DATASETS

@@ -1,8 +1,8 @@
 """Conversion of models that packages ship in other forms into folders that transformers loads.
 
-A BERT encoder comes as ONNX, a causal language model as GGUF, which transformers reads itself. An export to ONNX keeps biases, embeddings and layer norms under their names, but folds the transpose of each
-linear weight into an anonymous constant. The name is recovered from the matrix product that reads the
-constant.
+A BERT encoder comes as ONNX, a causal language model as GGUF, which transformers reads itself. An export to
+ONNX keeps biases, embeddings and layer norms under their names, but folds the transpose of each linear weight
+into an anonymous constant. The name is recovered from the matrix product that reads the constant.
 """
 
 from __future__ import annotations
@@ -160,9 +160,10 @@ def llama_from_gguf(source: Path, folder: Path, tokenizer: Path | None) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source.parent, gguf_file=source.name, dtype=torch.float32, output_loading_info=True
         )
+        model, info = loaded
         words = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         if missing := sorted(info["missing_keys"]):
             raise CatalogError(f"{source.name}: {len(missing)} weights are not in it; the first is {missing[0]}.")

@@ -1,9 +1,9 @@
 """Readers of the catalog's data files: each gives a table with the columns ``text`` and ``label``.
 
 A reader takes the files of its record (``fetching.paths_of``) and returns one row per example: ``text`` (str
-or None), ``label`` (str or None), or ``prompt`` and ``completion`` instead, and, where the source has an official split, ``split`` ("train" or "eval").
-It repairs markup and leaves out rows of another kind than the record promises; bad rows stay in, for
-``load_dataset`` to count.
+or None) and ``label`` (str or None), or ``prompt`` and ``completion`` instead; and, where the source has an
+official split, ``split`` ("train" or "eval"). It repairs markup and leaves out rows of another kind than the
+record promises; bad rows stay in, for ``load_dataset`` to count.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The user's own data: a file, a DataFrame or a ``datasets.Dataset``, as columns ``text`` and ``label``, or ``prompt`` and
-``completion``."""
+"""The user's own data: a file, a DataFrame or a ``datasets.Dataset``, with the columns that ``load_dataset`` wants."""
 
 from __future__ import annotations
 

@@ -45,7 +45,5 @@ def modular_arithmetic(modulus: int = 13, operation: str = "+") -> pd.DataFrame:
     if operation not in _OPERATIONS:
         raise bad_argument("operation", operation, f"one of {', '.join(_OPERATIONS)}")
     answer: Any = _OPERATIONS[operation]
-    rows = [
-        (f"{a} {operation} {b} =", f" {answer(a, b) % modulus}") for a in range(modulus) for b in range(modulus)
-    ]
+    rows = [(f"{a} {operation} {b} =", f" {answer(a, b) % modulus}") for a in range(modulus) for b in range(modulus)]
     return pd.DataFrame(rows, columns=["prompt", "completion"], dtype=object)

@@ -111,7 +111,7 @@ def risk_curve(
 
 
 def _common_metric(frame: pd.DataFrame, metric: str | None) -> str:
-    """The metric of a table of tasks: the wanted one, else the usual one where all have it, else the only common one."""
+    """The metric of a table of tasks: the wanted one, else the usual one if all have it, else the only common one."""
     if metric is not None:
         return one_of(frame, "metric", metric, None)[0]
     have = {str(t): set(part["metric"]) for t, part in frame.groupby("task", sort=False)}
