@@ -104,6 +104,8 @@ def test_without_the_hub_an_earlier_download_is_used(monkeypatch, bert):
         assert kwargs["local_files_only"] is True
         return load(bert, **kwargs)
 
+    config = transformers.AutoConfig.from_pretrained(bert)
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", lambda name, **kwargs: config)
     monkeypatch.setattr(transformers.AutoModel, "from_pretrained", from_cache)
     tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda name, **kwargs: tokenizer)
