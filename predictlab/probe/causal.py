@@ -28,7 +28,7 @@ class CausalModel:
     Parameters
     ----------
     backbone : Backbone
-        With a head of its own (`causal`). Copied: adapters never touch the caller's.
+        With a head of its own (`causal`). Adapters, and weights that are trained, never touch the caller's.
     recipe : Recipe
     first : int or None
         Layer that the inputs enter, as `SharedInputs.first_layer` gives it.
@@ -41,7 +41,9 @@ class CausalModel:
         from transformers import GenerationConfig
 
         self.recipe, self.apart = recipe, apart
-        self.whole = copy.deepcopy(backbone.causal)
+        # Adapters leave the weights below them as they are: those are shared, and only the modules copied.
+        frozen = {id(p): p for p in backbone.causal.parameters()} if recipe.method == "lora" else {}
+        self.whole = copy.deepcopy(backbone.causal, frozen)
         self.whole.generation_config = GenerationConfig()  # a checkpoint's may penalise or sample
         encoder = self.whole.base_model
         adapt(encoder, recipe, backbone)

@@ -401,11 +401,14 @@ def test_parameters_may_be_exchanged_between_calls(task):
 def test_training_and_generation_leave_the_callers_model_alone(task):
     backbone = load_backbone(task.model)
     before = {k: v.clone() for k, v in backbone.causal.state_dict().items()}
+    before_parameters = list(backbone.causal.parameters())
     for changes in ({}, {"method": "full"}):
         changed = pl.Task(task.model, task.data, task.recipe.replace(**changes))
         own = CausalLearner(changed, backbone, SharedInputs())
         ReferenceTrainer(changed.recipe, own).run(0, [2], lambda m: None)
         own.match.count(own.model.whole, {0: []})
+        shared = {p.data_ptr() for p in own.model.whole.parameters()} & {p.data_ptr() for p in before_parameters}
+        assert len(shared) == (0 if changes else len(before_parameters)), "adapters need no copy of the weights"
     after = backbone.causal.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[k], after[k]) for k in before)
@@ -562,3 +565,28 @@ def test_risk_of_completions_is_read_from_the_loss_and_exact_matches_have_a_samp
     curve = pl.risk_curve(some, metric="exact_match", eval_rows=30)
     mean = 0.25 + np.mean([0, 1, 2, 3]) / 100
     assert curve.sampling_error == pytest.approx(mean * (1 - mean) / 30)
+
+
+@pytest.mark.train
+def test_smollm2_learns_word_problems():
+    table = pl.load_dataset("asdiv", eval_size=20, train_size=64, seed=0)
+    data = pl.Dataset("asdiv", table.train, table.eval)
+    recipe = pl.Recipe(layers="last:2", steps=12, batch_size=8, max_length=64, learning_rate=2e-3)
+    task = pl.Task("smollm2-135m", data, recipe)
+    backbone, ended = load_backbone("smollm2-135m"), []
+    cached = CausalLearner(task, backbone, SharedInputs())
+    assert cached.model.body.first == 28
+    ReferenceTrainer(recipe, cached).run(0, [0, 12], ended.append)
+    start, end = (m.values for m in ended)
+    assert end["eval_loss"] < start["eval_loss"] - 0.5
+    assert end["perplexity"] == pytest.approx(math.exp(end["eval_loss"]))
+    ids, mask, labels = padded(backbone.tokenizer, data.eval.iloc[:4], 128)
+    cached.train(False)
+    with torch.inference_mode():
+        truth = cached.model.whole(input_ids=ids, attention_mask=mask, labels=labels).loss.item()
+        own, total, count = cached.eval_rows.batch(torch.arange(4)), 0.0, 0
+        keep, targets = cached._asked(cached.eval_targets, torch.arange(4))
+        logits = cached.model.logits(*own, keep)
+        total, count = float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum")), len(targets)
+    assert count == int((labels[:, 1:] >= 0).sum())
+    assert total / count == pytest.approx(truth, abs=1e-4)
