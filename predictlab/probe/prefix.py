@@ -14,7 +14,7 @@ from torch import nn
 
 # model_type of transformers -> where its layers are. Their layers take (hidden states, attention_mask=) and the last
 # one's output is the model's last hidden state.
-_LAYERS = {
+LAYERS = {
     "bert": "encoder.layer",
     "roberta": "encoder.layer",
     "xlm-roberta": "encoder.layer",
@@ -53,7 +53,7 @@ class UpperLayers:
     def __init__(self, encoder: Any, first: int) -> None:
         self.first: int | None = first
         self.config = encoder.config
-        self.layers = list(encoder.get_submodule(_LAYERS[encoder.config.model_type]))[first:]
+        self.layers = list(encoder.get_submodule(LAYERS[encoder.config.model_type]))[first:]
 
     def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         from transformers.masking_utils import create_bidirectional_mask
@@ -88,7 +88,7 @@ def upper_layers(encoder: Any, first: int) -> Body:
 
 
 def _layers(encoder: Any) -> Any:
-    return encoder.get_submodule(_LAYERS.get(encoder.config.model_type, "layers"))
+    return encoder.get_submodule(LAYERS.get(encoder.config.model_type, "layers"))
 
 
 class _Captured(Exception):
@@ -105,7 +105,8 @@ def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.T
     def stop(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         raise _Captured(args[0] if args else kwargs["hidden_states"])
 
-    handle = _layers(encoder)[first].register_forward_pre_hook(stop, with_kwargs=True)
+    layer = _layers(encoder)[first]
+    handle = layer.register_forward_pre_hook(stop, with_kwargs=True)
     try:
         encoder(input_ids=ids, attention_mask=mask.long())
     except _Captured as captured:
@@ -122,7 +123,7 @@ def can_split(encoder: Any, first: int, ids: torch.Tensor, mask: torch.Tensor) -
         # Its code asks for the kind of a layer by its number, which changes when lower layers are left out.
         if len(set(getattr(config, "layer_types", None) or [None])) > 1:
             return False
-    elif kind not in _LAYERS or getattr(config, "is_decoder", False):
+    elif kind not in LAYERS or getattr(config, "is_decoder", False):
         return False
     with torch.inference_mode():
         whole = WholeModel(encoder)(ids, mask)
