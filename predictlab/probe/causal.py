@@ -101,7 +101,7 @@ class CausalLearner:
     Raises
     ------
     ModelError
-        The model has no language-model head, or no end token.
+        The model has no language-model head, no end token, or looks ahead.
     DataError
         A completion does not fit.
     """
@@ -118,6 +118,7 @@ class CausalLearner:
         bf16 = getattr(task.recipe, "precision", "fp32") == "bf16"
         self.precision = partial(torch.autocast, self.device.type, torch.bfloat16, enabled=bf16)
         train, held_out = (shared.completions(task, backbone, split) for split in ("train", "eval"))
+        _check_causal(backbone, train.inputs)
         apart = _head_apart(backbone, train.inputs)
         first = shared.first_layer(task, backbone) if apart else None
         self.train_rows = shared.rows(task, backbone, "train", first)
@@ -183,6 +184,24 @@ class CausalLearner:
         targets, mask = of.batch(rows)
         keep = mask & (targets >= 0)
         return keep.to(self.device), targets[keep].to(self.device)
+
+
+@torch.inference_mode()
+def _check_causal(backbone: Backbone, ids: Ragged) -> None:
+    """Refuse a model whose scores at a token depend on the tokens behind it: it would read what it is asked for."""
+    tokens, mask = ids.batch(torch.tensor([int(ids.lengths.argmax())]))
+    changed = tokens.clone()
+    changed[:, -1] = (changed[:, -1] + 1) % backbone.causal.get_output_embeddings().weight.shape[0]
+    device = next(backbone.encoder.parameters()).device
+    one, other = (
+        backbone.causal(input_ids=t.to(device), attention_mask=mask.long().to(device)).logits[:, :-1]
+        for t in (tokens, changed)
+    )
+    if not torch.allclose(one, other, rtol=1e-3, atol=1e-3):
+        raise ModelError(
+            f"Model {backbone.name!r} ({backbone.encoder.config.model_type}) looks ahead: its scores at a token depend "
+            "on later ones, so it cannot be trained to complete. Take a causal language model."
+        )
 
 
 @torch.inference_mode()

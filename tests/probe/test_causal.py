@@ -534,6 +534,24 @@ def test_models_without_a_head_or_an_end_token_are_refused(bert, task, data, rec
         learner_of(pl.Task(tmp_path / "m", data, recipe), load_backbone(tmp_path / "m"), SharedInputs())
 
 
+def test_a_model_that_looks_ahead_is_refused(data, recipe, tmp_path):
+    size = {"vocab_size": 17, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
+    for decoder in (True, False):
+        config = transformers.BertConfig(**size, intermediate_size=32, is_decoder=decoder, pad_token_id=0)
+        folder = tmp_path / str(decoder)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            model = transformers.BertLMHeadModel(config)
+            for parameter in model.parameters():
+                if parameter.ndim == 2:
+                    torch.nn.init.normal_(parameter, std=0.15)
+        model.save_pretrained(folder)
+        words_tokenizer().save_pretrained(folder)
+    assert learner(pl.Task(tmp_path / "True", data, recipe)).evaluate()["eval_loss"] > 0
+    with pytest.raises(ModelError, match=r"\(bert\) looks ahead"):
+        learner(pl.Task(tmp_path / "False", data, recipe))
+
+
 def test_a_causal_model_still_serves_as_an_encoder(llama, recipe):
     table = pd.DataFrame({"text": [f"{a} + {b}" for a in range(5) for b in range(8)], "label": [0, 1] * 20})
     labelled = pl.Dataset("parity", table, table, ("even", "odd"))
