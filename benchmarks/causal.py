@@ -72,8 +72,7 @@ def main() -> None:
     for metric in ("eval_loss", "exact_match"):
         try:
             curve = pl.risk_curve(learned, metric=metric, eval_rows=len(data.eval))
-            print(f"{metric}: spread", *(f"{depth:.0f}: {risk:.3g}" for depth, risk in zip(curve.depth, curve.risk)))
-            print(f"sampling error of {len(data.eval)} rows: {curve.sampling_error}\n")
+            print(curve.summary(), "\n")
             print(pl.DecayModel(curve).fit().summary(), "\n")
         except pl.errors.PredictlabError as error:
             print(f"{metric}: {error}\n")
