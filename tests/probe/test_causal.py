@@ -589,7 +589,7 @@ def test_risk_of_completions_is_read_from_the_loss_and_exact_matches_have_a_samp
 def test_smollm2_learns_word_problems():
     table = pl.load_dataset("asdiv", eval_size=12, train_size=40, seed=0)
     data = pl.Dataset("asdiv", table.train, table.eval)
-    recipe = pl.Recipe(layers="last:4", steps=12, batch_size=8, max_length=128, learning_rate=2e-3)
+    recipe = pl.Recipe(layers="last:4", steps=12, batch_size=8, max_length=128, learning_rate=2e-3, schedule="constant")
     task = pl.Task("smollm2-135m", data, recipe)
     backbone, ended = load_backbone("smollm2-135m"), []
     cached = CausalLearner(task, backbone, SharedInputs())
