@@ -1,18 +1,17 @@
-"""Pre-trained encoders and the features they give: the only module that loads a model with transformers."""
+"""Pre-trained models and the features they give: the only module that loads a model with transformers."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from predictlab.catalog.quiet import quiet_transformers
 from predictlab.errors import DependencyError, ModelError, bad_argument
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def let_threads_sleep() -> None:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pre-trained encoder with its tokenizer.
+    """A pre-trained encoder, or causal language model, with its tokenizer.
 
     Parameters
     ----------
@@ -44,9 +43,12 @@ class Backbone:
         Model as the user named it.
     encoder : torch.nn.Module
         ``transformers.AutoModel`` in float32, in evaluation mode, without the pooler (which the heads do not read).
+        Of a causal language model: what lies below its head.
     tokenizer : transformers.PreTrainedTokenizerBase
     n_layers, hidden_size, max_length : int
         Transformer layers; width; most tokens of a text that the model can take.
+    causal : torch.nn.Module or None
+        ``transformers.AutoModelForCausalLM`` around `encoder`, with its head, where the checkpoint has one.
     """
 
     name: str
@@ -55,10 +57,11 @@ class Backbone:
     n_layers: int
     hidden_size: int
     max_length: int
+    causal: Any = None
 
 
 def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
-    """Load an encoder from the catalog, a local folder or the model hub.
+    """Load an encoder or a causal language model from the catalog, a local folder or the model hub.
 
     Code that comes with a model is never run, and pickled weights are refused: only safetensors are read.
 
@@ -79,7 +82,7 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
     let_threads_sleep()
     try:
         import torch
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise DependencyError(
             f"Loading a model needs {error.name}: install it with `pip install 'predictlab[probe]'`."
@@ -90,12 +93,15 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
     _refuse_pickles(folder, str(model))
     local = Path(folder).is_dir() or _only_in_cache(folder)
     # Loading may initialise weights that a checkpoint lacks: the caller's random numbers must not move by that.
-    with _quiet_transformers(), torch.random.fork_rng(devices=[]):
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
         try:
-            encoder, info = AutoModel.from_pretrained(
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
+            kind = AutoModelForCausalLM if _is_causal(config) else AutoModel
+            both: Any = kind.from_pretrained(
                 folder, trust_remote_code=False, use_safetensors=True, local_files_only=local, dtype=torch.float32,
                 output_loading_info=True,
             )  # fmt: skip
+            loaded, info = both
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
         except Exception as error:  # transformers raises many kinds; each means "this model cannot be used"
             raise ModelError(_why_not(str(model), folder, error)) from error
@@ -103,8 +109,10 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
     if missing:
         raise ModelError(
             f"Model {str(model)!r} is incomplete: {len(missing)} weights are not in its files (first: {missing[0]}). "
-            "Use a complete checkpoint of a base encoder."
+            "Use a complete checkpoint of a base encoder, or of a causal language model."
         )
+    causal = loaded if _is_causal(config) else None
+    encoder = loaded if causal is None else causal.base_model
     config = encoder.config
     if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "num_hidden_layers"):
         raise ModelError(
@@ -115,14 +123,22 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
         tokenizer.pad_token = tokenizer.eos_token
     if hasattr(encoder, "pooler"):
         encoder.pooler = None
-    encoder.eval().requires_grad_(False)
+    if causal is not None:
+        config.use_cache = False  # keys and values are kept in generation alone, which asks for it
+    loaded.eval().requires_grad_(False)
     if device is not None:
-        encoder.to(device)
+        loaded.to(device)
     limit = min(int(tokenizer.model_max_length), int(getattr(config, "max_position_embeddings", None) or 10**6))
     return Backbone(
         name=str(model), encoder=encoder, tokenizer=tokenizer, n_layers=int(config.num_hidden_layers),
-        hidden_size=int(config.hidden_size), max_length=limit,
+        hidden_size=int(config.hidden_size), max_length=limit, causal=causal,
     )  # fmt: skip
+
+
+def _is_causal(config: Any) -> bool:
+    """Whether a checkpoint was saved as a causal language model, with its head."""
+    names = getattr(config, "architectures", None) or []
+    return any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
 
 
 def tokenise(backbone: Backbone, texts: Sequence[str], max_length: int) -> list[list[int]]:
@@ -131,7 +147,7 @@ def tokenise(backbone: Backbone, texts: Sequence[str], max_length: int) -> list[
         raise bad_argument("max_length", max_length, f"1 to {backbone.max_length} tokens for {backbone.name}")
     if not len(texts):
         return []
-    with _quiet_transformers():
+    with quiet_transformers():
         ids = backbone.tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
     # A tokenizer without special tokens makes nothing of an empty text; the encoder needs one token.
     return [row or [backbone.tokenizer.pad_token_id or 0] for row in ids]
@@ -260,23 +276,3 @@ def _why_not(name: str, folder: str, error: Exception) -> str:
     if "safetensors" in str(error):
         return f"Model {name!r} has no safetensors weights on the hub; pickled weights can run code and are refused."
     return f"Model {name!r} could not be loaded from the model hub: {first}"
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Switch off transformers' progress bars and load reports, and restore what the caller had."""
-    from transformers.utils import logging as hf
-
-    verbosity, bars = hf.get_verbosity(), hf.is_progress_bar_enabled()
-    hub = logging.getLogger("huggingface_hub")
-    hub_level = hub.level
-    hf.set_verbosity_error()
-    hf.disable_progress_bar()
-    hub.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        hf.set_verbosity(verbosity)
-        hub.setLevel(hub_level)
-        if bars:
-            hf.enable_progress_bar()

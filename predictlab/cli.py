@@ -25,12 +25,14 @@ app = typer.Typer(
 Data = Annotated[str, typer.Option(help="Catalog name (see `predictlab catalog`) or a csv, jsonl or parquet file.")]
 TextColumn = Annotated[str | None, typer.Option(help="Column with the text, for your own file.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column with the label, for your own file.")]
+PromptColumn = Annotated[str | None, typer.Option(help="Column with the prompt, for a causal language model.")]
+CompletionColumn = Annotated[str | None, typer.Option(help="Column with the completion, for a causal language model.")]
 Model = Annotated[str, typer.Option(help="Catalog name, a local folder, or a hub id that transformers can load.")]
 EvalSize = Annotated[int, typer.Option(help="Rows kept for evaluation.")]
 TrainSize = Annotated[int | None, typer.Option(help="Use at most this many training rows.")]
 Noise = Annotated[float, typer.Option(help="Share of labels flipped on purpose, in [0, 1).")]
 Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
-Metric = Annotated[str, typer.Option(help="accuracy or eval_loss.")]
+Metric = Annotated[str, typer.Option(help="accuracy, eval_loss, perplexity or exact_match.")]
 Estimator = Annotated[str, typer.Option(help="spread, branch (needs forks) or residual: which risk is fitted.")]
 Names = Annotated[list[str] | None, typer.Option("--task", help="Task in the store; repeat for several. Default: all.")]
 
@@ -50,12 +52,12 @@ def _show(frame: pd.DataFrame, title: str = "") -> None:
 
 def _task(
     data: str, model: str, text: str | None, label: str | None, eval_size: int, train_size: int | None,
-    noise: float, name: str | None, recipe: Any,
+    noise: float, name: str | None, recipe: Any, **columns: Any,
 ) -> Any:  # fmt: skip
     from predictlab.catalog import load_dataset
     from predictlab.task import Task
 
-    loaded = load_dataset(data, text=text, label=label, eval_size=eval_size, train_size=train_size)
+    loaded = load_dataset(data, text=text, label=label, eval_size=eval_size, train_size=train_size, **columns)
     return Task(model, loaded, recipe, label_noise=noise, name=name)
 
 
@@ -195,6 +197,8 @@ def probe(
     train_size: TrainSize = 2000,
     label_noise: Noise = 0.0,
     name: Annotated[str | None, typer.Option(help="Name of the task in the store.")] = None,
+    prompt: PromptColumn = None,
+    completion: CompletionColumn = None,
 ) -> None:
     """Train several seeds of one task and store the metric at each depth. Run it again to resume or to add seeds.
 
@@ -209,7 +213,9 @@ def probe(
         method=method, layers=layers, learning_rate=learning_rate, schedule=schedule, batch_size=batch_size,
         max_length=max_length, steps=plan.depths[-1], pooling=pooling, precision=precision,
     )  # fmt: skip
-    task = _task(data, model, text, label, eval_size, train_size, label_noise, name, recipe)
+    task = _task(
+        data, model, text, label, eval_size, train_size, label_noise, name, recipe, prompt=prompt, completion=completion
+    )
     runs = run_probe(task, plan, store=store, engine=engine, executor=executor)
     independent = runs[(runs["status"] == "ok") & runs["parent"].isna()]
     wide = independent.groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])

@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from predictlab.errors import bad_argument
+from predictlab.errors import DataError, bad_argument
 
-METRICS = {"accuracy": "higher", "eval_loss": "lower"}
+METRICS = {"accuracy": "higher", "eval_loss": "lower", "perplexity": "lower", "exact_match": "higher"}
+METRICS_OF = {  # what is measured of each kind of data; the first is analysed by default
+    "labels": ("accuracy", "eval_loss"),
+    "completions": ("eval_loss", "perplexity", "exact_match"),
+}
 METHODS = ("lora", "head", "full")
 PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("constant", "linear", "cosine")
@@ -21,16 +25,17 @@ SCHEDULES = ("constant", "linear", "cosine")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled texts, split once into training and evaluation rows.
+    """Labelled texts, or prompts with their completions, split once into training and evaluation rows.
 
     Parameters
     ----------
     name : str
         Short name, used in task names.
     train, eval : pandas.DataFrame
-        Columns ``text`` (str) and ``label`` (int, an index into `classes`); a plain RangeIndex.
+        Columns ``text`` (str) and ``label`` (int, an index into `classes`), or ``prompt`` and ``completion`` (str,
+        white space as it stands); a plain RangeIndex.
     classes : tuple of str
-        Names of the classes, in label order.
+        Names of the classes, in label order; none for completions.
     report : dict
         What loading counted: rows read, kept, and left out by reason.
     source : str
@@ -40,28 +45,37 @@ class Dataset:
     name: str
     train: pd.DataFrame
     eval: pd.DataFrame
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     report: dict[str, Any] = field(default_factory=dict)
     source: str = ""
 
     @property
+    def kind(self) -> str:
+        """``"labels"`` or ``"completions"``, after the columns."""
+        return "completions" if "completion" in self.train.columns else "labels"
+
+    @property
     def fingerprint(self) -> str:
         """Sixteen hex digits that change whenever a row, a label or the split changes."""
+        first, second = ("completion", "prompt") if self.kind == "completions" else ("label", "text")
         digest = hashlib.sha256("\x1f".join(self.classes).encode())
         for part in (self.train, self.eval):
             digest.update(b"\x1d")
-            for text, label in zip(part["text"], part["label"], strict=True):
-                digest.update(f"{label}\x1f{text}\x1e".encode("utf-8", "surrogatepass"))
+            for one, other in zip(part[first], part[second], strict=True):
+                digest.update(f"{one}\x1f{other}\x1e".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
     def _repr_html_(self) -> str:
-        counts = pd.DataFrame(
-            {
-                "train": np.bincount(self.train["label"], minlength=len(self.classes)),
-                "eval": np.bincount(self.eval["label"], minlength=len(self.classes)),
-            },
-            index=pd.Index(self.classes, name="class"),
-        )
+        parts = {"train": self.train, "eval": self.eval}
+        if self.kind == "completions":
+            counts = pd.DataFrame({"rows": {name: len(part) for name, part in parts.items()}})
+            for column in ("prompt", "completion"):
+                counts[f"{column}, median characters"] = [part[column].str.len().median() for part in parts.values()]
+        else:
+            counts = pd.DataFrame(
+                {name: np.bincount(part["label"], minlength=len(self.classes)) for name, part in parts.items()},
+                index=pd.Index(self.classes, name="class"),
+            )
         notes = "; ".join(f"{key}: {value}" for key, value in self.report.items())
         return f"<b>Dataset {self.name}</b> ({notes}){counts.to_html()}"
 
@@ -73,7 +87,8 @@ class Recipe:
     Parameters
     ----------
     method : {"lora", "head", "full"}
-        LoRA adapters plus a new head; the head only; all weights plus the head.
+        LoRA adapters plus a new head; the head only; all weights plus the head. A causal language model keeps its own
+        head: ``"lora"`` trains adapters alone, ``"full"`` all weights, and ``"head"`` has no meaning.
     rank, alpha : int
         LoRA rank and scaling numerator (the update is scaled by ``alpha / rank``).
     target_modules : tuple of str or None
@@ -89,13 +104,14 @@ class Recipe:
     batch_size, steps : int
         Rows per optimiser step; the full depth of a run, in optimiser steps.
     max_length : int
-        Tokens kept of a text.
+        Tokens kept of a text. Of completion data: of prompt and completion together; longer prompts lose their
+        beginning, and a completion that does not fit is an error.
     dropout : float
         Probability of every dropout in the trained layers, the adapters and the head. The frozen prefix has none.
     max_grad_norm : float
         Global gradient-norm clip; 0 switches it off.
     pooling : {"mean", "cls"}
-        What the head reads.
+        What the head reads; nothing for a causal language model.
     precision : {"fp32", "bf16"}
         Of the passes through the model. Weights that are trained, their gradients and the optimiser are always in
         float32; "bf16" is quicker where the processor multiplies bfloat16 well, and its numbers differ.
@@ -226,10 +242,15 @@ class Task:
         From ``pl.load_dataset``.
     recipe : Recipe
         How it is trained.
-    metric : {"accuracy", "eval_loss"}
-        The performance ``R`` that is predicted. Both are measured and stored; this one is analysed by default.
+    metric : str, optional
+        The performance ``R`` that is predicted. All that the data has are measured and stored; this one is analysed by
+        default. Labels: ``"accuracy"`` (default), ``"eval_loss"`` (mean nats a row). Completions: ``"eval_loss"``
+        (default; mean nats a token of completions, their end included), ``"perplexity"`` (exp of it),
+        ``"exact_match"`` (share of evaluation rows whose greedy generation is the completion, apart from white space
+        around it; in steps of one row, and 0 for long on a hard task, hence not the default).
     label_noise : float in [0, 1)
-        Share of training and evaluation labels replaced by a different class, uniformly; a known noise floor.
+        Share of training and evaluation labels replaced by a different class, uniformly; a known noise floor. 0 for
+        completions, of which there is no finite set of others.
     name : str, optional
         Name in stores, tables and charts.
     """
@@ -237,7 +258,7 @@ class Task:
     model: str | Path
     data: Dataset
     recipe: Recipe = field(default_factory=Recipe)
-    metric: str = "accuracy"
+    metric: str | None = None
     label_noise: float = 0.0
     name: str | None = None
 
@@ -246,22 +267,48 @@ class Task:
             raise bad_argument("data", self.data, "a Dataset", "Load it with pl.load_dataset(...).")
         if not isinstance(self.recipe, Recipe):
             raise bad_argument("recipe", self.recipe, "a pl.Recipe")
-        if self.metric not in METRICS:
-            raise bad_argument("metric", self.metric, f"one of {', '.join(METRICS)}")
+        kind, known = self.data.kind, METRICS_OF[self.data.kind]
+        if self.metric is None:
+            object.__setattr__(self, "metric", known[0])
+        if self.metric not in known:
+            raise bad_argument("metric", self.metric, f"one of {', '.join(known)} for data with {kind}")
         if not 0 <= self.label_noise < 1:
             raise bad_argument("label_noise", self.label_noise, "a share in [0, 1)")
+        if kind == "completions":
+            self._check_completions()
         if self.name is None:
             noise = f"+noise{self.label_noise:g}" if self.label_noise else ""
             object.__setattr__(self, "name", f"{Path(str(self.model)).name}/{self.data.name}{noise}")
         elif not str(self.name).strip():
             raise bad_argument("name", self.name, "a non-empty name")
 
+    def _check_completions(self) -> None:
+        if self.label_noise:
+            raise bad_argument(
+                "label_noise", self.label_noise, "0 for completions, of which there is no finite set of wrong ones",
+                "For a known noise floor change the completions of the data yourself.",
+            )  # fmt: skip
+        if self.recipe.method == "head":
+            raise bad_argument(
+                "method",
+                "head",
+                "'lora' or 'full' for completions",
+                "A causal language model has no new head to train.",
+            )
+
     def labels(self, split: str) -> np.ndarray:
         """Labels of ``"train"`` or ``"eval"`` rows, int64 (n,), with `label_noise` applied.
 
         Exactly ``round(label_noise * n)`` rows are flipped. Which rows, and to what, depends on the data and on the
         rate alone: never on the seed of a run.
+
+        Raises
+        ------
+        DataError
+            The data holds completions.
         """
+        if self.data.kind == "completions":
+            raise DataError(f"{self.data.name} holds prompts and completions, and no labels.")
         clean = getattr(self.data, split)["label"].to_numpy(dtype=np.int64)
         flips = round(self.label_noise * len(clean))
         if not flips:

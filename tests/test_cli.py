@@ -119,6 +119,37 @@ def test_probe_with_either_engine_shows_the_same_table(tiny, tmp_path):
     assert "engine='warp'" in done.stderr
 
 
+def test_probe_of_completions_and_the_fit_of_their_loss(tmp_path):
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {w: i for i, w in enumerate(["[UNK]", "[EOS]", *map(str, range(10)), "+", "="])}
+    own = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    own.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=own, unk_token="[UNK]", eos_token="[EOS]", model_max_length=16
+    ).save_pretrained(tmp_path)
+    config = transformers.LlamaConfig(
+        vocab_size=14, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        transformers.LlamaForCausalLM(config).save_pretrained(tmp_path)
+    rows = [{"q": f"{a} + {b} =", "a": f" {(a + b) % 10}"} for a in range(10) for b in range(6)]
+    pd.DataFrame(rows).to_json(tmp_path / "sums.jsonl", orient="records", lines=True)
+    store = str(tmp_path / "runs.db")
+    done = predictlab(
+        "probe", "--data", str(tmp_path / "sums.jsonl"), "--prompt", "q", "--completion", "a", "--model", str(tmp_path),
+        "--store", store, "--depths", "1,2,4,6", "--seeds", "4", "--eval-size", "20", "--train-size", "40",
+        "--max-length", "8", "--learning-rate", ".05", "--name", "sums",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for metric in ("eval_loss", "perplexity", "exact_match"):
+        assert metric in done.stdout
+    fitted = predictlab("fit", "--store", store, "--metric", "perplexity")
+    assert fitted.returncode == 0, fitted.stderr
+    assert "decay_rate" in fitted.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -137,6 +168,7 @@ def test_probe_with_either_engine_shows_the_same_table(tiny, tmp_path):
         ([*BRANCH, "--parents", "4", "--forks", "4", "--depths", "8"], ["depths", "8", "fork at"]),
         (["fit", "--estimator", "branch"], ["decays", "no forks", "design='branch'"]),
         (["fit", "--estimator", "other"], ["estimator", "other", "residual"]),
+        (["probe", "--data", "rotten_tomatoes", "--prompt", "text"], ["prompt", "'text'", "is read for you"]),
         (["probe", "--data", "rotten_tomatoez"], ["rotten_tomatoez", "rotten_tomatoes"]),
         (["score", "--data", "none.csv"], ["none.csv"]),
     ],

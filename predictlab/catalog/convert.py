@@ -1,12 +1,13 @@
-"""Conversion of a BERT encoder that a package ships as ONNX into a folder that transformers loads.
+"""Conversion of models that packages ship in other forms into folders that transformers loads.
 
-An export to ONNX keeps biases, embeddings and layer norms under their names, but folds the transpose of each
-linear weight into an anonymous constant. The name is recovered from the matrix product that reads the
-constant.
+A BERT encoder comes as ONNX, a causal language model as GGUF, which transformers reads itself. An export to
+ONNX keeps biases, embeddings and layer norms under their names, but folds the transpose of each linear weight
+into an anonymous constant. The name is recovered from the matrix product that reads the constant.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
@@ -15,28 +16,39 @@ from typing import Any
 
 import numpy as np
 
+from predictlab.catalog.quiet import quiet_transformers
 from predictlab.errors import CatalogError, DependencyError
 
 TOKENIZER_FILES = ("special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 
 
-def require() -> None:
-    """Raise before anything is downloaded if a package that the conversion needs is missing.
+_NEEDS = {
+    "bert_from_onnx": ("ONNX", ("onnx", "safetensors"), "or use the model 'minilm-l6'"),
+    "llama_from_gguf": ("GGUF", ("gguf", "torch", "transformers", "safetensors"), "or give a folder or a hub id"),
+}
+
+
+def require(conversion: str) -> None:
+    """Raise before anything is downloaded if a package that a conversion needs is missing.
+
+    Parameters
+    ----------
+    conversion : str
+        A function of this module.
 
     Raises
     ------
     DependencyError
         Naming the package and how to install it.
     """
-    for package in ("onnx", "safetensors"):
-        try:
-            __import__(package)
-        except ImportError:
+    form, packages, otherwise = _NEEDS[conversion]
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
             raise DependencyError(
-                f"This model is converted once from ONNX, which needs the package {package}: run 'python -m "
-                f"pip install {package}', or use the model 'minilm-l6'."
-            ) from None
+                f"This model is converted once from {form}, which needs the package {package}: run 'python -m "
+                f"pip install {package}', {otherwise}."
+            )
 
 
 def bert_from_onnx(source: Path, folder: Path, tokenizer: Path | None) -> None:
@@ -124,3 +136,57 @@ def bert_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     for name, shape in linear.items():
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     return shapes
+
+
+def llama_from_gguf(source: Path, folder: Path, tokenizer: Path | None) -> None:
+    """Write `folder` (config.json, model.safetensors in float32, tokenizer files) from the GGUF file `source`.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        GGUF file of a Llama model with a byte-level BPE tokenizer.
+    folder : pathlib.Path
+        Made here.
+    tokenizer : None
+        The file has its own.
+
+    Raises
+    ------
+    CatalogError
+        If weights of the architecture are missing.
+    """
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source.parent, gguf_file=source.name, dtype=torch.float32, output_loading_info=True
+        )
+        model, info = loaded
+        words = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        if missing := sorted(info["missing_keys"]):
+            raise CatalogError(f"{source.name}: {len(missing)} weights are not in it; the first is {missing[0]}.")
+        _split_digits(source, words)
+        words.model_max_length = model.config.max_position_embeddings
+        words.save_pretrained(folder)  # makes the folder
+    # Not model.save_pretrained, which refuses weights that were quantised, although they no longer are.
+    config = model.config.to_dict()
+    for name in ("quantization_config", "_name_or_path", "_model_name_or_path"):
+        config.pop(name, None)
+    config["architectures"] = [type(model).__name__]
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    weights = {name: p.detach().contiguous() for name, p in model.named_parameters()}  # tied weights once
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _split_digits(source: Path, tokenizer: Any) -> None:
+    """What transformers leaves out of a GGUF file's tokenizer: one of the kind ``smollm`` splits digits first."""
+    from gguf import GGUFReader
+    from tokenizers import pre_tokenizers
+
+    kind = GGUFReader(str(source)).fields.get("tokenizer.ggml.pre")
+    if kind is not None and kind.contents() == "smollm":
+        own = tokenizer.backend_tokenizer
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        own.pre_tokenizer = pre_tokenizers.Sequence([digits, own.pre_tokenizer])

@@ -71,7 +71,8 @@ def fetch(name: str) -> Path:
         _check_kept(target)
         return target
     tokenizer = _prepare(record) if isinstance(record, ModelRecord) else None
-    with _staging(record.archive) as staging:
+    made = 4 * record.parameters if isinstance(record, ModelRecord) and record.convert else 0
+    with _staging(record.archive, made) as staging:
         content = staging / "content"
         content.mkdir()
         sizes = _extract(record.archive, _download(record.archive, staging), content)
@@ -116,7 +117,7 @@ def _prepare(record: ModelRecord) -> Path | None:
     if record.convert:
         from predictlab.catalog import convert
 
-        convert.require()
+        convert.require(record.convert)
     if record.tokenizer_of is None:
         return None
     other = find(record.tokenizer_of)
@@ -135,14 +136,17 @@ def _convert(record: ModelRecord, content: Path, tokenizer: Path | None) -> dict
 
 
 @contextlib.contextmanager
-def _staging(archive: Archive) -> Iterator[Path]:
-    """Folder inside the cache that is gone afterwards, whatever happens; disk errors become CatalogErrors."""
+def _staging(archive: Archive, made: int = 0) -> Iterator[Path]:
+    """Folder inside the cache that is gone afterwards, whatever happens; disk errors become CatalogErrors.
+
+    `made` is the number of bytes that a conversion adds.
+    """
     cache, staging = cache_dir(), None
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _sweep(cache)
         # The client's temporary copy, the archive itself, and its members.
-        needed, free = 3 * archive.size, shutil.disk_usage(cache).free
+        needed, free = 3 * archive.size + made, shutil.disk_usage(cache).free
         if free < needed:
             raise _no_space(archive, f"needs about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free")
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=cache))

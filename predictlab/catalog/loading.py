@@ -1,10 +1,14 @@
-"""``load_dataset``: any source of labelled texts becomes a ``Dataset``; every row left out is counted."""
+"""``load_dataset``: any source of labelled texts, or of prompts with completions, becomes a ``Dataset``.
+
+Every row left out is counted.
+"""
 
 from __future__ import annotations
 
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,7 @@ import pandas as pd
 
 from predictlab.catalog import readers, records, sources
 from predictlab.catalog.fetching import paths_of
+from predictlab.catalog.sources import Columns
 from predictlab.errors import DataError, bad_argument
 from predictlab.task import Dataset
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     import datasets
 
 _SHOWN_ROWS = 5
+_COMPLETIONS = ("prompt", "completion")
 
 
 def load_dataset(
@@ -32,8 +38,10 @@ def load_dataset(
     *,
     classes: Sequence[Any] | None = None,
     name: str | None = None,
+    prompt: str | None = None,
+    completion: str | None = None,
 ) -> Dataset:
-    """Labelled texts, split once into training and evaluation rows.
+    """Labelled texts, or prompts with completions, split once into training and evaluation rows.
 
     Parameters
     ----------
@@ -58,6 +66,11 @@ def load_dataset(
         alphabetically.
     name : str, optional
         Default: the catalog name, the file's stem, or ``"data"``.
+    prompt, completion : str, optional
+        Columns of the prompt and of what a causal language model has to answer; both are kept as they stand, white
+        space included: no separator is put between them. Either one makes it a data set of completions, without
+        labels; so do columns called ``prompt`` and ``completion``, unless `text` or `label` is given. Default of the
+        other one: a column with a usual name.
 
     Returns
     -------
@@ -79,13 +92,19 @@ def load_dataset(
     -----
     Left out are rows with a missing text or label, a label not in `classes`, repeats of an earlier row (same
     text and label), and training rows whose text is also an evaluation row's. Texts that occur with more than
-    one label are kept, and counted: no model can learn them.
+    one label are kept, and counted: no model can learn them. The same holds of prompts and completions.
     """
     _check_sizes(eval_size, train_size, seed)
-    table, name, shown, own = _read(source, text, label, name)
+    table, name, shown, own = _read(source, Columns(text, label, prompt, completion), name)
     report: dict[str, Any] = {"rows read": len(table)}
     rows: dict[str, list[int]] = {}
-    table, found = _without_bad_rows(table, classes, shown, report, rows)
+    found: tuple[str, ...] = ()
+    if "completion" in table:
+        if classes is not None:
+            raise bad_argument("classes", classes, "None for completions")
+        table = _without_bad_completions(table, shown, report, rows)
+    else:
+        table, found = _without_bad_rows(table, classes, shown, report, rows)
     parts = _split(table, eval_size, train_size, int(seed), len(found), shown, report, rows)
     report["train"], report["eval"] = (len(part) for part in parts)
     if rows:
@@ -117,13 +136,14 @@ def _check_sizes(eval_size: Any, train_size: Any, seed: Any) -> None:
             raise bad_argument(argument, value, f"a whole number >= {least}")
 
 
-def _read(source: Any, text: Any, label: Any, name: str | None) -> tuple[pd.DataFrame, str, str, bool]:
+def _read(source: Any, columns: Columns, name: str | None) -> tuple[pd.DataFrame, str, str, bool]:
     """Table of `source`, its short name, how messages call it, and whether it is the user's own."""
     if isinstance(source, pd.DataFrame):
-        return sources.select(source, text, label, "source"), name or "data", "DataFrame", True
+        return sources.select(source, columns, "source"), name or "data", "DataFrame", True
     if isinstance(source, str) and source in (known := [record.name for record in records.DATASETS]):
-        if text is not None or label is not None:
-            raise bad_argument("text" if label is None else "label", text or label, f"None: {source!r} is read for you")
+        for argument, value in asdict(columns).items():
+            if value is not None:
+                raise bad_argument(argument, value, f"None: {source!r} is read for you")
         record = records.find(source)
         assert isinstance(record, records.DataRecord)
         table = getattr(readers, record.reader)(paths_of(source))
@@ -131,16 +151,41 @@ def _read(source: Any, text: Any, label: Any, name: str | None) -> tuple[pd.Data
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
         if path.exists():
-            table = sources.select(sources.read_file(path), text, label, str(path))
+            table = sources.select(sources.read_file(path), columns, str(path))
             return table, name or path.name.partition(".")[0], str(path), True
         if isinstance(source, str) and not sources.looks_like_path(source):
             raise DataError(f"source={source!r}: neither a catalog name nor a file.{records.suggestion(source, known)}")
         raise DataError(f"source={str(source)!r}: no such file; check the path (now in {Path.cwd()}).")
     if sources.is_hf_dataset(source):
-        table = sources.select(sources.read_hf_dataset(source, label), text, label, "source")
+        table = sources.select(sources.read_hf_dataset(source, columns.label), columns, "source")
         return table, name or "data", "datasets.Dataset", True
     hint = "Pass one of its splits, such as source['train']." if isinstance(source, dict) else ""
     raise bad_argument("source", source, "a catalog name, a path, a DataFrame or a datasets.Dataset", hint)
+
+
+def _without_bad_completions(
+    table: pd.DataFrame, shown: str, report: dict[str, Any], rows: dict[str, list[int]]
+) -> pd.DataFrame:
+    """Usable prompts and completions, all with the label 0 for the split; notes bad rows in `report` and `rows`."""
+    no_prompt, no_completion = (table[c].map(sources.is_missing).to_numpy(dtype=bool) for c in _COMPLETIONS)
+    reasons = [("missing prompt", no_prompt), ("missing completion", no_completion & ~no_prompt)]
+    table = _left_out(table, reasons, report, rows)
+    for column in _COMPLETIONS:
+        if any(other := [v for v in table[column] if not pd.api.types.is_scalar(v)]):
+            raise DataError(
+                f"{shown}: column {column!r} holds {type(other[0]).__name__}s, and texts are needed. Apply the model's "
+                "chat template to lists of messages first."
+            )
+        table = table.assign(**{column: table[column].map(str)})
+    keys = list(_COMPLETIONS) + (["split"] if "split" in table else [])
+    table = _left_out(table, [("duplicate row", table.duplicated(keys).to_numpy())], report, rows)
+    several = table.drop_duplicates(list(_COMPLETIONS)).duplicated("prompt").sum()
+    if several:
+        report["prompts with several completions"] = int(several)
+    if not len(table):
+        reasons_told = "".join(f"; left out {report[r]} with {r}" for r in rows)
+        raise DataError(f"{shown}: no usable row in {report['rows read']} rows{reasons_told}.")
+    return table.assign(label=0)
 
 
 def _without_bad_rows(
@@ -220,37 +265,41 @@ def _split(
     table: pd.DataFrame, eval_size: int | float, train_size: int | None, seed: int, n_classes: int,
     shown: str, report: dict[str, Any], rows: dict[str, list[int]],
 ) -> tuple[pd.DataFrame, ...]:  # fmt: skip
-    """Training and evaluation rows; counts what is left over."""
+    """Training and evaluation rows; counts what is left over. `n_classes` is 0 for completions."""
     rng = np.random.default_rng(seed)
+    key, columns = ("text", ("text", "label")) if n_classes else ("prompt", _COMPLETIONS)
     official = "split" in table
     pool = table[table["split"] == "eval"] if official else table
     size = round(len(pool) * eval_size) if isinstance(eval_size, (float, np.floating)) else int(eval_size)
     if not 1 <= size <= len(pool) - (0 if official else table["label"].nunique()):
-        spare = "" if official else f" and one training row for each of {table['label'].nunique()} classes"
+        each = f" for each of {table['label'].nunique()} classes" if n_classes else ""
+        spare = "" if official else f" and one training row{each}"
         raise DataError(
             f"eval_size={eval_size}: asks for {size} evaluation rows{spare}; {shown} has {len(pool)} usable "
             f"{'test ' if official else ''}rows. Lower eval_size, or bring more rows."
         )
-    picked = pick(pool["label"].to_numpy(), size, rng, n_classes, spare=0 if official else 1)
+    picked = pick(pool["label"].to_numpy(), size, rng, max(1, n_classes), spare=0 if official else 1)
     evaluation = pool.iloc[picked]
     rest = table[table["split"] == "train"] if official else table.drop(index=evaluation.index)
-    shared = rest["text"].isin(evaluation["text"]).to_numpy()
-    rest = _left_out(rest, [("text also in the evaluation rows", shared)], report, rows)
+    shared = rest[key].isin(evaluation[key]).to_numpy()
+    rest = _left_out(rest, [(f"{key} also in the evaluation rows", shared)], report, rows)
     if train_size is not None and train_size > len(rest):
         raise DataError(
             f"train_size={train_size}: {shown} has {len(rest)} rows left for training after {size} for "
             "evaluation; lower it, or leave it out to use all."
         )
-    if rest["label"].nunique() < 2:
+    if rest["label"].nunique() < min(2, n_classes):
         raise DataError(f"{shown}: the training rows hold a single class after the split; lower eval_size={eval_size}.")
-    training = rest.iloc[pick(rest["label"].to_numpy(), train_size or len(rest), rng, n_classes, spare=0)]
+    if not len(rest):
+        raise DataError(f"{shown}: no prompt is left for training after the split; lower eval_size={eval_size}.")
+    training = rest.iloc[pick(rest["label"].to_numpy(), train_size or len(rest), rng, max(1, n_classes), spare=0)]
     unused = len(table) - len(training) - len(evaluation) - int(shared.sum())
     if unused:
         report["not used"] = unused
     for side, part in (("training", training), ("evaluation", evaluation)):
-        if empty := n_classes - part["label"].nunique():
+        if empty := max(1, n_classes) - part["label"].nunique():
             report[f"classes without {side} rows"] = empty
-    return tuple(part[["text", "label"]].reset_index(drop=True) for part in (training, evaluation))
+    return tuple(part[list(columns)].reset_index(drop=True) for part in (training, evaluation))
 
 
 def pick(labels: np.ndarray, size: int, rng: np.random.Generator, n_classes: int, spare: int = 0) -> np.ndarray:

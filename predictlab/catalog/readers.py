@@ -1,9 +1,9 @@
 """Readers of the catalog's data files: each gives a table with the columns ``text`` and ``label``.
 
 A reader takes the files of its record (``fetching.paths_of``) and returns one row per example: ``text`` (str
-or None), ``label`` (str or None) and, where the source has an official split, ``split`` ("train" or "eval").
-It repairs markup and leaves out rows of another kind than the record promises; bad rows stay in, for
-``load_dataset`` to count.
+or None) and ``label`` (str or None), or ``prompt`` and ``completion`` instead; and, where the source has an
+official split, ``split`` ("train" or "eval"). It repairs markup and leaves out rows of another kind than the
+record promises; bad rows stay in, for ``load_dataset`` to count.
 """
 
 from __future__ import annotations
@@ -141,6 +141,15 @@ def medical_subject(paths: list[Path]) -> pd.DataFrame:
     """Exam questions with their options; label is the subject, which is the name of the file."""
     known = [path for path in paths if path.stem != "Unknown"]
     return _table([(_joined(r, "question", "options"), path.stem) for path in known for r in _json_rows(path)])
+
+
+def asdiv(paths: list[Path]) -> pd.DataFrame:
+    """Word problems of arithmetic; the completion is the number with its unit, as in `` 9 apples``."""
+    rows = []
+    for row in _json_rows(paths[0]):
+        passage, question, answer = (_SPACE.sub(" ", row[key]).strip() for key in ("passage", "question", "answer"))
+        rows.append((f"{passage} {question}\nAnswer:", f" {answer}"))
+    return pd.DataFrame(rows, columns=["prompt", "completion"], dtype=object)
 
 
 def _joined(row: dict[str, Any], first: str, second: str) -> str:

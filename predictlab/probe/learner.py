@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from predictlab.backbone import Backbone, length_sorted_batches
 from predictlab.errors import DataError
 from predictlab.probe.activations import SharedInputs
+from predictlab.probe.causal import CausalLearner
 from predictlab.probe.model import ProbeModel
 from predictlab.task import Task
 
@@ -19,7 +20,7 @@ class Learner(Protocol):
     """One model for all runs of a task, with the task's rows."""
 
     metrics: tuple[str, ...]
-    """What `evaluate` measures; one of them is ``eval_loss``, whose being finite says that a run is alive."""
+    """What `evaluate` measures; all of them being finite says that a run is alive."""
     n_rows: int
     """Training rows."""
     named: dict[str, torch.nn.Parameter]
@@ -109,9 +110,11 @@ class Classifier:
 
 def learner_of(task: Task, backbone: Backbone, shared: SharedInputs) -> Learner:
     """The learner of a task."""
+    if task.data.kind == "completions":
+        return CausalLearner(task, backbone, shared)
     return Classifier(task, backbone, shared)
 
 
 def finite(values: dict[str, float]) -> bool:
     """Whether a run with these metrics is alive."""
-    return math.isfinite(values["eval_loss"])
+    return all(math.isfinite(value) for value in values.values())

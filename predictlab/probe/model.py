@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,7 +18,10 @@ from predictlab.probe.randomness import generator
 from predictlab.task import Recipe
 
 # Query and value projections of architectures that peft has no default for.
-_QUERY_VALUE = {"distilbert": ("q_lin", "v_lin"), "mpnet": ("attn.q", "attn.v")}
+_QUERY_VALUE = {
+    "distilbert": ("q_lin", "v_lin"), "mpnet": ("attn.q", "attn.v"), "phi3": ("qkv_proj",),
+    **dict.fromkeys(("smollm3", "olmo2", "granite"), ("q_proj", "v_proj")),
+}  # fmt: skip
 
 
 class ProbeModel:
@@ -43,16 +47,13 @@ class ProbeModel:
         self._original: dict[str, torch.Tensor] = {}
         if recipe.method != "head":
             self.encoder = copy.deepcopy(backbone.encoder)
-            _set_dropout(self.encoder, recipe, backbone.n_layers)
-            if recipe.method == "lora":
-                _add_adapters(self.encoder, recipe, backbone)
-            else:
-                self.encoder.requires_grad_(True)
+            adapt(self.encoder, recipe, backbone)
+            if recipe.method == "full":
                 self._original = {k: v.clone() for k, v in self.encoder.state_dict().items()}
-            self.body = prefix.WholeModel(self.encoder) if first is None else prefix.UpperLayers(self.encoder, first)
+            self.body = body_of(self.encoder, first)
         self._modules = nn.ModuleList(m for m in (self.encoder, self.head, self.dropout) if m is not None)
         self.named = {name: p for name, p in self._modules.named_parameters() if p.requires_grad}
-        self._computed = _computed_layers(self.encoder, backbone, first)
+        self._computed = computed_layers(self.encoder, backbone, first)
         self._init_std = float(getattr(backbone.encoder.config, "initializer_range", 0.02))
 
     @property
@@ -68,12 +69,7 @@ class ProbeModel:
             self.encoder.state_dict()[name].copy_(value)
         self.head.weight.copy_(torch.empty(self.head.weight.shape).normal_(0.0, self._init_std, generator=random))
         self.head.bias.zero_()
-        for name, parameter in self.named.items():
-            if "lora_A" in name:
-                bound = 1 / math.sqrt(parameter.shape[1])  # peft's start: Kaiming-uniform with a = sqrt(5)
-                parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=random))
-            elif "lora_B" in name:
-                parameter.zero_()
+        draw_adapters(self.named, random)
 
     def train(self, mode: bool) -> None:
         """Switch dropout on or off."""
@@ -97,6 +93,31 @@ class ProbeModel:
         head = self.head.weight.numel()
         forward = rows * length * (2 * weights + 4 * layers * length * width) + 2 * rows * head
         return 2 * forward + 2 * rows * length * trained + 2 * rows * head
+
+
+def body_of(encoder: Any, first: int | None) -> prefix.Body:
+    """The part of an encoder that is computed in every step, from layer `first` or (None) from token ids."""
+    return prefix.WholeModel(encoder) if first is None else prefix.upper_layers(encoder, first)
+
+
+def adapt(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
+    """Give an encoder, a copy of the backbone's, the recipe's dropout and what it trains: adapters or all weights."""
+    _set_dropout(encoder, recipe, backbone.n_layers)
+    if recipe.method == "lora":
+        _add_adapters(encoder, recipe, backbone)
+    else:
+        encoder.requires_grad_(True)
+
+
+@torch.no_grad()
+def draw_adapters(named: Mapping[str, torch.Tensor], random: torch.Generator) -> None:
+    """Fresh adapters, in the order of `named`: A at random, B zero, so that the model starts unchanged."""
+    for name, parameter in named.items():
+        if "lora_A" in name:
+            bound = 1 / math.sqrt(parameter.shape[1])  # peft's start: Kaiming-uniform with a = sqrt(5)
+            parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=random))
+        elif "lora_B" in name:
+            parameter.zero_()
 
 
 def layer_number(name: str) -> int | None:
@@ -156,7 +177,7 @@ def _is_linear(module: nn.Module) -> bool:
     return isinstance(weight, torch.Tensor) and weight.ndim == 2 and not isinstance(module, nn.Embedding)
 
 
-def _computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tuple[int, int, int, int]:
+def computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tuple[int, int, int, int]:
     """Layers computed in a step, the weights of their linear maps, the width, and the trained ones among them."""
     if encoder is None:
         return 0, 0, backbone.hidden_size, 0

@@ -6,6 +6,7 @@ not reproduce the whole model on a trial batch, is run whole: slower, never wron
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +22,9 @@ LAYERS = {
     "electra": "encoder.layer",
     "distilbert": "transformer.layer",
 }
+
+# Decoders whose layers are `layers` and whose own code may begin with activations instead of token ids.
+_DECODERS = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "olmo2", "phi3"})
 
 
 class Body(Protocol):
@@ -61,6 +65,32 @@ class UpperLayers:
         return values
 
 
+class UpperDecoder:
+    """Layers `first` and above of a decoder, and its final norm, from the activations that enter layer `first`.
+
+    The model's own code makes the causal mask and the position embeddings, and finds fewer layers.
+    """
+
+    def __init__(self, encoder: Any, first: int) -> None:
+        self.first: int | None = first
+        self.upper = copy.copy(encoder)  # shares every module but the list of layers
+        self.upper._modules = dict(encoder._modules)
+        self.upper.layers = nn.ModuleList(list(encoder.layers)[first:])
+
+    def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.upper(inputs_embeds=values, attention_mask=mask.long(), use_cache=False).last_hidden_state
+
+
+def upper_layers(encoder: Any, first: int) -> Body:
+    """Layers `first` and above, of an architecture that `can_split` has found to be known here."""
+    kind = UpperDecoder if encoder.config.model_type in _DECODERS else UpperLayers
+    return kind(encoder, first)
+
+
+def _layers(encoder: Any) -> Any:
+    return encoder.get_submodule(LAYERS.get(encoder.config.model_type, "layers"))
+
+
 class _Captured(Exception):
     """Carries the activations out of the forward pass that need not go on."""
 
@@ -75,7 +105,7 @@ def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.T
     def stop(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         raise _Captured(args[0] if args else kwargs["hidden_states"])
 
-    layer = encoder.get_submodule(LAYERS[encoder.config.model_type])[first]
+    layer = _layers(encoder)[first]
     handle = layer.register_forward_pre_hook(stop, with_kwargs=True)
     try:
         encoder(input_ids=ids, attention_mask=mask.long())
@@ -88,10 +118,15 @@ def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.T
 
 def can_split(encoder: Any, first: int, ids: torch.Tensor, mask: torch.Tensor) -> bool:
     """True if cutting before layer `first` reproduces the whole encoder's output on this trial batch."""
-    if encoder.config.model_type not in LAYERS or getattr(encoder.config, "is_decoder", False):
+    kind, config = encoder.config.model_type, encoder.config
+    if kind in _DECODERS:
+        # Its code asks for the kind of a layer by its number, which changes when lower layers are left out.
+        if len(set(getattr(config, "layer_types", None) or [None])) > 1:
+            return False
+    elif kind not in LAYERS or getattr(config, "is_decoder", False):
         return False
     with torch.inference_mode():
         whole = WholeModel(encoder)(ids, mask)
-        cut = UpperLayers(encoder, first)(lower_activations(encoder, first, ids, mask), mask)
+        cut = upper_layers(encoder, first)(lower_activations(encoder, first, ids, mask), mask)
     # Padding positions are nobody's business: the mask takes them out.
     return bool(torch.allclose(whole[mask], cut[mask], rtol=1e-4, atol=1e-4))

@@ -40,7 +40,7 @@ def probe(
     cache_limit: int = CACHE_LIMIT,
     memory_limit: int = MEMORY_LIMIT,
 ) -> pd.DataFrame:
-    """Train the runs of each task and measure accuracy and evaluation loss at each depth of the plan.
+    """Train the runs of each task and measure its metrics at each depth of the plan.
 
     Every measurement is on disk when it is reported, with the state that training goes on from. A second call with the
     same store trains only what is missing: new seeds, new forks, deeper depths, and what an interruption left open.

@@ -15,7 +15,7 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.risk.branch import Anova, anova, branch_curve
 from predictlab.risk.curve import ESTIMATORS, QUESTIONS, SAYS, RiskCurve, same_question
 from predictlab.risk.residual import residual_curve
-from predictlab.risk.rows import frame_of, one_of, refuse_duplicates
+from predictlab.risk.rows import default_metric, frame_of, one_of, refuse_duplicates
 from predictlab.risk.spread import spread, spread_curve
 
 __all__ = [
@@ -56,9 +56,11 @@ def risk_curve(
         alone pays ``1 + 1/(S - 1)`` of the variance. One task answers `this_run`, several tasks, or `groups`,
         `new_task`. The last depth, where the final metric itself is read, is left out.
     metric : str, optional
-        Which metric; default ``"accuracy"`` where it was measured, else the only one there is.
+        Which metric; default ``"accuracy"`` where it was measured, ``"eval_loss"`` of completions, else the only
+        one there is.
     eval_rows : int, optional
-        Size of the evaluation set; gives the sampling error ``p (1 - p) / n`` of an accuracy, reported beside the risk.
+        Size of the evaluation set; gives the sampling error ``p (1 - p) / n`` of an accuracy or of exact matches,
+        reported beside the risk.
     regressor : scikit-learn regressor, optional
         Of a `residual`; cloned and fitted in each fold. Default a ridge on standardised features whose penalty is
         chosen inside the training part, up to the mean alone.
@@ -99,7 +101,7 @@ def risk_curve(
         metric = _common_metric(frame, metric)
         return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, seed)
     task, frame = one_of(frame, "task", task, None)
-    metric, rows = one_of(frame, "metric", metric, "accuracy")
+    metric, rows = one_of(frame, "metric", metric, default_metric(frame["metric"]))
     refuse_duplicates(rows, task)
     if estimator == "spread":
         return spread_curve(rows, task, metric, eval_rows)
@@ -109,13 +111,14 @@ def risk_curve(
 
 
 def _common_metric(frame: pd.DataFrame, metric: str | None) -> str:
-    """The metric of a table of tasks: the wanted one, else accuracy where all have it, else the only common one."""
+    """The metric of a table of tasks: the wanted one, else the usual one if all have it, else the only common one."""
     if metric is not None:
         return one_of(frame, "metric", metric, None)[0]
     have = {str(t): set(part["metric"]) for t, part in frame.groupby("task", sort=False)}
     shared = sorted(set.intersection(*have.values()))
-    if "accuracy" in shared or len(shared) == 1:
-        return "accuracy" if "accuracy" in shared else shared[0]
+    usual = default_metric(shared)
+    if usual is not None or len(shared) == 1:
+        return usual or shared[0]
     if shared:
         raise bad_argument("metric", None, f"one of {', '.join(shared)}", "There are several; name the metric.")
     shown = "; ".join(f"{t}: {', '.join(sorted(names))}" for t, names in have.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk.curve import Array
+from predictlab.task import METRICS_OF
 
 
 def frame_of(runs: Any, task: str | None) -> pd.DataFrame:
@@ -29,6 +30,18 @@ def frame_of(runs: Any, task: str | None) -> pd.DataFrame:
         raise DataError(f"runs: no run store at {runs}. Check the path, or probe first.")
     with RunStore(runs) as store:
         return store.frame(task)
+
+
+SHARES = ("accuracy", "exact_match")  # metrics that are shares of rows
+
+
+def default_metric(present: Iterable[str]) -> str | None:
+    """The metric that is read where none is named: accuracy, and the evaluation loss of completions, if it is there."""
+    names = set(present)
+    if "accuracy" in names:
+        return "accuracy"
+    of_completions = "eval_loss" in names and names <= set(METRICS_OF["completions"])
+    return "eval_loss" if of_completions else None
 
 
 def one_of(frame: pd.DataFrame, column: str, wanted: str | None, default: str | None) -> tuple[str, pd.DataFrame]:
@@ -77,7 +90,8 @@ def rounding_variance(values: Array) -> float:
 
 
 def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:
-    """``p (1 - p) / n`` of an accuracy on n evaluation rows; None for other metrics or an unknown n."""
-    if eval_rows is None or not (metric == "accuracy" or metric.endswith("_accuracy")) or not 0 <= mean <= 1:
+    """``p (1 - p) / n`` of a share of n evaluation rows (accuracy, exact match); None for others or an unknown n."""
+    share = metric in SHARES or metric.endswith(tuple(f"_{name}" for name in SHARES))
+    if eval_rows is None or not share or not 0 <= mean <= 1:
         return None
     return mean * (1 - mean) / eval_rows

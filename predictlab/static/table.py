@@ -132,10 +132,15 @@ def score(
     ArgumentError
         An unknown method, or a setting out of range.
     DataError
-        Features or labels that no score can be computed from.
+        Features or labels that no score can be computed from; data with completions, which have no labels.
     """
     if not isinstance(task, Task):
         raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
+    if task.data.kind == "completions":
+        raise DataError(
+            f"task {task.name!r}: static scores rate features against labels, and {task.data.name} has completions. "
+            "Probe it instead: its measurements at depth 0 say what the model does before any training."
+        )
     names = _chosen(methods)
     check_level(level)
     if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 2:

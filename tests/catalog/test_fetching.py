@@ -294,6 +294,19 @@ def test_unknown_name_suggests(cache):
         fetch("minilm-l66")
 
 
+def test_conversion_without_gguf_fails_before_any_download(cache, no_client, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(pl.errors.DependencyError, match=r"from GGUF, .* pip install gguf', or give a folder"):
+        pl.catalog.model_path("smollm2-135m")
+
+
+def test_room_for_what_a_conversion_makes_is_asked_for_before_the_download(cache, no_client, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: usage(10**10, 0, 400_000_000))
+    with pytest.raises(CatalogError, match=r"needs about 817 MB and 400 MB are free"):
+        pl.catalog.model_path("smollm2-135m")
+
+
 def test_conversion_without_onnx_fails_before_any_download(cache, no_client, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(pl.errors.DependencyError, match="pip install onnx"):

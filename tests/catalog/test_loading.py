@@ -254,6 +254,120 @@ def test_errors(arguments, error, message):
         pl.load_dataset(**{"source": frame(), "eval_size": 20, **arguments})
 
 
+def sums(n: int = 60) -> pd.DataFrame:
+    return pd.DataFrame({"prompt": [f"{i} + {i} =" for i in range(n)], "completion": [f" {2 * i}" for i in range(n)]})
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same_completions(tmp_path, name):
+    if "parquet" in name:
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: parquet not tried")
+    table = sums()
+    table.loc[3] = ['naïve, "quoted"\nsecond line\n', "  kept as it stands\t"]
+    WRITERS[name](table, tmp_path / name)
+    expected = quiet(table, eval_size=20)
+    data = quiet(tmp_path / name, eval_size=20)
+    assert (data.kind, data.classes) == ("completions", ())
+    assert (len(data.train), len(data.eval)) == (40, 20)
+    assert list(data.train.columns) == ["prompt", "completion"]
+    assert data.fingerprint == expected.fingerprint
+    found = pd.concat([data.train, data.eval])
+    assert set(map(tuple, found.to_numpy())) == set(map(tuple, table.to_numpy()))
+
+
+def test_hugging_face_dataset_of_completions():
+    hf = pytest.importorskip("datasets", reason="datasets is not installed: datasets.Dataset not tried")
+    table = sums()
+    data = quiet(hf.Dataset.from_pandas(table), eval_size=20)
+    assert data.fingerprint == quiet(table, eval_size=20).fingerprint
+    talk = hf.Dataset.from_dict({"prompt": [[{"role": "user", "content": "1 + 1"}]] * 9, "completion": ["2"] * 9})
+    with pytest.raises(DataError, match=r"column 'prompt' holds \w+s, and texts are needed.*chat template"):
+        pl.load_dataset(talk, eval_size=3)
+
+
+def test_a_fingerprint_of_completions_changes_with_every_cell_and_the_split():
+    table, other, swapped = sums(), sums(), sums()
+    other.loc[5, "completion"] += " "
+    swapped = swapped.set_axis(["completion", "prompt"], axis=1)
+    prints = {quiet(t, eval_size=20, seed=s).fingerprint for t, s in ((table, 0), (table, 1), (other, 0), (swapped, 0))}
+    assert len(prints) == 4
+    assert quiet(table, eval_size=20, name="else").fingerprint in prints
+
+
+def test_bad_completions_are_counted_by_reason_and_number():
+    bad = [[None, " 1"], ["  ", " 1"], ["why", None], ["why", " "], ["1 + 1 =", " 2"], ["2 + 2 =", " 5"], [7, 8.5]]
+    table = pd.concat([sums(40), pd.DataFrame(bad, columns=["prompt", "completion"], dtype=object)])
+    with pytest.warns(UserWarning, match="rows left out"):
+        data = pl.load_dataset(table, eval_size=10)
+    report = data.report
+    assert (report["missing prompt"], report["missing completion"], report["duplicate row"]) == (2, 2, 1)
+    assert report["first rows"]["missing completion"] == [42, 43]
+    assert report["prompts with several completions"] == 1
+    left_out = sum(report[reason] for reason in report["first rows"])
+    assert report["train"] + report["eval"] + left_out == 47
+    assert ("7", "8.5") in set(map(tuple, pd.concat([data.train, data.eval]).to_numpy()))
+    page = data._repr_html_()
+    assert "missing prompt: 2" in page
+    assert "completion, median characters" in page
+
+
+def test_a_prompt_is_on_one_side_of_the_split():
+    table = pd.concat([sums(30), sums(30).assign(completion=" no idea")], ignore_index=True)
+    with pytest.warns(UserWarning, match="prompt also in the evaluation rows"):
+        data = pl.load_dataset(table, eval_size=20)
+    assert not set(data.train["prompt"]) & set(data.eval["prompt"])
+    same = pd.DataFrame({"prompt": ["?"] * 9, "completion": [f" {i}" for i in range(9)]})
+    with pytest.raises(DataError, match="no prompt is left for training after the split; lower eval_size=3"):
+        pl.load_dataset(same, eval_size=3)
+
+
+def test_columns_of_completions_are_named_or_found():
+    table = sums().rename(columns={"prompt": "Question", "completion": "Answer"}).assign(label="x")
+    named = quiet(table, eval_size=20, prompt="Question", completion="Answer")
+    assert quiet(table, eval_size=20, prompt="Question").fingerprint == named.fingerprint
+    assert quiet(table, eval_size=20, completion="Answer").fingerprint == named.fingerprint
+    labelled = sums().assign(label=["a", "b"] * 30)
+    assert quiet(labelled, eval_size=20).kind == "completions"
+    assert quiet(labelled, eval_size=20, text="prompt").kind == "labels"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"prompt": "prompt", "text": "prompt"}, ArgumentError, "prompt='prompt': expected None with text= or label="),
+        ({"completion": "zz"}, DataError, "completion='zz': .* Columns: 'prompt', 'completion'"),
+        ({"prompt": "completion", "completion": "completion"}, ArgumentError, "another column than prompt"),
+        ({"source": sums().drop(columns="completion"), "prompt": "prompt"}, DataError, "no column is called 'comple"),
+        ({"source": "asdiv", "prompt": "question"}, ArgumentError, "prompt='question': expected None: 'asdiv' is read"),
+        ({"classes": ["a"]}, ArgumentError, "classes=.*None for completions"),
+        ({"eval_size": 60}, DataError, "asks for 60 evaluation rows and one training row; DataFrame has 60 usable"),
+        ({"train_size": 41}, DataError, "train_size=41: DataFrame has 40 rows left for training"),
+        ({"source": sums().assign(prompt=None)}, DataError, "no usable row in 60 rows; left out 60 with missing prom"),
+    ],
+)
+def test_errors_of_completions(arguments, error, message):
+    with pytest.raises(error, match=message):
+        pl.load_dataset(**{"source": sums(), "eval_size": 20, **arguments})
+
+
+@pytest.mark.parametrize("operation", ["+", "-", "*"])
+def test_modular_arithmetic_is_complete_and_right(operation):
+    table = pl.catalog.modular_arithmetic(11, operation)
+    assert len(table) == table["prompt"].nunique() == 121
+    for prompt, completion in table.to_numpy():
+        assert prompt.endswith(" =")
+        assert completion.startswith(" ")
+        assert (eval(prompt.removesuffix("=")) - int(completion)) % 11 == 0
+        assert 0 <= int(completion) < 11
+    assert quiet(table, eval_size=0.3, name="mod11").kind == "completions"
+
+
+@pytest.mark.parametrize("arguments", [{"modulus": 1}, {"modulus": 7.0}, {"modulus": 1001}, {"operation": "/"}])
+def test_modular_arithmetic_refuses(arguments):
+    with pytest.raises(ArgumentError, match=next(iter(arguments))):
+        pl.catalog.modular_arithmetic(**arguments)
+
+
 def test_single_class():
     with pytest.raises(DataError, match=r"a single class, 'c0' in 30 usable of 30 rows; two classes are needed"):
         pl.load_dataset(frame(30, classes=1), eval_size=5)

@@ -104,6 +104,11 @@ def test_without_the_hub_an_earlier_download_is_used(monkeypatch, bert):
         assert kwargs["local_files_only"] is True
         return load(bert, **kwargs)
 
+    read = transformers.AutoConfig.from_pretrained
+    names = {"somebody/downloaded-before": bert}
+    monkeypatch.setattr(
+        transformers.AutoConfig, "from_pretrained", lambda name, **kwargs: read(names.get(name, name), **kwargs)
+    )
     monkeypatch.setattr(transformers.AutoModel, "from_pretrained", from_cache)
     tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda name, **kwargs: tokenizer)

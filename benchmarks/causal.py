@@ -1,0 +1,102 @@
+"""Probes of SmolLM2-135M on word problems, and what its exact savings are worth, on one thread.
+
+    python benchmarks/causal.py
+
+LoRA in the last 4 of 30 layers; the risk curve and the fit are printed as they come out. Then, in turns and in one
+process: a training step and an evaluation from the cached activations against the whole model, and exact match as it
+is decided here against generating every row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+
+import predictlab as pl
+from predictlab.backbone import load_backbone
+from predictlab.probe import prefix
+from predictlab.probe.activations import SharedInputs
+from predictlab.probe.causal import CausalLearner
+
+
+def seconds(work: object, *arguments: object) -> float:
+    """Time that one call takes."""
+    begin = time.perf_counter()
+    work(*arguments)  # type: ignore[operator]
+    return time.perf_counter() - begin
+
+
+def step(learner: CausalLearner) -> None:
+    """Loss and gradients of one batch."""
+    learner.train(True)
+    loss, _ = learner.loss(torch.arange(8))
+    loss.backward()
+
+
+@torch.inference_mode()
+def generate_all(learner: CausalLearner) -> int:
+    """Exact matches when every row is generated from its prompt."""
+    learner.train(False)
+    return learner.match.count(learner.model.whole, {row: [] for row in range(len(learner.eval_rows))})
+
+
+def generate_all_to_the_end(learner: CausalLearner) -> None:
+    """The same by transformers alone: no row stops before its end token."""
+    whole = learner.match._verdict
+    learner.match._verdict = lambda row, tokens: tokens  # type: ignore[method-assign]
+    generate_all(learner)
+    learner.match._verdict = whole  # type: ignore[method-assign]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--store", default=None)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    data = pl.load_dataset("asdiv", eval_size=100, train_size=512)
+    recipe = pl.Recipe(layers="last:4", learning_rate=1e-3, batch_size=8, steps=64, max_length=64)
+    task = pl.Task("smollm2-135m", data, recipe, name="asdiv")
+    begin = time.perf_counter()
+    runs = pl.probe(task, pl.ProbePlan(depths=(0, 4, 8, 16, 32, 64), seeds=asked.seeds), store=asked.store)
+    spent = time.perf_counter() - begin
+    table = runs.groupby(["metric", "depth"])["value"].agg(["mean", "std"]).unstack("metric")
+    print(table.swaplevel(axis=1).sort_index(axis=1).to_string(float_format="%.4f"))
+    training = runs.groupby("run")["seconds"].max().sum()
+    print(f"\n{asked.seeds} seeds: {spent:.0f} s, of which {training:.0f} s in training steps\n")
+    learned = runs[runs["depth"] > 0]
+    for metric in ("eval_loss", "exact_match"):
+        try:
+            curve = pl.risk_curve(learned, metric=metric, eval_rows=len(data.eval))
+            print(curve.summary(), "\n")
+            print(pl.DecayModel(curve).fit().summary(), "\n")
+        except pl.errors.PredictlabError as error:
+            print(f"{metric}: {error}\n")
+
+    backbone = load_backbone(task.model)
+    begin = time.perf_counter()
+    cached = CausalLearner(task, backbone, SharedInputs())
+    print(f"frozen layers of 612 rows, once: {time.perf_counter() - begin:.1f} s")
+    split, prefix.can_split = prefix.can_split, lambda *arguments: False
+    whole = CausalLearner(task, backbone, SharedInputs())
+    prefix.can_split = split
+    for each in (cached, whole):
+        each.draw(0)
+    rows: dict[str, list[float]] = {}
+    for _ in range(asked.turns):
+        for name, learner in (("cached", cached), ("whole model", whole)):
+            rows.setdefault(f"training step, {name}", []).append(seconds(step, learner))
+            rows.setdefault(f"evaluation with exact match, {name}", []).append(seconds(learner.evaluate))
+        rows.setdefault("generating every row until it is decided", []).append(seconds(generate_all, cached))
+        rows.setdefault("generating every row to its end", []).append(seconds(generate_all_to_the_end, cached))
+    print(f"\n| 100 evaluation rows, 8 training rows | s (median of {asked.turns}) |\n| --- | --- |")
+    for name, times in rows.items():
+        print(f"| {name} | {statistics.median(times):.2f} |")
+
+
+if __name__ == "__main__":
+    main()
