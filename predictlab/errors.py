@@ -33,6 +33,10 @@ class DependencyError(PredictlabError, ImportError):
     """An optional dependency that this step needs is not installed."""
 
 
+class WorkerError(PredictlabError, RuntimeError):
+    """Workers of a cluster could not be started, or kept being lost."""
+
+
 def bad_argument(name: str, value: Any, expected: str, hint: str = "") -> ArgumentError:
     """Build the error for one unusable argument.
 

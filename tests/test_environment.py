@@ -11,8 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("probe", "parquet", "tensorboard", "lab")  # dev is for this project's own tests
-CONDA_NAMES = {"torch": "pytorch"}  # the others are called the same on conda-forge
+EXTRAS = ("probe", "parquet", "tensorboard", "ray", "lab")  # dev is for this project's own tests
+CONDA_NAMES = {"torch": "pytorch", "ray": "ray-default"}  # the others are called the same on conda-forge
 
 
 def parse_match_spec(spec):

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "predictlab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 HEAVY = {
-    "altair", "matplotlib", "pandas", "peft", "rich", "scipy", "sklearn", "statsmodels", "torch",
+    "altair", "matplotlib", "pandas", "peft", "ray", "rich", "scipy", "sklearn", "statsmodels", "torch",
     "transformers",
 }  # fmt: skip
 JUPYTER = {
@@ -102,6 +102,7 @@ def test_import_is_light():
             "pl.static.logme, pl.score, pl.load_dataset, pl.ProbePlan",
             {"torch", "altair", "transformers", "peft"},
         ),
+        ("import predictlab.probe.on_ray", {"ray", "torch", "transformers"}),
         ("import predictlab.cli", {"torch", "altair", "statsmodels", "transformers"}),
     ],
 )

@@ -13,9 +13,10 @@ from predictlab.probe.plan import ProbePlan
 from predictlab.probe.session import probe
 
 if TYPE_CHECKING:
+    from predictlab.probe.on_ray import RayExecutor
     from predictlab.probe.recorder import ProbeRecorder
 
-__all__ = ["ProbePlan", "ProbeRecorder", "probe"]
+__all__ = ["ProbePlan", "ProbeRecorder", "RayExecutor", "probe"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from predictlab.probe.recorder import ProbeRecorder
 
         return ProbeRecorder
+    if name == "RayExecutor":
+        from predictlab.probe.on_ray import RayExecutor
+
+        return RayExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
