@@ -38,6 +38,7 @@ STAGES = [
     ("forecast",),
     ("worlds",),
     ("sequential",),
+    ("labels",),
     ("charts",),
     ("advice",),
     ("analysis",),

@@ -90,18 +90,18 @@ class Driver:
 
     def _once(self) -> bool:
         """Train all groups that can start now and are not claimed elsewhere; False if there were none."""
-        open_groups: list[Group] = []
+        open_groups: dict[int, Group] = {}  # by identity: tasks hold frames, which are not compared in one word
         started = 0
 
         def claimed() -> Iterator[Group]:
             nonlocal started
             for group in self._groups():
                 started += 1
-                open_groups.append(group)
+                open_groups[id(group)] = group
                 yield group
 
         def finish(group: Group) -> None:
-            open_groups.remove(group)
+            del open_groups[id(group)]
             self.store.release(str(group.task.name), [lane.run for lane in group.lanes])
 
         def tick(group: Group, steps: int) -> None:
@@ -111,7 +111,7 @@ class Driver:
         try:
             self.executor.run(claimed(), self._write, tick, finish)
         finally:
-            for group in list(open_groups):
+            for group in list(open_groups.values()):
                 finish(group)
         return started > 0
 

@@ -91,7 +91,7 @@ class Workshop:
         self.settings = settings
         self._backbones: dict[str, Backbone] = {}
         self._shared: SharedInputs | None = None
-        self._trainers: dict[str, tuple[Trainer, int]] = {}
+        self._trainers: dict[int, tuple[Task, Trainer, int]] = {}  # by identity; the task is held as long
 
     def backbone(self, task: Task) -> Backbone:
         """The task's model, loaded once; it is checked that the recipe fits it."""
@@ -115,9 +115,10 @@ class Workshop:
 
     def trainer(self, task: Task) -> tuple[Trainer, int]:
         """The task's trainer, and the most runs it trains together."""
-        if task.fingerprint not in self._trainers:
-            self._trainers[task.fingerprint] = self._made(task)
-        return self._trainers[task.fingerprint]
+        if id(task) not in self._trainers:
+            self._trainers[id(task)] = (task, *self._made(task))
+        _, trainer, size = self._trainers[id(task)]
+        return trainer, size
 
     def _made(self, task: Task) -> tuple[Trainer, int]:
         backbone = self.backbone(task)

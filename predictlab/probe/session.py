@@ -127,11 +127,16 @@ def executor_of(
         raise bad_argument("cache_limit", cache_limit, "a number of bytes >= 0")
     if memory_limit <= 0:
         raise bad_argument("memory_limit", memory_limit, "a number of bytes > 0")
+    settings = Settings(engine, device, cache_limit, memory_limit)
     if not isinstance(executor, str):
         if not (hasattr(executor, "run") and hasattr(executor, "group_size")):
             raise bad_argument("executor", executor, "'local', 'ray' or an executor")
+        if settings != Settings():
+            raise bad_argument(
+                "executor", executor, "'local' or 'ray' beside engine=, device=, cache_limit= or memory_limit=",
+                "An executor of your own has its settings: RayExecutor(Settings(engine=...)).",
+            )  # fmt: skip
         return executor
-    settings = Settings(engine, device, cache_limit, memory_limit)
     if executor == "local":
         return LocalExecutor(settings)
     if executor == "ray":
