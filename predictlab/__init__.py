@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
     from predictlab.phase import classify
-    from predictlab.probe import ProbePlan, probe
+    from predictlab.probe import ProbePlan, probe, start_probe
     from predictlab.risk import RiskCurve, risk_curve
     from predictlab.runs import RunStore, read_runs
     from predictlab.sequential import probe_until
@@ -34,6 +34,7 @@ _NAMES = {
     "load_dataset": "catalog",
     "score": "static",
     "ProbePlan": "probe",
+    "start_probe": "probe",
     "RunStore": "runs",
     "read_runs": "runs",
     "RiskCurve": "risk",
@@ -52,7 +53,7 @@ __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ProbePlan", "Recipe", "RiskCurve", "RunStore", "Task", "__version__",
     "allocate", "budget", "catalog", "charts", "classify", "decay", "depth_for_tolerance", "errors", "frontier",
     "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "read_runs", "risk", "risk_curve", "runs",
-    "score", "static", "task", "worlds",
+    "score", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

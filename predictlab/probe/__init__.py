@@ -9,6 +9,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from predictlab.probe.handle import ProbeRun, start_probe
 from predictlab.probe.plan import ProbePlan
 from predictlab.probe.session import probe
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from predictlab.probe.on_ray import RayExecutor
     from predictlab.probe.recorder import ProbeRecorder
 
-__all__ = ["ProbePlan", "ProbeRecorder", "RayExecutor", "probe"]
+__all__ = ["ProbePlan", "ProbeRecorder", "ProbeRun", "RayExecutor", "probe", "start_probe"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from predictlab.errors import PredictlabError, StoreError
 from predictlab.probe.executors import Executor
 from predictlab.probe.plan import ProbePlan
 from predictlab.probe.progress import Progress
+from predictlab.probe.taken import Taken
 from predictlab.probe.work import Group, Lane, Reached, grouped, missing, planned, steps_left
 from predictlab.runs import Entry, RunStore
 from predictlab.task import Task
@@ -34,7 +35,7 @@ class Driver:
     ----------
     tasks : sequence of Task
     plan : ProbePlan
-        Of every task; `plans` may be changed while the driver runs, and is read anew when nothing is left of it.
+        Of every task; see `replan`.
     store : RunStore
     executor : Executor
     progress : Progress
@@ -43,6 +44,15 @@ class Driver:
     -----
     Runs are claimed before they are trained, so that several drivers, in one process or in many, share the work of one
     store. What all runs of a group reached at a depth is one transaction, with the states that training goes on from.
+    `frame`, `replan` and `cancelled` may be used from other threads than the one that runs it.
+
+    Attributes
+    ----------
+    cancelled : threading.Event
+        Set it to make `run` stop.
+    looks : int
+        Grows with every look at the store and every write into it: while it stays, so does `frame`, as far as it
+        depends on this driver.
     """
 
     def __init__(
@@ -52,26 +62,52 @@ class Driver:
         self.plans = dict.fromkeys(self.tasks, plan)
         self.store, self.executor, self.progress = store, executor, progress
         self.cancelled = threading.Event()
+        self.looks = 0
+        self._planning = threading.Lock()
+        self._ended = False
+        self._taken = Taken.of(store)
         self._parents: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
 
     def run(self) -> None:
         """Train until nothing is missing; raises `Cancelled` soon after `cancelled` is set."""
         checked = False
-        while True:
-            left = {name: steps_left(self.tasks[name], self.plans[name], *self._held(name)) for name in self.tasks}
-            self.progress.expect(left)
+        try:
+            while lacking := self._lacking():
+                self.store.check_writable()
+                if not checked:
+                    self.progress.say("loading")
+                    self.executor.check(lacking, self._look)
+                    checked = True
+                if not self._once():
+                    self.progress.say("waiting for the runs that somebody else trains")
+                    time.sleep(WAIT)
+        finally:
+            self._taken.leave(self)
+            with self._planning:
+                self._ended = True
+
+    def _lacking(self) -> list[Task]:
+        """Tasks of which something is left to be done; where there are none, no other plan is taken up any more."""
+        self._look()
+        with self._planning:
+            self.progress.expect({name: self._steps_left(name, plan) for name, plan in self.plans.items()})
+            self.looks += 1
             lacking = [task for name, task in self.tasks.items() if self._missing(name)]
-            if not lacking:
-                return
-            self.store.check_writable()
-            if not checked:
-                self.progress.say("loading")
-                self.executor.check(lacking)
-                checked = True
-            if not self._once():
-                self.progress.say("waiting for the runs that another process trains")
-                time.sleep(WAIT)
-                self._look()
+            self._ended = not lacking
+            return lacking
+
+    def replan(self, plan: ProbePlan) -> bool:
+        """Ask for another plan of every task, from another thread; False if `run` has ended and will not see it."""
+        with self._planning:
+            if not self._ended:
+                for name, old in self.plans.items():
+                    self.progress.more(name, self._steps_left(name, plan) - self._steps_left(name, old))
+            self.plans = dict.fromkeys(self.tasks, plan)
+            self.looks += 1
+            return not self._ended
+
+    def _steps_left(self, name: str, plan: ProbePlan) -> int:
+        return steps_left(self.tasks[name], plan, *self._held(name))
 
     def frame(self) -> pd.DataFrame:
         """Tidy frame of what the plans ask for, as far as it is measured."""
@@ -98,11 +134,12 @@ class Driver:
             for group in self._groups():
                 started += 1
                 open_groups[id(group)] = group
+                self._look()
                 yield group
 
         def finish(group: Group) -> None:
             del open_groups[id(group)]
-            self.store.release(str(group.task.name), [lane.run for lane in group.lanes])
+            self._release(str(group.task.name), [lane.run for lane in group.lanes])
 
         def tick(group: Group, steps: int) -> None:
             self.progress.step(str(group.task.name), steps)
@@ -117,24 +154,35 @@ class Driver:
 
     def _groups(self) -> Iterator[Group]:
         for name, task in self.tasks.items():
-            seen = self.store.version()
+            seen = self._version()
             lanes = self._missing(name)
             if not lanes:
                 continue
             now = {lane.run: lane for lane in lanes}
             self.progress.say(f"{name}: frozen layers")
-            size = self.executor.group_size(task)
+            size = self.executor.group_size(task, self._look)
             for group in grouped(task, lanes, size):
-                granted = set(self.store.claim(name, [lane.run for lane in group.lanes]))
-                # Another process may have trained some of them between our look and our claim.
-                if (version := self.store.version()) != seen:
+                taken = self._taken.take(self, name, [lane.run for lane in group.lanes])
+                granted = set(self.store.claim(name, taken))
+                # Somebody else may have trained some of them between our look and our claim.
+                if (version := self._version()) != seen:
                     now, seen = {lane.run: lane for lane in self._missing(name)}, version
                 ours = [lane for lane in group.lanes if lane.run in granted and now.get(lane.run) == lane]
                 ready = [started for lane in ours if (started := self._started(name, lane))]
-                self.store.release(name, sorted(granted - {lane.run for lane in ready}))
+                self._release(name, sorted(set(taken) - {lane.run for lane in ready}))
                 if ready:
                     self.progress.say(_title(name, ready))
                     yield Group(task, tuple(ready))
+
+    def _version(self) -> tuple[int, int]:
+        """Changes whenever another process, or another thread of this one, may have measured something."""
+        return self.store.version(), self._taken.by_others(self)
+
+    def _release(self, name: str, runs: Sequence[str]) -> None:
+        try:
+            self.store.release(name, runs)
+        finally:
+            self._taken.give_back(self, name, runs)
 
     def _started(self, name: str, lane: Lane) -> Lane | None:
         """The lane with the state it starts from; None when that is lost, and has to be made again first."""
@@ -185,6 +233,7 @@ class Driver:
                 Entry(lane.run, lane.seed, state.step, parent=lane.parent, state=state.to_bytes(), keep=kept, **about)
             )
         self.store.record_all(str(group.task.name), entries)
+        self.looks += 1
 
 
 def _title(name: str, lanes: Sequence[Lane]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +21,21 @@ CACHE_LIMIT = 2_000_000_000
 MEMORY_LIMIT = 4_000_000_000
 LARGEST_GROUP = 32
 ENGINES = ("shared", "reference")
+
+# Dropout and the start of a run draw from torch's global generator, and two trainings at once would share the cores
+# anyway: the threads of a process take turns, a group each.
+_TURN = threading.Lock()
+_LOOK = 0.2  # seconds between looks while it is somebody else's turn
+
+
+@contextmanager
+def _turn(look: Callable[[], object]) -> Iterator[None]:
+    while not _TURN.acquire(timeout=_LOOK):
+        look()
+    try:
+        yield
+    finally:
+        _TURN.release()
 
 
 @dataclass(frozen=True)
@@ -51,11 +68,14 @@ class Trainer(Protocol):
 class Executor(Protocol):
     """Where groups are trained."""
 
-    def check(self, tasks: Sequence[Task]) -> None:
+    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
         """Find out that a recipe does not fit its model before the first task is trained, not hours later."""
 
-    def group_size(self, task: Task) -> int:
-        """Most runs of a task that are trained together."""
+    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
+        """Most runs of a task that are trained together.
+
+        Here and in `check`, `look` is called now and then while there is waiting to be done; it raises to end that.
+        """
 
     def run(
         self,
@@ -159,14 +179,16 @@ class LocalExecutor:
     def __init__(self, settings: Settings) -> None:
         self.workshop = Workshop(settings)
 
-    def check(self, tasks: Sequence[Task]) -> None:
+    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
         """See `Executor.check`."""
         for task in tasks:
-            self.workshop.backbone(task)
+            with _turn(look):
+                self.workshop.backbone(task)
 
-    def group_size(self, task: Task) -> int:
+    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
         """See `Executor.group_size`."""
-        return self.workshop.trainer(task)[1]
+        with _turn(look):
+            return self.workshop.trainer(task)[1]
 
     def run(
         self,
@@ -177,6 +199,7 @@ class LocalExecutor:
     ) -> None:
         """See `Executor.run`."""
         for group in groups:
-            trainer, _ = self.workshop.trainer(group.task)
-            trainer.train(group, partial(report, group), partial(tick, group))
+            with _turn(partial(tick, group, 0)):
+                trainer, _ = self.workshop.trainer(group.task)
+                trainer.train(group, partial(report, group), partial(tick, group))
             finish(group)

@@ -109,7 +109,7 @@ class RayExecutor:
         self._timer: threading.Timer | None = None
         self._job: Any = None
 
-    def check(self, tasks: Sequence[Task]) -> None:
+    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
         """See `Executor.check`: one worker, which stays for the first group, loads the models."""
         import ray
         from ray.exceptions import RayError, RayTaskError
@@ -137,7 +137,7 @@ class RayExecutor:
             raise
         self._keep(pool.idle + pool.starting)
 
-    def group_size(self, task: Task) -> int:
+    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
         """See `Executor.group_size`. The driver needs no model to say it."""
         return 1 if self.settings.engine == "reference" else self.group
 

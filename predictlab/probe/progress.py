@@ -40,13 +40,15 @@ class Progress:
     Parameters
     ----------
     show : bool
+    before : Progress, optional
+        What was counted before; counting goes on from there.
     """
 
-    def __init__(self, show: bool) -> None:
+    def __init__(self, show: bool, before: Progress | None = None) -> None:
         self.doing = "starting"
         self._lock = threading.Lock()
-        self._done: dict[str, int] = {}
-        self._total: dict[str, int] = {}
+        self._done: dict[str, int] = {} if before is None else dict(before._done)
+        self._total: dict[str, int] = dict(self._done)
         self._lately: dict[str, deque[tuple[float, int]]] = {}
         self._show = show
         self._bar: tqdm | None = None  # made when there is something to count
@@ -56,13 +58,24 @@ class Progress:
         with self._lock:
             for task, steps in left.items():
                 self._total[task] = self._done.setdefault(task, 0) + steps
-            total = sum(self._total.values())
-            if self._bar is None:
-                if not total:
-                    return
-                self._bar = tqdm(total=total, unit="step", disable=not self._show, dynamic_ncols=True, smoothing=0.1)
-            self._bar.total = total
-            self._bar.refresh()
+            self._show_total()
+
+    def more(self, task: str, steps: int) -> None:
+        """Say that so many steps are to be made beside those that were expected."""
+        with self._lock:
+            self._total[task] = self._total.get(task, 0) + steps
+            self._show_total()
+
+    def _show_total(self) -> None:
+        total, done = sum(self._total.values()), sum(self._done.values())
+        if self._bar is None:
+            if total == done:
+                return
+            self._bar = tqdm(
+                total=total, initial=done, unit="step", disable=not self._show, dynamic_ncols=True, smoothing=0.1
+            )
+        self._bar.total = total
+        self._bar.refresh()
 
     def say(self, doing: str) -> None:
         """What is being done now, for people."""
