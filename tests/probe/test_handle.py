@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import predictlab as pl
-from predictlab.errors import ArgumentError, ModelError, StoreError
+from predictlab.errors import ArgumentError, StoreError
 from predictlab.probe import ProbePlan, start_probe
 from predictlab.probe.handle import extended
 from predictlab.probe.shared import SharedTrainer
@@ -225,10 +225,10 @@ def test_extended_plans(plan, more, expected):
 def test_errors_of_training_come_out_of_wait(task, data, recipe, monkeypatch, tmp_path):
     missing = pl.Task(str(tmp_path / "nowhere"), data, recipe, name="missing")
     run = start_probe(missing, ProbePlan((0, 2), 1))
-    with pytest.raises(ModelError, match="nowhere"):
+    with pytest.raises(ArgumentError, match="nowhere"):
         run.wait(PATIENCE)
     assert run.status == "failed"
-    assert isinstance(run.error, ModelError)
+    assert isinstance(run.error, ArgumentError)
     assert "nowhere" in run._repr_html_()
 
     step = SharedTrainer._step
@@ -296,23 +296,38 @@ def test_cancel_while_it_is_the_turn_of_another(task, gate):
     assert len(first.wait(PATIENCE)) == 4
 
 
-def test_a_process_that_ends_cancels_its_probes(bert, tmp_path):
-    code = f"""
-import pandas as pd, predictlab as pl, torch
-rows = pd.DataFrame({{"text": ["w1 w2", "w30 w31 w3"] * 8, "label": [0, 1] * 8}})
-data = pl.Dataset("two", rows, rows, ("a", "b"))
-recipe = pl.Recipe(steps=10**6, batch_size=4, max_length=12, rank=2, layers="last:1")
-task = pl.Task({bert!r}, data, recipe, name="long")
-run = pl.start_probe(task, pl.ProbePlan((1, 10**6), 2), {str(tmp_path / "r.db")!r})
-while len(run.frame()) < 4:
-    assert run.status == "running", run.error
-    run._thread.join(0.05)
+ENDING = """
+import sys, time, threading
+import pandas as pd, predictlab as pl
+
+class Slow:
+    started = threading.Event()
+
+    def check(self, tasks, look):
+        pass
+
+    def group_size(self, task, look):
+        return 2
+
+    def run(self, groups, report, tick, finish):
+        for group in groups:
+            self.started.set()
+            while True:
+                tick(group, 1)
+                time.sleep(0.01)
+
+rows = pd.DataFrame({"text": ["a", "b"], "label": [0, 1]})
+task = pl.Task(sys.argv[1], pl.Dataset("two", rows, rows, ("a", "b")), pl.Recipe(steps=100), name="long")
+run = pl.start_probe(task, pl.ProbePlan((1, 100), 2), sys.argv[2], executor=Slow())
+assert Slow.started.wait(60)
+assert "torch" not in sys.modules
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE * 3, check=False
-    )
+
+
+def test_a_process_that_ends_cancels_its_probes(bert, tmp_path):
+    """And nothing of them is left: no claims, no lock, no folder."""
+    command = [sys.executable, "-c", ENDING, bert, str(tmp_path / "r.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    with pl.RunStore(tmp_path / "r.db") as store:
-        assert set(store.frame()["depth"]) == {1}
-        assert store.claimed_elsewhere("long") == frozenset()
+    assert done.stderr == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["r.db"]
