@@ -186,10 +186,10 @@ class Driver:
 
     def _started(self, name: str, lane: Lane) -> Lane | None:
         """The lane with the state it starts from; None when that is lost, and has to be made again first."""
-        from predictlab.probe.state import RunState
-
         if not lane.begin:
             return lane
+        from predictlab.probe.state import RunState
+
         source = lane.parent if lane.fresh_fork else lane.run
         assert source is not None
         try:
