@@ -90,8 +90,8 @@ def start_probe(
         raise
     run = ProbeRun(chosen, plan, opened, made, progress)
     if opened is not store:
-        run._closing = weakref.finalize(run, opened.close)
-        run._closing.atexit = False  # `_end_all` does it once nothing trains any more
+        run._owns_store = True
+        weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
     run._start(first)
     return run
 
@@ -118,7 +118,7 @@ class ProbeRun:
         self._status: str = "running"
         self._error: BaseException | None = None
         self._starts = 0
-        self._closing: weakref.finalize[Any, ProbeRun] | None = None
+        self._owns_store = False
         self._changing = threading.RLock()
         self._listeners: list[weakref.WeakMethod[Callable[[], None]]] = []
 
@@ -343,5 +343,5 @@ def _end_all() -> None:
     for run in runs:
         if run._thread is not None:
             run._thread.join(_AT_EXIT)
-        if run._closing is not None:
-            run._closing()
+        if run._owns_store:
+            run.store.close()
