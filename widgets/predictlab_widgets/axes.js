@@ -58,11 +58,12 @@ function drawAxes(ctx, f, look, plot, xTitle, yTitle) {
   ctx.font = `11px ${look.font}`;
   ctx.textBaseline = "top";
   ctx.textAlign = "center";
-  for (const v of ticksOf(f.x, Math.max(3, Math.floor((f.x1 - f.x0) / 55)))) {
+  const along = f.x.ticks ?? ticksOf(f.x, Math.max(3, Math.floor((f.x1 - f.x0) / 55))).map((v) => [v, signed(v)]);
+  for (const [v, text] of along) {
     const x = f.x.at(v);
     polyline(ctx, [[x, f.y0], [x, f.y0 + 4]], look.muted, 1);
     ctx.fillStyle = look.muted;
-    ctx.fillText(signed(v), x, f.y0 + 6);
+    ctx.fillText(text, x, f.y0 + 6);
   }
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";

@@ -32,6 +32,7 @@ class Widget(anywidget.AnyWidget):
 
     def __init__(self, **kwargs: Any) -> None:
         self._uid = uuid.uuid4().hex[:12]
+        self._displayed: list[tuple[str, str]] = []  # names of its outputs that can be put in place anew
         super().__init__(**kwargs)
 
     def chart(self) -> Any:

@@ -18,9 +18,10 @@ from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.decay_explorer_fits import NAMES, Settings, Study
 from predictlab_widgets.fallback import Summary
+from predictlab_widgets.messages import plain
 from predictlab_widgets.newest import Newest
+from predictlab_widgets.traits import Scale
 
-SCALES = ("log", "linear")
 _CURVE, _RATES = 80, 120
 _SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
 
@@ -32,15 +33,6 @@ class _Setting(traitlets.TraitType[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> Any:
         return obj._checked(self.name, value)
-
-
-class _Scale(traitlets.TraitType[str, Any]):
-    default_value = "log"
-
-    def validate(self, obj: Any, value: Any) -> str:
-        if value not in SCALES:
-            raise bad_argument("scale", value, "'log' or 'linear'")
-        return str(value)
 
 
 class DecayExplorer(Widget):
@@ -99,7 +91,7 @@ class DecayExplorer(Widget):
     method = _Setting().tag(sync=True)
     interval = _Setting().tag(sync=True)
     burn_in = _Setting().tag(sync=True)
-    scale = _Scale().tag(sync=True)
+    scale = Scale().tag(sync=True)
     params = traitlets.Dict(read_only=True)
     conf_int = traitlets.Dict(read_only=True)
     before = traitlets.Dict(read_only=True)
@@ -259,7 +251,7 @@ class DecayExplorer(Widget):
             before["depths"] = _depths_of(self._study.fit(old))
             before["same_points"] = (old.task, old.estimator) == (settings.task, settings.estimator)
         runs = "" if fit.curve.n_runs is None else f" of {fit.curve.n_runs} runs"
-        self._fitted = _plain(
+        self._fitted = plain(
             {
                 "ask": ask,
                 "settings": settings.asdict(),
@@ -282,7 +274,7 @@ class DecayExplorer(Widget):
     def _interval_numbers(self, settings: Settings, ask: str) -> dict[str, Any]:
         fit = self._study.fit(settings)
         band = fit.summary_frame(_depths_of(fit))
-        return _plain(
+        return plain(
             {
                 "ask": ask,
                 "conf_int": self._study.conf_int(settings).to_numpy(),
@@ -296,7 +288,7 @@ class DecayExplorer(Widget):
     def _critical(self, settings: Settings, ask: str) -> dict[str, Any]:
         fit = self._study.fit(settings)
         laws = fit.compare_laws()
-        return _plain(
+        return plain(
             {
                 "ask": ask,
                 "profile": profile_of(fit),
@@ -361,16 +353,3 @@ def profile_of(fit: DecayResults) -> dict[str, Any]:
 
 def _number(value: float) -> str:
     return "unbounded" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.4g}"
-
-
-def _plain(value: Any) -> Any:
-    """The same in lists and dicts; numbers that JSON does not have as the words by which JavaScript reads them."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray | pd.Series):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value

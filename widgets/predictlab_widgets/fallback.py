@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import html as _html
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,23 @@ def display_with_fallback(widget: Widget, view: tuple[dict[str, Any], dict[str, 
     if view is None:
         return
     data, metadata = view
+    display(data | {"text/plain": repr(widget)}, metadata=metadata, raw=True)
+    names = (uuid.uuid4().hex, uuid.uuid4().hex)
+    for bundle, name in zip(_late(widget), names, strict=True):
+        display(bundle, raw=True, display_id=name)
+    widget._displayed.append(names)
+
+
+def refresh(widget: Widget) -> None:
+    """Put the present state in place of what is on the page for when the widget cannot run; safe from any thread."""
+    if widget._displayed:
+        bundles = _late(widget)
+    for names in widget._displayed:
+        for bundle, name in zip(bundles, names, strict=True):
+            display(bundle, raw=True, display_id=name, update=True)
+
+
+def _late(widget: Widget) -> tuple[dict[str, str], dict[str, str]]:
     text = repr(widget)
-    display(data | {"text/plain": text}, metadata=metadata, raw=True)
-    display({"image/png": base64.b64encode(widget._picture()).decode(), "text/plain": text}, raw=True)
-    display({"text/html": html(widget, late=True), "text/plain": text}, raw=True)
+    picture = base64.b64encode(widget._picture()).decode()
+    return {"image/png": picture, "text/plain": text}, {"text/html": html(widget, late=True), "text/plain": text}

@@ -64,3 +64,14 @@ class TaskName(TraitType[str | None, Any]):
             shown = ", ".join(obj.task_names[:10]) + (", ..." if len(obj.task_names) > 10 else "")
             raise bad_argument(self.name or "selected", value, f"None or one of the tasks: {shown}")
         return str(value)
+
+
+class Scale(TraitType[str, Any]):
+    """Of axes: ``"log"`` or ``"linear"``."""
+
+    default_value = "log"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        if value not in ("log", "linear"):
+            raise bad_argument(self.name or "scale", value, "'log' or 'linear'")
+        return str(value)
