@@ -49,11 +49,14 @@ function renderMonitor({ model, el }) {
   const cancel = element("button", { type: "button", className: "plw-cancel", textContent: "Cancel" });
   const goOn = element("button", { type: "button", className: "plw-go-on", textContent: "Go on" });
   const more = element("input", { type: "number", min: 1, step: 1, value: 4, className: "plw-more-seeds", aria: { label: "How many seeds more" } });
-  const addSeeds = element("button", { type: "button", className: "plw-add-seeds", textContent: "Add seeds" });
+  const addSeeds = element("button", { type: "submit", className: "plw-add-seeds", textContent: "Add seeds" });
   const deeper = element("input", { type: "number", min: 1, step: 1, className: "plw-deeper", aria: { label: "Depth to add, steps" } });
-  const addDepth = element("button", { type: "button", className: "plw-add-depth", textContent: "Add depth" });
+  const addDepth = element("button", { type: "submit", className: "plw-add-depth", textContent: "Add depth" });
   const limit = element("small");
-  const actions = element("div", { className: "plw-actions" }, cancel, goOn, element("span", {}, more, addSeeds), element("span", {}, deeper, addDepth, limit));
+  // Forms: Enter in a field submits them, though its key event is kept from everybody (see keepKeys).
+  const moreSeeds = element("form", { noValidate: true }, more, addSeeds);
+  const oneDepth = element("form", { noValidate: true }, deeper, addDepth, limit);
+  const actions = element("div", { className: "plw-actions" }, cancel, goOn, moreSeeds, oneDepth);
 
   const error = element("p", { className: "plw-error plw-failed", aria: { role: "alert" } });
   const refusal = element("p", { className: "plw-error plw-refused", aria: { role: "alert" } });
@@ -107,19 +110,23 @@ function renderMonitor({ model, el }) {
     if (heard.ask === "kernel" || heard.ask === me + asked) {
       clearTimeout(guard);
       guard = 0;
+      view.gone = false;
       refusal.textContent = heard.text ? `✕ ${heard.text}` : "";
       schedule();
     }
   }
   function news() {
     clearTimeout(quiet);
+    view.gone = false;
     if (!guard && refusal.textContent.includes("does not answer")) refusal.textContent = "";
     if (model.get("_now").status === "running") quiet = setTimeout(() => ask({ do: "answer" }), QUIET);
     schedule();
   }
+  /** The connection has changed: gone, unless the kernel answers. */
   function comm() {
     view.gone = true;
     clearTimeout(quiet);
+    ask({ do: "answer" });
     silent();
   }
 
@@ -147,9 +154,11 @@ function renderMonitor({ model, el }) {
     }
     ask({ do: "extend", [name]: value });
   };
-  for (const [button, input, name] of [[addSeeds, more, "seeds"], [addDepth, deeper, "depths"]]) {
-    button.addEventListener("click", () => extend(input, name));
-    input.addEventListener("keydown", (event) => { if (event.key === "Enter") extend(input, name); });
+  for (const [form, input, name] of [[moreSeeds, more, "seeds"], [oneDepth, deeper, "depths"]]) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      extend(input, name);
+    });
   }
 
   // ---- painting ----
@@ -170,7 +179,9 @@ function renderMonitor({ model, el }) {
     bar.value = now.total ? now.done : Number(now.status === "done");
     const parts = [`${whole(now.done)} of ${whole(now.total)} steps`];
     if (running && Number.isFinite(number(now.rate))) parts.push(`${short(number(now.rate))} steps/s`);
-    if (running) parts.push(Number.isFinite(number(now.left)) ? `${duration(number(now.left))} left` : "time left not known yet");
+    const current = now.tasks.find(([, done, total, , left]) => done < total && Number.isFinite(number(left)));
+    if (running && Number.isFinite(number(now.left))) parts.push(`${duration(number(now.left))} left`);
+    else if (running) parts.push(current ? `${duration(number(current[4]))} left of ${current[0]}` : "time left not known yet");
     steps.textContent = now.total || running ? parts.join(" · ") : "all of it was measured before";
     bar.setAttribute("aria-valuetext", steps.textContent);
     cancel.disabled = !running || now.doing === "stopping";
@@ -197,7 +208,7 @@ function renderMonitor({ model, el }) {
       fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % profile intervals).`;
       fit.dataset.values = JSON.stringify([risk.params, risk.conf_int]);
     } else {
-      fit.textContent = `⧗ The ${risk.points ? "decay fit" : "risk curve"} waits for ${risk.waiting_for}.`;
+      fit.textContent = `The ${risk.points ? "decay fit" : "risk curve"} waits for ${risk.waiting_for}.`;
       fit.dataset.values = "";
     }
     const texts = risk.cautions ?? [];
@@ -251,7 +262,7 @@ function renderMonitor({ model, el }) {
     });
     say(`${now.status}. ${curves.task}, ${curves.metric}, ${latest}.`);
     root.dataset.shown = JSON.stringify({
-      status: now.status, done: now.done, total: now.total, task: curves.task, metric: curves.metric,
+      status: now.status, doing: now.doing, done: now.done, total: now.total, task: curves.task, metric: curves.metric,
       depths: curves.depths, runs: view.n.runs, fit: Boolean(risk.curve), gone: view.gone,
     });
     root.dataset.paints = Number(root.dataset.paints || 0) + 1;

@@ -22,15 +22,18 @@ from predictlab_widgets.probe_monitor_data import Curves, Findings
 from predictlab_widgets.pulse import Pulse
 from predictlab_widgets.traits import Scale
 
+_ALWAYS = "eval_loss"  # is measured of every kind of task
 PICTURE_EVERY = 20.0  # seconds between two pictures for a page without scripts, while it trains
 
 
-class _Choice(traitlets.TraitType[str, Any]):
+class _Choice(traitlets.TraitType[Any, Any]):
     """One of the values that the owner offers for it now."""
 
-    default_value = ""  # until the owner has its first; refused later
+    default_value = None  # until the owner has its first; None itself is refused
 
-    def validate(self, obj: Any, value: Any) -> str:
+    def validate(self, obj: Any, value: Any) -> Any:
+        if value is None and not obj.trait_has_value(self.name):
+            return None
         offered = obj.options()[self.name]
         if value not in offered:
             raise bad_argument(str(self.name), value, f"one of {', '.join(map(repr, offered))}")
@@ -65,7 +68,7 @@ class ProbeMonitor(Widget):
     rate : float or None
         Trait, read-only: steps per second of the task being trained; None while it is not known.
     seconds_left : float or None
-        Trait, read-only: for all tasks; None while the throughput of one of them is not known.
+        Trait, read-only: for all tasks; None while the throughput of one of them is not known, 0 at the end.
     params : dict of str to float
         Trait, read-only: ``intrinsic_limit``, ``scale``, ``decay_rate`` of the fit; empty while there is none.
     conf_int : dict of str to (float, float)
@@ -102,6 +105,8 @@ class ProbeMonitor(Widget):
     conf_int = traitlets.Dict(read_only=True)
     waiting_for = traitlets.Unicode("", read_only=True)
 
+    _pulse: Pulse | None = None
+
     # What the page shows, sent when it has changed; "ask" of the last one is the page's name of a request it answers.
     _now = traitlets.Dict().tag(sync=True)
     _curves = traitlets.Dict().tag(sync=True)
@@ -131,9 +136,9 @@ class ProbeMonitor(Widget):
         super().__init__(**({} if layout is None else {"layout": layout}))
         self.on_msg(self._asked)
         self._pulse = Pulse(self._beat)
-        run.on_restart(self._restarted)
+        run.on_restart(self._wake)
         if self.status == "running":
-            self._pulse.wake()
+            self._wake()
 
     @property
     def task_names(self) -> list[str]:
@@ -155,7 +160,7 @@ class ProbeMonitor(Widget):
         rows = self._frame[self._frame["task"] == self.task] if len(self._frame) else self._frame
         own = self._own_metric()
         measured = [str(m) for m in pd.unique(rows["metric"])] if len(rows) else []
-        return {"task": self.task_names, "metric": measured if own in measured else [own, *measured]}
+        return {"task": self.task_names, "metric": measured or list(dict.fromkeys((own, _ALWAYS)))}
 
     def table(self) -> pd.DataFrame:
         """One row a depth: seeds measured there, their mean, standard deviation, least and greatest value."""
@@ -170,7 +175,8 @@ class ProbeMonitor(Widget):
 
     def close(self) -> None:
         """Take the widget off the page; the probe goes on."""
-        self._pulse.stop()
+        if self._pulse is not None:
+            self._pulse.stop()
         super().close()
 
     def _own_metric(self) -> str:
@@ -178,8 +184,9 @@ class ProbeMonitor(Widget):
 
     # -- looking at the probe ------------------------------------------------------------------------------------
 
-    def _restarted(self) -> None:
-        self._pulse.wake()
+    def _wake(self) -> None:
+        if self._pulse is not None:
+            self._pulse.wake()
 
     def _beat(self) -> bool:
         """One look from the thread; whether there will be more to see."""
@@ -245,17 +252,18 @@ class ProbeMonitor(Widget):
         busy = [p.rate for p in tasks.values() if 0 < p.done < p.total and not math.isnan(p.rate)]
         rates = busy or [p.rate for p in tasks.values() if not math.isnan(p.rate)]
         rate = rates[-1] if rates else None
+        left = left if status == "running" else 0.0
         with self.hold_trait_notifications():
             self.set_trait("status", status)
             self.set_trait("steps_done", done)
             self.set_trait("steps_total", total)
             self.set_trait("rate", rate)
-            self.set_trait("seconds_left", None if math.isnan(left) or status != "running" else left)
+            self.set_trait("seconds_left", None if math.isnan(left) else left)
         plan = run.plan
         return plain({
             "status": status, "doing": run.doing, "done": done, "total": total,
             "error": "" if run.error is None else f"{type(run.error).__name__}: {run.error}",
-            "rate": math.nan if rate is None else rate, "left": math.nan if self.seconds_left is None else left,
+            "rate": math.nan if rate is None else rate, "left": left,
             "tasks": [[name, p.done, p.total, p.rate, p.seconds_left] for name, p in tasks.items()],
             "runs": len(plan.run_seeds), "word": "parent" if plan.design == "branch" else "seed",
             "deepest": plan.depths[-1], "limit": min(task.recipe.steps for task in run.tasks),
@@ -278,9 +286,11 @@ class ProbeMonitor(Widget):
             self._look()
 
     def _asked(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
-        """The page asks for something: the thread does it, so that the kernel is free."""
+        """The page asks for something: the thread does it, so that the kernel is free; to cancel takes no time."""
+        if content["do"] == "cancel":
+            self.run.cancel()
         self._requests.append(content)
-        self._pulse.wake()
+        self._wake()
 
     def _take_requests(self) -> list[dict[str, Any]]:
         taken, self._requests = self._requests, []
@@ -289,9 +299,7 @@ class ProbeMonitor(Widget):
     def _do(self, request: dict[str, Any]) -> None:
         text = ""
         try:
-            if request["do"] == "cancel":
-                self.run.cancel()
-            elif request["do"] == "extend":
+            if request["do"] == "extend":
                 self.run.extend(seeds=request.get("seeds"), depths=request.get("depths"))
             elif request["do"] == "choose":
                 setattr(self, request["name"], request["value"])
