@@ -280,7 +280,7 @@ def test_a_look_that_fails_is_told_on_the_page(standing):
 def test_what_the_fit_waits_for():
     rows = [("t", f"t:{s}", None, s, c, "accuracy", 0.7 + 0.1 * ((s * 7 + c) % 5), "ok")
             for s in range(4) for c in (0, 2, 4, 8, 16)]  # fmt: skip
-    frame = pd.DataFrame(rows, columns="task run parent seed depth metric value status".split())
+    frame = pd.DataFrame(rows, columns=["task", "run", "parent", "seed", "depth", "metric", "value", "status"])
 
     def waits(part):
         return Findings.of(part, "t", "accuracy", "spread").waiting_for
@@ -303,7 +303,7 @@ def test_curves_of_forks_and_diverged_runs():
         ("t", "t:1", None, 1, 2, 0.7, "ok"), ("t", "t:1", None, 1, 4, np.nan, "diverged"),
         ("t", "t:0@2:0", "t:0", 0, 2, 0.5, "ok"), ("t", "t:0@2:0", "t:0", 0, 4, 0.9, "ok"),
     ]  # fmt: skip
-    curves = Curves.of(pd.DataFrame(rows, columns="task run parent seed depth value status".split()))
+    curves = Curves.of(pd.DataFrame(rows, columns=["task", "run", "parent", "seed", "depth", "value", "status"]))
     assert curves.names == ["t:0", "t:1", "t:0@2:0"]
     assert curves.forks.tolist() == [False, False, True]
     assert curves.diverged.tolist() == [False, True, False]
@@ -384,8 +384,8 @@ def test_a_pulse_ends_with_its_object():
     owner = Owner()
     pulse = Pulse(owner.beat)
     pulse.wake()
-    until(lambda: owner.beats)
     gone = weakref.ref(owner)
+    until(lambda: gone().beats)
     del owner
     until(lambda: gc.collect() >= 0 and gone() is None)
     pulse.wake()
