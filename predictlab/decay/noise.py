@@ -130,6 +130,10 @@ def _dispersion(squares: Array, df: Array) -> float:
     if n < 4:
         return 1.0
     centred = bool(np.all(df < n - 0.5))
+    varies = squares.sum(axis=0) > 0  # where all runs agree there are no tails to be seen
+    if not varies.any():
+        return 1.0
+    squares, df = squares[:, varies], df[varies]
     total = squares.sum(axis=0)
     # with a run its pull on the mean goes as well
     left = np.log(np.maximum(total - squares * (n / (n - 1) if centred else 1.0), 1e-12 * total))

@@ -1,6 +1,7 @@
 """What a curve tells about its errors: correlation of the depths, dispersion over Gaussian runs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -91,3 +92,16 @@ def test_groups_are_the_units_of_the_dispersion():
     grouped = Noise.of(pl.RiskCurve(**fields, errors=errors, groups=np.repeat(np.arange(40), 3)))
     assert (apart.dispersion_df, grouped.dispersion_df) == (119, 39)
     assert grouped.dispersion > 2 * apart.dispersion
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_depth_at_which_all_runs_agree_says_nothing_about_tails():
+    rng = np.random.default_rng(0)
+    values = 0.5 + rng.standard_t(3, size=(12, 6)) / (10 * 2.0 ** np.arange(6))
+    values[:, 3] = 0.5
+    columns = ["task", "run", "depth", "metric", "value", "status"]
+    rows = [("t", f"t:{s}", 2**i, "accuracy", values[s, i], "ok") for s in range(12) for i in range(6)]
+    runs = pd.DataFrame(rows, columns=columns)
+    whole, part = (pl.DecayModel(pl.risk_curve(frame, "t")).fit() for frame in (runs, runs[runs["depth"] != 8]))
+    assert whole.noise.dispersion == pytest.approx(part.noise.dispersion)
+    assert part.noise.dispersion > 1.5

@@ -316,41 +316,33 @@ def test_dark_theme_and_narrow_page(start, lab):
     page.set_viewport_size({"width": 1360, "height": 1800})
 
 
-def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook, lab, model):
+def test_after_a_kernel_restart_and_reopened_without_its_kernel(start, lab):
+    """Last in the module: the kernel and the page of the tests above end with it."""
+    page = start.page
     allow(lab, 4)
-    opened = open_notebook("monitor-restarted", [SETUP, SHOW])
-    opened.run(0)
-    opened.run(1)
-    page = opened.page
-    wait_for(opened, depths=[0, 2, 4], done=24)
+    wait_for(start, depths=[0, 2, 4], done=24)
     page.wait_for_timeout(2500)
     assert not page.locator(".predictlab-fallback").is_visible(), "the live widget takes its place"
     assert page.locator(".jp-RenderedImage:visible").count() == 0
-    opened.restart_kernel()
-    wait_for(opened, gone=True, depths=[0, 2, 4])
-    page.locator(".plw-refused", has_text="run the cell again").wait_for()
-    assert page.locator(".plw-badge").inner_text() == "? kernel gone"
-    opened.picture(".plw-monitor", "monitor_restarted")
-    assert opened.complaints == []
     allow(lab, ALL)
-    opened.start(0)
-    opened.start(1)
-    wait_for(opened, status="done", fit=True, gone=False)
+    wait_for(start, status="done", fit=True)
     # the page has what is shown without a kernel as it is at the end, not as it was when the cell ran
     page.locator(".predictlab-fallback", has_text="done, 192 of 192 steps").wait_for(state="attached")
-    opened.reopen_without_kernel()
+    assert not page.locator(".predictlab-fallback").is_visible()
+    start.restart_kernel()
+    wait_for(start, gone=True, depths=[0, 2, 4, 8, 16])
+    page.locator(".plw-refused", has_text="run the cell again").wait_for()
+    assert page.locator(".plw-badge").inner_text() == "? kernel gone"
+    assert page.locator(".plw-add-seeds").is_disabled()
+    start.picture(".plw-monitor", "monitor_restarted")
+    assert start.complaints == [], "in all the tests above, too"
+    start.reopen_without_kernel()
     page.locator(".predictlab-fallback").wait_for(state="visible")
     text = page.locator(".predictlab-fallback").inner_text()
     assert "clean <b>, eval_loss: done, 192 of 192 steps." in text
     assert "Decay fit so far" in text
     assert page.locator(".predictlab-fallback tbody tr").count() == 5
     assert page.locator(".jp-RenderedImage img").evaluate("image => image.naturalWidth") > 500
-    opened.picture(".jp-OutputArea:has(.predictlab-fallback)", "monitor_reopened")
-    assert opened.path.stat().st_size < 200_000
-    assert opened.left_the_machine == []
-
-
-def test_nothing_left_the_machine_and_nothing_complained(notebook):
-    """Last in the module: what the page of the tests above asked for and complained about."""
-    assert notebook.left_the_machine == []
-    assert notebook.complaints == []
+    start.picture(".jp-OutputArea:has(.predictlab-fallback)", "monitor_reopened")
+    assert start.path.stat().st_size < 200_000
+    assert start.left_the_machine == [], "in all the tests above, too"

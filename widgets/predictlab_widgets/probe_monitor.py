@@ -343,4 +343,6 @@ def _with_ends(found: Findings, name: str) -> str:
     assert found.fit is not None
     assert found.conf_int is not None
     low, high = found.conf_int.loc[name]
-    return f"{found.fit.params[name]:.3g} [{low:.3g}, {'unbounded' if np.isinf(high) else f'{high:.3g}'}]"
+    estimate = found.fit.params[name]
+    shown = "–" if np.isnan(estimate) else f"{estimate:.3g}"
+    return f"{shown} [{low:.3g}, {'unbounded' if np.isinf(high) else f'{high:.3g}'}]"
