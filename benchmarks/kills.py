@@ -55,7 +55,7 @@ def main() -> None:
                 # Late enough that some work gets done; whoever is done is started on an empty store again.
                 moments = rng.uniform(0.3, 1.0, size=wanted - kills) * undisturbed
                 kills += killed_until_done(
-                    functools.partial(probe_into, task, plan, path, 0.02), moments[:12].tolist(),
+                    functools.partial(probe_into, task, plan, path, 0.02), moments.tolist(),
                     functools.partial(assert_whole, path, "newsgroups", 2),
                 )  # fmt: skip
                 if not same_values(

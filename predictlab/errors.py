@@ -29,6 +29,10 @@ class StoreError(PredictlabError, RuntimeError):
     """A run store cannot be opened, read or written."""
 
 
+class DamagedState(StoreError):
+    """The state of a run is missing, cut or altered: it will not come back by being read again."""
+
+
 class DependencyError(PredictlabError, ImportError):
     """An optional dependency that this step needs is not installed."""
 

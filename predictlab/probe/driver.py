@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from predictlab.errors import PredictlabError, StoreError
+from predictlab.errors import DamagedState, DataError, PredictlabError, StoreError
 from predictlab.probe.executors import Executor
 from predictlab.probe.plan import ProbePlan
 from predictlab.probe.progress import Progress
@@ -163,12 +163,17 @@ class Driver:
             size = self.executor.group_size(task, self._look)
             for group in grouped(task, lanes, size):
                 taken = self._taken.take(self, name, [lane.run for lane in group.lanes])
-                granted = set(self.store.claim(name, taken))
-                # Somebody else may have trained some of them between our look and our claim.
-                if (version := self._version()) != seen:
-                    now, seen = {lane.run: lane for lane in self._missing(name)}, version
-                ours = [lane for lane in group.lanes if lane.run in granted and now.get(lane.run) == lane]
-                ready = [started for lane in ours if (started := self._started(name, lane))]
+                ready: list[Lane] = []
+                try:
+                    granted = set(self.store.claim(name, taken))
+                    # Somebody else may have trained some of them between our look and our claim.
+                    if (version := self._version()) != seen:
+                        now, seen = {lane.run: lane for lane in self._missing(name)}, version
+                    ours = [lane for lane in group.lanes if lane.run in granted and now.get(lane.run) == lane]
+                    ready = [started for lane in ours if (started := self._started(name, lane))]
+                except BaseException:
+                    self._release(name, taken)
+                    raise
                 self._release(name, sorted(set(taken) - {lane.run for lane in ready}))
                 if ready:
                     self.progress.say(_title(name, ready))
@@ -197,12 +202,16 @@ class Driver:
             if found is None:
                 return None
             state = RunState.from_bytes(found[1])
-        except PredictlabError as error:
+        except (DamagedState, DataError) as error:
             log.warning("%s It is trained again from an earlier state.", error)
             self.store.drop_state(name, source, lane.begin)
             return None
         if lane.fresh_fork:
             self._write_beginning(name, lane, source)
+        elif (
+            lane.begin in lane.keep
+        ):  # it was its last depth once, and is one of forks now: it must stay when this goes on
+            self.store.record_all(name, [Entry(lane.run, lane.seed, lane.begin, None, state=found[1], keep=True)])
         return replace(lane, start=state)
 
     def _write_beginning(self, name: str, lane: Lane, parent: str) -> None:

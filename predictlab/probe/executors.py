@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CACHE_LIMIT = 2_000_000_000
 MEMORY_LIMIT = 4_000_000_000
 LARGEST_GROUP = 32
+TRAINERS = 2  # held at a time
 ENGINES = ("shared", "reference")
 
 # Dropout and the start of a run draw from torch's global generator, and two trainings at once would share the cores
@@ -136,6 +137,10 @@ class Workshop:
     def trainer(self, task: Task) -> tuple[Trainer, int]:
         """The task's trainer, and the most runs it trains together."""
         if id(task) not in self._trainers:
+            if (
+                len(self._trainers) >= TRAINERS
+            ):  # each holds a copy of its model; what is costly to make is in `_shared`
+                del self._trainers[next(iter(self._trainers))]
             self._trainers[id(task)] = (task, *self._made(task))
         _, trainer, size = self._trainers[id(task)]
         return trainer, size

@@ -129,7 +129,7 @@ def executor_of(
         raise bad_argument("memory_limit", memory_limit, "a number of bytes > 0")
     settings = Settings(engine, device, cache_limit, memory_limit)
     if not isinstance(executor, str):
-        if not (hasattr(executor, "run") and hasattr(executor, "group_size")):
+        if not all(hasattr(executor, part) for part in ("run", "group_size", "check")):
             raise bad_argument("executor", executor, "'local', 'ray' or an executor")
         if settings != Settings():
             raise bad_argument(

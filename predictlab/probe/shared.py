@@ -317,7 +317,7 @@ def _agree(fast: Passes, plain: Passes, task: Task) -> bool:
     parameters.values.copy_(0.05 * torch.randn(parameters.values.shape, generator=random))
     rows = [torch.randint(learner.n_rows, (min(4, learner.n_rows),), generator=random) for _ in range(2)]
     autocast, learner.autocast = learner.autocast, False
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[learner.device] if learner.device.type == "cuda" else []):
         expected, _ = plain.gradients(parameters, (0, 1), rows, (0, 0))
         wanted = parameters.grad.clone()
         found, _ = fast.gradients(parameters, (0, 1), rows, (0, 0))

@@ -178,9 +178,9 @@ def grouped(task: Task, lanes: Iterable[Lane], size: int) -> list[Group]:
     the lanes alone, and all lanes of a group reach a depth in one transaction: work that was interrupted is taken up
     in the same groups.
     """
-    ways: dict[tuple[int, tuple[int, ...], bool], list[Lane]] = {}
+    ways: dict[tuple[int, tuple[int, ...], int | None], list[Lane]] = {}
     for lane in lanes:
-        ways.setdefault((lane.begin, lane.depths, lane.fork is None), []).append(lane)
+        ways.setdefault((lane.begin, lane.depths, lane.fork.depth if lane.fork else None), []).append(lane)
     return [Group(task, tuple(way[i : i + size])) for way in ways.values() for i in range(0, len(way), size)]
 
 

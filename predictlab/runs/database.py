@@ -153,11 +153,11 @@ class Database:
     def read(self) -> Iterator[tuple[sqlite3.Connection, int]]:
         """One snapshot of everything that is committed, whatever others write meanwhile, and the version of it."""
         with self._reading, self.explained("read"):
-            if self.reader.in_transaction:  # inside this thread's own write to a store in memory
+            if self.in_memory and self.reader.in_transaction:  # inside this thread's own write
                 yield self.reader, VERSION
                 return
-            self.reader.execute("BEGIN")
             try:
+                self.reader.execute("BEGIN")
                 yield self.reader, self._version(self.reader)
             finally:
                 if self.reader.in_transaction:
@@ -168,8 +168,8 @@ class Database:
         """One transaction: all of it or nothing."""
         self.check_writable()
         with self._writing, self.explained("written"):
-            self.writer.execute("BEGIN IMMEDIATE")
-            try:
+            try:  # an interruption may come when the transaction has just begun
+                self.writer.execute("BEGIN IMMEDIATE")
                 yield self.writer
                 self.writer.execute("COMMIT")
             except BaseException:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 
-from predictlab.errors import StoreError, bad_argument
+from predictlab.errors import DamagedState, StoreError, bad_argument
 from predictlab.runs.adding import held_run, insert_point
 from predictlab.runs.claims import Owner
 from predictlab.runs.database import Database
@@ -105,8 +105,10 @@ class Resumable:
 
         Raises
         ------
-        StoreError
+        DamagedState
             Its file is missing, cut or altered. The measurements are intact; see `drop_state`.
+        StoreError
+            It cannot be read now.
         """
         before = None
         while True:
@@ -116,12 +118,13 @@ class Resumable:
             if at is None or at not in held:
                 return None
             try:
-                return at, self._states.load(held[at])
+                with self._file.explained("read"):
+                    return at, self._states.load(held[at])
             except ValueError as error:
                 if held[at] != before:  # another process may have replaced it between the two looks
                     before = held[at]
                     continue
-                raise StoreError(
+                raise DamagedState(
                     f"The state of run {run!r} at depth {at} cannot be used: {self._states.path / held[at].file} "
                     f"{error}; the measurements are intact, and store.drop_state({task!r}, {run!r}, {at}) lets the "
                     "run go on from an earlier state, or from its start."

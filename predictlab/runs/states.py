@@ -77,7 +77,10 @@ class StateFolder:
         os.replace(part, self.path / file)
 
     def load(self, saved: Saved) -> bytes:
-        """The bytes of a state, exactly as they were written; ValueError says what is wrong with the file."""
+        """The bytes of a state, exactly as they were written; ValueError says what is wrong with the file.
+
+        What may be read another time (too many open files, a disk that fails) stays an OSError.
+        """
         if self.memory is not None:
             if saved.file not in self.memory:  # another thread replaced it a moment ago
                 raise ValueError("is missing")
@@ -86,8 +89,6 @@ class StateFolder:
             data = (self.path / saved.file).read_bytes()
         except FileNotFoundError as error:
             raise ValueError("is missing") from error
-        except OSError as error:
-            raise ValueError(f"cannot be read ({error.strerror or error})") from error
         if len(data) != saved.bytes:
             raise ValueError(f"has {len(data)} bytes where {saved.bytes} were written")
         if hashlib.sha256(data).hexdigest() != saved.sha256:

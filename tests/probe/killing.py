@@ -33,13 +33,13 @@ def probe_into(task: pl.Task, plan: pl.ProbePlan, path: Path, pause: float) -> N
 
 
 def killed_until_done(work: Callable[[], None], moments: Sequence[float], check: Callable[[], None]) -> int:
-    """Start `work` in a forked process again and again and kill it, then let it end; how often it was killed alive.
+    """Start `work` in a forked process again and again and kill it, until it ends by itself; how often it was killed.
 
     Parameters
     ----------
     work : callable
     moments : sequence of float
-        Seconds after which each process is killed with SIGKILL.
+        Seconds after which each process is killed with SIGKILL; the one after the last is left to end.
     check : callable
         Called after each kill, and at the end.
     """
@@ -53,9 +53,11 @@ def killed_until_done(work: Callable[[], None], moments: Sequence[float], check:
             os.kill(process.pid or 0, signal.SIGKILL)
             kills += 1
         process.join()
-        if process.exitcode not in (0, -signal.SIGKILL):
-            raise AssertionError(f"the work failed by itself, with exit code {process.exitcode}")
         check()
+        if process.exitcode == 0:
+            return kills
+        if process.exitcode != -signal.SIGKILL:
+            raise AssertionError(f"the work failed by itself, with exit code {process.exitcode}")
     process = context.Process(target=work)
     process.start()
     process.join()

@@ -197,3 +197,24 @@ def test_forks_of_a_diverged_parent_are_recorded_as_diverged(task, poison, probe
     assert len(born) == 3 * 2 * 2
     others = values(frame[~hit])
     pd.testing.assert_series_equal(others, calm[others.index], check_exact=True)
+
+
+def test_a_last_depth_that_becomes_a_fork_depth_serves_its_forks(task, trained):
+    """The state was the latest of its run, not one that is kept: it is, before the parent goes on."""
+    store = pl.RunStore(":memory:")
+    pl.probe(task, ProbePlan((2, 6), 2), store, progress=False)
+    trained.clear()
+    plan = ProbePlan((6, 12), design="branch", parents=2, forks=2)
+    grown = pl.probe(task, plan, store, progress=False)
+    assert sorted(trained) == sorted(
+        [(f"toy:{s}", 6, (12,)) for s in (0, 1)] + [(f"toy:{s}@6:{m}", 6, (12,)) for s in (0, 1) for m in (0, 1)]
+    )
+    same(grown, pl.probe(task, plan, progress=False), exact=False)
+
+
+def test_forks_of_different_depths_are_never_in_one_group(task):
+    from predictlab.probe.work import Lane, grouped
+
+    early = Lane("toy:0@4:0", 0, (12,), 8, fork=Fork(4, 0), parent="toy:0")  # interrupted at 8
+    late = Lane("toy:0@8:0", 0, (12,), 8, fork=Fork(8, 0), parent="toy:0")
+    assert [len(group.lanes) for group in grouped(task, [early, late], 8)] == [1, 1]

@@ -170,7 +170,10 @@ def test_memory_limits_what_is_trained_together(bert, data, recipe, caplog):
     learner = Classifier(task, load_backbone(bert), SharedInputs())
     run = StackedParameters.bytes_per_run(learner.named)
     held = StackedParameters(learner.named, 3)
-    assert sum(t.nbytes for t in (held.values, held.grad, held.first, held.second)) == 3 * run
+    assert sum(t.nbytes for t in (held.values, held.grad, held.first, held.second)) == 3 * run * 16 // 52
+    state = held.captured(0, 1, 0.0, 0.0, alive=True)
+    parts = (state.parameters, state.first_moment, state.second_moment)
+    assert sum(t.nbytes for part in parts for t in part.values()) == run * 12 // 52
     assert SharedTrainer(task, learner, SharedInputs(), 2 * 5 * run).largest_group == 5
     assert not caplog.text
     tight = SharedTrainer(task, learner, SharedInputs(), run)
