@@ -32,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--designs", nargs="+", choices=("spread", "branch"), default=["spread", "branch"])
     asked = parser.parse_args()
     data = pl.load_dataset("newsgroups20", train_size=200, eval_size=100)
     recipe = pl.Recipe(layers="last:1", max_length=24, steps=48, learning_rate=2e-3)
@@ -43,13 +44,14 @@ def main() -> None:
         "spread": pl.ProbePlan((0, 4, 8, 16, 32, 48), 8),
         "branch": pl.ProbePlan((8, 24, 48), design="branch", parents=4, forks=3),
     }
-    for name, plan in plans.items():
+    for name in asked.designs:
+        plan = plans[name]
         with tempfile.TemporaryDirectory() as folder:
             calm, path = Path(folder) / "calm.db", Path(folder) / "killed.db"
             began = time.perf_counter()
             killed_until_done(functools.partial(probe_into, task, plan, calm, 0.02), [], lambda: None)
             undisturbed = time.perf_counter() - began
-            wanted = asked.kills // len(plans)
+            wanted = asked.kills // len(asked.designs)
             began, kills = time.perf_counter(), 0
             while kills < wanted:
                 # Late enough that some work gets done; whoever is done is started on an empty store again.
