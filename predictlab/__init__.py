@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from predictlab import budget, catalog, charts, decay, errors, phase, risk, runs, static, task, worlds
+    from predictlab import budget, catalog, charts, decay, errors, forecast, phase, risk, runs, static, task, worlds
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from predictlab.task import Dataset, Recipe, Task
 
 _MODULES = frozenset(
-    {"budget", "catalog", "charts", "decay", "errors", "phase", "probe", "risk", "runs", "static", "task", "worlds"}
-)
+    ("budget", "catalog", "charts", "decay", "errors", "forecast", "phase", "probe", "risk", "runs", "static", "task",
+     "worlds")
+)  # fmt: skip
 _NAMES = {
     "Dataset": "task",
     "Recipe": "task",
@@ -51,9 +52,9 @@ _NAMES = {
 
 __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ProbePlan", "Recipe", "RiskCurve", "RunStore", "Task", "__version__",
-    "allocate", "budget", "catalog", "charts", "classify", "decay", "depth_for_tolerance", "errors", "frontier",
-    "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "read_runs", "risk", "risk_curve", "runs",
-    "score", "start_probe", "static", "task", "worlds",
+    "allocate", "budget", "catalog", "charts", "classify", "decay", "depth_for_tolerance", "errors", "forecast",
+    "frontier", "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "read_runs", "risk", "risk_curve",
+    "runs", "score", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from predictlab.budget import checked_fits
 from predictlab.decay.results import DecayResults
+from predictlab.errors import bad_argument
 from predictlab.labels import leaders, place_labels, text_size
 from predictlab.phase import (
     DYNAMIC_CRITICAL,
@@ -183,6 +184,58 @@ def decay_chart(
         rate = f"alpha in [{lower:.2g}, {'unbounded' if np.isinf(upper) else format(upper, '.2g')}]: not identified"
     title = alt.TitleParams(fit.task or "decay fit", subtitle=rate, anchor="start")
     return alt.layer(*layers).properties(width=width, height=height, title=title)
+
+
+def forecast_chart(forecasts: pd.DataFrame, width: int = 480, height: int = 240) -> Any:
+    """Forecasts of runs with their intervals, sorted, and where the runs ended as far as that is known.
+
+    Parameters
+    ----------
+    forecasts : pandas.DataFrame
+        What `pl.forecast` returned; runs without a forecast are left out.
+    width, height : int
+        Pixels.
+    """
+    if "at_depth" not in forecasts.attrs:
+        raise bad_argument(
+            "forecasts", f"a table with columns {', '.join(map(str, forecasts.columns))}", "what pl.forecast returned",
+            "Merging or concatenating loses its attrs: pass the table itself, or rows of it.",
+        )  # fmt: skip
+    table = forecasts[forecasts["prediction"].notna()].sort_values("prediction", kind="stable")
+    bounded = np.isfinite(table["upper"] - table["lower"])
+    table = table.replace([np.inf, -np.inf], np.nan).assign(place=np.arange(1, len(table) + 1))
+    end = table["final"]
+    missed = (end < table["lower"]) | (end > table["upper"])
+    table["end"] = np.where(missed, _ENDS[1], _ENDS[0])
+    metric, level = forecasts.attrs["metric"], forecasts.attrs["level"]
+    room = alt.Scale(domain=[0.4, len(table) + 0.6], nice=False)
+    x = alt.X("place:Q", title="run, by its forecast", scale=room, axis=alt.Axis(labels=False, ticks=False, grid=False))
+    y = alt.Y("prediction:Q", title=metric, scale=alt.Scale(zero=False), axis=alt.Axis(gridOpacity=0.4))
+    tip = ["task", "run", "prediction", "lower", "upper", "final", "note"]
+    base = alt.Chart(table).encode(x=x, tooltip=[c for c in tip if c in table.columns])
+    bars = base.mark_rule(color=_LINE, opacity=0.45, strokeWidth=3).encode(
+        y=alt.Y("lower:Q", title=metric), y2="upper:Q"
+    )
+    marks = base.mark_tick(color=_RULE, thickness=2, width=9, orient="horizontal").encode(y=y)
+    scale = alt.Scale(domain=list(_ENDS), range=["black", COLOURS[DYNAMIC_CRITICAL]])
+    ends = base.transform_filter("isValid(datum.final)").mark_point(filled=True, size=26, opacity=1).encode(
+        y="final:Q",
+        color=alt.Color("end:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+        shape=alt.Shape("end:N", scale=alt.Scale(domain=list(_ENDS), range=["circle", "diamond"])),
+    )  # fmt: skip
+    threshold = forecasts.attrs.get("threshold")
+    line = [] if threshold is None else [
+        alt.Chart(pd.DataFrame({"y": [threshold]})).mark_rule(color=_RULE, strokeDash=[4, 3]).encode(y="y:Q")
+    ]  # fmt: skip
+    known = int((end.notna() & bounded).sum())
+    held = f"; {known - int(missed.sum())} of {known} known ends lie inside" if known else ""
+    held += "" if bounded.all() else f"; {int((~bounded).sum())} unbounded, not drawn"
+    head, line_below = f"Forecasts at {forecasts.attrs['at_depth']:g} steps", f"{100 * level:g} % intervals{held}"
+    title = alt.TitleParams(head, subtitle=line_below, anchor="start")
+    return alt.layer(*line, bars, marks, ends, title=title).properties(width=width, height=height)
+
+
+_ENDS = ("end inside its interval", "end outside")
 
 
 def _encodings() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The `predictlab` command: tour, score, probe, fit, phase."""
+"""The `predictlab` command: tour, score, probe, fit, phase, forecast."""
 
 from __future__ import annotations
 
@@ -277,6 +277,34 @@ def phase(
     _show(phase_view(result), f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
     for _, row in result.phase.iterrows():
         typer.echo(f"{row['task']}: {row['todo']}")
+
+
+@app.command()
+def forecast(
+    at_depth: Annotated[float, typer.Option(help="Use nothing that was measured deeper, steps.")],
+    store: Store = Path("runs.db"),
+    task: Annotated[
+        str | None,
+        typer.Option(help="Forecast the runs of this task from each other. Default: each task from the others."),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Which metric. Default: accuracy where it was measured.")] = None,
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    end: Annotated[float | None, typer.Option(help="Depth at which runs end. Default: the greatest there is.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Where a run has to end to be worth it: go or no-go.")] = None,
+    better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
+) -> None:
+    """Where runs will end, with intervals, from what is known at a depth; beside it where they did, if they have."""
+    from predictlab.forecast import forecast as run_forecast
+
+    frame, _ = _runs(store, [task] if task else None)
+    table = run_forecast(frame, at_depth, level, task=task, metric=metric, end=end, threshold=threshold, better=better)
+    about = table.attrs
+    _show(table, f"{about['metric']} at the end, forecast at {at_depth:g} steps, {100 * level:g} % intervals")
+    known = table[table["final"].notna() & table["prediction"].notna()]
+    inside = known["final"].between(known["lower"], known["upper"]).sum()
+    typer.echo(
+        f"Learnt from {about['learnt_from']} groups; {inside} of {len(known)} known ends lie in their intervals."
+    )
 
 
 def main() -> None:

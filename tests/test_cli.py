@@ -30,12 +30,12 @@ def store(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("command", ["tour", "score", "probe", "fit", "phase", "catalog"])
+@pytest.mark.parametrize("command", ["tour", "score", "probe", "fit", "phase", "forecast", "catalog"])
 def test_help(command):
     done = predictlab(command, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
-    if command in ("tour", "probe", "fit", "phase"):
+    if command in ("tour", "probe", "fit", "phase", "forecast"):
         assert "--store" in done.stdout
 
 
@@ -44,6 +44,17 @@ def test_fit_prints_the_parameters_with_intervals(store):
     assert done.returncode == 0, done.stderr
     for word in ("intrinsic_limit", "scale", "decay_rate", "lower", "upper", "32 runs"):
         assert word in done.stdout
+
+
+def test_forecast_prints_intervals_and_how_many_held(store):
+    done = predictlab("forecast", "--store", str(store), "--at-depth", "32", "--threshold", "0.8")
+    assert done.returncode == 0, done.stderr
+    for word in ("decays:31", "prediction", "lower", "undetermined", "95 % intervals", "Learnt from 32 groups"):
+        assert word in done.stdout
+    assert "of 32 known ends lie in their intervals" in done.stdout
+    early = predictlab("forecast", "--store", str(store), "--at-depth", "2")
+    assert early.returncode == 1
+    assert "They were measured at 4, 8, 16" in early.stderr
 
 
 def test_phase_prints_the_regime(store):

@@ -117,6 +117,7 @@ def test_every_public_name_resolves():
 
 def test_functions_stay_callable_once_modules_of_their_name_are_imported():
     names = (
+        "forecast",
         "probe",
         "score",
         "load_dataset",
@@ -126,7 +127,8 @@ def test_functions_stay_callable_once_modules_of_their_name_are_imported():
         "frontier",
         "optimal_depth",
     )
-    code = f"import predictlab.probe\nprint(*[n for n in {names} if not callable(getattr(predictlab, n))])"
+    code = "import predictlab.forecast, predictlab.probe\n"
+    code += f"print(*[n for n in {names} if not callable(getattr(predictlab, n))])"
     assert run(f"import predictlab\n{code}") == []
 
 

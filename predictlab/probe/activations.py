@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,17 @@ from predictlab.backbone import Backbone, length_sorted_batches, pool, tokenise
 from predictlab.errors import DataError
 from predictlab.probe import prefix
 from predictlab.probe.completions import CompletionRows, completion_rows
+from predictlab.probe.executors import CACHE_LIMIT
 from predictlab.probe.rows import Ragged, Vectors
 
 if TYPE_CHECKING:
     from predictlab.task import Task
 
 log = logging.getLogger("predictlab")
-CACHE_LIMIT = 2_000_000_000  # bytes of shared activations held in memory
+
+
+def _nothing() -> None:
+    """Nobody wants to end what is computed."""
 
 
 class SharedInputs:
@@ -39,6 +44,7 @@ class SharedInputs:
         self.limit = limit
         self.used = 0
         self.mapped = 0  # bytes in temporary files
+        self._look: Callable[[], object] = _nothing
         self._held: dict[tuple[Any, ...], Any] = {}
 
     def rows(self, task: Task, backbone: Backbone, split: str, first: int | None) -> Ragged | Vectors:
@@ -63,9 +69,10 @@ class SharedInputs:
                 return ids
             device = next(backbone.encoder.parameters()).device
             shape = (len(ids) if head_only else int(ids.lengths.sum()), backbone.hidden_size)
-            values = self._room(shape, torch.float32, device, f"{task.name} ({split})")
             make = partial(_pooled, pooling=recipe.pooling) if head_only else partial(_activations, first=first)
-            self._held[key] = make(backbone, ids, values)
+            with self._given_back():
+                values = self._room(shape, torch.float32, device, f"{task.name} ({split})")
+                self._held[key] = make(backbone, ids, values, self._look)
         return self._held[key]
 
     def projected(self, splits: Sequence[Ragged], maps: Sequence[Any], dtype: torch.dtype) -> tuple[Ragged, ...] | None:
@@ -93,15 +100,36 @@ class SharedInputs:
             log.info("Projections of the first layer need %.1f GB: they are computed in every step.", needed / 1e9)
             return None
         made = []
-        for rows in splits:
-            values = self._room((len(rows.values), 4 * width), dtype, rows.values.device, "")
-            for start in range(0, len(values), 4096):
-                part = rows.values[start : start + 4096].to(maps[0][0].dtype)
-                every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
-                values[start : start + 4096] = torch.cat(every, -1).to(dtype)
-            made.append(Ragged(values, rows.lengths))
+        with self._given_back():
+            for rows in splits:
+                values = self._room((len(rows.values), 4 * width), dtype, rows.values.device, "")
+                for start in range(0, len(values), 4096):
+                    self._look()
+                    part = rows.values[start : start + 4096].to(maps[0][0].dtype)
+                    every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
+                    values[start : start + 4096] = torch.cat(every, -1).to(dtype)
+                made.append(Ragged(values, rows.lengths))
         self._held[key] = tuple(made)
         return self._held[key]
+
+    @contextmanager
+    def looking(self, look: Callable[[], object]) -> Iterator[None]:
+        """Call `look` between batches of what is computed; what it raises ends that, and nothing half done stays."""
+        self._look = look
+        try:
+            yield
+        finally:
+            self._look = _nothing
+
+    @contextmanager
+    def _given_back(self) -> Iterator[None]:
+        """What is taken here does not count if it is not filled."""
+        before = self.used, self.mapped
+        try:
+            yield
+        except BaseException:
+            self.used, self.mapped = before
+            raise
 
     def _room(self, shape: tuple[int, int], dtype: torch.dtype, device: torch.device, what: str) -> torch.Tensor:
         """Uninitialised numbers in memory, or in a temporary file beyond the limit."""
@@ -167,10 +195,13 @@ class SharedInputs:
 
 
 @torch.inference_mode()
-def _activations(backbone: Backbone, ids: Ragged, values: torch.Tensor, first: int) -> Ragged:
+def _activations(
+    backbone: Backbone, ids: Ragged, values: torch.Tensor, look: Callable[[], object], *, first: int
+) -> Ragged:
     """Fill `values` with what enters layer `first`."""
     device = next(backbone.encoder.parameters()).device
     for batch in length_sorted_batches(ids.lengths):
+        look()
         rows = torch.from_numpy(batch.copy())
         tokens, mask = ids.batch(rows)
         hidden = prefix.lower_activations(backbone.encoder, first, tokens.to(device), mask.to(device))
@@ -180,10 +211,13 @@ def _activations(backbone: Backbone, ids: Ragged, values: torch.Tensor, first: i
 
 
 @torch.inference_mode()
-def _pooled(backbone: Backbone, ids: Ragged, values: torch.Tensor, pooling: str) -> Vectors:
+def _pooled(
+    backbone: Backbone, ids: Ragged, values: torch.Tensor, look: Callable[[], object], *, pooling: str
+) -> Vectors:
     """Fill `values` with the features of each text."""
     device = next(backbone.encoder.parameters()).device
     for batch in length_sorted_batches(ids.lengths):
+        look()
         rows = torch.from_numpy(batch.copy())
         tokens, mask = ids.batch(rows)
         hidden = prefix.WholeModel(backbone.encoder)(tokens.to(device), mask.to(device))

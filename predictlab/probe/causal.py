@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -154,12 +154,13 @@ class CausalLearner:
         return cross_entropy(logits.float(), targets), self.model.step_flops(len(rows), mask.shape[1], len(targets))
 
     @torch.inference_mode()
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, look: Callable[[], object] = lambda: None) -> dict[str, float]:
         """Mean cross-entropy (nats) of all completion tokens, its exponential, and the share of exact matches."""
         self.train(False)
         loss, tokens, matched = 0.0, 0, 0
         undecided: dict[int, list[int]] = {}
         for rows in self.eval_batches:
+            look()
             values, mask = (part.to(self.device) for part in self.eval_rows.batch(rows))
             keep, targets = self._asked(self.eval_targets, rows)
             greedy = []
@@ -181,7 +182,7 @@ class CausalLearner:
             perplexity = float(np.exp(mean))
         if undecided and np.isfinite(perplexity):
             with self.precision():
-                matched += self.match.count(self.model.whole, undecided)
+                matched += self.match.count(self.model.whole, undecided, look)
         return {"eval_loss": mean, "perplexity": perplexity, "exact_match": matched / len(self.eval_rows)}
 
     def _asked(self, of: Ragged, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

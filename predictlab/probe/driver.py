@@ -148,8 +148,11 @@ class Driver:
         try:
             self.executor.run(claimed(), self._write, tick, finish)
         finally:
-            for group in list(open_groups.values()):
-                finish(group)
+            for group in list(open_groups.values()):  # where an error is on its way, which no second one may hide
+                try:
+                    finish(group)
+                except StoreError as error:
+                    log.warning("Runs of %s stay claimed until this process ends: %s", group.task.name, error)
         return started > 0
 
     def _groups(self) -> Iterator[Group]:

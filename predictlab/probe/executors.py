@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from predictlab.backbone import Backbone
     from predictlab.probe.activations import SharedInputs
 
-CACHE_LIMIT = 2_000_000_000
-MEMORY_LIMIT = 4_000_000_000
+CACHE_LIMIT = 2_000_000_000  # bytes of shared activations held in memory
+MEMORY_LIMIT = 4_000_000_000  # bytes for the runs of a group
 LARGEST_GROUP = 32
 TRAINERS = 2  # held at a time
 ENGINES = ("shared", "reference")
@@ -37,6 +37,16 @@ def _turn(look: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         _TURN.release()
+
+
+@contextmanager
+def _needs_the_extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise DependencyError(
+            f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Executor(Protocol):
         report : callable
             Gets what all lanes of a group reached at a depth, in order of depth.
         tick : callable
-            Gets the steps made since it was last called.
+            Gets the steps made since it was last called, which may be none; it raises to end the training.
         finish : callable
             Called after a group's last report.
         """
@@ -134,42 +144,38 @@ class Workshop:
             )
         return backbone
 
-    def trainer(self, task: Task) -> tuple[Trainer, int]:
-        """The task's trainer, and the most runs it trains together."""
+    def trainer(self, task: Task, look: Callable[[], object] = lambda: None) -> tuple[Trainer, int]:
+        """The task's trainer, and the most runs it trains together.
+
+        `look` is called now and then while frozen layers are computed; it raises to end that.
+        """
         if id(task) not in self._trainers:
             if (
                 len(self._trainers) >= TRAINERS
             ):  # each holds a copy of its model; what is costly to make is in `_shared`
                 del self._trainers[next(iter(self._trainers))]
-            self._trainers[id(task)] = (task, *self._made(task))
+            self._trainers[id(task)] = (task, *self._made(task, look))
         _, trainer, size = self._trainers[id(task)]
         return trainer, size
 
-    def _made(self, task: Task) -> tuple[Trainer, int]:
+    def _made(self, task: Task, look: Callable[[], object]) -> tuple[Trainer, int]:
         backbone = self.backbone(task)
-        try:
+        with _needs_the_extra():
             from predictlab.probe.activations import SharedInputs
             from predictlab.probe.learner import learner_of
             from predictlab.probe.reference import ReferenceTrainer
             from predictlab.probe.shared import SharedTrainer
-        except ImportError as error:
-            raise DependencyError(
-                f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
-            ) from error
         self._shared = self._shared or SharedInputs(self.settings.cache_limit)
-        learner = learner_of(task, backbone, self._shared)
-        if self.settings.engine == "reference":
-            return ReferenceTrainer(task.recipe, learner), 1
-        trainer = SharedTrainer(task, learner, self._shared, self.settings.memory_limit)
+        with self._shared.looking(look):
+            learner = learner_of(task, backbone, self._shared)
+            if self.settings.engine == "reference":
+                return ReferenceTrainer(task.recipe, learner), 1
+            trainer = SharedTrainer(task, learner, self._shared, self.settings.memory_limit)
         return trainer, min(LARGEST_GROUP, trainer.largest_group)
 
     def _device(self) -> str:
-        try:
+        with _needs_the_extra():
             import torch
-        except ImportError as error:
-            raise DependencyError(
-                f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
-            ) from error
         return self.settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -193,7 +199,7 @@ class LocalExecutor:
     def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
         """See `Executor.group_size`."""
         with _turn(look):
-            return self.workshop.trainer(task)[1]
+            return self.workshop.trainer(task, look)[1]
 
     def run(
         self,
@@ -204,7 +210,8 @@ class LocalExecutor:
     ) -> None:
         """See `Executor.run`."""
         for group in groups:
-            with _turn(partial(tick, group, 0)):
-                trainer, _ = self.workshop.trainer(group.task)
+            look = partial(tick, group, 0)
+            with _turn(look):
+                trainer, _ = self.workshop.trainer(group.task, look)
                 trainer.train(group, partial(report, group), partial(tick, group))
             finish(group)

@@ -8,7 +8,7 @@ another spelling in tokens) are really generated, from there on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,11 @@ class GreedyMatch:
             return True
         return self._verdict(row, [*completion[:same], int(greedy[same])])
 
-    def count(self, model: Any, undecided: dict[int, list[int]]) -> int:
-        """How many of these rows, given by what their generation starts with, are matched."""
+    def count(self, model: Any, undecided: dict[int, list[int]], look: Callable[[], object] = lambda: None) -> int:
+        """How many of these rows, given by what their generation starts with, are matched.
+
+        `look` is called before each token.
+        """
         rows = list(undecided)
         starts = [self.prompts[row] + undecided[row] for row in rows]
         matched = 0
@@ -65,10 +68,10 @@ class GreedyMatch:
             # Beyond the model's length nothing may be asked of it; alone, each row is generated as far as it can be.
             parts = [batch] if longest + new <= self.max_length else np.split(batch, len(batch))
             for part in parts:
-                matched += self._generated(model, [rows[i] for i in part], [undecided[rows[i]] for i in part])
+                matched += self._generated(model, [rows[i] for i in part], [undecided[rows[i]] for i in part], look)
         return matched
 
-    def _generated(self, model: Any, rows: list[int], begun: list[list[int]]) -> int:
+    def _generated(self, model: Any, rows: list[int], begun: list[list[int]], look: Callable[[], object]) -> int:
         """How many of these rows are matched once generation, in one batch, has gone to its end."""
         from transformers import GenerationConfig, StoppingCriteriaList
 
@@ -86,6 +89,7 @@ class GreedyMatch:
             return [*begun[i], *sequence[longest:].tolist()][: self.limit]
 
         def decided(sequences: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+            look()
             done = [isinstance(self._verdict(row, whole(sequences[i], i)), bool) for i, row in enumerate(rows)]
             return torch.tensor(done, device=sequences.device)
 

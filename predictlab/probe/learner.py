@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -36,8 +37,8 @@ class Learner(Protocol):
     def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Mean loss of these training rows with its graph, and the operations of a training step on them."""
 
-    def evaluate(self) -> dict[str, float]:
-        """The metrics of the model as it stands, over all evaluation rows."""
+    def evaluate(self, look: Callable[[], object] = ...) -> dict[str, float]:
+        """The metrics of the model as it stands, over all evaluation rows; `look` is called between batches."""
 
 
 class Classifier:
@@ -94,11 +95,12 @@ class Classifier:
         return loss, self.model.step_flops(len(rows), mask.shape[1])
 
     @torch.inference_mode()
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, look: Callable[[], object] = lambda: None) -> dict[str, float]:
         """Accuracy and mean cross-entropy (nats) of the model as it stands, over all evaluation rows."""
         self.model.train(False)
         correct, loss = 0, 0.0
         for rows in self.eval_batches:
+            look()
             values, mask = self.eval_rows.batch(rows)
             with self._precision():
                 logits = self.model.logits(values.to(self.device), mask.to(self.device))

@@ -12,7 +12,7 @@ from typing import Any
 
 from predictlab.errors import DependencyError, WorkerError, bad_argument
 from predictlab.probe.executors import Settings
-from predictlab.probe.ray_pool import Hand, Pool
+from predictlab.probe.ray_pool import LOOK, Hand, Pool
 from predictlab.probe.ray_round import DEATHS, Round, raised_in
 from predictlab.probe.work import Group, Reached
 from predictlab.task import Task
@@ -118,9 +118,12 @@ class RayExecutor:
         pool = Pool(self, self._taken())
         try:
             for death in range(1, DEATHS + 1):
-                hand = pool.first()
+                hand = pool.first(look)
                 try:
-                    ray.get(hand.actor.check.remote([self.put(task) for task in tasks]))
+                    checked = hand.actor.check.remote([self.put(task) for task in tasks])
+                    while not ray.wait([checked], timeout=LOOK)[0]:
+                        look()
+                    ray.get(checked)
                     break
                 except RayTaskError as error:
                     raise raised_in(error) from error

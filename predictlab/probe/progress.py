@@ -84,7 +84,9 @@ class Progress:
             self._bar.set_description(doing)
 
     def step(self, task: str, steps: int) -> None:
-        """Count steps just made."""
+        """Count steps just made; none, such as between batches of an evaluation, changes nothing."""
+        if not steps:
+            return
         now = time.monotonic()
         with self._lock:
             self._done[task] = self._done.get(task, 0) + steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,14 +75,15 @@ class Pool:
         hand.ask()
         self.starting.append(hand)
 
-    def first(self) -> Hand:
-        """A worker that is idle, as soon as there is one."""
+    def first(self, look: Callable[[], object]) -> Hand:
+        """A worker that is idle, as soon as there is one; `look` is called meanwhile."""
         import ray
 
         while not self.idle:
             if not self.starting:
                 self.start()
             self.check_patience()
+            look()
             signs = {hand.sign: hand for hand in self.starting}
             for one in ray.wait(list(signs), num_returns=1, timeout=LOOK)[0]:
                 self.ready(signs[one])

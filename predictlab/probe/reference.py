@@ -44,14 +44,15 @@ class ReferenceTrainer:
         report : callable
             Gets what a run reached at a depth, with its state.
         tick : callable
-            Called with the number of steps just made.
+            Called with the number of steps just made, and with 0 between batches of an evaluation.
         """
         for lane in group.lanes:
             state, measured = lane.start, list[Measurement]()
             for depth in lane.depths:  # from state to state: the same numbers as in one go, to the last bit
                 state = self.run(
-                    lane.seed, [depth], measured.append, lambda: tick(1), start=state, fork=lane.fork, keep=True
-                )
+                    lane.seed, [depth], measured.append, lambda: tick(1), lambda: tick(0),
+                    start=state, fork=lane.fork, keep=True,
+                )  # fmt: skip
                 assert state is not None
                 report([Reached(lane, measured[-1], state)])
 
@@ -61,6 +62,7 @@ class ReferenceTrainer:
         depths: Sequence[int],
         report: Callable[[Measurement], None],
         tick: Callable[[], object] = lambda: None,
+        look: Callable[[], object] = lambda: None,
         *,
         start: RunState | None = None,
         fork: Fork | None = None,
@@ -78,6 +80,8 @@ class ReferenceTrainer:
             Gets each `Measurement` as soon as it is made.
         tick : callable
             Called after each step.
+        look : callable
+            Called between batches of an evaluation.
         start : RunState, optional
             Go on from here, which gives the same numbers as a run in one go; `depths` then are deeper.
         fork : Fork, optional
@@ -111,7 +115,7 @@ class ReferenceTrainer:
                 seconds, flops = 0.0, 0.0
             for step in range(start.step if start else 0, last + 1):
                 if step in wanted:
-                    values = learner.evaluate() if alive else dict.fromkeys(learner.metrics, math.nan)
+                    values = learner.evaluate(look) if alive else dict.fromkeys(learner.metrics, math.nan)
                     alive = alive and finite(values)
                     if not alive:
                         values = dict.fromkeys(values, math.nan)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -41,8 +42,10 @@ class Passes(Protocol):
     ) -> tuple[list[float], float]:
         """Fill ``parameters.grad`` of `runs` from a batch of `rows` each; their losses, and the operations of a run."""
 
-    def evaluate(self, parameters: StackedParameters, runs: Sequence[int]) -> list[dict[str, float]]:
-        """Metrics of each run over all evaluation rows."""
+    def evaluate(
+        self, parameters: StackedParameters, runs: Sequence[int], look: Callable[[], object]
+    ) -> list[dict[str, float]]:
+        """Metrics of each run over all evaluation rows; `look` is called between batches."""
 
 
 class Single:
@@ -59,10 +62,17 @@ class Single:
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
 
-    def _lend(self, parameters: StackedParameters, run: int) -> None:
+    @contextmanager
+    def _lent(self, parameters: StackedParameters, run: int) -> Iterator[None]:
+        own = {name: parameter.data for name, parameter in self.learner.named.items()}
         values, grads = (parameters.views(of, run) for of in (parameters.values, parameters.grad))
-        for name, parameter in self.learner.named.items():
-            parameter.data, parameter.grad = values[name], grads[name]
+        try:
+            for name, parameter in self.learner.named.items():
+                parameter.data, parameter.grad = values[name], grads[name]
+            yield
+        finally:
+            for name, parameter in self.learner.named.items():
+                parameter.data, parameter.grad = own[name], None
 
     def gradients(
         self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
@@ -71,20 +81,22 @@ class Single:
         losses, flops = [], 0.0
         self.learner.train(True)
         for run, batch, seed in zip(runs, rows, seeds, strict=True):
-            self._lend(parameters, run)
             parameters.grad[run].zero_()
             torch.manual_seed(seed)
-            loss, flops = self.learner.loss(batch)
-            loss.backward()
+            with self._lent(parameters, run):
+                loss, flops = self.learner.loss(batch)
+                loss.backward()
             losses.append(loss.item())
         return losses, flops
 
-    def evaluate(self, parameters: StackedParameters, runs: Sequence[int]) -> list[dict[str, float]]:
+    def evaluate(
+        self, parameters: StackedParameters, runs: Sequence[int], look: Callable[[], object] = lambda: None
+    ) -> list[dict[str, float]]:
         """See `Passes.evaluate`."""
         found = []
         for run in runs:
-            self._lend(parameters, run)
-            found.append(self.learner.evaluate())
+            with self._lent(parameters, run):
+                found.append(self.learner.evaluate(look))
         return found
 
 
@@ -138,11 +150,14 @@ class Together:
         return losses.tolist(), self.encoder.operations / len(runs)
 
     @torch.inference_mode()
-    def evaluate(self, parameters: StackedParameters, runs: Sequence[int]) -> list[dict[str, float]]:
+    def evaluate(
+        self, parameters: StackedParameters, runs: Sequence[int], look: Callable[[], object] = lambda: None
+    ) -> list[dict[str, float]]:
         """See `Passes.evaluate`: every batch of rows is read once, for all runs."""
         values = [parameters.views(parameters.values, slice(run, run + 1)) for run in runs]
         correct, loss = np.zeros(len(runs), dtype=int), np.zeros(len(runs))
         for rows in self.learner.eval_batches:
+            look()
             inputs, mask = (t.unsqueeze(0) for t in self._batch(self.eval_rows, rows))
             labels = self._eval_labels[rows.to(self._eval_labels.device)]
             for i, of_run in enumerate(values):
@@ -210,7 +225,7 @@ class SharedTrainer:
         report : callable
             Gets what all runs reached at a depth, as soon as it is measured, with their states.
         tick : callable
-            Called with the number of steps just made (one a run).
+            Called with the number of steps just made (one a run), and with 0 between batches of an evaluation.
         checkpoint_seconds : float
             States are reported without a measurement when this long nothing was reported.
         """
@@ -233,7 +248,7 @@ class SharedTrainer:
             for step in range(group.start, group.depths[-1] + 1):
                 due = step in group.depths
                 if due or time.monotonic() - saved > checkpoint_seconds:
-                    values = self._measured(parameters, alive) if due else None
+                    values = self._measured(parameters, alive, lambda: tick(0)) if due else None
                     found = []
                     for i, lane in enumerate(lanes):
                         state = parameters.captured(i, step, float(seconds[i]), float(flops[i]), alive[i])
@@ -248,11 +263,13 @@ class SharedTrainer:
                     self._step(step, group, parameters, orders, alive, seconds, flops)
                     tick(len(lanes))
 
-    def _measured(self, parameters: StackedParameters, alive: list[bool]) -> list[dict[str, float]]:
+    def _measured(
+        self, parameters: StackedParameters, alive: list[bool], look: Callable[[], object]
+    ) -> list[dict[str, float]]:
         """Metrics of all runs; those that turn out to be lost are marked in `alive`."""
         runs = [i for i, lives in enumerate(alive) if lives]
         values = [dict.fromkeys(self.learner.metrics, math.nan) for _ in alive]
-        for i, found in zip(runs, self.passes.evaluate(parameters, runs) if runs else [], strict=True):
+        for i, found in zip(runs, self.passes.evaluate(parameters, runs, look) if runs else [], strict=True):
             alive[i] = finite(found)
             if alive[i]:
                 values[i] = found

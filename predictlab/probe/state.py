@@ -60,12 +60,12 @@ class RunState:
             tensors = load(raw)
             length = int.from_bytes(raw[:8], "little")
             about = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"]["predictlab"])
-        except (SafetensorError, KeyError, ValueError) as error:
+            fields: dict[str, Any] = {part: {} for part in _PARTS}
+            for name, tensor in tensors.items():
+                part, _, key = name.partition("/")
+                fields[part][key] = tensor
+            return cls(**fields, **about)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"This is not the state of a run ({error}): delete it, and the run is trained anew."
             ) from error
-        fields: dict[str, Any] = {part: {} for part in _PARTS}
-        for name, tensor in tensors.items():
-            part, _, key = name.partition("/")
-            fields[part][key] = tensor
-        return cls(**fields, **about)

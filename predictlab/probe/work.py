@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,13 @@ def fork_name(task: Task, seed: int, depth: int, number: int) -> str:
     return f"{run_name(task, seed)}@{depth}:{number}"
 
 
+def forks_of(task: Task, plan: ProbePlan, seed: int) -> Iterator[tuple[str, Fork]]:
+    """Names in stores, and forks, that a plan asks for of the run of `seed`."""
+    for depth in plan.fork_depths:
+        for number in range(plan.forks):
+            yield fork_name(task, seed, depth, number), Fork(depth, number)
+
+
 Depths = Mapping[str, Iterable[int]]
 
 
@@ -126,49 +133,39 @@ def missing(task: Task, plan: ProbePlan, known: Depths, states: Depths) -> list[
     """
     lanes: list[Lane] = []
     for seed in plan.run_seeds:
-        run = run_name(task, seed)
-        held, saved = set(known.get(run, ())), set(states.get(run, ()))
-        ready, awaited = _forks(task, plan, seed, known, states, saved)
-        visits = sorted({d for d in plan.depths if d not in held} | awaited)
-        if visits:
-            begin = max((d for d in saved if d <= visits[0]), default=0)
-            lanes.append(Lane(run, seed, tuple(visits), begin, keep=frozenset(plan.fork_depths)))
-        lanes += ready
+        own, ready, _ = _of_seed(task, plan, seed, known, states)
+        lanes += own[:1] + ready  # a run is trained in one place at a time
     return lanes
-
-
-def _forks(
-    task: Task, plan: ProbePlan, seed: int, known: Depths, states: Depths, saved: set[int]
-) -> tuple[list[Lane], set[int]]:
-    """Forks of one run that can start, and the depths at which others wait for its state."""
-    ready, awaited, full = [], set(), plan.depths[-1]
-    for depth in plan.fork_depths:
-        for number in range(plan.forks):
-            name = fork_name(task, seed, depth, number)
-            if {depth, full} <= set(known.get(name, ())):
-                continue
-            lane = Lane(name, seed, (full,), depth, None, Fork(depth, number), run_name(task, seed))
-            if own := [d for d in states.get(name, ()) if d <= full]:
-                ready.append(replace(lane, begin=max(own)))
-            elif depth in saved:
-                ready.append(lane)
-            else:
-                awaited.add(depth)
-    return ready, awaited
 
 
 def steps_left(task: Task, plan: ProbePlan, known: Depths, states: Depths) -> int:
     """Optimiser steps to be made, those of forks that wait for their parent included."""
-    lanes = missing(task, plan, known, states)
-    total = sum(lane.steps for lane in lanes)
-    ready = {lane.run for lane in lanes}
-    for seed in plan.run_seeds:
-        for depth in plan.fork_depths:
-            for number in range(plan.forks):
-                name = fork_name(task, seed, depth, number)
-                if name not in ready and not {depth, plan.depths[-1]} <= set(known.get(name, ())):
-                    total += plan.depths[-1] - depth
-    return total
+    parts = [part for seed in plan.run_seeds for part in _of_seed(task, plan, seed, known, states)]
+    return sum(lane.steps for part in parts for lane in part)
+
+
+def _of_seed(
+    task: Task, plan: ProbePlan, seed: int, known: Depths, states: Depths
+) -> tuple[list[Lane], list[Lane], list[Lane]]:
+    """What one run lacks, from each state that it goes on from; its forks that can start; those that wait for it."""
+    run, full = run_name(task, seed), plan.depths[-1]
+    held, saved = set(known.get(run, ())), set(states.get(run, ()))
+    ready: list[Lane] = []
+    waiting: list[Lane] = []
+    for name, fork in forks_of(task, plan, seed):
+        if {fork.depth, full} <= set(known.get(name, ())):
+            continue
+        lane = Lane(name, seed, (full,), fork.depth, None, fork, run)
+        if begun := [d for d in states.get(name, ()) if d <= full]:
+            ready.append(replace(lane, begin=max(begun)))
+        else:
+            (ready if fork.depth in saved else waiting).append(lane)
+    ways: dict[int, list[int]] = {}
+    for depth in sorted({d for d in plan.depths if d not in held} | {lane.begin for lane in waiting}):
+        ways.setdefault(max((d for d in saved if d <= depth), default=0), []).append(depth)
+    keep = frozenset(plan.fork_depths)
+    own = [Lane(run, seed, tuple(depths), begin, keep=keep) for begin, depths in ways.items()]
+    return own, ready, waiting
 
 
 def grouped(task: Task, lanes: Iterable[Lane], size: int) -> list[Group]:
@@ -192,9 +189,7 @@ def planned(task: Task, plan: ProbePlan, frame: pd.DataFrame) -> pd.DataFrame:
     wanted: dict[str, tuple[int, ...]] = {}
     for seed in plan.run_seeds:
         wanted[run_name(task, seed)] = plan.depths
-        for depth in plan.fork_depths:
-            for number in range(plan.forks):
-                wanted[fork_name(task, seed, depth, number)] = (depth, plan.depths[-1])
+        wanted |= {name: (fork.depth, plan.depths[-1]) for name, fork in forks_of(task, plan, seed)}
     pairs = pd.MultiIndex.from_tuples([(run, depth) for run, depths in wanted.items() for depth in depths])
     place = pairs.get_indexer(pd.MultiIndex.from_frame(frame[["run", "depth"]]))
     order = place.argsort(kind="stable")

@@ -19,7 +19,8 @@ from predictlab.risk.rows import default_metric, frame_of, one_of, refuse_duplic
 from predictlab.risk.spread import spread, spread_curve
 
 __all__ = [
-    "ESTIMATORS", "QUESTIONS", "SAYS", "Anova", "RiskCurve", "anova", "risk_curve", "same_question", "spread",
+    "ESTIMATORS", "QUESTIONS", "SAYS", "Anova", "RiskCurve", "anova", "common_metric", "risk_curve",
+    "same_question", "spread",
 ]  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def risk_curve(
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
     frame = frame_of(runs, task)
     if estimator == "residual" and task is None and len(pd.unique(frame["task"])) > 1:
-        metric = _common_metric(frame, metric)
+        metric = common_metric(frame, metric)
         return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, seed)
     task, frame = one_of(frame, "task", task, None)
     metric, rows = one_of(frame, "metric", metric, default_metric(frame["metric"]))
@@ -110,7 +111,7 @@ def risk_curve(
     return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, seed)
 
 
-def _common_metric(frame: pd.DataFrame, metric: str | None) -> str:
+def common_metric(frame: pd.DataFrame, metric: str | None) -> str:
     """The metric of a table of tasks: the wanted one, else the usual one if all have it, else the only common one."""
     if metric is not None:
         return one_of(frame, "metric", metric, None)[0]

@@ -89,9 +89,13 @@ def rounding_variance(values: Array) -> float:
     return float(np.min(steps) ** 2 / 12) if len(steps) else 0.0
 
 
+def is_share(metric: str) -> bool:
+    """Whether a metric of this name is a share of rows."""
+    return metric in SHARES or metric.endswith(tuple(f"_{name}" for name in SHARES))
+
+
 def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:
     """``p (1 - p) / n`` of a share of n evaluation rows (accuracy, exact match); None for others or an unknown n."""
-    share = metric in SHARES or metric.endswith(tuple(f"_{name}" for name in SHARES))
-    if eval_rows is None or not share or not 0 <= mean <= 1:
+    if eval_rows is None or not is_share(metric) or not 0 <= mean <= 1:
         return None
     return mean * (1 - mean) / eval_rows

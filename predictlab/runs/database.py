@@ -100,6 +100,13 @@ class Database:
                 db.close()
                 if "immutable" in options:
                     raise
+                log = Path(f"{self.path}-wal")
+                if not os.access(log.parent, os.W_OK) and log.exists() and log.stat().st_size:
+                    # An immutable file is read without it.
+                    raise StoreError(
+                        f"{self.path} has writes in {log.name} that cannot be read in a folder without write "
+                        "permission: copy all files of the store to a folder of yours and open it there."
+                    ) from None
             except BaseException:
                 db.close()
                 raise

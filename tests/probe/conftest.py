@@ -96,6 +96,11 @@ def texts_and_labels(n, seed):
 
 
 @pytest.fixture(scope="session")
+def draw_texts():
+    return texts_and_labels
+
+
+@pytest.fixture(scope="session")
 def data():
     return pl.Dataset("halves", texts_and_labels(50, 1), texts_and_labels(40, 2), ("low", "high"))
 

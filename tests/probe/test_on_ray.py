@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -165,6 +166,29 @@ def test_an_error_in_a_worker_is_raised_as_itself(nodes, kept, bert, data, recip
         pl.probe(task, PLAN, executor=kept, progress=False)
     assert type(there.value) is type(here.value) is (ModelError if where == "loading" else ArgumentError)
     assert str(there.value) == str(here.value)
+
+
+@pytest.mark.parametrize("moment", ["a worker starts", "it loads the model"])
+def test_loading_can_be_ended(free, task, moment):
+    class SlowTask(pl.Task):
+        def __setstate__(self, state):
+            time.sleep(10)
+            self.__dict__.update(state)
+
+    class EnoughError(Exception):
+        pass
+
+    def look():
+        if moment == "a worker starts" or called == ["check"]:
+            raise EnoughError
+
+    executor, called = RayExecutor(), []
+    executor.put = lambda task: called.append("check") or RayExecutor.put(executor, task)
+    slow = SlowTask(task.model, task.data, task.recipe, name="slow")
+    with pytest.raises(EnoughError):
+        executor.check([slow], look)
+    assert called == ([] if moment == "a worker starts" else ["check"])
+    assert executor._kept == []
 
 
 def test_from_a_thread(nodes, kept, task):

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import texts_and_labels
 
 import predictlab as pl
 from predictlab.backbone import load_backbone, tokenise
@@ -323,8 +322,8 @@ def test_flops_of_a_step_are_the_documented_formula(bert, recipe):
     assert model.step_flops(8, 10) == 2 * forward + trained
 
 
-def test_it_learns(bert, data, recipe):
-    more = pl.Dataset("more", texts_and_labels(400, 3), texts_and_labels(200, 4), data.classes)
+def test_it_learns(bert, data, recipe, draw_texts):
+    more = pl.Dataset("more", draw_texts(400, 3), draw_texts(200, 4), data.classes)
     task = pl.Task(bert, more, recipe.replace(steps=120, batch_size=16, learning_rate=0.02, layers="last:2"))
     frame = pl.probe(task, ProbePlan((0, 120), 2), progress=False)
     ends = frame.pivot_table(index="run", columns=["metric", "depth"], values="value")

@@ -55,6 +55,17 @@ def test_more_seeds_and_deeper_depths_cost_only_the_new(task, trained, probe, en
     same(between, probe(task, ProbePlan((2, 3, 4, 8), 3), progress=False), engine)
 
 
+def test_a_shallow_depth_beside_a_deeper_one_costs_no_more_than_both(task, trained, probe, engine, capsys):
+    store, plan = pl.RunStore(":memory:"), ProbePlan((1, 4, 8, 12), 3)
+    probe(task, ProbePlan((4, 8), 3), store, progress=False)
+    del trained[:]
+    grown = probe(task, plan, store)
+    first, then = ([(f"toy:{s}", begin, (depth,)) for s in range(3)] for begin, depth in ((0, 1), (8, 12)))
+    assert trained == first + then
+    assert f"{3 * (1 + 4)}/{3 * (1 + 4)}" in capsys.readouterr().err, "the bar counts these steps"
+    same(grown, probe(task, plan, progress=False), engine)
+
+
 @pytest.mark.parametrize("interrupted_at", [1, 9, 14])
 def test_ctrl_c_leaves_whole_measurements_and_the_same_call_resumes(
     task, bert, data, recipe, tmp_path, capsys, press_ctrl_c_at, interrupted_at, probe

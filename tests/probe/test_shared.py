@@ -1,6 +1,8 @@
 """The shared engine against the reference trainer: the same trajectories, whatever is shared, stacked or skipped."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -110,6 +112,23 @@ def test_passes_that_do_not_reproduce_the_model_are_not_used(task, monkeypatch, 
     _, shared = both(task)
     assert isinstance(shared.passes, Single)
     assert "do not reproduce" in caplog.text
+
+
+def test_a_group_that_is_done_takes_no_memory(bert, data, recipe, monkeypatch):
+    """The next group's parameters and moments are not beside those of the last."""
+    task = pl.Task(bert, data, recipe.replace(**GENERIC["dropout"]))
+    _, shared = both(task)
+    assert type(shared.passes) is Single
+    held, made = [], StackedParameters.__init__
+
+    def noted(self, *arguments):
+        made(self, *arguments)
+        held.extend(weakref.ref(of) for of in (self.values, self.grad, self.first, self.second))
+
+    monkeypatch.setattr(StackedParameters, "__init__", noted)
+    shared.train(Group(task, (Lane("toy:0", 0, (0, 2)),)), lambda some: None)
+    gc.collect()
+    assert [one() for one in held] == [None] * 4
 
 
 def test_only_read_tokens_are_computed(bert, data, recipe):

@@ -264,6 +264,15 @@ def test_sampling_error_of_a_table_is_the_mean_over_its_runs():
     assert residual(frame).sampling_error is None
 
 
+def test_a_run_that_was_stopped_at_an_odd_depth_does_not_take_the_others_along(tidy):
+    rng = np.random.default_rng(3)
+    frame = tidy(0.7 + 0.02 * np.cumsum(rng.standard_normal((8, 4)), axis=1), (4, 8, 16, 32))
+    odd = tidy([[0.7, 0.71]], (4, 11)).assign(run="stopped")
+    clean, both = residual(frame), residual(pd.concat([frame, odd]))
+    np.testing.assert_array_equal(both.risk, clean.risk)
+    assert (both.n_runs, both.incomplete) == (8, 1)
+
+
 @pytest.mark.skipif(
     not PEFT.exists(), reason="needs the published PEFT runs in ../shared/data, which are not ours to ship"
 )

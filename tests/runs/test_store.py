@@ -2,9 +2,11 @@
 
 import math
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -212,6 +214,32 @@ def test_a_file_without_write_permission_is_opened_for_reading(path, monkeypatch
     with RunStore(path) as store:
         assert store.read_only
         assert len(store.frame()) == 8
+
+
+@pytest.mark.parametrize("kept", [(), ("-wal",)], ids=["whole", "with writes in its log"])
+def test_a_store_in_a_folder_that_cannot_be_written(store, path, kept):
+    fill(store)
+    folder = Path(tempfile.mkdtemp())  # not under tmp_path, which others may not enter
+    try:
+        if not kept:
+            store.close()
+        for suffix in ("", *kept):
+            shutil.copy(f"{path}{suffix}", f"{folder}/runs.db{suffix}")
+            Path(f"{folder}/runs.db{suffix}").chmod(0o444)
+        folder.chmod(0o555)
+        code = (
+            "import os, sys; from predictlab import RunStore\n"
+            "if not os.geteuid(): os.setuid(65534)  # root may write anywhere\n"
+            "with RunStore(sys.argv[1]) as store: print(store.read_only, len(store.frame()))"
+        )
+        done = subprocess.run([sys.executable, "-c", code, folder / "runs.db"], capture_output=True, text=True)
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+    if kept:
+        assert "copy all files of the store to a folder of yours" in done.stderr
+    else:
+        assert done.stdout.split() == ["True", "8"], done.stderr
 
 
 def test_a_missing_store_is_not_created_for_reading(path):
