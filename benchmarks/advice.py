@@ -62,7 +62,8 @@ def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str,
     if np.isnan(row["settle_chance"]):
         return out | {"kind": "none within reach"}
     more, to = int(row["settle_runs"]), int(row["settle_depth"])
-    depths, last = DEPTHS, DEPTHS[-1]
+    depths: tuple[int, ...] = DEPTHS
+    last = DEPTHS[-1]
     while last < to:
         last *= 2
         depths = (*depths, last)

@@ -104,7 +104,7 @@ def one(setting: Setting, methods: tuple[str, ...], seed: int) -> dict[str, obje
     sample = fit.draws().to_numpy().T
     calls = []
     for tau, budget, true in questions(setting):
-        p = decision_probabilities(*sample, tau, budget)
+        p = decision_probabilities(sample[0], sample[1], sample[2], tau, budget)
         margin = max(setting.world.intrinsic_limit / tau, tau / max(setting.world.intrinsic_limit, 1e-300))
         calls.append((int(np.argmax(p)), bool(p.max() >= CONFIDENCE), true, abs(margin - 2) < 1e-9))
     out["calls"] = calls
@@ -233,7 +233,7 @@ def margin(alpha: float, factor: float, repeats: int) -> dict[str, object]:
         decided = 0
         for seed in range(repeats):
             sample = pl.DecayModel(world.spread(runs, DEPTHS - 1, seed)).fit().draws().to_numpy().T
-            p = decision_probabilities(*sample, tolerance, budget)
+            p = decision_probabilities(sample[0], sample[1], sample[2], tolerance, budget)
             if p.max() >= CONFIDENCE:
                 decided += 1
                 wrong += int(np.argmax(p)) != (2 if factor > 1 else 0)

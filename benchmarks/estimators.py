@@ -156,7 +156,7 @@ def chart(tables: list[pd.DataFrame]) -> Any:
 
     colour = alt.Scale(domain=list(ESTIMATORS), range=[c for c, _ in ESTIMATORS.values()])
     shape = alt.Scale(domain=list(ESTIMATORS), range=[s for _, s in ESTIMATORS.values()])
-    marks = {
+    marks: dict[str, Any] = {
         "color": alt.Color(
             "estimator:N", scale=colour, legend=alt.Legend(title=None, orient="bottom", symbolOpacity=1)
         ),

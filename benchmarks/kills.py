@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "probe"))
 
-from killing import assert_whole, killed_until_done, probe_into, same_values  # type: ignore[import-not-found]
+from killing import assert_whole, killed_until_done, probe_into, same_values
 
 import predictlab as pl
 

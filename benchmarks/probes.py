@@ -81,6 +81,11 @@ class AtDepths(transformers.TrainerCallback):
         return control
 
 
+def accuracy(found: Any) -> dict[str, float]:
+    """What a Trainer measures."""
+    return {"accuracy": float((found.predictions.argmax(1) == found.label_ids).mean())}
+
+
 def loop(task: pl.Task, seeds: range, backbone: Any) -> list[float]:
     """Final accuracies of a Trainer + peft run a seed."""
     recipe = task.recipe
@@ -114,7 +119,7 @@ def loop(task: pl.Task, seeds: range, backbone: Any) -> list[float]:
                     use_cpu=True, dataloader_pin_memory=False,
                 ),
                 train_dataset=train, eval_dataset=test, data_collator=collate, callbacks=[AtDepths()],
-                compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(1) == p.label_ids).mean())},
+                compute_metrics=accuracy,
             )  # fmt: skip
             trainer.remove_callback(transformers.PrinterCallback)
             trainer.train()

@@ -15,6 +15,7 @@ import logging
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ class OneByOne:
     def __init__(self, inner: Executor) -> None:
         self.check, self.run = inner.check, inner.run
 
-    def group_size(self, task: pl.Task) -> int:
+    def group_size(self, task: pl.Task, look: Callable[[], object] = lambda: None) -> int:
         return 1
 
 

@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def main() -> None:
             ("TensorBoard", event_files, n),
         ):
             made = make(folder / make.__name__, wide)
-            timed(text, lambda made=made: pl.read_runs(made), rows)
+            timed(text, partial(pl.read_runs, made), rows)
     with pl.RunStore(":memory:") as store:
         timed("`RunStore.add_frame`", lambda: store.add_frame(frame), 2 * n)
 

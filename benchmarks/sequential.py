@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -61,7 +62,7 @@ def policy(name: str) -> Iterator[None]:
         return
     ways_on = until.ways_on
 
-    def offered(*args):  # type: ignore[no-untyped-def]
+    def offered(*args: Any) -> Any:
         steps = ways_on(*args)
         return [s for s in steps if ("depth" in s.what) == (name == "depth first")] or steps
 

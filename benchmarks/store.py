@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def in_turns(calls: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, np
     return {name: found[1:] for name, found in seconds.items()}
 
 
+def variances(frame: pd.DataFrame) -> pd.Series:
+    """What one writes without predictlab."""
+    return frame[frame["metric"] == "accuracy"].groupby("depth")["value"].var()
+
+
 def reading(folder: Path, count: int, turns: int) -> None:
     """The table of reading."""
     sql = "SELECT * FROM tidy WHERE task = 'task'"
@@ -73,10 +79,10 @@ def reading(folder: Path, count: int, turns: int) -> None:
         names = ("`RunStore.frame`", "`pandas.read_sql` on `tidy`", "`pl.risk_curve`", "`groupby`, `var`")
         seconds = in_turns(
             {
-                names[0]: lambda store=store: store.frame("task"),
-                names[1]: lambda other=other: pd.read_sql(sql, other),
-                names[2]: lambda read=read: pl.risk_curve(read, "task", metric="accuracy"),
-                names[3]: lambda read=read: read[read["metric"] == "accuracy"].groupby("depth")["value"].var(),
+                names[0]: partial(store.frame, "task"),
+                names[1]: partial(pd.read_sql, sql, other),
+                names[2]: partial(pl.risk_curve, read, "task", metric="accuracy"),
+                names[3]: partial(variances, read),
             },
             turns,
         )

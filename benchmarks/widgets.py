@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "ui"))
 
-from lab_harness import chromium, chromium_path, lab_server, notebooks  # type: ignore[import-not-found]
+from lab_harness import chromium, chromium_path, lab_server, notebooks
 
 FITS = """
 import numpy as np

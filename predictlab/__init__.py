@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from predictlab import budget, catalog, charts, decay, errors, forecast, phase, risk, runs, static, task, worlds
+    from predictlab import budget, catalog, charts, decay, errors, phase, risk, runs, static, task, worlds
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
+    from predictlab.forecast import forecast
     from predictlab.phase import classify
     from predictlab.probe import ProbePlan, probe, start_probe
     from predictlab.risk import RiskCurve, risk_curve

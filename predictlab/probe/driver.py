@@ -188,7 +188,8 @@ class Driver:
 
     def _release(self, name: str, runs: Sequence[str]) -> None:
         try:
-            self.store.release(name, runs)
+            if runs:  # each is a transaction
+                self.store.release(name, runs)
         finally:
             self._taken.give_back(self, name, runs)
 

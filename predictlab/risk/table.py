@@ -128,8 +128,8 @@ def _complete(frame: pd.DataFrame, metric: str, task: str) -> _Part:
     )
     # A run that was stopped early misses the end; where it was measured alone says nothing about the others.
     ended = wide.index[wide[(metric, full)].notna()] if (metric, full) in wide.columns else wide.index[:0]
-    on_path = frame[(frame["metric"] == path) & frame["run"].isin(ended)]
-    depths = sorted(c for c in pd.unique(on_path["depth"]) if 0 < c < full)
+    on_path = frame[(frame["metric"] == path) & (frame["depth"] > 0) & (frame["depth"] < full)]
+    depths = sorted(pd.unique(on_path.loc[on_path["run"].isin(ended), "depth"])) or sorted(pd.unique(on_path["depth"]))
     needed = [(metric, full), *((path, c) for c in depths)]
     have = wide.reindex(columns=pd.MultiIndex.from_tuples(needed)).notna().all(axis=1)
     wide = wide.loc[have[have].index]

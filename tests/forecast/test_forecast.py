@@ -356,4 +356,4 @@ def test_the_chart_shows_every_forecast_and_every_end(one):
     few = forecast_chart(pl.forecast(one.assign(metric="value"), 8, method="jackknife+"))
     assert "14 unbounded, not drawn" in str(few.to_dict()["title"])
     with pytest.raises(ArgumentError, match=r"what pl\.forecast returned"):
-        forecast_chart(pd.concat([table, table]).merge(table))
+        forecast_chart(pd.DataFrame(table.to_dict()))

@@ -270,8 +270,8 @@ def test_exact_match_is_that_of_a_step_by_step_loop_whatever_the_spelling(tmp_pa
         own = learner(pl.Task(folder, data, recipe.replace(max_length=20)))
         seen, count = [], own.match.count
 
-        def counted(model, undecided, count=count, seen=seen):
-            seen.append((len(undecided), count(model, undecided)))
+        def counted(model, undecided, look, count=count, seen=seen):
+            seen.append((len(undecided), count(model, undecided, look)))
             return seen[-1][1]
 
         own.match.count = counted

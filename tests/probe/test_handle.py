@@ -176,9 +176,10 @@ def test_extended_after_the_end(task, gate):
     assert listener.heard == 1
     assert run.status == "done"
     assert run.plan == ProbePlan((2, 3, 4, 8), (0, 1, 7))
-    assert gate.lanes[2:] == [("toy:0", 0, (3, 8)), ("toy:1", 0, (3, 8)), ("toy:7", 0, (2, 3, 4, 8))]
+    assert gate.lanes[2:5] == [("toy:0", 0, (3,)), ("toy:1", 0, (3,)), ("toy:7", 0, (2, 3, 4, 8))]
+    assert gate.lanes[5:] == [("toy:0", 4, (8,)), ("toy:1", 4, (8,))]
     assert_same(frame, pl.probe(task, run.plan, progress=False))
-    assert run.progress["toy"].done == 2 * 4 + 3 * 8
+    assert run.progress["toy"].done == 2 * 4 + 2 * (3 + 4) + 8
 
 
 def test_a_listener_is_held_weakly(task):
