@@ -191,6 +191,10 @@ print(forecasts.groupby("decision")["final"].describe()[["count", "min", "max"]]
 pl.charts.forecast_chart(forecasts, width=420, height=200)
 
 # %% [markdown]
+# A call is made where the whole interval lies on one side of the threshold: compare the ends of those that were called with
+# .6. The undetermined ones need more steps, or more tasks to learn from. How often such intervals hold is counted in
+# `docs/forecasts.md`.
+#
 # ## Try
 # 1. Repeat section 3 for accuracy. Does the spread rise first? What limits how small it can get?
 # 2. Which estimator would you use to decide (a) whether to stop the run that is training now, (b) how many seeds a paper
