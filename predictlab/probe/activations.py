@@ -18,7 +18,7 @@ from predictlab.backbone import Backbone, length_sorted_batches, pool, tokenise
 from predictlab.errors import DataError
 from predictlab.probe import prefix
 from predictlab.probe.completions import CompletionRows, completion_rows
-from predictlab.probe.executors import CACHE_LIMIT
+from predictlab.probe.limits import CACHE_LIMIT
 from predictlab.probe.rows import Ragged, Vectors
 
 if TYPE_CHECKING:

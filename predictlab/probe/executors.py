@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from predictlab.errors import DependencyError, bad_argument
+from predictlab.probe.limits import CACHE_LIMIT, MEMORY_LIMIT
 from predictlab.probe.work import Group, Reached
 from predictlab.task import Task
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from predictlab.backbone import Backbone
     from predictlab.probe.activations import SharedInputs
 
-CACHE_LIMIT = 2_000_000_000  # bytes of shared activations held in memory
-MEMORY_LIMIT = 4_000_000_000  # bytes for the runs of a group
 LARGEST_GROUP = 32
 TRAINERS = 2  # held at a time
 ENGINES = ("shared", "reference")

@@ -17,7 +17,8 @@ import pandas as pd
 
 from predictlab.errors import bad_argument
 from predictlab.probe.driver import Cancelled, Driver
-from predictlab.probe.executors import CACHE_LIMIT, MEMORY_LIMIT, Executor
+from predictlab.probe.executors import Executor
+from predictlab.probe.limits import CACHE_LIMIT, MEMORY_LIMIT
 from predictlab.probe.plan import ProbePlan
 from predictlab.probe.progress import Progress, TaskProgress
 from predictlab.probe.session import add_tasks, checked_tasks, executor_of

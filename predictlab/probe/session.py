@@ -12,7 +12,8 @@ import pandas as pd
 
 from predictlab.errors import bad_argument
 from predictlab.probe.driver import Driver
-from predictlab.probe.executors import CACHE_LIMIT, ENGINES, MEMORY_LIMIT, Executor, LocalExecutor, Settings
+from predictlab.probe.executors import ENGINES, Executor, LocalExecutor, Settings
+from predictlab.probe.limits import CACHE_LIMIT, MEMORY_LIMIT
 from predictlab.probe.plan import ProbePlan
 from predictlab.probe.progress import Progress
 from predictlab.runs import RunStore
