@@ -88,7 +88,7 @@ def on_worlds(repeats: int) -> None:
             for tail in (None, 5.0):
                 for method in METHODS:
                     noise = "Gaussian" if tail is None else "t5"
-                    row = counted(make, tail, size, repeats if make is runs_of else repeats // 4, method)
+                    row = counted(make, tail, size, repeats if make is runs_of else repeats // 2, method)
                     print(f"| {what} | {size} {unit} | {noise} | {method} | {row} |", flush=True)
 
 
@@ -133,7 +133,7 @@ def on_real_runs(store: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=200, help="of each setting; a quarter for tasks")
+    parser.add_argument("--repeats", type=int, default=200, help="of each setting; half as many for tasks")
     parser.add_argument(
         "--store", type=Path, help="run store of the real tasks; made or taken up, instead of the worlds"
     )
