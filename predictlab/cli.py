@@ -299,7 +299,8 @@ def forecast(
     frame, _ = _runs(store, [task] if task else None)
     table = run_forecast(frame, at_depth, level, task=task, metric=metric, end=end, threshold=threshold, better=better)
     about = table.attrs
-    _show(table, f"{about['metric']} at the end, forecast at {at_depth:g} steps, {100 * level:g} % intervals")
+    shown = table.drop(columns="task") if len(table["task"].unique()) == 1 else table
+    _show(shown, f"{about['metric']} at the end, forecast at {at_depth:g} steps, {100 * level:g} % intervals")
     known = table[table["final"].notna() & table["prediction"].notna()]
     inside = known["final"].between(known["lower"], known["upper"]).sum()
     typer.echo(

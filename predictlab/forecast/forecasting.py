@@ -82,8 +82,8 @@ def forecast(
     Returns
     -------
     pandas.DataFrame
-        ``task``, ``run``, ``prediction``, ``lower``, ``upper``, ``sd`` (root mean square error to expect), ``final``
-        (NaN where it is not known) and ``note``. With a threshold also ``p_above``, the probability of ending there or
+        ``run``, ``prediction``, ``lower``, ``upper``, ``sd`` (root mean square error to expect), ``final`` (NaN where
+        it is not known), ``note`` and ``task``. With a threshold also ``p_above``, the probability of ending there or
         above, and ``decision``: "go" or "no-go" where the whole interval lies on one side, else "undetermined".
         ``attrs`` hold metric, depth, level, method, question, ends and how many groups were learnt from. Runs that
         diverge are outside: the intervals are for runs that do not. Shares such as accuracies are cut to [0, 1].
@@ -114,8 +114,8 @@ def forecast(
     resolution = rounding_variance(known.final[learnt])
     table = pd.DataFrame(
         {
-            "task": known.runs.get_level_values(0), "run": known.runs.get_level_values(1), "prediction": np.nan,
-            "lower": np.nan, "upper": np.nan, "sd": np.nan, "final": known.final,
+            "run": known.runs.get_level_values(1), "prediction": np.nan, "lower": np.nan, "upper": np.nan, "sd": np.nan,
+            "final": known.final,
         }
     )  # fmt: skip
     if threshold is not None:
@@ -143,6 +143,7 @@ def forecast(
     if threshold is not None:
         table["decision"] = _decisions(table, threshold, good_side)
     table["note"] = notes
+    table["task"] = known.runs.get_level_values(0)
     table.attrs = {
         "metric": metric, "at_depth": float(at_depth), "level": level, "method": method, "learnt_from": len(names),
         "question": "new_task" if several else "this_run", "threshold": threshold, "ends": known.ends,
