@@ -53,7 +53,7 @@ def ridge(x: Array, y: Array, group: Labels, new: Array) -> Array:
     u, d, vt = np.linalg.svd((x[:, keep] - centre[keep]) / scale[keep], full_matrices=False)
     target = u.T @ (y - y.mean())
     shrink = _shrinkage(d, len(y))
-    best = shrink[int(np.argmin([_left_out(u, f, target, y, group) for f in shrink]))]
+    best = shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]
     slope = vt.T @ (np.divide(best, d, out=np.zeros_like(d), where=d > 0) * target)
     room = np.ptp(y) / 2
     return np.clip(y.mean() + (new[:, keep] - centre[keep]) / scale[keep] @ slope, y.min() - room, y.max() + room)
@@ -64,16 +64,20 @@ def _shrinkage(d: Array, n: int) -> Array:
     return np.asarray(d**2 / (d**2 + n * PENALTIES[:, None] + 1e-300))
 
 
-def _left_out(u: Array, f: Array, target: Array, y: Array, group: Labels) -> float:
-    residual = y - y.mean() - u @ (f * target)
-    total = 0.0
-    if len(np.unique(group)) == len(group):
-        return float(np.sum((residual / (1 - 1 / len(y) - (u**2) @ f)) ** 2))
-    for g in np.unique(group):
-        i = group == g
-        hat = 1 / len(y) + (u[i] * f) @ u[i].T
+def _left_out(u: Array, shrink: Array, target: Array, y: Array, group: Labels) -> Array:
+    """Sum of squared errors of leaving out each group, for each row of `shrink`."""
+    residual = y - y.mean() - (shrink * target) @ u.T
+    _, number, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    if len(sizes) == len(y):
+        return np.asarray(np.sum((residual / (1 - 1 / len(y) - shrink @ (u**2).T)) ** 2, axis=1))
+    total, order = np.zeros(len(shrink)), np.argsort(number, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    for size in np.unique(sizes):  # all groups of one size at once
+        members = order[starts[sizes == size][:, None] + np.arange(size)]
+        hat = 1 / len(y) + (u[members] * shrink[:, None, None, :]) @ u[members].transpose(0, 2, 1)
         # with a tiny penalty a group can have leverage 1: least squares then gives a large, finite error
-        total += float(np.sum(np.linalg.lstsq(np.eye(i.sum()) - hat, residual[i], rcond=None)[0] ** 2))
+        solve = np.linalg.pinv(np.eye(size) - hat, rcond=size * np.finfo(float).eps, hermitian=True)
+        total += np.sum((solve @ residual[:, members, None]) ** 2, axis=(1, 2, 3))
     return total
 
 
@@ -86,7 +90,7 @@ def effective_parameters(x: Array, y: Array, group: Labels) -> float:
     u, d, _ = np.linalg.svd((x[:, keep] - x[:, keep].mean(axis=0)) / scale[keep], full_matrices=False)
     target = u.T @ (y - y.mean())
     shrink = _shrinkage(d, len(y))
-    return float(np.sum(shrink[int(np.argmin([_left_out(u, f, target, y, group) for f in shrink]))]))
+    return float(np.sum(shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]))
 
 
 def parts_of(group: Labels, folds: int | None, seed: int, alone: int = LEAVE_ONE_OUT) -> list[Labels]:
