@@ -186,6 +186,9 @@ def decay_chart(
     return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 
+_ENDS = ("end inside its interval", "end outside")
+
+
 def forecast_chart(forecasts: pd.DataFrame, width: int = 480, height: int = 240) -> Any:
     """Forecasts of runs with their intervals, sorted, and where the runs ended as far as that is known.
 
@@ -233,9 +236,6 @@ def forecast_chart(forecasts: pd.DataFrame, width: int = 480, height: int = 240)
     head, line_below = f"Forecasts at {forecasts.attrs['at_depth']:g} steps", f"{100 * level:g} % intervals{held}"
     title = alt.TitleParams(head, subtitle=line_below, anchor="start")
     return alt.layer(*line, bars, marks, ends, title=title).properties(width=width, height=height)
-
-
-_ENDS = ("end inside its interval", "end outside")
 
 
 def _encodings() -> dict[str, Any]:

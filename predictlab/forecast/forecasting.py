@@ -229,6 +229,8 @@ def _outside(x: Array, features: Array) -> NDArray[np.bool_]:
 
 
 def _decisions(table: pd.DataFrame, threshold: float, better: str) -> NDArray[Any]:
-    above, below = table["lower"] >= threshold, table["upper"] < threshold
-    good, bad = (above, below) if better == "higher" else (table["upper"] <= threshold, table["lower"] > threshold)
+    if better == "higher":
+        good, bad = table["lower"] >= threshold, table["upper"] < threshold
+    else:
+        good, bad = table["upper"] <= threshold, table["lower"] > threshold
     return np.select([good, bad], ["go", "no-go"], "undetermined")
