@@ -16,10 +16,10 @@ import time
 import torch
 
 import predictlab as pl
-from predictlab.backbone import load_backbone
-from predictlab.probe import prefix
-from predictlab.probe.activations import SharedInputs
-from predictlab.probe.causal import CausalLearner
+from predictlab.catalog._backbone import load_backbone
+from predictlab.probing import _prefix as prefix
+from predictlab.probing._activations import SharedInputs
+from predictlab.probing._causal import CausalLearner
 
 
 def seconds(work: object, *arguments: object) -> float:

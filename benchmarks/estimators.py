@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import predictlab as pl
-from predictlab.risk.residual import out_of_fold, ridge
+from predictlab.risk._residual import out_of_fold, ridge
 
 MODEL = "minilm-l6"
 DEPTHS = (8, 32, 64, 96, 112, 128)

@@ -25,9 +25,9 @@ import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import predictlab as pl
-from predictlab.probe import RayExecutor
-from predictlab.probe.executors import Executor, LocalExecutor, Settings
-from predictlab.probe.work import Group, Lane, run_name
+from predictlab.probing import RayExecutor
+from predictlab.probing._executors import Executor, LocalExecutor, Settings
+from predictlab.probing._segments import Group, Lane, run_name
 
 GOAL = 0.050
 

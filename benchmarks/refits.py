@@ -17,10 +17,10 @@ import numpy as np
 from scipy.optimize import curve_fit
 
 import predictlab as pl
-from predictlab.decay import solver
-from predictlab.decay.bootstrap import resampled_risk
-from predictlab.decay.deviance import deviance
-from predictlab.decay.likelihood import mean
+from predictlab.decay import _solver as solver
+from predictlab.decay._bootstrap import resampled_risk
+from predictlab.decay._deviance import deviance
+from predictlab.decay._law import mean
 
 
 def loop(depth: np.ndarray, risk: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ from unittest.mock import patch
 import numpy as np
 
 import predictlab as pl
-from predictlab.sequential import Boundary, SequentialResult, until
+from predictlab.planning import Boundary, SequentialResult
+from predictlab.planning import _sequential as until
 from predictlab.worlds import MartingaleWorld
 
 TOLERANCE, MAX_COST, CONFIDENCE = 0.1, 24_576, 0.9

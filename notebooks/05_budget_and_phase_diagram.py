@@ -32,7 +32,7 @@
 import pandas as pd
 
 import predictlab as pl
-from predictlab.analysis import analyse
+from predictlab.report._analysis import analyse
 from predictlab_widgets import BudgetAllocator, DecayExplorer, PhaseDiagram, RiskDecomposition
 
 pl.charts.enable()

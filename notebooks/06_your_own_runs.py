@@ -34,7 +34,7 @@ import torch
 import transformers
 
 import predictlab as pl
-from predictlab.probe import ProbeRecorder
+from predictlab.probing import ProbeRecorder
 
 pl.charts.enable()
 transformers.utils.logging.set_verbosity_error()

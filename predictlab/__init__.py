@@ -7,59 +7,82 @@ altair nor statsmodels until a function that uses them is called.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from predictlab import budget, catalog, charts, decay, errors, phase, risk, runs, static, task, worlds
+    from predictlab import (
+        budget,
+        catalog,
+        charts,
+        decay,
+        errors,
+        forecasting,
+        phase,
+        planning,
+        probing,
+        report,
+        risk,
+        runs,
+        static,
+        task,
+        worlds,
+    )
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
-    from predictlab.forecast import forecast
+    from predictlab.forecasting import forecast
     from predictlab.phase import classify
-    from predictlab.probe import ProbePlan, probe, start_probe
+    from predictlab.planning import SequentialResult, probe_until
+    from predictlab.probing import ProbePlan, ProbeRecorder, probe, start_probe
+    from predictlab.report import analyse
     from predictlab.risk import RiskCurve, risk_curve
     from predictlab.runs import RunStore, read_runs
-    from predictlab.sequential import probe_until
     from predictlab.static import score
     from predictlab.task import Dataset, Recipe, Task
 
-_MODULES = frozenset(
-    ("budget", "catalog", "charts", "decay", "errors", "forecast", "phase", "probe", "risk", "runs", "static", "task",
-     "worlds")
+_MODULES = (
+    "budget", "catalog", "charts", "decay", "errors", "forecasting", "phase", "planning", "probing", "report", "risk",
+    "runs", "static", "task", "worlds",
 )  # fmt: skip
 _NAMES = {
-    "Dataset": "task",
-    "Recipe": "task",
-    "Task": "task",
-    "load_dataset": "catalog",
-    "score": "static",
-    "ProbePlan": "probe",
-    "start_probe": "probe",
-    "RunStore": "runs",
-    "read_runs": "runs",
-    "RiskCurve": "risk",
-    "risk_curve": "risk",
     "DecayModel": "decay",
     "DecayResults": "decay",
-    "optimal_depth": "budget",
-    "depth_for_tolerance": "budget",
+    "Dataset": "task",
+    "ProbePlan": "probing",
+    "ProbeRecorder": "probing",
+    "Recipe": "task",
+    "RiskCurve": "risk",
+    "RunStore": "runs",
+    "SequentialResult": "planning",
+    "Task": "task",
     "allocate": "budget",
-    "frontier": "budget",
+    "analyse": "report",
     "classify": "phase",
-    "probe_until": "sequential",
+    "depth_for_tolerance": "budget",
+    "forecast": "forecasting",
+    "frontier": "budget",
+    "load_dataset": "catalog",
+    "optimal_depth": "budget",
+    "probe": "probing",
+    "probe_until": "planning",
+    "read_runs": "runs",
+    "risk_curve": "risk",
+    "score": "static",
+    "start_probe": "probing",
 }
 
 __all__ = [
-    "DecayModel", "DecayResults", "Dataset", "ProbePlan", "Recipe", "RiskCurve", "RunStore", "Task", "__version__",
-    "allocate", "budget", "catalog", "charts", "classify", "decay", "depth_for_tolerance", "errors", "forecast",
-    "frontier", "load_dataset", "optimal_depth", "phase", "probe", "probe_until", "read_runs", "risk", "risk_curve",
-    "runs", "score", "start_probe", "static", "task", "worlds",
+    "DecayModel", "DecayResults", "Dataset", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore",
+    "SequentialResult", "Task", "__version__", "allocate", "analyse", "budget", "catalog", "charts", "classify",
+    "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier", "load_dataset", "optimal_depth",
+    "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report", "risk", "risk_curve", "runs",
+    "score", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _NAMES:
         value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
         globals()[name] = value
@@ -70,4 +93,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -13,7 +13,7 @@ from predictlab.errors import DataError, PredictlabError, bad_argument
 if TYPE_CHECKING:
     import pandas as pd
 
-    from predictlab.probe.plan import ProbePlan
+    from predictlab.probing._plan import ProbePlan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,8 +70,8 @@ def tour(
     budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
 ) -> None:
     """The whole analysis on real fine-tunes of a small embedded model; writes tour/report.html."""
-    from predictlab import report
-    from predictlab.tour import run_tour
+    from predictlab.report import _html as report
+    from predictlab.report._tour import run_tour
 
     if not margin > 0:
         raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
@@ -128,7 +128,7 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
 
 def _plan(design: str, depths: str, seeds: int | None, parents: int | None, forks: int | None) -> ProbePlan:
     """The plan that the options ask for; what does not fit the design is named as it was written."""
-    from predictlab.probe.plan import DESIGNS, ProbePlan
+    from predictlab.probing._plan import DESIGNS, ProbePlan
 
     if design not in DESIGNS:
         raise bad_argument("--design", design, "spread (independent seeds) or branch (forks of parents)")
@@ -205,7 +205,7 @@ def probe(
     With --design branch the runs are parents: from every depth but the last each is continued several times with fresh
     randomness, to the last depth. That shows how much of a run's own end is settled at a depth.
     """
-    from predictlab.probe import probe as run_probe
+    from predictlab.probing import probe as run_probe
     from predictlab.task import Recipe
 
     plan = _plan(design, depths, seeds, parents, forks)
@@ -267,8 +267,8 @@ def phase(
     metric: Metric = "accuracy",
 ) -> None:
     """Sort the tasks of a store into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
-    from predictlab.analysis import analyse
-    from predictlab.report import phase_view
+    from predictlab.report._analysis import analyse
+    from predictlab.report._html import phase_view
 
     if not margin > 0:
         raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
@@ -294,7 +294,7 @@ def forecast(
     better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
 ) -> None:
     """Where runs will end, with intervals, from what is known at a depth; beside it where they did, if they have."""
-    from predictlab.forecast import forecast as run_forecast
+    from predictlab.forecasting import forecast as run_forecast
 
     frame, _ = _runs(store, [task] if task else None)
     table = run_forecast(frame, at_depth, level, task=task, metric=metric, end=end, threshold=threshold, better=better)

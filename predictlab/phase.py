@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from, positive
-from predictlab.decay.likelihood import mean
-from predictlab.decay.results import PARAMETERS, DecayResults
+from predictlab.decay._law import mean
+from predictlab.decay._results import PARAMETERS, DecayResults
 from predictlab.errors import bad_argument
-from predictlab.information import DEEPER, DRAWS, MOST_FOLD, MOST_RUNS, Step, runs_of, settling_steps
 from predictlab.risk import same_question
+
+if TYPE_CHECKING:
+    from predictlab.planning._value import Step
 
 Array = NDArray[np.float64]
 
@@ -220,7 +222,7 @@ def classify(
         - ``advice``: what would settle an Undetermined call; empty for one that stands. In numbers: ``settle_runs``
           more runs (0: none), trained to ``settle_depth`` (beyond the last fitted depth: the present runs as well),
           after which the call is expected to stand with probability ``settle_chance``; NaN where nothing within reach
-          would, or nothing is open. See `predictlab.information.settling_steps`;
+          would, or nothing is open. See `predictlab.planning._value.settling_steps`;
         - the planes (medians of the fit's draws, 95 % in ``_lower``, ``_upper``): ``x`` = ``L_int / tau``, ``y`` =
           ``V_opt(B) / tau``, ``alpha``, and ``scale``, the median of `K`. Under thresholds ``x`` is relative to ``l*``
           and ``y`` is NaN.
@@ -264,6 +266,8 @@ def _check_reach(fits: Mapping[str, DecayResults], budget: float, given: Any) ->
 
 
 def _row(name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, advise: bool) -> dict[str, Any]:
+    from predictlab.planning._value import DRAWS, settling_steps
+
     draws = fit.draws()[list(PARAMETERS)].to_numpy()
     member = rule.member(draws)
     p = member.mean(axis=0)
@@ -299,6 +303,8 @@ def _unit(fit: DecayResults) -> str:
 
 def _told(fit: DecayResults, step: Step) -> str:
     """A step in words."""
+    from predictlab.planning._value import runs_of
+
     last, unit = float(np.asarray(fit.fitted.depth)[-1]), _unit(fit)
     if step.depth > last:
         present, _ = runs_of(fit)
@@ -310,6 +316,8 @@ def _told(fit: DecayResults, step: Step) -> str:
 
 def _advice(fit: DecayResults, open_: Undecided, steps: list[Step]) -> str:
     """What would settle an Undetermined call."""
+    from predictlab.planning._value import DEEPER, MOST_FOLD, MOST_RUNS, runs_of
+
     blurred = open_.what == "the floor" and not fit.identified
     why = "the depths do not separate a floor from slow decay: " if blurred else ""
     side = f"on which side of the {open_.name} {open_.what} lies"

@@ -27,23 +27,17 @@ STAGES = [
     ("errors",),
     ("task",),
     ("catalog",),
-    ("backbone",),
     ("static", "runs"),
-    ("probe",),
+    ("probing",),
     ("risk",),
     ("decay",),
-    ("information",),
     ("budget",),
     ("phase",),
-    ("forecast",),
+    ("planning",),
+    ("forecasting",),
     ("worlds",),
-    ("sequential",),
-    ("labels",),
     ("charts",),
-    ("advice",),
-    ("analysis",),
     ("report",),
-    ("tour",),
     ("cli",),
     ("__main__",),
 ]
@@ -103,7 +97,7 @@ def test_import_is_light():
             "pl.static.logme, pl.score, pl.load_dataset, pl.ProbePlan",
             {"torch", "altair", "transformers", "peft"},
         ),
-        ("import predictlab.probe.on_ray", {"ray", "torch", "transformers"}),
+        ("import predictlab.probing._ray_executor", {"ray", "torch", "transformers"}),
         ("import predictlab.cli", {"torch", "altair", "statsmodels", "transformers"}),
     ],
 )
@@ -127,7 +121,7 @@ def test_functions_stay_callable_once_modules_of_their_name_are_imported():
         "frontier",
         "optimal_depth",
     )
-    code = "import predictlab.forecast, predictlab.probe\n"
+    code = "import predictlab.forecasting, predictlab.probing\n"
     code += f"print(*[n for n in {names} if not callable(getattr(predictlab, n))])"
     assert run(f"import predictlab\n{code}") == []
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from predictlab.catalog import records
-from predictlab.catalog.fetching import cache_dir, fetch
-from predictlab.catalog.loading import load_dataset
-from predictlab.catalog.synthetic import modular_arithmetic
+from predictlab.catalog import _records as records
+from predictlab.catalog._fetching import cache_dir, fetch
+from predictlab.catalog._loading import load_dataset
+from predictlab.catalog._synthetic import modular_arithmetic
 from predictlab.errors import bad_argument
 
 __all__ = ["cache_dir", "datasets", "fetch", "load_dataset", "model_path", "models", "modular_arithmetic"]
@@ -99,3 +99,7 @@ def model_path(model: str | Path) -> str:
     if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and "mean" in hint):
         raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint.strip())
     return name
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

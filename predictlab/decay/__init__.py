@@ -1,6 +1,10 @@
 """Decay inference: ``U(c) = L_int + K c^-alpha`` with honest intervals (THEORY 3)."""
 
-from predictlab.decay.model import BurnIn, DecayModel
-from predictlab.decay.results import DecayResults
+from predictlab.decay._model import BurnIn, DecayModel
+from predictlab.decay._results import DecayResults
 
 __all__ = ["BurnIn", "DecayModel", "DecayResults"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
-from predictlab.risk.branch import Anova, anova, branch_curve
-from predictlab.risk.curve import ESTIMATORS, QUESTIONS, SAYS, RiskCurve, same_question
-from predictlab.risk.residual import residual_curve
-from predictlab.risk.rows import default_metric, frame_of, one_of, refuse_duplicates
-from predictlab.risk.spread import spread, spread_curve
+from predictlab.risk._branch import Anova, anova, branch_curve
+from predictlab.risk._curve import ESTIMATORS, QUESTIONS, SAYS, RiskCurve, same_question
+from predictlab.risk._frames import default_metric, frame_of, one_of, refuse_duplicates
+from predictlab.risk._residual import residual_curve
+from predictlab.risk._spread import spread, spread_curve
 
 __all__ = [
     "ESTIMATORS", "QUESTIONS", "SAYS", "Anova", "RiskCurve", "anova", "common_metric", "risk_curve",
@@ -124,3 +124,7 @@ def common_metric(frame: pd.DataFrame, metric: str | None) -> str:
         raise bad_argument("metric", None, f"one of {', '.join(shared)}", "There are several; name the metric.")
     shown = "; ".join(f"{t}: {', '.join(sorted(names))}" for t, names in have.items())
     raise DataError(f"the tasks have no metric in common ({shown[:400]}). Take tasks measured by one metric.")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,10 +1,10 @@
 """Static scores: what a frozen model's features say about the labels before any training (THEORY 1)."""
 
-from predictlab.static.hscore import hscore
-from predictlab.static.knn import knn_accuracy
-from predictlab.static.linear import linear_probe_accuracy
-from predictlab.static.logme import logme
-from predictlab.static.table import methods, score, score_features
+from predictlab.static._hscore import hscore
+from predictlab.static._knn import knn_accuracy
+from predictlab.static._linear_probe import linear_probe_accuracy
+from predictlab.static._logme import logme
+from predictlab.static._score import methods, score, score_features
 
 __all__ = [
     "hscore",
@@ -15,3 +15,7 @@ __all__ = [
     "score",
     "score_features",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

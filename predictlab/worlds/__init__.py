@@ -1,7 +1,11 @@
 """Worlds whose risk is known exactly, for tests, studies and teaching (THEORY 6)."""
 
-from predictlab.worlds.base import World
-from predictlab.worlds.martingale import MartingaleWorld
-from predictlab.worlds.quadratic import QuadraticSGDWorld
+from predictlab.worlds._martingale import MartingaleWorld
+from predictlab.worlds._quadratic import QuadraticSGDWorld
+from predictlab.worlds._world import World
 
 __all__ = ["MartingaleWorld", "QuadraticSGDWorld", "World"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

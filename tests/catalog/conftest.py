@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from predictlab.catalog import fetching, records
-from predictlab.catalog.records import Archive, DataRecord
+from predictlab.catalog import _fetching as fetching
+from predictlab.catalog import _records as records
+from predictlab.catalog._records import Archive, DataRecord
 
 NAME = "tinysets"
 WHEEL = f"{NAME}-1.0-py3-none-any.whl"

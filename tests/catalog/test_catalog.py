@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 import predictlab as pl
-from predictlab.catalog import convert, fetching, readers, records
+from predictlab.catalog import _convert as convert
+from predictlab.catalog import _fetching as fetching
+from predictlab.catalog import _readers as readers
+from predictlab.catalog import _records as records
 from predictlab.errors import ArgumentError
 
 # Rows and classes as FIELD_NOTES measured them, independently of the readers (training files where the source

@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 import predictlab as pl
-from predictlab.catalog import fetch, fetching, records
+from predictlab.catalog import _fetching as fetching
+from predictlab.catalog import _records as records
+from predictlab.catalog import fetch
 from predictlab.errors import CatalogError, DataError
 
 
@@ -160,8 +162,8 @@ def test_killed_process_leaves_no_entry_and_the_next_fetch_works(cache, tiny, wh
     # SIGKILL runs no cleanup: the staging folder stays, but it is never taken for the archive.
     program = (
         "import sys, os, signal\n"
-        "from predictlab.catalog import fetching, records\n"
-        "from predictlab.catalog.records import Archive, DataRecord\n"
+        "from predictlab.catalog import _fetching as fetching, records\n"
+        "from predictlab.catalog._records import Archive, DataRecord\n"
         f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r})\n"
         f"records.RECORDS['tiny'] = DataRecord('tiny', a, {tiny.members!r}, '', '', task='', rows=0, "
         "classes=2, reader='')\n"
@@ -206,8 +208,8 @@ def test_the_first_of_two_processes_wins(cache, tiny, wheel, client, monkeypatch
 
 def test_two_real_processes_at_once(cache, tiny, local_index):
     program = (
-        "from predictlab.catalog import fetching, records\n"
-        "from predictlab.catalog.records import Archive, DataRecord\n"
+        "from predictlab.catalog import _fetching as fetching, records\n"
+        "from predictlab.catalog._records import Archive, DataRecord\n"
         f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r})\n"
         f"r = DataRecord('tiny', a, {tiny.members!r}, '', '', task='', rows=0, classes=2, reader='')\n"
         "records.RECORDS['tiny'] = r\n"

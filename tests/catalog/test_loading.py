@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import predictlab as pl
-from predictlab.catalog.loading import pick
+from predictlab.catalog._loading import pick
 from predictlab.errors import ArgumentError, DataError, DependencyError
 
 
@@ -466,4 +466,4 @@ def test_catalog_rows_are_reported_without_a_warning(cache, tiny, wheel, client)
     assert data.name == "mine"
     assert data.source == "tiny (tinysets 1.0)"
     assert data.classes == ("irrelevant", "relevant")
-    assert sys.modules["predictlab.catalog.loading"].records.DATASETS[-1].name == "tiny_b"
+    assert sys.modules["predictlab.catalog._loading"].records.DATASETS[-1].name == "tiny_b"

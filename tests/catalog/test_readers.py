@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from predictlab.catalog import readers
+from predictlab.catalog import _readers as readers
 
 
 def test_mail_keeps_subject_and_body_only():

@@ -214,7 +214,7 @@ def test_bad_input_is_named(make, error, message):
 def test_examples_in_the_docstrings_run():
     import doctest
 
-    from predictlab.decay import model
+    from predictlab.decay import _model as model
 
     found = doctest.testmod(model)
     assert (found.failed, found.attempted > 0) == (0, True)

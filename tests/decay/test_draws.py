@@ -7,7 +7,7 @@ from scipy import integrate, stats
 import predictlab as pl
 from predictlab.decay import draws as dr
 from predictlab.decay import likelihood as lk
-from predictlab.decay.noise import Noise
+from predictlab.decay._noise import Noise
 
 DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
 DF = np.full(7, 15.0)

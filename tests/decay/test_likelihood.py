@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from predictlab.decay import _solver as solver
 from predictlab.decay import likelihood as lk
-from predictlab.decay import solver
-from predictlab.decay.intervals import Profiler
-from predictlab.decay.solver import Problem
+from predictlab.decay._profile import Profiler
+from predictlab.decay._solver import Problem
 
 DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
 DF = np.array([15.0, 15, 7, 31, 15, 15, 10])

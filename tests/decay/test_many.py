@@ -5,8 +5,11 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import chi2, norm
 
-from predictlab.decay import likelihood, many, screen, solver
-from predictlab.decay.deviance import deviance, level, shape
+from predictlab.decay import _bulk as many
+from predictlab.decay import _law as likelihood
+from predictlab.decay import _screen as screen
+from predictlab.decay import _solver as solver
+from predictlab.decay._deviance import deviance, level, shape
 
 DEPTH = 2.0 ** np.arange(2, 10)
 LADDERS = [DEPTH, DEPTH[:4], np.array([8.0, 16, 32, 64, 128, 192]), np.array([1.0, 10, 11, 300, 5000])]

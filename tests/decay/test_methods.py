@@ -6,8 +6,8 @@ import pytest
 import statsmodels.api as sm
 
 import predictlab as pl
-from predictlab.decay import solver
-from predictlab.decay.bootstrap import bca, resampled_risk
+from predictlab.decay import _solver as solver
+from predictlab.decay._bootstrap import bca, resampled_risk
 from predictlab.errors import ArgumentError, DataError
 
 STEPS = [3, 7, 15, 31, 63, 127, 255, 511]

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 import predictlab as pl
-from predictlab.decay.modes import find_modes, largest_gap, threshold
+from predictlab.decay._modes import find_modes, largest_gap, threshold
 from predictlab.errors import ArgumentError
 
 STEPS = [3, 7, 15, 31, 63, 127]

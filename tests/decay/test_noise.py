@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import predictlab as pl
-from predictlab.decay.noise import TAIL_FACTOR, Noise, chain
+from predictlab.decay._noise import TAIL_FACTOR, Noise, chain
 
 STEPS = [3, 7, 15, 31, 63, 127, 255, 511]
 WORLD = pl.worlds.MartingaleWorld(0.02, 1.0, 1.0)

@@ -8,7 +8,7 @@ from scipy import stats
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
 from predictlab.risk import anova
-from predictlab.risk.branch import own_end_p_value, total_p_value
+from predictlab.risk._branch import own_end_p_value, total_p_value
 
 
 def groups_of(rng, share, sizes):

@@ -13,7 +13,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.risk.residual import PENALTIES, effective_df, out_of_fold, ridge
+from predictlab.risk._residual import PENALTIES, effective_df, out_of_fold, ridge
 
 PEFT = Path(__file__).parents[3] / "shared" / "data" / "peft_metamathqa_runs.csv"
 

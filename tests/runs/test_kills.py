@@ -14,9 +14,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and 
 # One process that imports once and forks those that are to die. Each goes on from the states that it finds.
 HARNESS = """
 import json, os, random, signal, sys, time
-import predictlab.runs.resuming as resuming
+import predictlab.runs._resuming as resuming
 from predictlab.runs import Entry, RunStore
-from predictlab.runs.states import StateFolder
+from predictlab.runs._states import StateFolder
 
 path, RUNS = sys.argv[1], 3
 

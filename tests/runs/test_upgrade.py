@@ -6,7 +6,7 @@ import sqlite3
 import pandas as pd
 import pytest
 
-import predictlab.runs.database as database
+import predictlab.runs._database as database
 from predictlab.errors import StoreError
 from predictlab.runs import COLUMNS, Entry, RunStore
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static import knn
+from predictlab.static import _knn as knn
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

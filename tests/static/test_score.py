@@ -10,8 +10,8 @@ from scipy import stats
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static.intervals import jackknife, wilson
-from predictlab.static.table import COLUMNS
+from predictlab.static._intervals import jackknife, wilson
+from predictlab.static._score import COLUMNS
 
 
 def problem(rng, n=200, d=12, classes=3, shift=0.5):
@@ -34,9 +34,9 @@ def backbone(monkeypatch):
         calls.append((task, texts, max_length, pooling))
         return np.array([np.random.default_rng(int(t.split()[1])).normal(size=5) for t in texts], np.float32)
 
-    module = types.ModuleType("predictlab.backbone")
+    module = types.ModuleType("predictlab.catalog._backbone")
     module.pooled_features = pooled_features
-    monkeypatch.setitem(sys.modules, "predictlab.backbone", module)
+    monkeypatch.setitem(sys.modules, "predictlab.catalog._backbone", module)
     return calls
 
 
@@ -108,7 +108,7 @@ def test_score_of_a_real_model(tmp_path):
     pytest.importorskip("transformers")
     import transformers
 
-    from predictlab.backbone import pooled_features
+    from predictlab.catalog._backbone import pooled_features
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a", "very"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))

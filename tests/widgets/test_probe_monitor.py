@@ -15,8 +15,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab.probe import start_probe
-from predictlab.probe.work import Measurement, Reached
+from predictlab.probing import start_probe
+from predictlab.probing._segments import Measurement, Reached
 from predictlab_widgets import ProbeMonitor, fallback
 from predictlab_widgets.probe_monitor_data import Curves, Findings
 from predictlab_widgets.pulse import Pulse

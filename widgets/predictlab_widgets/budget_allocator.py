@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 import predictlab as pl
 from predictlab.budget import checked_fits
-from predictlab.budget.allocation import Bounds, PerTask, Problem
-from predictlab.decay.likelihood import mean
+from predictlab.budget._allocation import Bounds, PerTask, Problem
+from predictlab.decay._law import mean
 from predictlab.errors import PredictlabError, bad_argument
-from predictlab.probe.plan import DEFAULT_SEEDS, ProbePlan
+from predictlab.probing._plan import DEFAULT_SEEDS, ProbePlan
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import MAX_ROWS, Summary
 from predictlab_widgets.newest import Newest

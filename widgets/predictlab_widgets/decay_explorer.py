@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from predictlab.decay import DecayResults, solver
-from predictlab.decay.likelihood import ALPHA_MIN, alpha_max
-from predictlab.decay.results import INTERVAL_WORDS, METHOD_WORDS, PARAMETERS
+from predictlab.decay import DecayResults
+from predictlab.decay import _solver as solver
+from predictlab.decay._law import ALPHA_MIN, alpha_max
+from predictlab.decay._results import INTERVAL_WORDS, METHOD_WORDS, PARAMETERS
 from predictlab.errors import bad_argument
 from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet

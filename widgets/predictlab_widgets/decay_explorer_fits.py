@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from predictlab.decay import DecayModel, DecayResults
-from predictlab.decay.model import METHODS, MIN_DEPTHS
+from predictlab.decay._model import METHODS, MIN_DEPTHS
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, risk_curve
-from predictlab.risk.rows import frame_of, is_fork
+from predictlab.risk._frames import frame_of, is_fork
 
 INTERVALS = {"gamma": ("profile", "wald", "bootstrap", "gee"), "gee": ("gee", "wald", "bootstrap"), "loglog": ("wald",)}
 _NEEDS_RUNS = "gee"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab import charts, phase
-from predictlab.decay.likelihood import mean
+from predictlab.decay._law import mean
 
 if TYPE_CHECKING:
     from predictlab_widgets.phase_diagram import PhaseDiagram

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from predictlab import phase
 from predictlab.budget import checked_fits, optimal_depth_of, tolerance_depth_of
-from predictlab.decay.likelihood import mean
+from predictlab.decay._law import mean
 from predictlab.errors import bad_argument
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import MAX_ROWS, Summary

@@ -13,7 +13,7 @@ import traitlets
 
 from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
-from predictlab.probe import ProbeRun
+from predictlab.probing import ProbeRun
 from predictlab.risk import RiskCurve
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import Summary, refresh

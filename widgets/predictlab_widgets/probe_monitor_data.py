@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from predictlab.decay import DecayModel, DecayResults
-from predictlab.decay.model import MIN_DEPTHS
+from predictlab.decay._model import MIN_DEPTHS
 from predictlab.errors import DataError
 from predictlab.risk import RiskCurve, risk_curve
-from predictlab.risk.rows import is_bad, is_fork
+from predictlab.risk._frames import is_bad, is_fork
 
 MIN_SEEDS = 4  # fewer say too little about a variance to draw a law through it
 _CURVE = 60

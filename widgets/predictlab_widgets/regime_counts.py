@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay.likelihood import mean
+from predictlab.decay._law import mean
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint16]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab import charts  # its offline renderer too
-from predictlab.decay.likelihood import mean
+from predictlab.decay._law import mean
 
 if TYPE_CHECKING:
     from predictlab_widgets.risk_decomposition import RiskDecomposition

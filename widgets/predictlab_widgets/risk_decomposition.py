@@ -9,8 +9,8 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab.budget import optimal_depth_of, tolerance_depth_of
-from predictlab.decay.likelihood import mean
-from predictlab.decay.results import DecayResults
+from predictlab.decay._law import mean
+from predictlab.decay._results import DecayResults
 from predictlab.errors import bad_argument
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import Summary

@@ -1,0 +1,102 @@
+"""The one place that checks arguments: each check returns the value it can use, or raises what to do instead.
+
+Every error names the argument, the value, what was expected and, where it helps, the remedy.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import TypeVar
+
+import numpy as np
+
+from predictlab.errors import bad_argument
+
+DEFAULT_SEED = 0  # of every `rng=None`: results are the same from call to call unless the caller asks otherwise
+Option = TypeVar("Option")
+
+
+def number(name: str, value: object, expected: str = "a finite number", hint: str = "") -> float:
+    """`value` as a finite float; `expected` says in the error what was wanted."""
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = float("nan")
+    if not np.isfinite(found) or isinstance(value, bool | np.bool_):
+        raise bad_argument(name, value, expected, hint)
+    return found
+
+
+def positive(name: str, value: object, unit: str = "", hint: str = "") -> float:
+    """`value` as a finite float > 0; `unit` such as ``" (metric²)"`` is shown in the error."""
+    expected = f"a finite number > 0{unit}"
+    found = number(name, value, expected, hint)
+    if found <= 0:
+        raise bad_argument(name, value, expected, hint)
+    return found
+
+
+def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> float:
+    """`value` as a finite float >= 0."""
+    expected = f"a finite number >= 0{unit}"
+    found = number(name, value, expected, hint)
+    if found < 0:
+        raise bad_argument(name, value, expected, hint)
+    return found
+
+
+def whole_number(name: str, value: object, least: int = 0, what: str = "a whole number", hint: str = "") -> int:
+    """`value` as an int >= `least`; numpy integers and floats without a fraction are taken, booleans are not."""
+    expected = f"{what} >= {least}"
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        found = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise bad_argument(name, value, expected, hint) from None
+    if found < least:
+        raise bad_argument(name, value, expected, hint)
+    return found
+
+
+def share(name: str, value: object, what: str = "a number in (0, 1)", above: float = 0.0, hint: str = "") -> float:
+    """`value` as a float strictly between `above` and 1."""
+    found = number(name, value, what, hint)
+    if not above < found < 1:
+        raise bad_argument(name, value, what, hint)
+    return found
+
+
+def confidence_level(value: object, name: str = "confidence") -> float:
+    """A confidence level in (0, 1), such as 0.95."""
+    hint = ""
+    if isinstance(value, int | float) and 1 < value < 100:
+        hint = f"As a share: {value / 100:g}."
+    return share(name, value, "a confidence level in (0, 1), such as 0.95", hint=hint)
+
+
+def option(name: str, value: object, options: Iterable[Option], hint: str = "") -> Option:
+    """`value` if it is one of `options`."""
+    known = list(options)
+    for one in known:
+        if isinstance(value, str) == isinstance(one, str) and value == one:
+            return one
+    raise bad_argument(name, value, f"one of {', '.join(map(repr, known))}", hint)
+
+
+def generator(rng: object = None, name: str = "rng") -> np.random.Generator:
+    """The generator that draws are taken from.
+
+    Parameters
+    ----------
+    rng : None, int or numpy.random.Generator
+        None: a fresh generator of seed 0, so that a result does not change from call to call. An int: a fresh one of
+        that seed. A generator: itself, which moves on with every draw.
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    seed = DEFAULT_SEED if rng is None else whole_number(name, rng, 0, "None, a numpy.random.Generator, or a seed")
+    return np.random.default_rng(seed)

@@ -1,0 +1,355 @@
+"""One budget for many tasks: the plan, its intervals, and the efficiency frontier (THEORY 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize.elementwise import find_root
+
+from predictlab.budget._checks import checked_fits, fitted_from, positive
+from predictlab.decay._law import mean
+from predictlab.decay._results import PARAMETERS, DecayResults
+from predictlab.errors import bad_argument
+
+Array = NDArray[np.float64]
+PerTask = Mapping[str, float] | Sequence[float] | float
+Bounds = tuple[float, float] | Mapping[str, tuple[float, float]] | Sequence[tuple[float, float]]
+_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Arrays over tasks, (t,): estimates, weights, prices of a step, and depths that exist."""
+
+    tasks: list[str]
+    fits: list[DecayResults]
+    params: Array
+    weight: Array
+    step: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(
+        cls,
+        fits: Mapping[str, DecayResults],
+        weights: PerTask | None,
+        cost_per_step: PerTask,
+        bounds: Bounds | None,
+    ) -> Problem:
+        """Check the arguments of `allocate` and `frontier`."""
+        checked = checked_fits(fits)
+        tasks = list(checked)
+        low, high = _bounds(bounds, checked)
+        return cls(
+            tasks,
+            list(checked.values()),
+            _with_a_rate(np.array([fit.params.to_numpy() for fit in checked.values()], dtype=float)),
+            _per_task("weights", weights, tasks),
+            _per_task("cost_per_step", cost_per_step, tasks),
+            low,
+            high,
+        )
+
+    def checked_budget(self, budget: float) -> float:
+        """The budget, if it pays for the lowest depths."""
+        least = self.step * self.low
+        total = float(np.sum(least))
+        value = positive("budget", budget, " (cost)")
+        if value < total * (1 - 1e-12):
+            dear = int(np.argmax(least))
+            raise bad_argument(
+                "budget", budget, f"at least {total:g}, the cost of the lowest depths of all tasks (the most of it, "
+                f"{least[dear]:g}, for depth {self.low[dear]:g} of task {self.tasks[dear]!r})",
+                "Leave tasks out, lower the bounds, or raise the budget.",
+            )  # fmt: skip
+        return max(value, total)
+
+    def share(self, params: Array, budget: ArrayLike) -> tuple[Array, Array]:
+        """Best depths (n, t) and multipliers (n,) for parameters (n or 1, t, 3) and budgets (n,) or one."""
+        return share(params[..., 1], params[..., 2], self.weight, self.step, self.low, self.high, budget)
+
+    def draws(self, n: int = _DRAWS) -> Array:
+        """Draws of all tasks at once, (n, t, 3), independent between tasks."""
+        known: dict[int, Array] = {}  # one fit may stand for many tasks
+        out = np.empty((n, len(self.tasks), 3))
+        for i, fit in enumerate(self.fits):
+            if id(fit) not in known:
+                known[id(fit)] = fit.draws()[list(PARAMETERS)].to_numpy()
+            sample = known[id(fit)]
+            # every fit is drawn from the same seed: without this, tasks would err together
+            order = np.random.default_rng(i).permutation(len(sample))
+            out[:, i] = sample[np.resize(order, n)]
+        return _with_a_rate(out)
+
+
+def _with_a_rate(params: Array) -> Array:
+    """Without a decay there is no rate; any finite one gives ``c* = 0``, which is clamped to the lowest depth."""
+    out = params.copy()
+    out[..., 2] = np.where(out[..., 1] > 0, np.nan_to_num(out[..., 2], nan=1.0), 1.0)
+    return out
+
+
+def _per_task(name: str, value: PerTask | None, tasks: list[str]) -> Array:
+    if value is None:
+        return np.ones(len(tasks))
+    if isinstance(value, Mapping):
+        missing = [t for t in tasks if t not in value]
+        if missing:
+            raise bad_argument(name, value, f"a value for every task; {missing[0]!r} is missing")
+        value = [value[t] for t in tasks]
+    array = np.asarray(value, dtype=float)
+    if array.ndim > 1 or array.size not in (1, len(tasks)):
+        raise bad_argument(name, value, f"one number, or one for each of the {len(tasks)} tasks")
+    array = np.broadcast_to(array, (len(tasks),))
+    if not np.all(np.isfinite(array)) or np.any(array <= 0):
+        raise bad_argument(name, value, "numbers > 0")
+    return array
+
+
+def _bounds(bounds: Bounds | None, fits: Mapping[str, DecayResults]) -> tuple[Array, Array]:
+    """Lowest and highest depth of each task, (t,)."""
+    pairs = np.array([(fitted_from(fit), np.inf) for fit in fits.values()])
+    if isinstance(bounds, Mapping):
+        unknown = [name for name in bounds if name not in fits]
+        if unknown:
+            raise bad_argument("bounds", bounds, f"names of tasks; {unknown[0]!r} is none of them")
+        for i, name in enumerate(fits):
+            if name in bounds:
+                pairs[i] = _pairs(bounds[name], (2,))
+    elif bounds is not None:
+        pairs = np.broadcast_to(_pairs(bounds, (2,), pairs.shape), pairs.shape)
+    low, high = pairs.T
+    fine = (low > 0) & np.isfinite(low) & (low <= high)
+    if not fine.all():
+        name = list(fits)[int(np.argmin(fine))]
+        raise bad_argument(
+            "bounds", bounds, "(lowest, highest) depth with 0 < lowest <= highest (steps)", f"See task {name!r}."
+        )
+    return low, high
+
+
+def _pairs(value: object, *shapes: tuple[int, ...]) -> Array:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape not in shapes:
+        raise bad_argument("bounds", value, "(lowest, highest) depth, or one such pair for each task (steps)")
+    return array
+
+
+def share(
+    scale: Array, decay_rate: Array, weight: Array, step: Array, low: Array, high: Array, budget: ArrayLike
+) -> tuple[Array, Array]:
+    """Depths that minimise ``sum w K c^-alpha`` within a budget, for many budgets or sets of parameters at once.
+
+    At a multiplier ``mu`` the depths are in closed form, ``(w alpha K / (mu lambda))^(1/(alpha+1))``, clamped; the one
+    that spends the budget is found by a bracketing root search, all rows together.
+
+    Parameters
+    ----------
+    scale, decay_rate : ndarray, shape (t,) or (n, t)
+        ``K`` >= 0 and a finite ``alpha`` > 0.
+    weight, step, low, high : ndarray, shape (t,)
+    budget : float or array_like, shape (n,)
+        Not below ``sum(step * low)``.
+
+    Returns
+    -------
+    depth : ndarray, shape (n, t)
+    multiplier : ndarray, shape (n,)
+        Weighted risk that one more unit of cost would save; 0 where everything that decays is at its highest depth.
+    """
+    budget = np.atleast_1d(np.asarray(budget, dtype=float))
+    shape = np.broadcast_shapes(np.atleast_2d(scale).shape, (len(budget), 1))
+    k, a = np.broadcast_to(scale, shape), np.broadcast_to(decay_rate, shape)
+    budget = np.broadcast_to(budget, shape[:1])
+    # what does not decay is worth no more than its lowest depth, however large the budget
+    highest = np.where(k > 0, high, low)
+    with np.errstate(divide="ignore"):
+        value = np.log(weight * a) + np.log(k) - np.log(step)  # log of alpha K w / lambda
+    slope = 1 / (a + 1)
+    at_one = value * slope
+
+    def depths(log_mu: Array, row: NDArray[np.int64]) -> Array:
+        with np.errstate(over="ignore"):
+            return np.clip(np.exp(at_one[row] - log_mu[:, None] * slope[row]), low, highest[row])
+
+    out, multiplier = highest.copy(), np.zeros(len(budget))
+    rows = np.flatnonzero(np.sum(step * highest, axis=1) > budget)
+    if len(rows) == 0:
+        return out, multiplier
+    live = k[rows] > 0
+    # below the lowest marginal value nothing is affordable to add, above the highest nothing is bought
+    marginal_low = value[rows] - (a[rows] + 1) * np.log(low)
+    affordable = np.minimum(highest[rows], np.maximum(budget[rows, None] / step, low))
+    marginal_high = value[rows] - (a[rows] + 1) * np.log(affordable)
+    top = np.max(np.where(live, marginal_low, -np.inf), axis=1) + 1e-9
+    bottom = np.min(np.where(live, marginal_high, np.inf), axis=1) - 1.0
+
+    def excess(log_mu: Array, row: Array) -> Array:
+        at = row.astype(np.int64)
+        return np.asarray(np.sum(step * depths(log_mu, at), axis=1) / budget[at] - 1)
+
+    least = budget[rows] <= np.sum(step * low) * (1 + 1e-12)
+    log_mu = top.copy()
+    if not least.all():
+        search = ~least
+        found = find_root(
+            excess,
+            (bottom[search], top[search]),
+            args=(rows[search].astype(float),),
+            tolerances={"xatol": 1e-13, "xrtol": 1e-14, "fatol": 0, "frtol": 0},
+        )
+        log_mu[search] = found.x
+    out[rows], multiplier[rows] = depths(log_mu, rows), np.exp(log_mu)
+    return out, multiplier
+
+
+def _interval(values: Array, level: float) -> tuple[Array, Array]:
+    half = (1 - level) / 2
+    lower, upper = np.quantile(values, [half, 1 - half], axis=0)
+    return lower, upper
+
+
+def _checked_level(level: float) -> float:
+    if not 0 < level < 1:
+        raise bad_argument("level", level, "a confidence level in (0, 1), such as 0.95")
+    return level
+
+
+def allocate(
+    fits: Mapping[str, DecayResults],
+    budget: float,
+    weights: PerTask | None = None,
+    cost_per_step: PerTask = 1.0,
+    bounds: Bounds | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Share one budget among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum lambda_t c_t <= B``.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+    budget : float
+        ``B``, in the unit of `cost_per_step`.
+    weights : float, mapping or sequence of float, optional
+        ``w_t`` > 0; default 1.
+    cost_per_step : float, mapping or sequence
+        ``lambda_t`` > 0.
+    bounds : (float, float), mapping of str to such pairs, or sequence of them, optional
+        Lowest and highest depth, of every task or of each. Default, also for tasks that a mapping leaves out: from the
+        first fitted depth up.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a task, in the order of `fits`: ``task``, ``depth``, ``risk``, ``cost``, ``marginal`` (weighted risk
+        saved by one more unit of cost on it, metric²/cost), ``depth_lower``, ``depth_upper`` (what the plan would give
+        it if the truth were each joint draw of the fits), ``risk_lower``, ``risk_upper`` (at the planned depth), and
+        ``note``, empty or why more budget would buy nothing here, or that the law is extrapolated.
+
+    Raises
+    ------
+    ArgumentError
+        Also when the budget does not pay for the lowest depths.
+    """
+    level = _checked_level(level)
+    problem = Problem.of(fits, weights, cost_per_step, bounds)
+    total = problem.checked_budget(budget)
+    depth = problem.share(problem.params[None], total)[0][0]
+    floor, k, a = problem.params.T
+    with np.errstate(divide="ignore"):
+        marginal = np.where(k > 0, problem.weight * a * np.exp(np.log(k) - (a + 1) * np.log(depth)) / problem.step, 0.0)
+    draws = problem.draws()
+    depth_lower, depth_upper = _interval(problem.share(draws, total)[0], level)
+    risk_lower, risk_upper = _interval(mean(depth, draws[..., 0], draws[..., 1], draws[..., 2]), level)
+    return pd.DataFrame(
+        {
+            "task": problem.tasks,
+            "depth": depth,
+            "risk": mean(depth, floor, k, a),
+            "cost": problem.step * depth,
+            "marginal": marginal,
+            "depth_lower": depth_lower,
+            "depth_upper": depth_upper,
+            "risk_lower": risk_lower,
+            "risk_upper": risk_upper,
+            "note": _notes(problem, depth),
+        }
+    )
+
+
+def _notes(problem: Problem, depth: Array) -> list[str]:
+    out = []
+    for i, fit in enumerate(problem.fits):
+        fitted = np.asarray(fit.fitted.depth)
+        notes = []
+        if problem.params[i, 1] == 0:
+            notes.append("no decay: more depth buys nothing")
+        elif depth[i] <= problem.low[i]:
+            notes.append("at its lowest depth: the budget buys more elsewhere")
+        elif depth[i] >= problem.high[i]:
+            notes.append("at its highest depth")
+        if depth[i] < fitted[0] * (1 - 1e-12):
+            notes.append(f"before its first fitted depth {fitted[0]:g}: extrapolated")
+        elif depth[i] > fitted[-1] * (1 + 1e-12):
+            notes.append(f"beyond its last fitted depth {fitted[-1]:g}: extrapolated")
+        out.append("; ".join(notes))
+    return out
+
+
+def frontier(
+    fits: Mapping[str, DecayResults],
+    budgets: ArrayLike,
+    weights: PerTask | None = None,
+    cost_per_step: PerTask = 1.0,
+    bounds: Bounds | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Least total risk for each budget; the slope of the curve is minus the multiplier (``gamma``).
+
+    Parameters
+    ----------
+    fits, weights, cost_per_step, bounds, level
+        As for `allocate`.
+    budgets : array_like
+        Budgets, each enough for the lowest depths.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``budget``; ``risk``, the weighted sum over tasks, floors included; ``multiplier``, the marginal worth of the
+        next unit of budget (metric²/cost), 0 where everything that decays is at its highest depth; ``risk_lower``,
+        ``risk_upper``, of the plan that the estimates give.
+    """
+    level = _checked_level(level)
+    problem = Problem.of(fits, weights, cost_per_step, bounds)
+    asked = np.atleast_1d(np.asarray(budgets, dtype=float))
+    depth, multiplier = problem.share(problem.params[None], [problem.checked_budget(float(b)) for b in asked])
+    floor, k, a = problem.params.T
+    risk, draws = mean(depth, floor, k, a), problem.draws()
+    ends = [
+        _of_sum(at, *_interval(mean(c, draws[..., 0], draws[..., 1], draws[..., 2]), level), problem.weight)
+        for c, at in zip(depth, risk, strict=True)
+    ]
+    frame = pd.DataFrame({"budget": asked, "risk": risk @ problem.weight, "multiplier": multiplier})
+    return frame.join(pd.DataFrame(ends, columns=["risk_lower", "risk_upper"]))
+
+
+def _of_sum(estimate: Array, lower: Array, upper: Array, weight: Array) -> tuple[float, float]:
+    """Interval of a weighted sum of independent estimates from the interval of each.
+
+    Quantiles of summed draws would not do: draws of a small floor lie above its estimate more often than not, and over
+    hundreds of tasks that adds up faster than the width. Source: Zou, Donner (2008), Statistics in Medicine 27, 1693.
+    """
+    total = float(weight @ estimate)
+    below, above = np.maximum(estimate - lower, 0.0), np.maximum(upper - estimate, 0.0)
+    return total - float(np.linalg.norm(weight * below)), total + float(np.linalg.norm(weight * above))

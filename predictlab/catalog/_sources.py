@@ -1,0 +1,240 @@
+"""The user's own data: a file, a DataFrame or a ``datasets.Dataset``, with the columns that ``load_dataset`` wants."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from predictlab.catalog._readers import JOINER
+from predictlab.catalog._records import suggestion
+from predictlab.errors import DataError, DependencyError, bad_argument
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+_COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_TEXT_NAMES = ("text", "sentence", "content", "review", "document", "message", "tweet", "question")
+_LABEL_NAMES = ("label", "labels", "class", "category", "target", "sentiment", "y")
+_PROMPT_NAMES = ("prompt", "instruction", "question", "input", "query")
+_COMPLETION_NAMES = ("completion", "response", "output", "answer", "target")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that the user named: `text` (or several) and `label`, or `prompt` and `completion`."""
+
+    text: str | Sequence[str] | None = None
+    label: str | None = None
+    prompt: str | None = None
+    completion: str | None = None
+
+
+def read_file(path: Path) -> pd.DataFrame:
+    """Rows of a csv, tsv, jsonl, json or parquet file.
+
+    Raises
+    ------
+    DataError
+        If the file is of another type, or is broken; the message says where.
+    DependencyError
+        If reading parquet needs a package that is not installed.
+    """
+    suffix = _suffix(path)
+    if not path.is_file():
+        raise DataError(f"source={str(path)!r}: is a folder, not a file; give one {', '.join(SUFFIXES)} file.")
+    if suffix not in SUFFIXES:
+        raise DataError(
+            f"source={str(path)!r}: files of type {suffix or '(none)'!r} are not read; convert it to one of "
+            f"{', '.join(SUFFIXES)}, or pass a DataFrame."
+        )
+    try:
+        return _read(path, suffix)
+    except UnicodeDecodeError as error:
+        raise DataError(f"source={str(path)!r}: not UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"source={str(path)!r}: the file is empty.") from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise DataError(f"source={str(path)!r}: not a well-formed {suffix} file ({str(error).strip()}).") from error
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    for end in _COMPRESSED:
+        name = name.removesuffix(end)
+    return Path(name).suffix
+
+
+def looks_like_path(source: str) -> bool:
+    """Whether a source that names no catalog entry was meant as a path."""
+    return bool(_suffix(Path(source))) or "/" in source or "\\" in source
+
+
+def _read(path: Path, suffix: str) -> pd.DataFrame:
+    if suffix in (".csv", ".tsv"):
+        # As text, with "" alone missing: a class may be called NA, and "01" is not "1".
+        separator = "\t" if suffix == ".tsv" else ","
+        with warnings.catch_warnings():
+            # Rows longer than the header would lose their last cells with no more than a warning.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                path, sep=separator, dtype=object, keep_default_na=False, na_values=[""],
+                encoding="utf-8-sig", index_col=False,
+            )  # fmt: skip
+    if suffix == ".parquet":
+        try:
+            return pd.read_parquet(path)
+        except ImportError:
+            raise DependencyError(
+                f"source={str(path)!r}: reading parquet needs pyarrow; run 'python -m pip install pyarrow'."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"source={str(path)!r}: cannot be read as parquet ({error}).") from error
+    opener: Any = _COMPRESSED.get(path.suffix.lower(), open)
+    with opener(path, "rt", encoding="utf-8-sig") as stream:
+        return _json_table(stream.read(), path)
+
+
+def _json_table(content: str, path: Path) -> pd.DataFrame:
+    where = f"source={str(path)!r}"
+    if _suffix(path) == ".json":
+        try:
+            parsed = json.loads(content)
+        except ValueError:
+            parsed = None  # many .json files hold one object a line
+        if isinstance(parsed, dict) and all(isinstance(v, list) for v in parsed.values()):
+            if len({len(v) for v in parsed.values()}) > 1:
+                raise DataError(f"{where}: its columns have different lengths; give a list of objects instead.")
+            return pd.DataFrame(parsed, dtype=object)
+        if isinstance(parsed, list):
+            return _objects(list(enumerate(parsed)), where, "element")
+    rows = []
+    for number, line in enumerate(content.split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append((number, json.loads(line)))
+            except ValueError as error:
+                raise DataError(f"{where}: line {number} is not JSON ({error}); give one object a line.") from error
+    return _objects(rows, where, "line")
+
+
+def _objects(rows: list[tuple[int, Any]], where: str, unit: str) -> pd.DataFrame:
+    for number, row in rows:
+        if row is not None and not isinstance(row, dict):
+            raise DataError(f'{where}: {unit} {number} is not an object such as {{"text": ..., "label": ...}}.')
+    return pd.DataFrame([row or {} for _, row in rows], dtype=object)
+
+
+def is_hf_dataset(source: Any) -> bool:
+    """Whether `source` is, or behaves like, a ``datasets.Dataset``."""
+    return all(hasattr(source, name) for name in ("to_pandas", "column_names", "features"))
+
+
+def read_hf_dataset(source: Any, label: str | None) -> pd.DataFrame:
+    """Table of a ``datasets.Dataset``; codes of a ClassLabel column become its names, -1 becomes missing."""
+    table = source.to_pandas()
+    for column, feature in dict(source.features).items():
+        names = getattr(feature, "names", None)
+        if names and (label is None or column == label):
+            codes = pd.to_numeric(table[column], errors="coerce")
+            named = [names[int(c)] if pd.notna(c) and 0 <= c < len(names) else None for c in codes]
+            table[column] = pd.Series(named, index=table.index, dtype=object)
+    return table
+
+
+def select(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
+    """Columns ``text`` and ``label`` of `table`, or ``prompt`` and ``completion``, bad rows included.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of the source.
+    columns : Columns
+        Those named; None looks for a usual name. Several of text are joined by ``" [SEP] "``.
+    source : str
+        Shown in messages.
+
+    Raises
+    ------
+    DataError
+        If a column is not there, is there twice, or cannot be guessed.
+    ArgumentError
+        If columns of both kinds are named.
+    """
+    labelled = columns.text is not None or columns.label is not None
+    named = columns.prompt or columns.completion
+    if named and labelled:
+        raise bad_argument(
+            "prompt" if columns.prompt else "completion", named, "None with text= or label=",
+            "A data set has texts with labels, or prompts with completions.",
+        )  # fmt: skip
+    if named or (not labelled and {"prompt", "completion"} <= set(table.columns)):
+        return _completions(table, columns, source)
+    return _labelled(table, columns.text, columns.label, source)
+
+
+def _completions(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
+    """Columns ``prompt`` and ``completion``, cells as they stand."""
+    prompt, completion = columns.prompt, columns.completion
+    prompt = _column(table, "prompt", prompt, tuple(n for n in _PROMPT_NAMES if n != completion), source)
+    completion = _column(table, "completion", completion, tuple(n for n in _COMPLETION_NAMES if n != prompt), source)
+    if prompt == completion:
+        raise bad_argument("completion", completion, "another column than prompt")
+    chosen = {"prompt": table[prompt], "completion": table[completion]}
+    return pd.DataFrame({k: v.reset_index(drop=True).astype(object) for k, v in chosen.items()})
+
+
+def _labelled(table: pd.DataFrame, text: str | Sequence[str] | None, label: str | None, source: str) -> pd.DataFrame:
+    """Columns ``text`` and ``label``."""
+    label = _column(table, "label", label, _LABEL_NAMES, source)
+    if text is None or isinstance(text, str):
+        parts = [_column(table, "text", text, tuple(n for n in _TEXT_NAMES if n != label), source)]
+    else:
+        parts = [_column(table, "text", part, (), source) for part in text]
+        if not parts:
+            raise bad_argument("text", text, "a column name, or a list of them")
+    if label in parts:
+        raise bad_argument("label", label, "another column than text")
+    columns = [table[part].reset_index(drop=True) for part in parts]
+    missing = pd.concat([column.map(is_missing) for column in columns], axis=1).any(axis=1)
+    joined = columns[0].astype(object).map(_as_text)
+    for column in columns[1:]:
+        joined = joined + JOINER + column.astype(object).map(_as_text)
+    labels = table[label].reset_index(drop=True).astype(object)
+    return pd.DataFrame({"text": joined.mask(missing, None), "label": labels})
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, NA, or a string of white space."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _as_text(value: Any) -> str:
+    return "" if is_missing(value) else str(value).strip()
+
+
+def _column(table: pd.DataFrame, role: str, name: str | None, usual: tuple[str, ...], source: str) -> Any:
+    columns = list(table.columns)
+    shown = ", ".join(map(repr, columns[:20])) + (", ..." if len(columns) > 20 else "")
+    if name is None:
+        lower = {str(c).lower(): c for c in reversed(columns)}
+        name = next((lower[n] for n in usual if n in lower), None)
+        if name is None:
+            raise DataError(
+                f"{source}: no column is called {role!r}; say which one it is with {role}=. Columns: {shown}."
+            )
+    elif name not in columns:
+        hint = suggestion(str(name), [str(c) for c in columns]) if columns else ""
+        hint = hint if "mean" in hint else ""
+        raise DataError(f"{role}={name!r}: {source} has no such column.{hint} Columns: {shown}.")
+    if columns.count(name) > 1:
+        raise DataError(f"{role}={name!r}: {source} has {columns.count(name)} columns of this name; rename one.")
+    return name

@@ -1,0 +1,117 @@
+"""Bootstrap over whole runs: thousands of refits at once (THEORY 2 and 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2, norm
+
+from predictlab.decay import _solver as solver
+from predictlab.decay._law import ALPHA_MIN, Array, alpha_max
+from predictlab.decay._noise import Noise
+from predictlab.risk import RiskCurve
+
+
+def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
+    """Risks of `n` resamples, (n, k).
+
+    Whole runs with replacement (whole groups for a table of them), the mean taken out again where it had been; for a
+    curve without its runs, Gamma estimates of its risks with the correlation of `noise`.
+    """
+    risk, df = np.asarray(curve.risk), np.asarray(curve.df)
+    if curve.errors is None:
+        root = np.eye(len(df)) if noise.correlation is None else np.linalg.cholesky(noise.correlation)
+        z = rng.standard_normal((n, len(df))) @ root.T * np.sqrt(noise.dispersion)
+        return np.asarray(risk * chi2.ppf(np.clip(norm.cdf(z), 1e-12, 1 - 1e-12), df) / df)
+    errors = np.asarray(curve.errors)
+    runs = len(errors)
+    if curve.groups is None:
+        counts = rng.multinomial(runs, np.full(runs, 1 / runs), size=n).astype(float)
+    else:
+        _, index = np.unique(np.asarray(curve.groups), return_inverse=True)
+        groups = int(index.max()) + 1
+        counts = rng.multinomial(groups, np.full(groups, 1 / groups), size=n)[:, index].astype(float)
+    return _risk_of(curve, counts)
+
+
+def _risk_of(curve: RiskCurve, counts: Array) -> Array:
+    """Risks with each run taken as often as `counts` (n, runs) says, (n, k)."""
+    errors, df = np.asarray(curve.errors), np.asarray(curve.df)
+    total = counts.sum(axis=1, keepdims=True)
+    squares = counts @ errors**2
+    if curve.estimator == "spread":
+        squares -= (counts @ errors) ** 2 / total
+        risk = squares / (total - 1)
+    else:
+        risk = squares / total * (len(errors) / df)
+    # a resample of one run over and over has no spread; the metric's own resolution stays
+    return np.asarray(np.maximum(risk, max(curve.resolution, 1e-9 * float(np.min(np.asarray(curve.risk))))))
+
+
+def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
+    """``(L_int, K, alpha)`` of `n` resamples, (n, 3); alpha is NaN where there is no decay."""
+    depth, df = np.asarray(curve.depth), np.asarray(curve.df)
+    found = solver.fit_many(depth, resampled_risk(curve, n, rng, noise), df, noise.weight)
+    return np.stack(found[:3], axis=1)
+
+
+def jackknife(curve: RiskCurve, noise: Noise) -> Array:
+    """``(L_int, K, alpha)`` with each run (or group) left out, (units, 3)."""
+    runs = len(np.asarray(curve.errors))
+    index = np.arange(runs) if curve.groups is None else np.unique(np.asarray(curve.groups), return_inverse=True)[1]
+    counts = 1.0 - (index[None, :] == np.arange(int(index.max()) + 1)[:, None])
+    found = solver.fit_many(np.asarray(curve.depth), _risk_of(curve, counts), np.asarray(curve.df), noise.weight)
+    return np.stack(found[:3], axis=1)
+
+
+def bca(
+    sample: Array, estimate: float, left_out: Array | None, level: float, unbounded: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Bias-corrected and accelerated interval (Efron 1987, JASA 82, 171-185).
+
+    Without acceleration where nothing was left out.
+
+    Parameters
+    ----------
+    sample : ndarray, shape (n,)
+        Bootstrap values on a scale from 0 to inf.
+    estimate : float
+    left_out : ndarray, shape (m,), or None
+        Jackknife values.
+    level : float
+    unbounded : ndarray of bool, shape (n,)
+        Resamples that say nothing about the parameter: they count half below and half above everything.
+    """
+    n, open_share = len(sample), float(np.mean(unbounded))
+    kept = np.sort(sample[~unbounded])
+    if len(kept) == 0 or not np.isfinite(estimate):
+        return 0.0, float("inf")
+    below = (np.sum(kept < estimate) + np.sum(kept <= estimate)) / 2 + open_share * n / 2
+    bias = float(norm.ppf(np.clip(below / n, 0.5 / n, 1 - 0.5 / n)))
+    acceleration = 0.0
+    if left_out is not None:
+        with np.errstate(divide="ignore"):
+            logs = np.log(left_out[np.isfinite(left_out) & (left_out > 0)])
+        if len(logs) == len(left_out):
+            pull = logs.mean() - logs
+            spread = float(np.sum(pull**2))
+            acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
+    ends = []
+    for tail in ((1 - level) / 2, (1 + level) / 2):
+        z = bias + norm.ppf(tail)
+        share = float(norm.cdf(bias + z / (1 - acceleration * z))) if acceleration * z < 1 else float(z > 0)
+        at = share * n - open_share * n / 2
+        if at < 0:
+            ends.append(0.0)
+        elif at > len(kept):
+            ends.append(float("inf"))
+        else:
+            ends.append(float(kept[min(int(at), len(kept) - 1)]))
+    return ends[0], ends[1]
+
+
+def at_the_ends(rate: Array, depth: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Rates at the ends of the range that is searched, as 0 and inf; and which resamples have no rate at all."""
+    none = np.isnan(rate)
+    value = np.where(rate <= ALPHA_MIN * 1.001, 0.0, np.where(rate >= alpha_max(depth) * 0.999, np.inf, rate))
+    return np.where(none, np.inf, value), none

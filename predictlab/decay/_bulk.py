@@ -1,0 +1,360 @@
+"""Least deviance of thousands of curves at the same depths at once (THEORY 3).
+
+Newton's method from each valley that `predictlab.decay._screen` sees. Arrays are (k, n), depths first, so that every
+operation runs along the curves. Boundaries are searched on their own: a search that heads for one ends early, and one
+that has ended on a boundary goes on if the deviance falls inwards from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from predictlab.decay._law import Array
+from predictlab.decay._screen import Index, valleys
+
+Mask = NDArray[np.bool_]
+
+_RATES = 40
+_ENOUGH = 1e-9  # gain of the deviance that a further step promises, at which a search ends
+_STEPS = 80
+_FAR = 2.0  # longest step of a parameter
+_LEAST = 3.0  # logarithm of a ratio at which a part of the risk counts as hardly any
+_SUDDEN = 6.0  # logarithm of the fall by the second depth from which on the fastest rate is tried
+_SLOWER = 1.5  # the same from which on slower rates than the fastest are tried
+_TWICE = 0.7  # logarithm: how much faster than without a floor a rate may be with one
+_SADDLE = 0.2  # reach from which down Gauss and Newton's way is taken to go to and fro
+_DAMPING = 1e-6  # of the diagonal: what keeps a matrix without an inverse from a step without an end
+_THIN = 0.85  # share of searches that go on, at which the others are put away
+
+
+def search(
+    u: Array, risk: Array, df: Array, weight: Array | None, log_rates: tuple[float, float]
+) -> tuple[Array, Array]:
+    """Least deviance of each curve; see `predictlab.decay._deviance`.
+
+    Parameters
+    ----------
+    u : ndarray, shape (k,)
+    risk, df : ndarray, shape (k, n)
+    weight : ndarray, shape (k, k), or None
+    log_rates : (float, float)
+        Range of q.
+
+    Returns
+    -------
+    parameters : ndarray, shape (3, n)
+        Rows p, a, q; p or a are minus infinity on a boundary.
+    deviance : ndarray, shape (n,)
+    """
+    rates = np.exp(np.linspace(*log_rates, _RATES))
+    with np.errstate(all="ignore"):  # infinite parameters are the boundaries, and a step too far is not taken
+        curve, log_level, logit, rate, followed = valleys(u, risk, df, weight, rates)
+        floor, decaying = log_level - np.logaddexp(0, -logit), log_level - np.logaddexp(0, logit) - rate * u[0]
+        everyone = Search((u - u[0])[:, None], risk, df, weight, log_rates)
+        start = np.stack([np.logaddexp(floor, decaying), decaying - floor, np.log(rate)])
+        theta, value, early = everyone.rows(curve).descend(start)
+        ends, least, gone = theta[:, followed], value[followed], early[followed]
+        everyone.rows(curve[followed]).release(ends, least, gone, rates, farther=False)
+        theta[:, followed], value[followed], early[followed] = ends, least, gone
+        order = np.lexsort((value, curve))
+        best = order[np.unique(curve[order], return_index=True)[1]]
+        theta, value, early = theta[:, best], value[best], early[best]
+        everyone.level_out(theta, value)
+        everyone.release(theta, value, early, rates, farther=True)
+        everyone.finish(theta, value, early)
+        s, logit, q = theta
+        return np.stack([s - np.logaddexp(0, logit), s - np.logaddexp(0, -logit) + np.exp(q) * u[0], q]), value
+
+
+@dataclass(frozen=True)
+class Search:
+    """Newton's method for many curves.
+
+    ``log mu_i = s + log(1 - t + t e^(-e^q (u_i - u_1)))``, `t` the share of the decaying part at the first depth and
+    `l` its logit: the level is linear. Infinite `l` are the boundaries.
+
+    Parameters
+    ----------
+    later : ndarray, shape (k, 1)
+        ``u - u[0]``.
+    risk, df : ndarray, shape (k, n)
+    weight : ndarray, shape (k, k), or None
+    log_rates : (float, float)
+        Range of q.
+    """
+
+    later: Array
+    risk: Array
+    df: Array
+    weight: Array | None
+    log_rates: tuple[float, float]
+
+    def rows(self, of: Index) -> Search:
+        """The same for the curves `of` (m,)."""
+        return Search(self.later, self.risk[:, of], self.df[:, of], self.weight, self.log_rates)
+
+    def residuals(self, theta: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
+        """Residuals with two derivatives in ``log mu``; share of the decaying part, rest, and its exponent."""
+        s, logit, q = theta
+        v = self.later * -np.exp(q)
+        decaying = np.exp(v)
+        decaying *= expit(logit)
+        rest = expit(-logit)
+        m = decaying + rest
+        ratio = self.risk * np.exp(-s)
+        ratio /= m
+        e = ratio - 1
+        half = e - np.log(ratio)
+        near = np.nonzero(np.abs(e) < 1e-3)
+        x = e[near]
+        half[near] = x * x * (0.5 - x * (1 / 3 - x * (0.25 - 0.2 * x)))
+        r = np.copysign(np.sqrt(self.df * half), e)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is put right below
+            slope = -0.5 * self.df * e / r
+            bend = (0.5 * self.df * ratio - slope * slope) / r
+        scale = np.sqrt(0.5 * self.df[near])
+        slope[near], bend[near] = -scale * (1 + x / 3), scale / 3
+        return r, slope, bend, decaying / m, rest / m, v
+
+    def model(self, theta: Array) -> Array:
+        """Deviance, half its gradient, half its Hessian, and Gauss and Newton's part of that; (16, n)."""
+        r, slope, bend, share, rest, v = self.residuals(theta)
+        k, n = r.shape
+        wr = r if self.weight is None else self.weight @ r
+        parts = np.empty((16, k, n))
+        t = expit(theta[1])
+        # derivatives of log mu: 1 in s, and these in l and q
+        by = np.empty((2, k, n))
+        np.multiply(rest, t * np.expm1(v), out=by[0])
+        np.multiply(share, v, out=by[1])
+        jacobian = np.empty((3, k, n))
+        jacobian[0] = slope
+        np.multiply(by, slope, out=jacobian[1:])
+        wj = jacobian if self.weight is None else np.matmul(self.weight, jacobian)
+        np.multiply(wr, r, out=parts[0])
+        np.multiply(jacobian, wr, out=parts[1:4])
+        np.multiply(wj[0], jacobian, out=parts[10:13])
+        np.multiply(wj[1], jacobian[1:], out=parts[13:15])
+        np.multiply(wj[2], jacobian[2], out=parts[15])
+        # what Gauss and Newton leave out: the bend of the residuals, and second derivatives of log mu
+        bent = wr * bend
+        c = wr * slope
+        both = c * share
+        both *= rest
+        along = both * v
+        parts[4] = bent
+        np.multiply(bent, by, out=parts[5:7])
+        np.multiply(parts[5], by, out=parts[7:9])
+        np.multiply(parts[6], by[1], out=parts[9])
+        parts[7] += both
+        parts[7] -= c * (t * (1 - t))
+        parts[8] += along
+        along *= v
+        parts[9] += along
+        parts[9] += parts[3]
+        parts[4:10] += parts[10:]
+        return parts.sum(axis=1)
+
+    def step(self, theta: Array, model: Array, reach: Array) -> tuple[Array, Array, Array]:
+        """Next point (3, n), the largest part of the step, at most `reach`, and half the slope along it; (n,).
+
+        The step is straight in ``log(t e^q)``, the slope of ``log mu`` at the first depth, in place of q: of a slow
+        decay that is all that is well known, and along the valley in `l` it hardly changes.
+        """
+        low, high = self.log_rates
+        logit, q = theta[1:]
+        fixed = np.isneginf(logit) | (q <= low) & (model[3] > 0) | (q >= high) & (model[3] < 0)
+        turn = np.where(fixed, 0.0, -expit(-logit))
+        gradient, full, gauss = model[1:4].copy(), model[4:10].copy(), model[10:16].copy()
+        gradient[1] += turn * gradient[2]
+        for h in (full, gauss):
+            h[3] += turn * (2 * h[4] + turn * h[5])
+            h[4] += turn * h[5]
+            h[1] += turn * h[2]
+        full[3] -= turn * (1 + turn) * gradient[2]
+        own = gauss[[0, 3, 5]]
+        own += 1e-14 * (1 + own.max(axis=0))
+        stays = np.zeros(theta.shape, dtype=bool)
+        stays[1] = np.isinf(logit)
+        stays[2] = fixed
+        right = np.where(stays, 0.0, -gradient)
+        step, pivot = _solve(full, right, own, stays)
+        hill = ~(pivot > 1e-3)
+        # Gauss and Newton's way up to a valley is the faster one, but it goes to and fro where it leads along a saddle
+        far, near = np.flatnonzero(hill & (reach > _SADDLE)), np.flatnonzero(hill & (reach <= _SADDLE))
+        if len(far):
+            step[:, far], _ = _solve(gauss[:, far], right[:, far], own[:, far], stays[:, far])
+        if len(near):
+            step[:, near] = _solve_turned(full[:, near], right[:, near], own[:, near], stays[:, near])
+        step = np.nan_to_num(step)
+        length = np.maximum(np.abs(step).max(axis=0), 1e-300)
+        cut = np.minimum(1.0, reach / length)
+        step *= cut
+        to = theta + step
+        to[2] += np.where(stays[1] | fixed, 0.0, np.logaddexp(0, -to[1]) - np.logaddexp(0, -logit))
+        np.clip(to[2], low, high, out=to[2])
+        return to, cut * length, np.sum(step * right, axis=0)
+
+    def descend(self, theta: Array, leave: bool = True) -> tuple[Array, Array, Mask]:
+        """Go down from `theta` (3, n).
+
+        Parameters
+        ----------
+        theta : ndarray, shape (3, n)
+        leave : bool
+            End a search where it heads for a boundary and is nearly there.
+
+        Returns
+        -------
+        theta : ndarray, shape (3, n)
+        deviance : ndarray, shape (n,)
+        early : ndarray of bool, shape (n,)
+            Which searches ended since they were nearly at a boundary.
+        """
+        n = theta.shape[1]
+        found, least, early = theta.copy(), np.empty(n), np.zeros(n, dtype=bool)
+        here, rows, model = self, np.arange(n), self.model(theta)
+        reach, over, calm = np.full(n, _FAR), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
+        for _ in range(_STEPS):
+            trial, length, promise = here.step(theta, model, reach)
+            over |= (promise <= _ENOUGH) & (length < reach) | (reach < 1e-9)
+            if leave:
+                gone = here.leaves(theta, trial) & ~over
+                early[rows[gone]] = True
+                over |= gone
+            if np.count_nonzero(over) >= (1 - _THIN) * len(over):
+                found[:, rows], least[rows] = theta, model[0]
+                keep = np.flatnonzero(~over)
+                if len(keep) == 0:
+                    return found, least, early
+                here, rows = here.rows(keep), rows[keep]
+                theta, model, trial = theta[:, keep], model[:, keep], trial[:, keep]
+                reach, length, promise = reach[keep], length[keep], promise[keep]
+                calm, over = calm[keep], np.zeros(len(keep), dtype=bool)
+            # where the fastest rate is the best one the way there is nearly flat
+            rush = calm & (trial[2] > theta[2]) & (np.exp(trial[2]) * here.later[1] > _SUDDEN)
+            trial[2, rush] = here.log_rates[1]
+            calm &= ~rush
+            new = here.model(trial)
+            rise = new[0] - model[0]
+            better = rise <= 0
+            theta = np.where(better & ~over, trial, theta)
+            model = np.where(better & ~over, new, model)
+            # after a failure as far as the parabola through what was seen has its least
+            back = np.clip(np.nan_to_num(promise / (rise + 2 * promise)), 0.1, 0.5)
+            reach = np.where(better, np.clip(2 * length, reach, _FAR), np.where(rush, reach, back * length))
+        found[:, rows], least[rows] = theta, model[0]
+        return found, least, early
+
+    def leaves(self, theta: Array, trial: Array) -> Mask:
+        """Which steps from `theta` to `trial` head for no floor or no decay where there is hardly any."""
+        floor, decaying = (theta[0] - np.logaddexp(0, sign * theta[1]) for sign in (1, -1))
+        floor_next, decaying_next = (trial[0] - np.logaddexp(0, sign * trial[1]) for sign in (1, -1))
+        last = decaying - np.exp(theta[2]) * self.later[-1]
+        # Newton's step of half of the logarithm of a part is one to below nothing of the part itself
+        no_floor = (floor_next - floor < -0.5) & (floor < last - _LEAST)
+        return no_floor | (decaying_next - decaying < -0.5) & (decaying < floor - _LEAST)
+
+    def release(self, theta: Array, value: Array, early: Mask, rates: Array, farther: bool) -> None:
+        """Go on from boundaries from which the deviance falls inwards, in place.
+
+        From no floor a floor is the way, from a constant a decay at the best one of `rates`. With `farther` valleys
+        beyond are tried as well: from the fastest rate, around which the deviance is flat, one that the second depth
+        still sees, and where no floor is best nearby, one at the level of the last depths.
+        """
+        none, flat = np.flatnonzero(np.isposinf(theta[1])), np.flatnonzero(np.isneginf(theta[1]))
+        r, slope, _, _, _, v = self.rows(none).residuals(theta[:, none])
+        gain, size = self._inwards(slope * np.exp(-v), r)
+        out = gain > _ENOUGH
+        rows, start = none[out], theta[:, none[out]]
+        start[1] = -np.log(size[out])
+        if len(flat):
+            r, slope = self.rows(flat).residuals(theta[:, flat])[:2]
+            decays = np.exp(-rates[:, None] * self.later[:, 0])
+            gains, sizes = np.stack([self._inwards(slope * x[:, None], r) for x in decays], axis=1)
+            best = gains.argmax(axis=0)
+            gain, size = gains[best, np.arange(len(flat))], sizes[best, np.arange(len(flat))]
+            out = gain > _ENOUGH
+            level = theta[0, flat[out]]
+            rows = np.concatenate([rows, flat[out]])
+            start = np.concatenate([start, [level, np.log(size[out]), np.log(rates[best[out]])]], axis=1)
+        if farther:
+            fast = np.flatnonzero((theta[2] >= self.log_rates[1]) & np.isfinite(theta[1]))
+            slower = theta[:, fast]
+            slower[2] = np.log(_SLOWER / self.later[1])
+            none = np.setdiff1d(none, rows)  # without those that go on already
+            floored = theta[:, none]
+            floor = np.mean(np.log(self.risk[-(len(self.risk) // 2) :, none]), axis=0)
+            floored[1] = np.log(np.maximum(np.expm1(floored[0] - floor), 1.0))
+            floored[2] = np.clip(floored[2] + _TWICE, *self.log_rates)
+            rows = np.concatenate([rows, fast, none])
+            start = np.concatenate([start, slower, floored], axis=1)
+        if len(rows) == 0:
+            return
+        found, least, gone = self.rows(rows).descend(start)
+        better = least < value[rows]
+        rows = rows[better]
+        theta[:, rows], value[rows], early[rows] = found[:, better], least[better], gone[better]
+
+    def finish(self, theta: Array, value: Array, early: Mask) -> None:
+        """Go to the end of those best searches that left early, in place: they were on the way to nothing better."""
+        rows = np.flatnonzero(early & (theta[1] > 0) & np.isfinite(theta[1]))
+        start = theta[:, rows]
+        start[1] = np.inf
+        found, least, _ = self.rows(rows).descend(start)
+        better = least <= value[rows]
+        theta[:, rows[better]], value[rows[better]] = found[:, better], least[better]
+        rows = np.flatnonzero(early & np.isfinite(theta[1]))
+        theta[:, rows], value[rows], _ = self.rows(rows).descend(theta[:, rows], leave=False)
+
+    def _inwards(self, by: Array, r: Array) -> tuple[Array, Array]:
+        """Gain of the deviance by something new with derivatives `by` (k, n), and how much of that; (n,)."""
+        wr, wby = (r, by) if self.weight is None else (self.weight @ r, self.weight @ by)
+        fall, curvature = -np.sum(wr * by, axis=0), np.sum(wby * by, axis=0)
+        size = np.maximum(fall, 1e-300) / curvature
+        return np.where(fall > 0, fall * size, 0.0), size
+
+    def level_out(self, theta: Array, value: Array) -> None:
+        """Take the constant where it is as good, in place."""
+        level = np.log(np.sum(self.df * self.risk, axis=0) / np.sum(self.df, axis=0))
+        flat = np.stack([level, np.full_like(level, -np.inf), np.full_like(level, self.log_rates[0])])
+        # with correlated depths the mean is not quite the best constant: a gain of slope² / curvature is left
+        model = self.model(flat)
+        near = np.flatnonzero(model[0] - 3 * model[1] ** 2 / model[10] <= value + 1e-8)
+        found, least, _ = self.rows(near).descend(flat[:, near], leave=False)
+        better = least <= value[near] + 1e-8
+        theta[:, near[better]], value[near[better]] = found[:, better], least[better]
+
+
+def _solve(matrix: Array, right: Array, own: Array, stays: Mask) -> tuple[Array, Array]:
+    """Solutions (3, n) of systems whose upper triangles are `matrix` (6, n), and the least pivot in units of `own`.
+
+    ``L D L'`` written out, so that all systems are worked on at once.
+    """
+    moves = ~stays
+    a, d, f = (np.where(stays[i], own[i], matrix[m] + _DAMPING * own[i]) for i, m in enumerate((0, 3, 5)))
+    b, c, e = (matrix[m] * (moves[i] & moves[j]) for (i, j), m in zip(((0, 1), (0, 2), (1, 2)), (1, 2, 4), strict=True))
+    l1, l2 = b / a, c / a
+    d2 = d - l1 * b
+    l3 = (e - l2 * b) / d2
+    d3 = f - l2 * c - l3 * l3 * d2
+    y1 = right[1] - l1 * right[0]
+    y2 = right[2] - l2 * right[0] - l3 * y1
+    x2 = y2 / d3
+    x1 = y1 / d2 - l3 * x2
+    x0 = right[0] / a - l1 * x1 - l2 * x2
+    pivot = np.minimum(np.minimum(a / own[0], d2 / own[1]), d3 / own[2])
+    return np.stack([x0, x1, x2]), pivot
+
+
+def _solve_turned(matrix: Array, right: Array, own: Array, stays: Mask) -> Array:
+    """Solutions (3, n) with the eigenvalues of `matrix` (6, n) turned positive: steps down from a saddle."""
+    whole = np.where(stays | stays[:, None], 0.0, matrix[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]])
+    unit = np.sqrt(np.abs(matrix[[0, 3, 5]]) + own)
+    values, vectors = np.linalg.eigh(np.moveaxis(np.nan_to_num(whole / (unit * unit[:, None])), -1, 0))
+    along = np.einsum("nij,in->nj", vectors, right / unit) / np.maximum(np.abs(values), 1e-3)
+    return np.einsum("nij,nj->in", vectors, along) / unit

@@ -1,0 +1,85 @@
+"""Draws of ``(L_int, K, alpha)`` from the likelihood (THEORY 3, 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from predictlab.decay._deviance import level, shape
+from predictlab.decay._law import Array, alpha_max
+from predictlab.decay._noise import Noise
+
+ALPHA_LOW = 0.05  # slower than this, a thousandfold depth does not even halve the risk
+CROSS_BEFORE, CROSS_BEYOND = 4.0, 1000.0
+_ZOOMS = 12
+_CELLS = 48
+
+
+def _around(grid: Array, weight: Array) -> Array:
+    """As many points as `grid` (m,), over the part of it that has weight, and a step more on either side."""
+    seen = np.flatnonzero(weight > 1e-6)
+    low, high = grid[max(seen[0] - 1, 0)], grid[min(seen[-1] + 1, len(grid) - 1)]
+    return np.linspace(low, high, len(grid))
+
+
+def likelihood_draws(
+    depth: Array, risk: Array, df: Array, n: int, rng: np.random.Generator, noise: Noise
+) -> tuple[Array, Array, Array]:
+    """Independent draws of the parameters, weighted by the likelihood under a vague reference.
+
+    The scale is integrated out (reference ``ds/s``), so only a plane of shapes is left, which is summed on a grid,
+    drawn closer around the likelihood until it fills it: no chain, no convergence to check. The reference is uniform
+    in ``log alpha`` from `ALPHA_LOW` up, and in the logarithm of the depth at which floor and decaying part are equal,
+    from a quarter of the first depth to a thousand times the last. A floor that would show only beyond that is not
+    told apart from none. A dispersion that is itself estimated, with `nu` degrees of freedom, is integrated out too:
+    weights ``(1 + (D - D_min) / (nu phi))^(-(nu + 2) / 2)``, Student's t in place of the Gaussian.
+
+    Parameters
+    ----------
+    depth, risk, df : ndarray, shape (k,)
+    n : int
+        Number of draws.
+    rng : numpy.random.Generator
+    noise : Noise
+
+    Returns
+    -------
+    intrinsic_limit, scale, decay_rate : ndarray, shape (n,)
+    """
+    u = np.log(depth / depth[-1])
+    log_alpha = np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), _CELLS)
+    log_cross = np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), _CELLS)
+    phi, nu = noise.dispersion, noise.dispersion_df
+
+    def weights() -> tuple[Array, Array]:
+        alpha = np.exp(log_alpha)[:, None] * np.ones_like(log_cross)
+        value, _, _ = level(risk, df, shape(u, alpha, alpha * (np.log(depth[-1]) - log_cross)), noise.weight)
+        excess = (value - value.min()) / phi
+        if np.isinf(nu):
+            return np.exp(-excess / 2), excess
+        return np.exp(-(nu + 2) / 2 * np.log1p(excess / nu)), excess
+
+    plane, excess = weights()
+    for _ in range(_ZOOMS):
+        before = np.ptp(log_alpha) * np.ptp(log_cross)
+        log_alpha, log_cross = _around(log_alpha, plane.max(axis=1)), _around(log_cross, plane.max(axis=0))
+        plane, excess = weights()
+        if np.ptp(log_alpha) * np.ptp(log_cross) > 0.6 * before:
+            break
+    cell = rng.choice(plane.size, size=n, p=plane.ravel() / plane.sum())
+    row, column = np.divmod(cell, len(log_cross))
+
+    def jitter(grid: Array, index: Array) -> Array:
+        step = grid[1] - grid[0]
+        return np.clip(grid[index] + step * rng.uniform(-0.5, 0.5, n), grid[0], grid[-1])
+
+    rate = np.exp(jitter(log_alpha, row))
+    share = rate * (np.log(depth[-1]) - jitter(log_cross, column))
+    _, log_s, information = level(risk, df, shape(u, rate, share), noise.weight)
+    spread = np.full(n, phi)
+    if np.isfinite(nu):
+        spread *= (nu + excess.ravel()[cell]) / rng.chisquare(nu + 2, n)
+    # ds/s and a Gamma likelihood of as many degrees of freedom as the curvature in log s says
+    freedom = 2 * information / spread
+    s = np.exp(log_s) * freedom / np.maximum(rng.chisquare(freedom), 1e-300)
+    log_k = np.log(s) - np.logaddexp(0, share) + rate * np.log(depth[-1])
+    return s * np.exp(-np.logaddexp(0, -share)), np.exp(log_k), rate

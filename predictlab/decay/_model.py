@@ -1,0 +1,157 @@
+"""`DecayModel`: what is fitted, from which depth on, by which method (THEORY 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from predictlab.decay import _solver as solver
+from predictlab.decay._law import Array, GammaFit
+from predictlab.decay._loglog import LogLogResults
+from predictlab.decay._noise import Noise
+from predictlab.decay._results import DecayResults
+from predictlab.errors import DataError, bad_argument
+from predictlab.risk import RiskCurve
+
+MIN_DEPTHS = 4  # three parameters, and one depth left to contradict them
+RISE_LEVEL = 0.3  # lenient: a start too early bends the law, one too late only costs precision
+METHODS = ("gamma", "gee", "loglog")
+
+
+@dataclass(frozen=True)
+class BurnIn:
+    """First depth of the fit, and the p value of the lack-of-fit test from there on."""
+
+    first: float
+    p_value: float
+    chosen: str
+
+
+class DecayModel:
+    """The decay law ``U(c) = L_int + K c^-alpha`` for one risk curve.
+
+    Parameters
+    ----------
+    curve : RiskCurve
+        Estimates at four depths or more.
+    burn_in : "auto" or float
+        First depth of the fit. ``"auto"``: the first depth from which the curve does not rise significantly to its peak
+        (one-sided, level 0.3), and from there on the first from which the lack-of-fit test passes, as long as at least
+        four depths are left; the last of them when it passes nowhere (THEORY 3 and 7: a spread rises while a model
+        learns, and the law speaks of what comes after).
+    level : float
+        Level of the lack-of-fit test.
+    correlated : bool
+        Take the correlation of the depths into account, where the curve carries its runs or a covariance. False fits
+        as if every depth had been measured on runs of its own, which is a statsmodels Gamma GLM.
+
+    Raises
+    ------
+    DataError
+        Fewer than four depths.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[.31, .16, .085, .05, .032], df=31)
+    >>> fit = pl.DecayModel(curve).fit()
+    >>> print(f"{fit.params['decay_rate']:.1f}")
+    1.0
+    """
+
+    def __init__(
+        self, curve: RiskCurve, burn_in: str | float = "auto", level: float = 0.05, correlated: bool = True
+    ) -> None:
+        if not isinstance(curve, RiskCurve):
+            raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
+        depth = np.asarray(curve.depth)
+        if len(depth) < MIN_DEPTHS:
+            raise DataError(
+                f"curve {curve.task!r}: {len(depth)} depths; the law has three parameters and needs {MIN_DEPTHS}. "
+                "Probe more depths."
+            )
+        if not 0 < level < 1:
+            raise bad_argument("level", level, "a level in (0, 1), such as 0.05")
+        if burn_in != "auto":
+            known = [float(c) for c in depth[: len(depth) - MIN_DEPTHS + 1]]
+            if isinstance(burn_in, str) or float(burn_in) not in known:
+                raise bad_argument("burn_in", burn_in, f"'auto' or a depth that leaves {MIN_DEPTHS}: one of {known}")
+        self.curve = curve
+        self.burn_in = burn_in
+        self.level = level
+        self.noise = Noise.of(curve, correlated)
+        self._best: dict[int, GammaFit] = {}
+
+    def find_burn_in(self) -> BurnIn:
+        """First depth of the fit; see the class."""
+        depth, risk, df = (np.asarray(a) for a in (self.curve.depth, self.curve.risk, self.curve.df))
+        starts = len(depth) - MIN_DEPTHS + 1
+        if self.burn_in != "auto":
+            firsts = [int(np.flatnonzero(depth == float(self.burn_in))[0])]
+        else:
+            firsts = list(range(_after_rise(risk, df, self.noise, starts), starts))
+        p_value, i = 0.0, 0
+        for i in firsts:
+            p_value = self.noise.from_index(i).p_value(self._best_from(i).deviance, len(depth) - i - 3)
+            if p_value >= self.level:
+                break
+        return BurnIn(float(depth[i]), p_value, "given" if self.burn_in != "auto" else "auto")
+
+    def _best_from(self, first: int) -> GammaFit:
+        """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
+        if first not in self._best:
+            depth, risk, df = (np.asarray(a)[first:] for a in (self.curve.depth, self.curve.risk, self.curve.df))
+            self._best[first] = solver.fit(depth, risk, df, self.noise.from_index(first).weight)
+        return self._best[first]
+
+    def fit(self, method: str = "gamma", floor: float | str | None = None) -> DecayResults:
+        """Fit the law.
+
+        Parameters
+        ----------
+        method : {"gamma", "gee", "loglog"}
+            ``"gamma"``: Gamma likelihood, with the correlation of the depths where it is known; intervals by profile.
+            ``"gee"``: the Gamma estimating equations of independent depths, intervals robust to any dependence between
+            depths and any tails: statsmodels GEE with the run as cluster. Needs a curve that carries its runs.
+            ``"loglog"``: least squares of ``log U`` on ``log c`` (statsmodels OLS), the paper's Alg. 1.
+        floor : float, "last" or None
+            Of ``"loglog"`` alone: what is subtracted from the risk before its logarithm is taken, metric². ``"last"``:
+            the risk at the last depth, which is then left out.
+
+        Returns
+        -------
+        DecayResults
+        """
+        if method not in METHODS:
+            raise bad_argument("method", method, f"one of {', '.join(map(repr, METHODS))}")
+        if floor is not None and method != "loglog":
+            raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
+        burn_in = self.find_burn_in()
+        first = int(np.flatnonzero(np.asarray(self.curve.depth) == burn_in.first)[0])
+        fitted, noise = self.curve.from_depth(burn_in.first), self.noise.from_index(first)
+        if method == "loglog":
+            return LogLogResults.of(self, fitted, burn_in, noise, floor)
+        if method == "gee" and fitted.errors is None:
+            raise bad_argument(
+                "method", method, "'gamma' or 'loglog' for a curve without its runs",
+                "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
+            )  # fmt: skip
+        if method == "gamma":
+            best = self._best_from(first)
+        else:
+            best = solver.fit(np.asarray(fitted.depth), np.asarray(fitted.risk), np.asarray(fitted.df))
+        return DecayResults(self, fitted, best, burn_in, noise, method)
+
+
+def _after_rise(risk: Array, df: Array, noise: Noise, starts: int) -> int:
+    """Index of the first depth from which the rise to the peak of the first `starts` depths is not significant."""
+    peak = int(np.argmax(risk[:starts]))
+    if peak == 0:
+        return 0
+    before = np.arange(peak)
+    correlation = np.zeros(peak) if noise.correlation is None else noise.correlation[before, peak]
+    variance = 2 / df[before] + 2 / df[peak] - 4 * correlation / np.sqrt(df[before] * df[peak])
+    rises = np.log(risk[peak] / risk[before]) > norm.isf(RISE_LEVEL) * np.sqrt(noise.dispersion * variance)
+    return int(np.flatnonzero(rises)[-1]) + 1 if rises.any() else 0

@@ -1,0 +1,144 @@
+"""How estimates of one risk curve err: together across depths, and more than Gaussian runs would (THEORY 2 and 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+from scipy.stats import f as f_distribution
+
+from predictlab.decay._law import Array
+from predictlab.risk import RiskCurve
+
+LEAST_R2, MOST_R2 = 1e-3, 0.98
+_RIDGE = 1e-3
+TAIL_FACTOR = 1.5  # most samples of a heavy tail show less of it than there is; calibrated on Student's t with 5 df
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Error model of a curve: deviances are ``r' W r / phi``.
+
+    Attributes
+    ----------
+    correlation : ndarray, shape (k, k), or None
+        Of ``log U`` across depths; None: independent.
+    weight : ndarray, shape (k, k), or None
+        ``W``, its inverse.
+    dispersion : float
+        ``phi >= 1``, the variance of ``log U`` over its value for Gaussian runs.
+    dispersion_df : float
+        Degrees of freedom that the dispersion is known with; inf where it is taken as known.
+    """
+
+    correlation: Array | None
+    weight: Array | None
+    dispersion: float
+    dispersion_df: float
+
+    @classmethod
+    def of(cls, curve: RiskCurve, correlated: bool = True) -> Noise:
+        """Estimate the noise of a curve from what it carries: its runs, else a covariance, else its df alone.
+
+        Parameters
+        ----------
+        curve : RiskCurve
+        correlated : bool
+            False: take the depths as independent whatever the runs say.
+
+        Notes
+        -----
+        The correlation is that of a chain of depths: ``r²`` of the errors at neighbours, less its bias to first order,
+        and products of it in between. Of a few runs the whole matrix cannot be had: its errors would be taken for
+        structure. The dispersion compares the jackknife variance of ``log U`` (leaving out one run, or one group), mean
+        over depths, with what it is for Gaussian runs. Below 1 it is left at 1: light tails are not relied on.
+        """
+        df = np.asarray(curve.df)
+        phi, phi_df, correlation = 1.0, float("inf"), None
+        if curve.errors is not None:
+            rows = _by_group(curve)
+            phi, phi_df = _dispersion(rows, df), float(len(rows) - 1)
+            correlation = chain(_neighbours(curve.errors, df))
+        elif curve.log_covariance is not None:
+            variance = np.diag(curve.log_covariance)
+            phi = max(1.0, float(np.mean(variance * df / 2)))
+            correlation = curve.log_covariance / np.sqrt(np.outer(variance, variance))
+        if not correlated:
+            correlation = None
+        return cls(correlation, None if correlation is None else _inverse(correlation), phi, phi_df)
+
+    def cut(self, level: float) -> float:
+        """Deviance above the least at which one parameter is outside its interval of confidence `level`."""
+        if np.isinf(self.dispersion_df):
+            return self.dispersion * float(chi2.ppf(level, 1))
+        return self.dispersion * float(f_distribution.ppf(level, 1, self.dispersion_df))
+
+    def p_value(self, deviance: float, df: int) -> float:
+        """Probability of a deviance at least as large, with `df` degrees of freedom, if the law holds."""
+        ratio = deviance / self.dispersion
+        if np.isinf(self.dispersion_df):
+            return float(chi2.sf(ratio, df))
+        return float(f_distribution.sf(ratio / df, df, self.dispersion_df))
+
+    def independent(self) -> Noise:
+        """The same dispersion with the depths taken as independent."""
+        return Noise(None, None, self.dispersion, self.dispersion_df)
+
+    def from_index(self, first: int) -> Noise:
+        """The same noise without the depths before `first`."""
+        if self.correlation is None or first == 0:
+            return self
+        rest = self.correlation[first:, first:]
+        return Noise(rest, _inverse(rest), self.dispersion, self.dispersion_df)
+
+
+def _inverse(correlation: Array) -> Array:
+    return np.asarray(np.linalg.inv(correlation + _RIDGE * np.eye(len(correlation))), dtype=float)
+
+
+def chain(r2: Array) -> Array:
+    """Correlation (k, k) of a chain whose neighbours have correlation `r2` (k - 1,): products in between."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(r2))])
+    return np.asarray(np.exp(-np.abs(logs[:, None] - logs)))
+
+
+def _neighbours(errors: Array, df: Array) -> Array:
+    """``r²`` of the errors at neighbouring depths, less its bias to first order; (k - 1,)."""
+    norm = np.sum(errors**2, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r2 = np.sum(errors[:, 1:] * errors[:, :-1], axis=0) ** 2 / (norm[1:] * norm[:-1])
+    r2 = np.nan_to_num(r2)
+    r2 = r2 - (1 - r2) * (1 - 2 * r2) / np.sqrt(df[1:] * df[:-1])
+    return np.asarray(np.clip(r2, LEAST_R2, MOST_R2))
+
+
+def _by_group(curve: RiskCurve) -> Array:
+    """Squared errors summed over each independent unit: a run, or a group of runs; (units, k)."""
+    squares = np.asarray(curve.errors) ** 2
+    if curve.groups is None:
+        return squares
+    _, index = np.unique(np.asarray(curve.groups), return_inverse=True)
+    out = np.zeros((index.max() + 1, squares.shape[1]))
+    np.add.at(out, index, squares)
+    return out
+
+
+def _dispersion(squares: Array, df: Array) -> float:
+    """Jackknife variance of ``log U`` over that of Gaussian runs, mean over depths, at least 1."""
+    n = len(squares)
+    if n < 4:
+        return 1.0
+    centred = bool(np.all(df < n - 0.5))
+    varies = squares.sum(axis=0) > 0  # where all runs agree there are no tails to be seen
+    if not varies.any():
+        return 1.0
+    squares, df = squares[:, varies], df[varies]
+    total = squares.sum(axis=0)
+    # with a run its pull on the mean goes as well
+    left = np.log(np.maximum(total - squares * (n / (n - 1) if centred else 1.0), 1e-12 * total))
+    jackknife = (n - 1) / n * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
+    # its mean over Gaussian runs, in units of 2 / df: fitted to simulations from 6 runs on
+    gaussian = n / (n - (2.9 if centred else 1.8))
+    excess = float(np.mean(jackknife * df / 2)) / gaussian - 1
+    return 1.0 + TAIL_FACTOR * max(0.0, excess)

@@ -1,0 +1,109 @@
+"""Standard errors from statsmodels: Wald from the expected information, and cluster-robust by GEE (THEORY 3)."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from predictlab.decay._law import Array, GammaFit, mean
+from predictlab.decay._noise import Noise
+from predictlab.risk import RiskCurve
+
+PARAMETERS = ("intrinsic_limit", "scale", "decay_rate")
+
+
+@dataclass(frozen=True)
+class LogCovariance:
+    """Covariance of the logarithms of the parameters that are not at a boundary.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Which those are.
+    covariance : ndarray, shape (p, p)
+    df : float
+        Degrees of freedom of Student's t for it; inf for the normal.
+    results : object
+        The statsmodels results it came from.
+    """
+
+    names: tuple[str, ...]
+    covariance: Array
+    df: float
+    results: Any
+
+
+def _directions(depth: Array, best: GammaFit) -> tuple[tuple[str, ...], Array]:
+    """Derivatives of ``log mu`` in the logarithms of the parameters inside the boundaries, (k, p)."""
+    mu = mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    decaying = 1 - best.intrinsic_limit / mu
+    columns = {}
+    if best.intrinsic_limit > 0:
+        columns["intrinsic_limit"] = best.intrinsic_limit / mu
+    if best.scale > 0:
+        columns["scale"] = decaying
+        columns["decay_rate"] = -decaying * best.decay_rate * np.log(depth)
+    return tuple(columns), np.stack(list(columns.values()), axis=1)
+
+
+def wald(curve: RiskCurve, best: GammaFit, noise: Noise) -> LogCovariance:
+    """Inverse of the expected information at the fit, by statsmodels GLS.
+
+    Linearised at the fit, ``log U`` is a linear model in the parameters with covariance
+    ``phi 2 P_ij / sqrt(df_i df_j)``. With ``P = 1`` and ``phi = 1`` it is the information of the Gamma GLM whose
+    regressors are ``[1, c^-alpha, -K c^-alpha log c]``.
+    """
+    import statsmodels.api as sm
+
+    depth, risk, df = (np.asarray(a) for a in (curve.depth, curve.risk, curve.df))
+    names, x = _directions(depth, best)
+    correlation = np.eye(len(df)) if noise.correlation is None else noise.correlation
+    sigma = 2 * correlation / np.sqrt(np.outer(df, df))
+    mu = mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    model = sm.GLS(risk / mu - 1, x, sigma=sigma)
+    fit = model.fit(cov_type="fixed scale", cov_kwds={"scale": noise.dispersion})
+    return LogCovariance(names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
+
+
+def gee(curve: RiskCurve, best: GammaFit) -> LogCovariance:
+    """Sandwich covariance by statsmodels GEE: Gamma family, identity link, cluster = run (or group of runs).
+
+    The response is each run's squared error, scaled so that its mean over runs is the risk. Regressors are those of the
+    linearised law at the fit, which is where the equations are solved. For few clusters the covariance is corrected
+    after Mancl and DeRouen (2001, Biometrics 57, 126-134); where depths differ in df, which that correction does not
+    take, by the factor G / (G - p) for G clusters. `best` is the fit of independent depths.
+    """
+    import statsmodels.api as sm
+
+    if curve.errors is None:
+        raise ValueError("the curve has no errors")
+    depth, df = np.asarray(curve.depth), np.asarray(curve.df)
+    runs, k = curve.errors.shape
+    names, x = _directions(depth, best)
+    mu = mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    design = x * mu[:, None]  # of mu itself, in the logarithms of the parameters
+    cluster = np.arange(runs) if curve.groups is None else np.unique(np.asarray(curve.groups), return_inverse=True)[1]
+    y = np.maximum(curve.errors**2 * (runs / df), 1e-12 * mu)
+    # mu is homogeneous in (L_int, K): with the rate's coefficient 0 those of the two logarithms are 1
+    start = np.array([0.0 if name == "decay_rate" else 1.0 for name in names])
+    order = np.argsort(np.repeat(cluster, k), kind="stable")
+    equal = bool(np.all(df == df[0]))
+    clusters = len(np.unique(cluster))
+    with warnings.catch_warnings():
+        # an identity link can leave the Gamma's domain; here the start is the solution
+        warnings.simplefilter("ignore", sm.tools.sm_exceptions.DomainWarning)
+        warnings.simplefilter("ignore", sm.tools.sm_exceptions.ConvergenceWarning)
+        warnings.simplefilter("ignore", sm.tools.sm_exceptions.IterationLimitWarning)
+        model = sm.GEE(
+            y.ravel()[order],
+            np.tile(design, (runs, 1))[order],
+            groups=np.repeat(cluster, k)[order],
+            family=sm.families.Gamma(link=sm.families.links.Identity()),
+            weights=None if equal else np.tile(df / runs, runs)[order],
+        )
+        fit = model.fit(start_params=start, maxiter=2, cov_type="bias_reduced" if equal else "robust")
+    covariance = np.asarray(fit.cov_params()) * (1.0 if equal else clusters / max(clusters - len(names), 1))
+    return LogCovariance(names, covariance, float(clusters - 1), fit)

@@ -1,0 +1,178 @@
+"""What is known of each run at one depth, and how the run ended where that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from predictlab.errors import DataError, bad_argument
+from predictlab.risk._curve import Array
+from predictlab.risk._frames import is_bad, is_fork, refuse_duplicates
+from predictlab.risk._trajectories import Labels, groups_of, path_of, same_metric, static_columns, trajectory
+
+
+@dataclass(frozen=True)
+class Known:
+    """Runs at one depth.
+
+    Attributes
+    ----------
+    runs : pandas.MultiIndex
+        (task, run), in the order of the frame; forks are left out.
+    features : ndarray, shape (n, p)
+        What is known at the depth; a row of NaN where something is missing.
+    final : ndarray, shape (n,)
+        The metric at the end; NaN where it is not known.
+    group : ndarray of int, shape (n,)
+    notes : list of str
+        What is missing of a run, or has become of it; mostly empty.
+    depths : tuple of float
+        Depths that the features were measured at.
+    ends : dict of str to float
+        Depth at which the runs of each task end, as far as one is known.
+    """
+
+    runs: pd.MultiIndex
+    features: Array
+    final: Array
+    group: Labels
+    notes: list[str]
+    depths: tuple[float, ...]
+    ends: dict[str, float]
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Runs of which all features are known, (n,)."""
+        return np.asarray(~np.isnan(self.features).any(axis=1))
+
+
+def known_at(
+    frame: pd.DataFrame,
+    metric: str,
+    depth: float,
+    end: float | Mapping[str, float] | None = None,
+    features: pd.DataFrame | None = None,
+    groups: str | Mapping[Any, Any] | None = None,
+) -> Known:
+    """Features of all runs at a depth, and their ends.
+
+    Features are those of a `residual` curve: the last value at or before the depth of each metric, the value of the
+    path one depth earlier, and the static ones. Only runs that ended have a say in what counts: a depth of the path if
+    most of them were measured there, in every task, so that a run with odd depths does not take the others along;
+    other metrics if all of those were that have the path.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Tidy rows of all metrics of one task, or of several.
+    metric : str
+        Whose end is wanted.
+    depth : float
+        Nothing that was measured deeper is used; 0: only `features` are.
+    end, features, groups
+        See `predictlab.forecasting.forecast`.
+    """
+    frame = frame[~is_fork(frame)].reset_index(drop=True)
+    tasks = [str(task) for task in pd.unique(frame["task"])]
+    if len(tasks) > 1:
+        same_metric(frame, metric, tasks)
+    for task in tasks:
+        refuse_duplicates(frame[frame["task"] == task], task)
+    ends = _ends(frame, metric, depth, end, tasks)
+    runs = pd.MultiIndex.from_frame(frame[["task", "run"]].drop_duplicates())
+    good = frame[~is_bad(frame) & (frame["depth"] > 0)]
+    bad = ((frame["status"] != "ok") | (is_bad(frame) & (frame["metric"] == metric))) & (
+        frame["depth"] <= frame["task"].map(ends).fillna(np.inf)
+    )
+    lost = frame["depth"].where(bad).groupby([frame["task"], frame["run"]]).min().reindex(runs)
+
+    at_end = good[(good["metric"] == metric) & (good["depth"] == good["task"].map(ends))]
+    final = at_end.set_index(["task", "run"])["value"].astype(float).reindex(runs).to_numpy(dtype=float, copy=True)
+    final[lost.notna()] = np.nan  # a run that came back from inf is not one to learn from
+
+    before = good[good["depth"] <= depth]
+    wide = before.pivot_table(index=["task", "run"], columns=["metric", "depth"], values="value", aggfunc="first")
+    wide = wide.reindex(runs)
+    paths = {path_of(before[before["task"] == task], metric, np.inf) for task in ends}
+    path = paths.pop() if len(paths) == 1 else metric
+    wide = wide.loc[:, _usual(wide, np.isfinite(final), path)]
+    used = trajectory(wide, path, depth)
+    used[lost.to_numpy() <= depth] = np.nan
+    if depth > 0 and not used.shape[1]:
+        seen = sorted(pd.unique(frame.loc[frame["depth"] > 0, "depth"]))
+        raise bad_argument(
+            "at_depth", depth, "0, or a depth at or after one at which most runs of every task were measured",
+            f"They were measured at {', '.join(f'{c:g}' for c in seen[:12])}.",
+        )  # fmt: skip
+    static = static_columns(features, runs)
+    _, group = groups_of(frame, groups, runs, len(tasks) > 1)
+    return Known(
+        runs,
+        np.column_stack([used, static]),
+        final,
+        group,
+        _notes(lost.to_numpy(dtype=float), depth, used),
+        tuple(sorted({float(c) for _, c in wide.columns})),
+        ends,
+    )
+
+
+def _usual(wide: pd.DataFrame, ended: NDArray[np.bool_], path: str) -> NDArray[np.bool_]:
+    """Columns to use: of the path those that most runs that ended have, in every task; of other metrics, see above."""
+    have, of_path = wide.notna().to_numpy(), wide.columns.get_level_values(0) == path
+    usual = np.ones(wide.shape[1], dtype=bool)
+    task = wide.index.get_level_values(0)
+    for name in task[ended].unique():
+        usual &= have[ended & (task == name)].mean(axis=0) > 0.5
+    whole = ended & have[:, usual & of_path].all(axis=1)
+    return np.asarray(usual & (of_path | have[whole].all(axis=0)))
+
+
+def _notes(lost: Array, depth: float, used: Array) -> list[str]:
+    notes = []
+    for at, row in zip(lost, used, strict=True):
+        if at <= depth:
+            notes.append(f"diverged or failed at {at:g}")
+        elif np.isnan(row).any():
+            notes.append("not measured at all depths that the others were")
+        else:
+            notes.append(f"diverged or failed later, at {at:g}" if np.isfinite(at) else "")
+    return notes
+
+
+def _ends(
+    frame: pd.DataFrame, metric: str, depth: float, end: float | Mapping[str, float] | None, tasks: list[str]
+) -> dict[str, float]:
+    """Depth at which the runs of each task end; tasks that nobody has seen deeper than `depth` may have none."""
+    own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_bad(frame)]
+    deepest = {str(task): float(c) for task, c in own.groupby("task", sort=False)["depth"].max().items()}
+    if isinstance(end, Mapping):
+        if unknown := sorted(set(map(str, end)) - set(tasks)):
+            raise bad_argument("end", unknown, f"tasks of the runs: {', '.join(tasks)}")
+        ends = {str(task): float(c) for task, c in end.items()}
+        if open_ := sorted(set(deepest) - set(ends)):
+            raise bad_argument("end", sorted(ends), f"an end for {', '.join(open_)} as well")
+    elif end is not None:
+        ends = dict.fromkeys(tasks, float(end))
+    else:
+        if len(set(deepest.values())) > 1:
+            shown = ", ".join(f"{task}: {c:g}" for task, c in deepest.items())
+            raise bad_argument(
+                "end", None, f"where the runs of each task end, since their greatest depths differ ({shown[:300]})",
+                "Pass end={task: depth}, or one number where runs that have not come so far are not complete.",
+            )  # fmt: skip
+        ends = deepest
+    if not ends:
+        raise DataError(
+            f"No run was measured by {metric} deeper than {depth:g}, so nothing is known about how runs end. "
+            "Add runs that were trained to their end, or forecast from a smaller depth."
+        )
+    for task, c in ends.items():
+        if not c > depth:
+            raise bad_argument("at_depth", depth, f"a depth before the end of {task}, {c:g}")
+    return ends

@@ -1,0 +1,31 @@
+"""Probes: train the seeds of tasks and measure them at the depths of a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from predictlab.probing._background import ProbeRun, start_probe
+from predictlab.probing._plan import ProbePlan
+from predictlab.probing._probe import probe
+
+if TYPE_CHECKING:
+    from predictlab.probing._ray_executor import RayExecutor
+    from predictlab.probing._recorder import ProbeRecorder
+
+__all__ = ["ProbePlan", "ProbeRecorder", "ProbeRun", "RayExecutor", "probe", "start_probe"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "ProbeRecorder":  # needs transformers, which plans and stores do not
+        from predictlab.probing._recorder import ProbeRecorder
+
+        return ProbeRecorder
+    if name == "RayExecutor":
+        from predictlab.probing._ray_executor import RayExecutor
+
+        return RayExecutor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

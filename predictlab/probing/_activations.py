@@ -1,0 +1,225 @@
+"""Inputs of the trained part, computed once and shared by all seeds, epochs, depths and tasks of a probe."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn.functional import linear
+
+from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool, tokenise
+from predictlab.errors import DataError
+from predictlab.probing import _prefix as prefix
+from predictlab.probing._completions import CompletionRows, completion_rows
+from predictlab.probing._limits import CACHE_LIMIT
+from predictlab.probing._rows import Ragged, Vectors
+
+if TYPE_CHECKING:
+    from predictlab.task import Task
+
+log = logging.getLogger("predictlab")
+
+
+def _nothing() -> None:
+    """Nobody wants to end what is computed."""
+
+
+class SharedInputs:
+    """What the trained part of tasks reads: computed once, never twice.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes of activations held in memory; what does not fit is mapped from a temporary file, and the log says so.
+    """
+
+    def __init__(self, limit: int = CACHE_LIMIT) -> None:
+        self.limit = limit
+        self.used = 0
+        self.mapped = 0  # bytes in temporary files
+        self._look: Callable[[], object] = _nothing
+        self._held: dict[tuple[Any, ...], Any] = {}
+
+    def rows(self, task: Task, backbone: Backbone, split: str, first: int | None) -> Ragged | Vectors:
+        """Inputs of one split of a task.
+
+        Parameters
+        ----------
+        task : Task
+        backbone : Backbone
+            Pristine: without adapters.
+        split : {"train", "eval"}
+        first : int or None
+            Layer that reads them: token ids for None, pooled features for the number of layers.
+        """
+        recipe = task.recipe
+        head_only = first == backbone.n_layers
+        pooling = recipe.pooling if head_only else ""
+        key = (backbone.name, task.data.fingerprint, split, recipe.max_length, first, pooling)
+        if key not in self._held:
+            ids = self._ids(task, backbone, split)
+            if first is None:
+                return ids
+            device = next(backbone.encoder.parameters()).device
+            shape = (len(ids) if head_only else int(ids.lengths.sum()), backbone.hidden_size)
+            make = partial(_pooled, pooling=recipe.pooling) if head_only else partial(_activations, first=first)
+            with self._given_back():
+                values = self._room(shape, torch.float32, device, f"{task.name} ({split})")
+                self._held[key] = make(backbone, ids, values, self._look)
+        return self._held[key]
+
+    def projected(self, splits: Sequence[Ragged], maps: Sequence[Any], dtype: torch.dtype) -> tuple[Ragged, ...] | None:
+        """Rows of activations with what frozen maps make of them behind: (tokens, width) to (tokens, 4 width).
+
+        Parameters
+        ----------
+        splits : sequence of Ragged
+        maps : sequence of (weight, bias, …)
+            Query, key and value map of the layer that reads them.
+        dtype : torch.dtype
+
+        Returns
+        -------
+        tuple of Ragged or None
+            None: there is no room in memory; the maps are then computed in every step, which is cheaper than
+            reading them from a file.
+        """
+        width = splits[0].values.shape[-1]
+        key = ("projected", *map(id, splits), dtype)
+        if key in self._held:
+            return self._held[key]
+        needed = sum(len(rows.values) for rows in splits) * 4 * width * dtype.itemsize
+        if self.used + needed > self.limit:
+            log.info("Projections of the first layer need %.1f GB: they are computed in every step.", needed / 1e9)
+            return None
+        made = []
+        with self._given_back():
+            for rows in splits:
+                values = self._room((len(rows.values), 4 * width), dtype, rows.values.device, "")
+                for start in range(0, len(values), 4096):
+                    self._look()
+                    part = rows.values[start : start + 4096].to(maps[0][0].dtype)
+                    every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
+                    values[start : start + 4096] = torch.cat(every, -1).to(dtype)
+                made.append(Ragged(values, rows.lengths))
+        self._held[key] = tuple(made)
+        return self._held[key]
+
+    @contextmanager
+    def looking(self, look: Callable[[], object]) -> Iterator[None]:
+        """Call `look` between batches of what is computed; what it raises ends that, and nothing half done stays."""
+        self._look = look
+        try:
+            yield
+        finally:
+            self._look = _nothing
+
+    @contextmanager
+    def _given_back(self) -> Iterator[None]:
+        """What is taken here does not count if it is not filled."""
+        before = self.used, self.mapped
+        try:
+            yield
+        except BaseException:
+            self.used, self.mapped = before
+            raise
+
+    def _room(self, shape: tuple[int, int], dtype: torch.dtype, device: torch.device, what: str) -> torch.Tensor:
+        """Uninitialised numbers in memory, or in a temporary file beyond the limit."""
+        needed = shape[0] * shape[1] * dtype.itemsize
+        if self.used + needed <= self.limit:
+            self.used += needed
+            return torch.empty(shape, dtype=dtype, device=device)
+        log.warning(
+            "%s: the activations of its frozen layers need %.2f GB, more than the %.2f GB left of cache_limit; they "
+            "are kept in a temporary file in %s, which is slower to read and gives the same numbers.",
+            what, needed / 1e9, max(0, self.limit - self.used) / 1e9, tempfile.gettempdir(),
+        )  # fmt: skip
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the mapping
+        try:
+            if hasattr(os, "posix_fallocate"):  # a full disk is found out here, not by a fault when it is written
+                os.posix_fallocate(file.fileno(), 0, needed)
+            flat = np.memmap(file, dtype=np.uint8, mode="r+", shape=(needed,))
+        except OSError as error:
+            file.close()
+            raise DataError(
+                f"{what}: the activations of its frozen layers need {needed / 1e9:.2f} GB in {tempfile.gettempdir()}, "
+                f"which cannot be had ({error.strerror or error}). Raise cache_limit if there is memory, point the "
+                "environment variable TMPDIR to a larger disk, or lower the recipe's max_length."
+            ) from error
+        self.mapped += needed
+        return torch.from_numpy(flat).view(dtype).view(shape)
+
+    def first_layer(self, task: Task, backbone: Backbone) -> int | None:
+        """Layer from which `task` has to be computed in every step; None: the whole model, from token ids.
+
+        The number of layers stands for "none": only the head is trained, on pooled features.
+        """
+        recipe = task.recipe
+        trained = recipe.trained_layers(backbone.n_layers)
+        if recipe.method == "full":
+            return None
+        if not trained:
+            return backbone.n_layers
+        ids = {split: self._ids(task, backbone, split) for split in ("train", "eval")}
+        lengths = ids["train"].lengths
+        trial = ids["train"].batch(torch.tensor([int(lengths.argmin()), int(lengths.argmax())]))
+        device = next(backbone.encoder.parameters()).device
+        if not prefix.can_split(backbone.encoder, trained[0], trial[0].to(device), trial[1].to(device)):
+            log.info("%s: %s is run whole in every step", task.name, backbone.encoder.config.model_type)
+            return None
+        return trained[0]
+
+    def completions(self, task: Task, backbone: Backbone, split: str) -> CompletionRows:
+        """Token ids of prompts and completions of one split."""
+        key = (backbone.name, task.data.fingerprint, split, task.recipe.max_length, "completions")
+        if key not in self._held:
+            self._held[key] = completion_rows(task, backbone, split)
+        return self._held[key]
+
+    def _ids(self, task: Task, backbone: Backbone, split: str) -> Ragged:
+        if task.data.kind == "completions":
+            return self.completions(task, backbone, split).inputs
+        key = (backbone.name, task.data.fingerprint, split, task.recipe.max_length, "ids")
+        if key not in self._held:
+            texts = getattr(task.data, split)["text"].tolist()
+            self._held[key] = Ragged.from_ids(tokenise(backbone, texts, task.recipe.max_length))
+        return self._held[key]
+
+
+@torch.inference_mode()
+def _activations(
+    backbone: Backbone, ids: Ragged, values: torch.Tensor, look: Callable[[], object], *, first: int
+) -> Ragged:
+    """Fill `values` with what enters layer `first`."""
+    device = next(backbone.encoder.parameters()).device
+    for batch in length_sorted_batches(ids.lengths):
+        look()
+        rows = torch.from_numpy(batch.copy())
+        tokens, mask = ids.batch(rows)
+        hidden = prefix.lower_activations(backbone.encoder, first, tokens.to(device), mask.to(device))
+        where, mask = ids.positions(rows)
+        values[where[mask].to(values.device)] = hidden[mask.to(device)].to(values.device)
+    return Ragged(values, ids.lengths)
+
+
+@torch.inference_mode()
+def _pooled(
+    backbone: Backbone, ids: Ragged, values: torch.Tensor, look: Callable[[], object], *, pooling: str
+) -> Vectors:
+    """Fill `values` with the features of each text."""
+    device = next(backbone.encoder.parameters()).device
+    for batch in length_sorted_batches(ids.lengths):
+        look()
+        rows = torch.from_numpy(batch.copy())
+        tokens, mask = ids.batch(rows)
+        hidden = prefix.WholeModel(backbone.encoder)(tokens.to(device), mask.to(device))
+        values[rows.to(values.device)] = pool(hidden, mask.to(device), pooling).to(values.device)
+    return Vectors(values)

@@ -1,0 +1,348 @@
+"""ProbeRun: a probe that trains in the background, to be looked at, cancelled and extended meanwhile."""
+
+from __future__ import annotations
+
+import atexit
+import html
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from predictlab.errors import bad_argument
+from predictlab.probing._driver import Cancelled, Driver
+from predictlab.probing._executors import Executor
+from predictlab.probing._limits import CACHE_LIMIT, MEMORY_LIMIT
+from predictlab.probing._plan import ProbePlan
+from predictlab.probing._probe import add_tasks, checked_tasks, executor_of
+from predictlab.probing._progress import Progress, TaskProgress
+from predictlab.runs import RunStore
+from predictlab.task import Task
+
+STATUSES = ("running", "done", "cancelled", "failed")
+_AT_EXIT = 30.0  # seconds in which a step and its writing should have ended
+
+
+def start_probe(
+    tasks: Task | Iterable[Task],
+    plan: ProbePlan,
+    store: str | Path | RunStore | None = None,
+    *,
+    executor: str | Executor = "local",
+    engine: str = "shared",
+    progress: bool = False,
+    device: str | None = None,
+    cache_limit: int = CACHE_LIMIT,
+    memory_limit: int = MEMORY_LIMIT,
+) -> ProbeRun:
+    """Start a probe in the background, and return a handle at once.
+
+    Parameters
+    ----------
+    tasks, plan, store, executor, engine, device, cache_limit, memory_limit
+        As for `probe`. With ``store=None`` the measurements live as long as the handle.
+    progress : bool
+        Show a progress bar on standard error too; the handle knows the same.
+
+    Returns
+    -------
+    ProbeRun
+
+    Raises
+    ------
+    ArgumentError, StoreError
+        As for `probe`, at once: what is wrong with the arguments or the store. Errors of the training itself come out
+        of `ProbeRun.wait`.
+
+    See Also
+    --------
+    probe : The same, waited for.
+
+    Notes
+    -----
+    Training is done by a thread of this process, and probes that run at the same time take turns. It uses torch's
+    global random generator, and leaves it as it found it: do not count on ``torch.manual_seed`` in other cells
+    meanwhile. A process that ends does not wait for its probes: they are cancelled, and nothing measured is lost.
+
+    Examples
+    --------
+    >>> run = pl.start_probe(task, pl.ProbePlan((4, 8, 16), seeds=8), "runs.db")  # doctest: +SKIP
+    >>> run.frame()  # what is measured so far  # doctest: +SKIP
+    >>> runs = run.wait()  # doctest: +SKIP
+    """
+    chosen = checked_tasks(tasks, plan)
+
+    def made() -> Executor:
+        return executor_of(executor, engine, device, cache_limit, memory_limit)
+
+    first = made()
+    opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
+    try:
+        add_tasks(opened, chosen)
+    except BaseException:
+        if opened is not store:
+            opened.close()
+        raise
+    run = ProbeRun(chosen, plan, opened, made, progress)
+    if opened is not store:
+        run._owns_store = True
+        weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
+    run._start(first)
+    return run
+
+
+class ProbeRun:
+    """A probe in the background; made by `start_probe`.
+
+    Attributes
+    ----------
+    tasks : tuple of Task
+    plan : ProbePlan
+        What is asked for now; see `extend`.
+    store : RunStore
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], plan: ProbePlan, store: RunStore, executor: Callable[[], Executor], show: bool
+    ) -> None:
+        self.tasks, self.plan, self.store = tuple(tasks), plan, store
+        self._executor, self._show = executor, show
+        self._progress = Progress(False)
+        self._driver: Driver | None = None
+        self._thread: threading.Thread | None = None
+        self._status: str = "running"
+        self._error: BaseException | None = None
+        self._starts = 0
+        self._owns_store = False
+        self._changing = threading.RLock()
+        self._listeners: list[weakref.WeakMethod[Callable[[], None]]] = []
+
+    # -- what it is doing ----------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """``"running"``, ``"done"``, ``"cancelled"`` or ``"failed"``."""
+        return self._status
+
+    @property
+    def error(self) -> BaseException | None:
+        """What made it fail; None unless `status` is ``"failed"``."""
+        return self._error
+
+    @property
+    def progress(self) -> dict[str, TaskProgress]:
+        """Steps done and to be made, throughput and time left of each task, by its name."""
+        found = self._progress.snapshot()
+        none = TaskProgress(0, 0, math.nan, math.nan if self._status == "running" else 0.0)
+        return {str(task.name): found.get(str(task.name), none) for task in self.tasks}
+
+    @property
+    def doing(self) -> str:
+        """What it is doing now, in a few words."""
+        if self._status != "running":
+            return self._status
+        return "stopping" if self._at_work.cancelled.is_set() else self._progress.doing
+
+    @property
+    def revision(self) -> tuple[int, int]:
+        """Changes whenever `frame` may have changed by this probe's own work."""
+        return self._starts, self._at_work.looks
+
+    def frame(self) -> pd.DataFrame:
+        """Tidy frame of what is measured so far, as `probe` gives it at the end."""
+        return self._at_work.frame()
+
+    @property
+    def _at_work(self) -> Driver:
+        assert self._driver is not None, "made by start_probe"
+        return self._driver
+
+    # -- what can be done with it --------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None) -> pd.DataFrame:
+        """Wait until it has ended.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits as long as it takes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `probe` gives it; of a probe that was cancelled, what was measured.
+
+        Raises
+        ------
+        TimeoutError
+            It has not ended within `timeout`; it goes on.
+        Exception
+            Whatever made it fail.
+        KeyboardInterrupt
+            On Ctrl-C, which ends the waiting only: the probe goes on until it is done or `cancel` is called.
+        """
+        while (thread := self._thread) is not None:
+            thread.join(timeout)
+            if thread.is_alive():
+                raise TimeoutError(f"The probe has not ended within {timeout:g} s; it goes on. {self._so_far()}")
+            if thread is self._thread:  # else it was started again meanwhile
+                break
+        if self._error is not None:
+            raise self._error
+        return self.frame()
+
+    def cancel(self) -> None:
+        """Stop after the present optimiser step; returns at once.
+
+        What was measured stays, in the store if there is one: the same call goes on from there, and so does `extend`.
+        `wait` waits until it has stopped.
+        """
+        self._at_work.cancelled.set()
+
+    def extend(self, seeds: int | Iterable[int] | None = None, depths: int | Iterable[int] | None = None) -> None:
+        """Ask for more: more seeds, more depths, or, without arguments, for what was cancelled or failed.
+
+        A probe that runs takes it up when it is done with the groups it has begun; one that has ended starts again.
+        Only what is new is trained.
+
+        Parameters
+        ----------
+        seeds : int or iterable of int, optional
+            How many seeds more (of a plan with forks: parents), numbered on from the greatest; or their numbers.
+        depths : int or iterable of int, optional
+            A depth, or depths, to be measured as well, in steps, usually deeper than the last one.
+
+        Raises
+        ------
+        ArgumentError
+            Seeds or depths that a plan cannot have, or a depth beyond a recipe's steps. Nothing changes then.
+        """
+        with self._changing:
+            plan = extended(self.plan, seeds, depths)
+            checked_tasks(self.tasks, plan)
+            self.plan = plan
+            driver = self._at_work
+            if driver.replan(plan) and not driver.cancelled.is_set():
+                return
+            if self._thread is not None:
+                self._thread.join()
+            self._start(self._executor())
+        for listener in list(self._listeners):
+            if (call := listener()) is not None:
+                call()
+
+    def on_restart(self, method: Callable[[], None]) -> None:
+        """Call a bound method, which is held weakly, whenever `extend` has started this again."""
+        self._listeners.append(weakref.WeakMethod(method))
+
+    # -- the thread ----------------------------------------------------------------------------------------------
+
+    def _start(self, executor: Executor) -> None:
+        self._progress = Progress(self._show, self._progress)
+        self._driver = Driver(self.tasks, self.plan, self.store, executor, self._progress)
+        self._status, self._error = "running", None
+        self._starts += 1
+        _HANDLES.add(self)
+        # A daemon, so that a process that ends need not wait; `_end_all` stops it in time.
+        self._thread = threading.Thread(target=self._train, args=(self._driver,), name="predictlab-probe", daemon=True)
+        self._thread.start()
+
+    def _train(self, driver: Driver) -> None:
+        status = "done"
+        try:
+            driver.run()
+        except Cancelled:
+            status = "cancelled"
+        except BaseException as error:  # whatever it is, `wait` raises it
+            status, self._error = "failed", error
+        finally:
+            driver.progress.close()
+            del driver.executor  # models and activations take memory; `extend` loads them again if need be
+            self._status = status
+
+    # -- for people ----------------------------------------------------------------------------------------------
+
+    def _so_far(self) -> str:
+        steps = self.progress.values()
+        return f"{sum(p.done for p in steps)} of {sum(p.total for p in steps)} steps are made."
+
+    def __repr__(self) -> str:
+        names = ", ".join(str(task.name) for task in self.tasks)
+        return f"<ProbeRun of {names}: {self.status}. {self._so_far()}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{p.done}</td><td>{p.total}</td>"
+            f"<td>{_number(p.rate, '.1f')}</td><td>{_duration(p.seconds_left)}</td></tr>"
+            for name, p in self.progress.items()
+        )
+        heads = "".join(f"<th>{h}</th>" for h in ("task", "steps done", "of", "steps per second", "time left"))
+        said = f"{type(self._error).__name__}: {self._error}" if self._error is not None else self.doing
+        return (
+            f"<b>ProbeRun, {self.status}</b> ({html.escape(said)})"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def extended(
+    plan: ProbePlan, seeds: int | Iterable[int] | None = None, depths: int | Iterable[int] | None = None
+) -> ProbePlan:
+    """A plan with more seeds and depths; see `ProbeRun.extend`."""
+    held = plan.run_seeds
+    if isinstance(seeds, Integral) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise bad_argument("seeds", seeds, "how many seeds more, >= 1, or the seeds themselves")
+        new = held + tuple(range(max(held) + 1, max(held) + 1 + seeds))
+    else:
+        new = tuple(dict.fromkeys((*held, *_several("seeds", seeds))))
+    deeper = (depths,) if isinstance(depths, Integral) and not isinstance(depths, bool) else _several("depths", depths)
+    try:
+        visits = tuple(sorted({*plan.depths, *deeper}))
+    except TypeError as error:
+        raise bad_argument("depths", depths, "whole numbers >= 0, such as 64 or (64, 128)") from error
+    if plan.design == "spread":
+        return replace(plan, depths=visits, seeds=new)
+    return replace(plan, depths=visits, parents=new)
+
+
+def _several(name: str, values: Any) -> tuple[Any, ...]:
+    if values is None:
+        return ()
+    if isinstance(values, bool | str | bytes) or not isinstance(values, Iterable):
+        raise bad_argument(name, values, "a whole number, or several of them")
+    return tuple(values)
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if math.isnan(seconds):
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+_HANDLES: weakref.WeakSet[ProbeRun] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Stop what still trains before the interpreter goes away under it."""
+    runs = list(_HANDLES)
+    for run in runs:
+        run.cancel()
+    for run in runs:
+        if run._thread is not None:
+            run._thread.join(_AT_EXIT)
+        if run._owns_store:
+            run.store.close()

@@ -1,0 +1,122 @@
+"""Exact match of greedy generations, with as little generation as decides it.
+
+Given a row's completion, one pass over prompt and completion says which token greedy generation would take after each
+of its beginnings. As long as these are the completion's own, they are what would be generated. Where they first
+differ, the text up to there mostly cannot become the completion any more; only rows where it still can (white space,
+another spelling in tokens) are really generated, from there on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from predictlab.catalog._backbone import Backbone, length_sorted_batches
+from predictlab.catalog._quiet import quiet_transformers
+from predictlab.probing._completions import CompletionRows
+
+
+class GreedyMatch:
+    """Which rows of a split a model answers exactly.
+
+    A row is matched if the text that greedy generation gives, up to the end token but of at most as many tokens as the
+    longest completion and its end, is the completion, apart from white space at both ends; both as the tokenizer
+    writes them.
+
+    Parameters
+    ----------
+    rows : CompletionRows
+    backbone : Backbone
+        Gives the tokenizer and the most tokens that the model can take.
+    """
+
+    def __init__(self, rows: CompletionRows, backbone: Backbone) -> None:
+        self.prompts, self.completions = rows.prompts, rows.completions
+        self.tokenizer, self.max_length = backbone.tokenizer, backbone.max_length
+        self.end = int(self.tokenizer.eos_token_id)
+        self.limit = max(map(len, self.completions))
+        self.wanted = [self._text(completion[:-1]).strip() for completion in self.completions]
+
+    def judge(self, row: int, greedy: Sequence[int]) -> bool | list[int]:
+        """Whether a row is matched, or (undecided) the tokens that generation starts with.
+
+        Parameters
+        ----------
+        row : int
+        greedy : sequence of int (m,)
+            The likeliest token after the prompt, and after the prompt with each beginning of the completion.
+        """
+        completion = self.completions[row]
+        same = next((i for i, (a, b) in enumerate(zip(greedy, completion, strict=True)) if a != b), None)
+        if same is None:
+            return True
+        return self._verdict(row, [*completion[:same], int(greedy[same])])
+
+    def count(self, model: Any, undecided: dict[int, list[int]], look: Callable[[], object] = lambda: None) -> int:
+        """How many of these rows, given by what their generation starts with, are matched.
+
+        `look` is called before each token.
+        """
+        rows = list(undecided)
+        starts = [self.prompts[row] + undecided[row] for row in rows]
+        matched = 0
+        for batch in length_sorted_batches([len(start) + self.limit for start in starts]):
+            longest, new = len(starts[batch[0]]), self.limit - min(len(undecided[rows[i]]) for i in batch)
+            # Beyond the model's length nothing may be asked of it; alone, each row is generated as far as it can be.
+            parts = [batch] if longest + new <= self.max_length else np.split(batch, len(batch))
+            for part in parts:
+                matched += self._generated(model, [rows[i] for i in part], [undecided[rows[i]] for i in part], look)
+        return matched
+
+    def _generated(self, model: Any, rows: list[int], begun: list[list[int]], look: Callable[[], object]) -> int:
+        """How many of these rows are matched once generation, in one batch, has gone to its end."""
+        from transformers import GenerationConfig, StoppingCriteriaList
+
+        starts = [self.prompts[row] + tokens for row, tokens in zip(rows, begun, strict=True)]
+        longest = max(map(len, starts))
+        pad = self.end if self.tokenizer.pad_token_id is None else int(self.tokenizer.pad_token_id)
+        ids = torch.full((len(rows), longest), pad)
+        mask = torch.zeros_like(ids)
+        for i, start in enumerate(starts):  # padded on the left: the last column is every row's last token
+            ids[i, longest - len(start) :] = torch.tensor(start)
+            mask[i, longest - len(start) :] = 1
+        new = min(self.limit - min(map(len, begun)), self.max_length - longest)
+
+        def whole(sequence: torch.Tensor, i: int) -> list[int]:
+            return [*begun[i], *sequence[longest:].tolist()][: self.limit]
+
+        def decided(sequences: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+            look()
+            done = [isinstance(self._verdict(row, whole(sequences[i], i)), bool) for i, row in enumerate(rows)]
+            return torch.tensor(done, device=sequences.device)
+
+        if new < 1:
+            return sum(self._ended(row, tokens) for row, tokens in zip(rows, begun, strict=True))
+        config = GenerationConfig(
+            do_sample=False, num_beams=1, max_new_tokens=new, eos_token_id=self.end, pad_token_id=pad, use_cache=True
+        )
+        with quiet_transformers():
+            found = model.generate(
+                input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config,
+                stopping_criteria=StoppingCriteriaList([decided]),
+            )  # fmt: skip
+        return sum(self._ended(row, whole(found[i], i)) for i, row in enumerate(rows))
+
+    def _verdict(self, row: int, tokens: list[int]) -> bool | list[int]:
+        """Of the tokens generated so far: matched or not, or (undecided) the tokens themselves."""
+        if self.end in tokens or len(tokens) >= self.limit:
+            return self._ended(row, tokens)
+        text, wanted = self._text(tokens).lstrip().rstrip("\ufffd"), self.wanted[row]  # a sign may lack its last bytes
+        return tokens if wanted.startswith(text) or text.strip() == wanted else False
+
+    def _ended(self, row: int, tokens: list[int]) -> bool:
+        """Whether these tokens, up to the end token, are the completion."""
+        if self.end in tokens:
+            tokens = tokens[: tokens.index(self.end)]
+        return self._text(tokens).strip() == self.wanted[row]
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)

@@ -1,0 +1,102 @@
+"""Trained parameters of many runs side by side: one row of numbers a run, with gradients and AdamW's moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch.optim.adamw import adamw
+
+from predictlab.probing._state import Named, RunState
+from predictlab.task import Recipe
+
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
+class StackedParameters:
+    """Parameters of `runs` runs of one task.
+
+    Parameters
+    ----------
+    named : mapping of str to torch.Tensor
+        The parameters of one run by name; they give names, shapes and the device.
+    runs : int
+
+    Notes
+    -----
+    A run is one row: its matrices, which AdamW decays, and behind them its vectors, which it does not. Everything is
+    float32 whatever the precision of the model's passes.
+    """
+
+    def __init__(self, named: Mapping[str, torch.Tensor], runs: int) -> None:
+        order = sorted(named, key=lambda name: named[name].ndim < 2)  # stable: matrices first
+        self.shapes = {name: named[name].shape for name in order}
+        self.places: dict[str, slice] = {}
+        start = 0
+        for name, shape in self.shapes.items():
+            self.places[name] = slice(start, start + shape.numel())
+            start += shape.numel()
+        self.decayed = sum(shape.numel() for shape in self.shapes.values() if len(shape) >= 2)
+        device = next(iter(named.values())).device
+        self.values, self.grad, self.first, self.second = (
+            torch.zeros((runs, start), dtype=torch.float32, device=device) for _ in range(4)
+        )
+        # One count of steps for each tensor that AdamW is given: it counts them up itself.
+        self._steps = [[torch.zeros((), device=device) for _ in range(2)] for _ in range(runs)]
+
+    @staticmethod
+    def bytes_per_run(named: Mapping[str, torch.Tensor]) -> int:
+        """Memory that one more run takes at most.
+
+        Four numbers of 4 bytes for each parameter, three more of the state that it started from, and six while its
+        state is copied and made a file.
+        """
+        return (16 + 12 + 24) * sum(p.numel() for p in named.values())
+
+    def views(self, of: torch.Tensor, runs: slice | int) -> Named:
+        """Parameters by name, (runs, *shape) or of one run (*shape), as views into `of` (`values`, `grad`, …)."""
+        rows = of[runs]
+        return {name: rows[..., place].unflatten(-1, self.shapes[name]) for name, place in self.places.items()}
+
+    @torch.no_grad()
+    def start(self, run: int, named: Mapping[str, torch.Tensor]) -> None:
+        """Begin a run with copies of these parameters."""
+        for name, view in self.views(self.values, run).items():
+            view.copy_(named[name])
+
+    @torch.no_grad()
+    def restore(self, run: int, state: RunState) -> None:
+        """Put copies of a state into a run."""
+        for part, of in ((state.parameters, self.values), (state.first_moment, self.first),
+                         (state.second_moment, self.second)):  # fmt: skip
+            views = self.views(of, run)
+            for name, tensor in part.items():
+                views[name].copy_(tensor)
+        for count in self._steps[run]:
+            count.fill_(state.step)
+
+    def captured(self, run: int, step: int, seconds: float, flops: float, alive: bool) -> RunState:
+        """Copies of what a run holds; of a diverged one nothing is worth keeping, before the first step no moments."""
+
+        def copied(of: torch.Tensor) -> Named:
+            return {k: v.to("cpu", copy=True).contiguous() for k, v in self.views(of, run).items()}
+
+        first, second = (copied(of) if alive and step else {} for of in (self.first, self.second))
+        return RunState(step, copied(self.values) if alive else {}, first, second, seconds, flops, alive)
+
+    @torch.no_grad()
+    def step(self, runs: Sequence[int], recipe: Recipe, step: int) -> None:
+        """Clip the gradient of each of these runs by its own norm, and make optimiser step `step`."""
+        if recipe.max_grad_norm:
+            norm = torch.linalg.vector_norm(self.grad, dim=1, keepdim=True)
+            self.grad.mul_((recipe.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))  # torch's clip_grad_norm_
+        parts = (slice(0, self.decayed), slice(self.decayed, None))
+        for number, (part, decay) in enumerate(zip(parts, (recipe.weight_decay, 0.0), strict=True)):
+            values, grads, first, second = (
+                [of[run, part] for run in runs] for of in (self.values, self.grad, self.first, self.second)
+            )
+            adamw(
+                values, grads, first, second, [], [self._steps[run][number] for run in runs],
+                fused=self.values.device.type in ("cpu", "cuda"), amsgrad=False, beta1=BETAS[0], beta2=BETAS[1],
+                lr=recipe.learning_rate_at(step), weight_decay=decay, eps=EPSILON, maximize=False,
+            )  # fmt: skip

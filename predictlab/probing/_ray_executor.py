@@ -1,0 +1,234 @@
+"""Groups of runs on a Ray cluster: workers train, the driver's process alone writes, a lost worker loses little."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from predictlab.errors import DependencyError, WorkerError, bad_argument
+from predictlab.probing._executors import Settings
+from predictlab.probing._ray_pool import LOOK, Hand, Pool
+from predictlab.probing._ray_round import DEATHS, Round, raised_in
+from predictlab.probing._segments import Group, Reached
+from predictlab.task import Task
+
+PATIENCE, KEEP = 600.0, 60.0
+
+
+class RayExecutor:
+    """A Ray cluster: the one Ray is connected to, else that of ``RAY_ADDRESS`` or this machine's, else a new local one.
+
+    Parameters
+    ----------
+    settings : Settings
+        How runs are trained; `cache_limit` and `memory_limit` are those of each worker.
+    cpus, gpus : float
+        What one worker takes of a node; whole numbers above 1. A worker has as many torch threads as whole `cpus` (at
+        least one). Without `gpus` it trains on the processor.
+    group : int
+        Most runs that are trained together. A worker trains one group at a time.
+    workers : int, optional
+        Most workers; they are asked for whether or not a node has room for them yet, which is what makes an
+        autoscaler add nodes. None: as many as the nodes that are there can hold.
+    options : mapping, optional
+        Further options of Ray's actors, such as ``{"resources": {"big_disk": 1}}`` or a ``runtime_env``.
+    patience : float
+        Seconds to wait while not one worker can be started.
+    keep : float
+        Seconds that idle workers stay for the next probe with this executor before their resources are given back.
+
+    Raises
+    ------
+    DependencyError
+        Ray is not installed.
+    ArgumentError
+        Resources, a size or a number of workers that cannot be.
+
+    Notes
+    -----
+    Workers are Ray actors, which keep models and activations from one group to the next. They are started as there are
+    groups for them, and end `keep` seconds after the last one, with `close`, or with the executor itself. What all
+    runs of a group reached at a depth is sent to the driver as soon as it is measured. When a worker dies, the rest of
+    its group goes to another one and starts from the states that were sent last (at a depth, else at most a minute of
+    training ago).
+
+    Examples
+    --------
+    >>> pl.probe(tasks, plan, "runs.db", executor=RayExecutor(cpus=2, gpus=0.25, group=4))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        settings: Settings = Settings(),  # noqa: B008 (frozen)
+        *,
+        cpus: float = 1,
+        gpus: float = 0,
+        group: int = 8,
+        workers: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        patience: float = PATIENCE,
+        keep: float = KEEP,
+    ) -> None:
+        try:
+            import ray  # noqa: F401
+        except ImportError as error:
+            raise DependencyError(
+                "executor='ray' needs Ray: install it with `pip install 'predictlab[probe,ray]'`, here and on every "
+                "node of the cluster."
+            ) from error
+        for name, value, least in (("cpus", cpus, "> 0"), ("gpus", gpus, ">= 0")):
+            if not _quantity(value) or (value == 0 and least == "> 0"):
+                raise bad_argument(name, value, f"a number {least}, whole if it is above 1")
+        for name, number in (("group", group), ("workers", workers)):
+            if not (isinstance(number, int) and number >= 1) and not (name == "workers" and number is None):
+                raise bad_argument(name, number, "a whole number >= 1")
+        if not patience > 0:
+            raise bad_argument("patience", patience, "seconds > 0")
+        if not keep >= 0:
+            raise bad_argument("keep", keep, "seconds >= 0")
+        self.options = dict(options or {})
+        if taken := {"num_cpus", "num_gpus"} & set(self.options):
+            raise bad_argument("options", sorted(taken), "options other than these", "Use cpus= and gpus=.")
+        device = settings.device
+        if not gpus and device is not None and device != "cpu":
+            raise bad_argument(
+                "device", device, "'cpu' or None for workers without a GPU",
+                "Give them one, or a part of one: executor=RayExecutor(Settings(device=...), gpus=0.25).",
+            )  # fmt: skip
+        self.settings = replace(settings, device=device or (None if gpus else "cpu"))
+        self.cpus, self.gpus, self.group, self.workers, self.patience = cpus, gpus, group, workers, patience
+        self.keep = keep
+        self._kept: list[Hand] = []
+        self._tasks: dict[int, tuple[str, Task, Any]] = {}
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._job: Any = None
+
+    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
+        """See `Executor.check`: one worker, which stays for the first group, loads the models."""
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        self._connect()
+        pool = Pool(self, self._taken())
+        try:
+            for death in range(1, DEATHS + 1):
+                hand = pool.first(look)
+                try:
+                    checked = hand.actor.check.remote([self.put(task) for task in tasks])
+                    while not ray.wait([checked], timeout=LOOK)[0]:
+                        look()
+                    ray.get(checked)
+                    break
+                except RayTaskError as error:
+                    raise raised_in(error) from error
+                except RayError as error:
+                    if death == DEATHS:
+                        raise WorkerError(
+                            f"{death} Ray workers in a row were lost as they loaded models: {error}"
+                        ) from error
+                    pool.idle.remove(hand)
+                    hand.kill()
+                    pool.doubt()
+        except BaseException:
+            pool.kill()
+            raise
+        self._keep(pool.idle + pool.starting)
+
+    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
+        """See `Executor.group_size`. The driver needs no model to say it."""
+        return 1 if self.settings.engine == "reference" else self.group
+
+    def run(
+        self,
+        groups: Iterable[Group],
+        report: Callable[[Group, Sequence[Reached]], None],
+        tick: Callable[[Group, int], object],
+        finish: Callable[[Group], None],
+    ) -> None:
+        """See `Executor.run`.
+
+        Raises
+        ------
+        WorkerError
+            Workers cannot be started, or keep dying over one group.
+        """
+        self._connect()
+        kept = self._taken()
+        pool = Pool(self, kept)
+        try:
+            Round(pool, groups, report, tick, finish).run()
+        except BaseException:
+            pool.kill()  # what they are training is claimed no longer
+            raise
+        for hand in pool.starting:  # not needed any more
+            hand.kill()
+        self._keep(pool.idle)
+
+    def put(self, task: Task) -> tuple[str, Any]:
+        """A task's name among workers, and where Ray holds it: it is sent to each node once, not with each group."""
+        import ray
+
+        if id(task) not in self._tasks:
+            where = ray.put(task)
+            self._tasks[id(task)] = (where.hex(), task, where)
+        name, _, where = self._tasks[id(task)]
+        return name, where
+
+    def _keep(self, hands: Sequence[Hand]) -> None:
+        """Keep workers for a while."""
+        self._kept = [*self._kept, *hands]
+        close = weakref.WeakMethod(self.close)  # the timer must not keep the executor
+        self._timer = threading.Timer(self.keep, lambda: (found := close()) and found())
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        """End the workers that were kept for a next probe."""
+        import ray
+
+        for hand in self._taken():
+            if ray.is_initialized():
+                hand.kill()
+
+    def _taken(self) -> list[Hand]:
+        """The workers that were kept, for the caller to use."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:  # the timer's thread may be here
+            kept, self._kept = self._kept, []
+        return kept
+
+    def _connect(self) -> None:
+        """Connect to a running cluster, or start one on this machine."""
+        import ray
+        from ray.util.client import ray as client
+
+        if client.is_connected():
+            raise WorkerError(
+                "Ray Client (an address ray://...) cannot stream what workers measure: run this on a node of the "
+                "cluster with ray.init('auto'), or hand it in with `ray job submit`."
+            )
+        if not ray.is_initialized():
+            try:
+                ray.init(address="auto", logging_level=logging.WARNING)
+            except ConnectionError:
+                if os.environ.get("RAY_ADDRESS"):
+                    raise
+                # Nobody asked for Ray's usage reports by asking predictlab for a probe.
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+                ray.init(address="local", include_dashboard=False, logging_level=logging.WARNING)
+        job = ray.get_runtime_context().get_job_id()
+        if job != self._job:  # workers ended with the cluster they were on
+            self._kept, self._tasks, self._job = [], {}, job
+
+
+def _quantity(value: Any) -> bool:
+    """Whether Ray takes it as a quantity of a resource."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 <= value < float("inf") and (value <= 1 or value == int(value))

@@ -1,0 +1,134 @@
+"""The martingale world: the decay law holds in it exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from predictlab.errors import bad_argument
+from predictlab.worlds._world import Array, Seed, World, checked_count, checked_depths, tidy
+
+
+@dataclass(frozen=True)
+class MartingaleWorld(World):
+    """``R = mean + e_int + sum_t xi_t`` with ``Var(xi_t) = K (t^-alpha - (t+1)^-alpha)``, ``Var(e_int) = L_int``.
+
+    After the first `c` terms the risk is ``L_int + K (c+1)^-alpha`` exactly, and the best predictor of `R` is the
+    partial sum, so the law of THEORY 3 holds in ``c + 1``. Heavy tails and collapsing runs leave every variance, and so
+    the risk, as it is: only the shape of the errors changes.
+
+    Parameters
+    ----------
+    intrinsic_limit, scale : float
+        ``L_int >= 0`` and ``K > 0``, metric² and metric²·steps^alpha.
+    decay_rate : float
+        ``alpha > 0``.
+    mean : float
+        Expected performance.
+    tail : float, optional
+        Degrees of freedom ``nu > 4`` of Student's t for ``e_int`` and for the noise between two depths that are looked
+        at, scaled to their variances. None: Gaussian.
+    collapse : float
+        Share ``p`` in [0, 1) of runs that collapse: they end `collapse_size` lower. No prefix tells which, so the
+        jump is a part of ``e_int``; as a spread sees it, they have collapsed before the first depth.
+    collapse_size : float, optional
+        How much lower ``s > 0`` (metric). Its variance ``p (1 - p) s²`` is a part of `intrinsic_limit` and at most
+        that. Default: half of `intrinsic_limit`.
+
+    Notes
+    -----
+    Source: THEORY.md 6; the mixture's variance is that of a shifted Bernoulli variable.
+    """
+
+    intrinsic_limit: float
+    scale: float
+    decay_rate: float
+    mean: float = 0.0
+    tail: float | None = None
+    collapse: float = 0.0
+    collapse_size: float | None = None
+
+    law_offset = 1
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.intrinsic_limit) and self.intrinsic_limit >= 0):
+            raise bad_argument("intrinsic_limit", self.intrinsic_limit, "a finite number >= 0 (metric²)")
+        for name in ("scale", "decay_rate"):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise bad_argument(name, getattr(self, name), "a finite number > 0")
+        if self.tail is not None and not (np.isfinite(self.tail) and self.tail > 4):
+            raise bad_argument(
+                "tail", self.tail, "more than 4 degrees of freedom, or None for Gaussian noise",
+                "With 4 or fewer a variance cannot be estimated at the usual rate.",
+            )  # fmt: skip
+        if not 0 <= self.collapse < 1:
+            raise bad_argument("collapse", self.collapse, "a share of runs in [0, 1)")
+        if self.collapse == 0:
+            if self.collapse_size is not None:
+                raise bad_argument("collapse_size", self.collapse_size, "None, since no run collapses", "Set collapse.")
+            return
+        bernoulli = self.collapse * (1 - self.collapse)
+        if self.intrinsic_limit == 0:
+            raise bad_argument("collapse", self.collapse, "0 where intrinsic_limit is 0", "Its variance is part of it.")
+        if self.collapse_size is None:
+            object.__setattr__(self, "collapse_size", float(np.sqrt(self.intrinsic_limit / 2 / bernoulli)))
+            return
+        most = float(np.sqrt(self.intrinsic_limit / bernoulli))
+        if not 0 < self.collapse_size <= most * (1 + 1e-12):
+            raise bad_argument(
+                "collapse_size", self.collapse_size, f"a size in (0, {most:.4g}]",
+                "Its variance p (1 - p) s² is a part of intrinsic_limit: raise that for larger jumps.",
+            )  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """Name of the task in frames and curves."""
+        return f"martingale(L_int={self.intrinsic_limit:g}, K={self.scale:g}, alpha={self.decay_rate:g})"
+
+    def _decaying(self, c: Array) -> Array:
+        return np.asarray(self.scale * (c + 1) ** -self.decay_rate)
+
+    @property
+    def _jump(self) -> float:
+        return self.collapse_size or 0.0
+
+    @property
+    def _smooth_floor(self) -> float:
+        """Variance of ``e_int`` but for the jump."""
+        return max(self.intrinsic_limit - self.collapse * (1 - self.collapse) * self._jump**2, 0.0)
+
+    def _floor(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        floor = np.sqrt(self._smooth_floor) * self._unit(rng, shape)
+        if self.collapse > 0:
+            floor = floor - self._jump * ((rng.random(shape) < self.collapse) - self.collapse)
+        return np.asarray(floor)
+
+    def _floor_fourth(self) -> float:
+        bernoulli = self.collapse * (1 - self.collapse)
+        return self._excess * self._smooth_floor**2 + self._jump**4 * bernoulli * (1 - 6 * bernoulli)
+
+    def simulate(self, runs: int, depths: ArrayLike, seed: Seed) -> pd.DataFrame:
+        """Simulated runs as a tidy frame.
+
+        Each run has, at every depth, ``prediction`` (the best predictor of its own `R`, the partial sum) and
+        ``performance`` (its `R`, the same at all depths). For values whose spread falls as the law says, see `source`.
+
+        Parameters
+        ----------
+        runs : int
+            Number of runs.
+        depths : array_like of int
+            Strictly increasing depths >= 0.
+        seed : int or numpy.random.Generator
+        """
+        checked_count("runs", runs)
+        c, rng = checked_depths(depths), np.random.default_rng(seed)
+        errors = self.errors(runs, c, rng)
+        before = np.sqrt(self.scale - self._decaying(c[:1])[0]) * self._unit(rng, (runs,))
+        final = (self.mean + before + errors[:, 0])[:, None]
+        parts = {"prediction": final - errors, "performance": np.broadcast_to(final, errors.shape)}
+        frames = [tidy(self.name, range(runs), c, metric, values) for metric, values in parts.items()]
+        return pd.concat(frames, ignore_index=True)
