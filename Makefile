@@ -7,6 +7,8 @@ VENV   ?= .venv
 # libraries; naming the release in the same pip call as the rest lets a CPU build of it win where one is offered.
 # Another release, or one already on a wheel: make tour TORCH="torch==2.9.1"  or  TORCH=./torch-....whl
 TORCH  ?= torch==2.13.0
+# Processes that share the tests, each with one thread; JOBS=0 runs them in one, as --pdb wants it.
+JOBS   ?= 2
 # Handed to the command that a target runs: make test ARGS="tests/static -x", make tour ARGS=--quick
 ARGS   ?=
 
@@ -15,7 +17,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help tour test lab lint notebooks clean
+.PHONY: help tour test check lab lint notebooks clean
 
 help:  ## show this list
 	@echo "predictlab: make TARGET [PYTHON=python3.12] [ARGS=...]"
@@ -26,7 +28,10 @@ tour: $(VENV)/.tour  ## the main job on real tasks, at most five minutes: prints
 	$(BIN)/predictlab tour $(ARGS)
 
 test: $(VENV)/.dev  ## run the tests, and say which were skipped and why
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: lint  ## style, types and the fast tests: no training, no browser, under two minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q -m "not ui and not train and not slow" $(ARGS)
 
 lab: $(VENV)/.lab  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter lab $(ARGS) notebooks/00_quickstart.ipynb

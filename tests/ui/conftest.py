@@ -9,16 +9,16 @@ import pytest
 from lab_harness import LabServer, Notebook, chromium, chromium_path, lab_server, notebooks
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """One JupyterLab for all tests."""
     with lab_server(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """One headless Chromium for all tests."""
+    """One headless Chromium for all tests here; while it is there, playwright keeps an event loop in this thread."""
     pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
     binary = chromium_path()
     if binary is None:
