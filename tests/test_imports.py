@@ -1,6 +1,8 @@
 """What is imported when: a light front door, no Jupyter in the library, and arrows that run one way."""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,27 +23,11 @@ JUPYTER = {
     "nbclient", "nbconvert", "nbformat", "notebook", "predictlab_widgets", "traitlets",
 }  # fmt: skip
 
-# DESIGN: inside predictlab, from a later stage to an earlier one, never back. Modules on one line do not
-# import each other. `runs` comes before `probe`, which writes into a store.
-STAGES = [
-    ("errors",),
-    ("task",),
-    ("catalog",),
-    ("static", "runs"),
-    ("probing",),
-    ("risk",),
-    ("decay",),
-    ("budget",),
-    ("phase",),
-    ("planning",),
-    ("forecasting",),
-    ("worlds",),
-    ("charts",),
-    ("report",),
-    ("cli",),
-    ("__main__",),
-]
-STAGE = {module: number for number, modules in enumerate(STAGES) for module in modules}
+# The table of docs/architecture.md: | floor | `room`, `room` | words |
+FLOORS = re.findall(
+    r"^\| (\d+) \| ((?:`\w+`(?:, )?)+) \|", (PACKAGE.parent / "docs/architecture.md").read_text(), re.MULTILINE
+)
+STAGE = {room: int(floor) for floor, rooms in FLOORS for room in re.findall(r"\w+", rooms)}
 
 
 def run(code):
@@ -141,7 +127,7 @@ def test_no_jupyter_in_the_library(path):
 )
 def test_arrows_run_one_way(path):
     here = stage_module(path)
-    assert here in STAGE, f"say in STAGES where predictlab.{here} stands"
+    assert here in STAGE, f"say in docs/architecture.md where predictlab.{here} stands"
     back = []
     for name, line, function, runs in imports(path):
         package, _, rest = name.partition(".")
@@ -154,3 +140,26 @@ def test_arrows_run_one_way(path):
         if target != here and STAGE[target] >= STAGE[here] and runs and not drawing:
             back.append(f"line {line}: {here} imports {target}")
     assert not back
+
+
+OUTSIDE = sorted(
+    path
+    for pattern in (
+        "widgets/predictlab_widgets/**/*.py",
+        "notebooks/*.py",
+        "docs/*.md",
+        "README.md",
+        "widgets/README.md",
+    )
+    for path in PACKAGE.parent.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda p: str(p.relative_to(PACKAGE.parent)))
+def test_outside_the_library_only_public_names_are_used(path):
+    text = path.read_text()
+    private = r"(?:predictlab|pl)(?:\.\w+)*\._[a-z]\w*|from predictlab[\w.]* import .*\b_[a-z]\w*"
+    assert not re.findall(private, text)
+    for package, names in re.findall(r"^\s*from (predictlab(?:\.\w+)+) import \(?([\w\s,]+)", text, re.MULTILINE):
+        offered = importlib.import_module(package).__all__
+        assert {name.split(" as ")[0] for name in re.findall(r"\w+(?: as \w+)?", names)} <= set(offered)
