@@ -54,7 +54,7 @@ def look(source: Any, seeds: int, depths: tuple[int, ...], rule: dict[str, Any])
 
 def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str, Any]:
     """One repeat: the first call, what was advised, and the call afterwards."""
-    source = world.source(seed, DEEPEST)
+    source = world.source(seed, max_depth=DEEPEST)
     row = look(source, SEEDS, DEPTHS, rule)
     out = {"first": row["regime"], "advice": row["advice"], "kind": "", "chance": np.nan, "runs": np.nan, "then": ""}
     if row["regime"] != UNDETERMINED:

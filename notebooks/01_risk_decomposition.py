@@ -209,7 +209,7 @@ pd.DataFrame(rows, columns=["L_int", "c*", "least total", "c for the tolerance"]
 # %%
 off = {}
 for n in (100, 400, 1600):
-    left = (world.simulate_errors(50, n, DEPTHS, seed=5) ** 2).mean(axis=1)  # fifty samples of n runs
+    left = (world.errors(n, DEPTHS, seed=5, repeats=50) ** 2).mean(axis=1)  # fifty samples of n runs
     off[n] = np.sqrt(np.mean((left / risk - 1) ** 2))
 pd.DataFrame({"typical relative error of 'left'": off}).rename_axis("runs").round(3)
 

@@ -1,4 +1,7 @@
-"""Worlds whose risk is known exactly, for tests, studies and teaching (THEORY 6)."""
+"""Simulated worlds in which the risk at every depth is known exactly: for tests, studies and teaching.
+
+See docs/theory.md, section 6.
+"""
 
 from predictlab.worlds._martingale import MartingaleWorld
 from predictlab.worlds._quadratic import QuadraticSGDWorld

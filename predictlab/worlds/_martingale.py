@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from predictlab._validation import nonnegative, number, positive
 from predictlab.errors import bad_argument
-from predictlab.worlds._world import Array, Seed, World, checked_count, checked_depths, tidy
+from predictlab.worlds._world import Array, Seed, World, checked_depths, runs_frame
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class MartingaleWorld(World):
     """``R = mean + e_int + sum_t xi_t`` with ``Var(xi_t) = K (t^-alpha - (t+1)^-alpha)``, ``Var(e_int) = L_int``.
 
     After the first `c` terms the risk is ``L_int + K (c+1)^-alpha`` exactly, and the best predictor of `R` is the
-    partial sum, so the law of THEORY 3 holds in ``c + 1``. Heavy tails and collapsing runs leave every variance, and so
+    partial sum, so the decay law holds in ``c + 1``. Heavy tails and collapsing runs leave every variance, and so
     the risk, as it is: only the shape of the errors changes.
 
     Parameters
@@ -38,9 +39,23 @@ class MartingaleWorld(World):
         How much lower ``s > 0`` (metric). Its variance ``p (1 - p) s²`` is a part of `intrinsic_limit` and at most
         that. Default: half of `intrinsic_limit`.
 
+    Raises
+    ------
+    ArgumentError
+        A number that is out of its range.
+
     Notes
     -----
-    Source: THEORY.md 6; the mixture's variance is that of a shifted Bernoulli variable.
+    Source: docs/theory.md, section 6; the mixture's variance is that of a shifted Bernoulli variable.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> world = pl.worlds.MartingaleWorld(intrinsic_limit=0.01, scale=1.0, decay_rate=1.0)
+    >>> world.risk([0, 9, 99]).round(3).tolist()
+    [1.01, 0.11, 0.02]
+    >>> world.simulate(runs=2, depths=[4, 8], seed=0)["metric"].unique().tolist()
+    ['prediction', 'performance']
     """
 
     intrinsic_limit: float
@@ -54,17 +69,16 @@ class MartingaleWorld(World):
     law_offset = 1
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.intrinsic_limit) and self.intrinsic_limit >= 0):
-            raise bad_argument("intrinsic_limit", self.intrinsic_limit, "a finite number >= 0 (metric²)")
-        for name in ("scale", "decay_rate"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise bad_argument(name, getattr(self, name), "a finite number > 0")
-        if self.tail is not None and not (np.isfinite(self.tail) and self.tail > 4):
+        nonnegative("intrinsic_limit", self.intrinsic_limit, " (metric²)")
+        positive("scale", self.scale)
+        positive("decay_rate", self.decay_rate)
+        number("mean", self.mean)
+        if self.tail is not None and not number("tail", self.tail) > 4:
             raise bad_argument(
                 "tail", self.tail, "more than 4 degrees of freedom, or None for Gaussian noise",
                 "With 4 or fewer a variance cannot be estimated at the usual rate.",
             )  # fmt: skip
-        if not 0 <= self.collapse < 1:
+        if not 0 <= number("collapse", self.collapse) < 1:
             raise bad_argument("collapse", self.collapse, "a share of runs in [0, 1)")
         if self.collapse == 0:
             if self.collapse_size is not None:
@@ -111,7 +125,7 @@ class MartingaleWorld(World):
         return self._excess * self._smooth_floor**2 + self._jump**4 * bernoulli * (1 - 6 * bernoulli)
 
     def simulate(self, runs: int, depths: ArrayLike, seed: Seed) -> pd.DataFrame:
-        """Simulated runs as a tidy frame.
+        """Simulate runs as a tidy frame.
 
         Each run has, at every depth, ``prediction`` (the best predictor of its own `R`, the partial sum) and
         ``performance`` (its `R`, the same at all depths). For values whose spread falls as the law says, see `source`.
@@ -123,12 +137,17 @@ class MartingaleWorld(World):
         depths : array_like of int
             Strictly increasing depths >= 0.
         seed : int or numpy.random.Generator
+            Where the draws come from.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a run, depth and metric, in the columns of ``pl.RunStore.frame``.
         """
-        checked_count("runs", runs)
         c, rng = checked_depths(depths), np.random.default_rng(seed)
         errors = self.errors(runs, c, rng)
         before = np.sqrt(self.scale - self._decaying(c[:1])[0]) * self._unit(rng, (runs,))
         final = (self.mean + before + errors[:, 0])[:, None]
         parts = {"prediction": final - errors, "performance": np.broadcast_to(final, errors.shape)}
-        frames = [tidy(self.name, range(runs), c, metric, values) for metric, values in parts.items()]
+        frames = [runs_frame(self.name, range(runs), c, metric, values) for metric, values in parts.items()]
         return pd.concat(frames, ignore_index=True)

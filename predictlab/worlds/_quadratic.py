@@ -1,4 +1,4 @@
-"""The quadratic SGD world: where the decay law comes from (THEORY 6)."""
+"""The quadratic SGD world: where the decay law comes from (docs/theory.md, section 6)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from predictlab.errors import bad_argument
-from predictlab.worlds._world import Array, Seed, World, checked_count
+from predictlab._validation import nonnegative, positive, whole_number
+from predictlab.worlds._world import Array, Seed, World
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,21 @@ class QuadraticSGDWorld(World):
         ``b``.
     intrinsic_limit : float
         ``Var(e) >= 0``.
+
+    Raises
+    ------
+    ArgumentError
+        A number that is out of its range.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> world = pl.worlds.QuadraticSGDWorld(step_decay=0.75, horizon=1000)
+    >>> world.risk([1000]).tolist()
+    [0.0]
+    >>> theta, performance = world.simulate(runs=3, seed=0)
+    >>> theta.shape, performance.shape
+    ((3, 1001), (3,))
     """
 
     curvature: float = 0.0
@@ -45,13 +60,10 @@ class QuadraticSGDWorld(World):
 
     def __post_init__(self) -> None:
         for name in ("curvature", "step_decay", "intrinsic_limit"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise bad_argument(name, getattr(self, name), "a finite number >= 0")
-        for name in ("noise", "step_size"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise bad_argument(name, getattr(self, name), "a finite number > 0")
-        if self.horizon < 1:
-            raise bad_argument("horizon", self.horizon, "a whole number >= 1 (steps)")
+            nonnegative(name, getattr(self, name))
+        positive("noise", self.noise)
+        positive("step_size", self.step_size)
+        object.__setattr__(self, "horizon", whole_number("horizon", self.horizon, 1, hint="Steps of a whole run."))
 
     @property
     def name(self) -> str:
@@ -76,8 +88,23 @@ class QuadraticSGDWorld(World):
         return np.asarray((self.slope * self.noise) ** 2 * left[c.astype(int)])
 
     def simulate(self, runs: int, seed: Seed) -> tuple[Array, Array]:
-        """Parameters ``theta`` after 0..T steps, (runs, T + 1), started at 0, and performances ``R``, (runs,)."""
-        checked_count("runs", runs)
+        """Simulate paths of the parameter, started at 0, and their performances.
+
+        Parameters
+        ----------
+        runs : int
+            Number of runs.
+        seed : int or numpy.random.Generator
+            Where the draws come from.
+
+        Returns
+        -------
+        theta : ndarray, shape (runs, T + 1)
+            The parameter after 0..T steps.
+        performance : ndarray, shape (runs,)
+            ``R``.
+        """
+        whole_number("runs", runs, 1)
         rng = np.random.default_rng(seed)
         eta, _ = self._factors()
         theta = np.zeros((runs, self.horizon + 1))

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from predictlab._validation import whole_number
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 from predictlab.risk._spread import log_covariance
 
 Array = NDArray[np.float64]
 Seed = int | np.random.Generator
-Source = Callable[[Sequence[int], Sequence[int]], pd.DataFrame]
 
 
 def checked_depths(depths: ArrayLike, horizon: float = np.inf) -> Array:
@@ -31,15 +31,8 @@ def checked_depths(depths: ArrayLike, horizon: float = np.inf) -> Array:
     return c
 
 
-def checked_count(name: str, value: int, least: int = 1) -> int:
-    """A whole number >= `least`."""
-    if not value >= least or value != int(value):
-        raise bad_argument(name, value, f"a whole number >= {least}")
-    return int(value)
-
-
-def tidy(task: str, seeds: Sequence[int], depths: Array, metric: str, values: Array) -> pd.DataFrame:
-    """Tidy frame of `values` (runs, k), one run a seed."""
+def runs_frame(task: str, seeds: Sequence[int], depths: Array, metric: str, values: Array) -> pd.DataFrame:
+    """Tidy frame of `values`, (runs, k): one run a seed, one column a depth."""
     return pd.DataFrame(
         {
             "task": task,
@@ -48,7 +41,7 @@ def tidy(task: str, seeds: Sequence[int], depths: Array, metric: str, values: Ar
             "seed": np.repeat(np.asarray(seeds), len(depths)),
             "depth": np.tile(depths.astype(int), len(seeds)),
             "metric": metric,
-            "value": np.asarray(values).ravel(),
+            "value": values.ravel(),
             "seconds": np.nan,
             "flops": np.nan,
             "status": "ok",
@@ -57,15 +50,35 @@ def tidy(task: str, seeds: Sequence[int], depths: Array, metric: str, values: Ar
 
 
 class World:
-    """A world with a known risk; the subclasses say what its noise is.
+    """A world with a known risk; a subclass says how the noise of its steps adds up.
 
-    All draws come from `seed`, a whole number or a generator of NumPy; the global state is not touched.
+    All draws come from the `seed` of a call, a whole number or a generator of NumPy; the global state is not touched.
+
+    Attributes
+    ----------
+    intrinsic_limit : float
+        ``L_int``, the variance that no depth reveals, metric².
+    mean : float
+        Expected performance.
+    tail : float or None
+        Degrees of freedom of Student's t for the noise; None: Gaussian.
+    law_offset : int
+        What is added to a number of steps to make the risk a power law of it.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> world = pl.worlds.MartingaleWorld(intrinsic_limit=0.01, scale=1.0, decay_rate=1.0)
+    >>> isinstance(world, pl.worlds.World)
+    True
+    >>> world.spread(16, [3, 7, 15], seed=0).n_runs
+    16
     """
 
     intrinsic_limit: float
     mean: float = 0.0
     tail: float | None = None
-    law_offset: int = 0  # what is added to a number of steps to make the law a power of it
+    law_offset: int = 0
 
     @property
     def name(self) -> str:
@@ -82,8 +95,24 @@ class World:
         raise NotImplementedError
 
     def risk(self, depths: ArrayLike) -> Array:
-        """Bayes risk ``L(c)``, what is left to be known after each of `depths` steps, metric²; exact."""
-        return np.asarray(self.intrinsic_limit + self._decaying(checked_depths(depths, self.horizon_steps)))
+        """Exact Bayes risk ``L(c)``: the variance that is still open after so many steps.
+
+        Parameters
+        ----------
+        depths : array_like of int, shape (k,)
+            Strictly increasing numbers of steps >= 0.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+            Metric².
+
+        Raises
+        ------
+        ArgumentError
+            Depths that are not whole, not increasing, or beyond the world's horizon.
+        """
+        return self.intrinsic_limit + self._decaying(checked_depths(depths, self.horizon_steps))
 
     def _unit(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Independent innovations of mean 0 and variance 1: Gaussian, or Student's t of `tail` degrees of freedom."""
@@ -107,53 +136,61 @@ class World:
     def _steps(self, c: Array) -> Array:
         """Standard deviations of the noise between each depth and the next, the last one's to the end, (k,)."""
         left = self._decaying(c)
-        return np.sqrt(np.maximum(np.append(-np.diff(left), left[-1]), 0.0))
+        return np.asarray(np.sqrt(np.maximum(np.append(-np.diff(left), left[-1]), 0.0)))
 
-    def simulate_errors(
-        self, repeats: int, runs: int, depths: ArrayLike, seed: Seed, independent: bool = False
+    def errors(
+        self, runs: int, depths: ArrayLike, seed: Seed, *, independent: bool = False, repeats: int | None = None
     ) -> Array:
-        """Errors of the best predictor in `repeats` data sets at once.
+        """Simulated errors of the best predictor.
 
         Parameters
         ----------
-        repeats, runs : int
-            Data sets, and runs in each.
+        runs : int
+            Number of runs.
         depths : array_like of int, shape (k,)
             Strictly increasing numbers of steps >= 0.
         seed : int or numpy.random.Generator
+            Where the draws come from.
         independent : bool
-            False: the same runs are seen at every depth. True: fresh runs at each depth, so columns are independent.
+            False: the same runs are measured at every depth. True: fresh runs at each depth, so columns are
+            independent.
+        repeats : int, optional
+            Number of data sets to draw at once.
 
         Returns
         -------
-        ndarray, shape (repeats, runs, k)
+        ndarray, shape (runs, k), or (repeats, runs, k)
             Mean 0, variance ``risk(depths)``. The noise between two depths is one innovation of the summed variance.
+
+        Raises
+        ------
+        ArgumentError
+            Counts below 1, or depths that `risk` refuses.
         """
-        shape = (checked_count("repeats", repeats), checked_count("runs", runs))
+        shape: tuple[int, ...] = (whole_number("runs", runs, 1),)
+        if repeats is not None:
+            shape = (whole_number("repeats", repeats, 1), *shape)
         c, rng = checked_depths(depths, self.horizon_steps), np.random.default_rng(seed)
-        step = self._steps(c)
-        k = len(c)
+        step, k = self._steps(c), len(c)
         if not independent:
             errors = np.cumsum((step * self._unit(rng, (*shape, k)))[..., ::-1], axis=-1)[..., ::-1]
-            return errors + self._floor(rng, (*shape, 1))
+            return np.asarray(errors + self._floor(rng, (*shape, 1)))
         if self.tail is None:  # a sum of Gaussians is one
             errors = np.sqrt(self._decaying(c)) * rng.standard_normal((*shape, k))
         else:
             columns = [np.sum(step[i:] * self._unit(rng, (*shape, k - i)), axis=-1) for i in range(k)]
             errors = np.stack(columns, axis=-1)
-        return errors + self._floor(rng, (*shape, k))
+        return np.asarray(errors + self._floor(rng, (*shape, k)))
 
-    def errors(self, runs: int, depths: ArrayLike, seed: Seed, independent: bool = False) -> Array:
-        """Errors of the best predictor, (runs, k); see `simulate_errors`."""
-        return self.simulate_errors(1, runs, depths, seed, independent)[0]
-
-    def log_covariance(self, runs: int, depths: ArrayLike, df: float | None = None) -> Array:
-        """Covariance of the logarithms of mean squared errors of the same `runs` runs across depths, to first order.
+    def log_covariance(self, runs: int, depths: ArrayLike, *, df: float | None = None) -> Array:
+        """Covariance, to first order, of the logarithms of mean squared errors of the same runs across depths.
 
         Parameters
         ----------
         runs : int
+            Number of runs behind each mean square.
         depths : array_like of int, shape (k,)
+            Strictly increasing numbers of steps >= 0.
         df : float, optional
             Degrees of freedom: `runs` (default) for errors about a known mean, ``runs - 1`` about the sample's.
 
@@ -171,18 +208,20 @@ class World:
         return np.asarray(shared[later] / np.outer(risk, risk))
 
     def curve(
-        self, runs: int, depths: ArrayLike, seed: Seed, independent: bool = False, known_covariance: bool = False
+        self, runs: int, depths: ArrayLike, seed: Seed, *, independent: bool = False, known_covariance: bool = False
     ) -> RiskCurve:
-        """Risk curve of `runs` runs: mean squared error of the best predictor, ``df = runs``; answers `this_run`.
+        """Risk curve of simulated runs: mean squared error of the best predictor; answers `this_run`.
 
         Parameters
         ----------
         runs : int
+            Number of runs, and the degrees of freedom at each depth.
         depths : array_like of int, shape (k,)
-            Numbers of steps; see `simulate_errors`.
+            Strictly increasing numbers of steps >= 0.
         seed : int or numpy.random.Generator
+            Where the draws come from.
         independent : bool
-            False: the same runs are seen at every depth, so estimates are correlated. True: fresh runs at each.
+            False: the same runs are measured at every depth, so estimates are correlated. True: fresh runs at each.
         known_covariance : bool
             False: the curve carries its `errors`, from which a fit has to learn the correlation and the tails, as with
             real runs. True: it carries the exact `log_covariance` instead.
@@ -192,22 +231,37 @@ class World:
         RiskCurve
             In a martingale world its `depth` is one more than the number of steps: the law is a power of that.
         """
-        errors = self.errors(runs, depths, seed, independent)
+        errors = self.errors(runs, depths, seed, independent=independent)
         return self._curve(
             depths, errors, runs, runs, independent, known_covariance,
             estimator="residual", question="this_run", metric="performance",
         )  # fmt: skip
 
     def spread(
-        self, runs: int, depths: ArrayLike, seed: Seed, independent: bool = False, known_covariance: bool = False
+        self, runs: int, depths: ArrayLike, seed: Seed, *, independent: bool = False, known_covariance: bool = False
     ) -> RiskCurve:
-        """Risk curve of the spread of `runs` values at each depth, ``df = runs - 1``; answers `fresh_run`.
+        """Risk curve of the spread of simulated values over runs; answers `fresh_run`.
 
         The values are ``mean + e_c``: their variance over seeds falls as ``L(c)``, as the law says of a spread.
-        Parameters as in `curve`.
+
+        Parameters
+        ----------
+        runs : int
+            Number of runs >= 2; one more than the degrees of freedom at each depth.
+        depths : array_like of int, shape (k,)
+            Strictly increasing numbers of steps >= 0.
+        seed : int or numpy.random.Generator
+            Where the draws come from.
+        independent, known_covariance : bool
+            As in `curve`.
+
+        Returns
+        -------
+        RiskCurve
+            With the simulated `values`; `depth` as in `curve`.
         """
-        checked_count("runs", runs, 2)
-        values = self.mean + self.errors(runs, depths, seed, independent)
+        whole_number("runs", runs, 2)
+        values = self.mean + self.errors(runs, depths, seed, independent=independent)
         means = values.mean(axis=0)
         return self._curve(
             depths, values - means, runs, runs - 1, independent, known_covariance,
@@ -218,23 +272,19 @@ class World:
         self, depths: ArrayLike, errors: Array, runs: int, df: int, independent: bool, known: bool, **fields: object
     ) -> RiskCurve:
         c = checked_depths(depths, self.horizon_steps)
-        covariance = log_covariance(errors, df)
-        if known:
-            covariance = self.log_covariance(runs, c, df)
-            if independent:
-                covariance = np.diag(np.diag(covariance))
+        covariance = self.log_covariance(runs, c, df=df) if known else log_covariance(errors, df)
         return RiskCurve(
             depth=c + self.law_offset,
             risk=np.sum(errors**2, axis=0) / df,
             df=df,
             task=self.name,
-            log_covariance=covariance,
+            log_covariance=np.diag(np.diag(covariance)) if known and independent else covariance,
             errors=None if known else errors,
             **fields,  # type: ignore[arg-type]
         )
 
-    def source(self, seed: int, max_depth: int = 1024) -> Source:
-        """Runs on demand: a function of depths and seeds that gives a tidy frame, as `pl.probe_until` takes it.
+    def source(self, seed: int, *, max_depth: int = 1024) -> Callable[[Sequence[int], Sequence[int]], pd.DataFrame]:
+        """Make a function of depths and seeds that gives a tidy frame, as `pl.probe_until` takes it.
 
         Parameters
         ----------
@@ -251,22 +301,21 @@ class World:
             ``__name__`` and ``max_depth`` are what `pl.probe_until` reads.
         """
         offset = self.law_offset
-        last = checked_count("max_depth", max_depth, 1 + offset)
-        every = np.arange(last - offset + 1, dtype=float)
-        step = self._steps(checked_depths(every, self.horizon_steps))
+        last = whole_number("max_depth", max_depth, 1 + offset)
+        step = self._steps(checked_depths(np.arange(last - offset + 1), self.horizon_steps))
 
-        def path(run: int) -> Array:
+        def trajectory(run: int) -> Array:
             rng = np.random.default_rng([seed, run])
             floor = self._floor(rng, (1,))
-            return np.asarray(floor + np.cumsum((step * self._unit(rng, (len(step),)))[::-1])[::-1])
+            return floor + np.cumsum((step * self._unit(rng, (len(step),)))[::-1])[::-1]
 
         def runs(depths: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
             wanted = checked_depths(depths, last)
             if wanted[0] < offset:
                 raise bad_argument("depths", depths, f"depths >= {offset} in this world")
             at = (wanted - offset).astype(int)
-            values = self.mean + np.array([path(int(s))[at] for s in seeds])
-            return tidy(self.name, [int(s) for s in seeds], wanted, "value", values)
+            values = self.mean + np.array([trajectory(int(s))[at] for s in seeds])
+            return runs_frame(self.name, [int(s) for s in seeds], wanted, "value", values)
 
         runs.__name__ = f"{self.name}, seed {seed}"
         runs.max_depth = last  # type: ignore[attr-defined]

@@ -127,7 +127,9 @@ def test_interval_of_the_depth_covers():
     world = pl.worlds.MartingaleWorld(0.01, 1.0, 1.0)
     truth, inside = np.sqrt(1.0 / 1e-4), []
     for seed in range(60):
-        fit = pl.DecayModel(world.curve(32, [d - 1 for d in (4, 8, 16, 32, 64, 128, 256)], seed, True)).fit()
+        fit = pl.DecayModel(
+            world.curve(32, [d - 1 for d in (4, 8, 16, 32, 64, 128, 256)], seed, independent=True)
+        ).fit()
         lower, upper = pl.optimal_depth(fit, 1e-4).conf_int()
         inside.append(lower <= truth <= upper)
     assert np.mean(inside) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 60)

@@ -99,7 +99,7 @@ def coverage(world, runs, repeats, independent):
     """Share of repeats whose 95 % profile interval holds the true rate, and of bounded intervals."""
     inside, identified = [], []
     for seed in range(repeats):
-        fit = pl.DecayModel(world.spread(runs, [3, 7, 15, 31, 63, 127, 255, 511], seed, independent)).fit()
+        fit = pl.DecayModel(world.spread(runs, [3, 7, 15, 31, 63, 127, 255, 511], seed, independent=independent)).fit()
         bounds = fit.conf_int().loc["decay_rate"]
         inside.append(bounds["lower"] <= world.decay_rate <= bounds["upper"])
         identified.append(fit.identified)

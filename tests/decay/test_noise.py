@@ -59,7 +59,7 @@ def test_numbers_alone_are_taken_at_their_df():
 
 
 def test_a_covariance_given_is_used_as_it_is():
-    covariance = WORLD.log_covariance(30, STEPS, 29)
+    covariance = WORLD.log_covariance(30, STEPS, df=29)
     curve = WORLD.spread(30, STEPS, 0, known_covariance=True)
     noise = Noise.of(curve)
     sd = np.sqrt(np.diag(covariance))

@@ -1,4 +1,4 @@
-"""The worlds' exact risks against simulation and against the identities they must obey (THEORY 1 and 6)."""
+"""The worlds' exact risks against simulation and against the identities they must obey."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,9 @@ def test_martingale_simulation_is_tidy_and_seeded():
 @pytest.mark.parametrize("known", [True, False])
 def test_martingale_curves_have_the_stated_mean_and_covariance(independent, known):
     world, depths, runs, repeats = MartingaleWorld(0.1, 1.0, 1.0), [3, 15, 63], 40, 1000
-    curves = [world.curve(runs, depths, seed, independent, known) for seed in range(repeats)]
+    curves = [
+        world.curve(runs, depths, seed, independent=independent, known_covariance=known) for seed in range(repeats)
+    ]
     risk = np.array([curve.risk for curve in curves])
     truth = world.risk(depths)
     np.testing.assert_allclose(risk.mean(0), truth, rtol=4.5 * np.sqrt(2 / runs / repeats))
@@ -111,11 +113,11 @@ def test_errors_have_the_stated_variance_correlation_and_shape(name, independent
 @pytest.mark.parametrize("name", WORLDS)
 def test_stated_covariance_of_log_risk_is_that_of_simulated_data_sets(name):
     world, runs, repeats = WORLDS[name], 30, 6000
-    errors = world.simulate_errors(repeats, runs, ERROR_DEPTHS, seed=3)
+    errors = world.errors(runs, ERROR_DEPTHS, seed=3, repeats=repeats)
     assert errors.shape == (repeats, runs, 4)
     truth = world.risk(ERROR_DEPTHS)
     for df, squares in ((runs, (errors**2).sum(1) / runs), (runs - 1, errors.var(1, ddof=1))):
-        stated = world.log_covariance(runs, ERROR_DEPTHS, df)
+        stated = world.log_covariance(runs, ERROR_DEPTHS, df=df)
         ratio = squares / truth - 1
         products = ratio[:, :, None] * ratio[:, None, :]
         error = products.std(0) / np.sqrt(repeats)
@@ -133,7 +135,7 @@ def test_two_modes_are_where_they_should_be():
 @pytest.mark.parametrize("independent", [True, False])
 def test_spread_of_values_follows_the_law(independent):
     world, depths, repeats, runs = MartingaleWorld(0.1, 1.0, 1.0, mean=0.7), [0, 3, 15, 63], 1500, 16
-    curves = [world.spread(runs, depths, seed, independent) for seed in range(repeats)]
+    curves = [world.spread(runs, depths, seed, independent=independent) for seed in range(repeats)]
     curve = curves[0]
     assert (curve.estimator, curve.question, curve.n_runs) == ("spread", "fresh_run", runs)
     assert np.all(curve.df == runs - 1)
@@ -230,10 +232,10 @@ def test_flat_direction_decays_at_the_rate_of_proposition_5_1(rho):
         (lambda: MartingaleWorld(1, 1, 1, collapse_size=1), "collapse_size=1: expected None"),
         (lambda: MartingaleWorld(1, 1, 1, collapse=0.5, collapse_size=3), "collapse_size=3: expected a size in .0, 2."),
         (lambda: MartingaleWorld(0, 1, 1).errors(2.5, [1, 2], 0), "runs=2.5: expected a whole number >= 1"),
-        (lambda: MartingaleWorld(0, 1, 1).simulate_errors(0, 2, [1, 2], 0), "repeats=0"),
+        (lambda: MartingaleWorld(0, 1, 1).errors(2, [1, 2], 0, repeats=0), "repeats=0"),
         (lambda: MartingaleWorld(0, 1, 1).spread(1, [1, 2], 0), "runs=1: expected a whole number >= 2"),
-        (lambda: MartingaleWorld(0, 1, 1).source(0, 64)([4, 128], [0]), "depths=.*horizon of 64"),
-        (lambda: MartingaleWorld(0, 1, 1).source(0, 64)([0, 4], [0]), "depths=.*depths >= 1"),
+        (lambda: MartingaleWorld(0, 1, 1).source(0, max_depth=64)([4, 128], [0]), "depths=.*horizon of 64"),
+        (lambda: MartingaleWorld(0, 1, 1).source(0, max_depth=64)([0, 4], [0]), "depths=.*depths >= 1"),
         (lambda: QuadraticSGDWorld(horizon=10).curve(4, [0, 4], 0), "depth="),
         (lambda: QuadraticSGDWorld(curvature=-1), "curvature=-1"),
         (lambda: QuadraticSGDWorld(noise=0), "noise=0"),
