@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import predictlab as pl
-from predictlab.risk._residual import out_of_fold, ridge
+from predictlab.risk._residual import group_folds, out_of_fold, ridge
 
 MODEL = "minilm-l6"
 DEPTHS = (8, 32, 64, 96, 112, 128)
@@ -65,7 +65,8 @@ def probed(case: Case, store: Path) -> pd.DataFrame:
 def side_by_side(case: Case, runs: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, dict[str, pl.RiskCurve]]:
     """One row a depth, standard deviations in hundredths of the metric; and the curves."""
     curves = {
-        name: pl.risk_curve(runs, case.name, name, metric, case.eval_rows) for name in ("spread", "branch", "residual")
+        name: pl.risk_curve(runs, case.name, estimator=name, metric=metric, eval_rows=case.eval_rows)
+        for name in ("spread", "branch", "residual")
     }
     table = curves["spread"].frame()[["depth", "mean"]]
     for name, curve in curves.items():
@@ -122,7 +123,11 @@ def nothing_to_learn(runs: int, repeats: int = 400) -> str:
     shares = []
     for _ in range(repeats):
         x, y = rng.standard_normal((runs, 3)), rng.standard_normal(runs)
-        shares.append(1 - np.mean(out_of_fold(x, y, group, ridge, None, 0) ** 2) / y.var(ddof=1))
+        shares.append(
+            1
+            - np.mean(out_of_fold(x, y, group, ridge, group_folds(group, None, np.random.default_rng(0))) ** 2)
+            / y.var(ddof=1)
+        )
     low, middle, high = np.quantile(shares, [0.025, 0.5, 0.975])
     return f"- nothing to learn, {runs} runs: read off {middle:.0%}, 95 % of the time {low:.0%} to {high:.0%}"
 

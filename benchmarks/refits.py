@@ -18,9 +18,9 @@ from scipy.optimize import curve_fit
 
 import predictlab as pl
 from predictlab.decay import _solver as solver
+from predictlab.decay import law
 from predictlab.decay._bootstrap import resampled_risk
 from predictlab.decay._deviance import deviance
-from predictlab.decay._law import mean
 
 
 def loop(depth: np.ndarray, risk: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def main() -> None:
             fit = pl.DecayModel(curve, correlated=correlated).fit()
             lower, upper = fit.conf_int().loc["decay_rate"]
             middle = clock()
-            sample = fit.bootstrap(asked.refits, seed=turn).to_numpy()
+            sample = fit.bootstrap(asked.refits, rng=turn).to_numpy()
             end = clock()
             fast.append(end - middle)
             whole.append(end - begin)
@@ -77,7 +77,7 @@ def main() -> None:
         print(f"| {name} | {s:.2f} | {f:.3f} | {s / f:.0f} | {w:.3f} |", flush=True)
         ok = np.isfinite(theirs[:, 0])
         least = solver.fit_many(depth, risk, df, fit.noise.weight)[3]
-        values = deviance(risk[ok], df, mean(depth, *theirs[ok].T[:, :, None]), fit.noise.weight)
+        values = deviance(risk[ok], df, law(depth, *theirs[ok].T[:, :, None]), fit.noise.weight)
         notes.append(
             f"{name}: curve_fit failed on {np.mean(~ok):.1%} of the resamples; median deviance {np.median(values):.2f} "
             f"(ours {np.median(least):.2f}), "

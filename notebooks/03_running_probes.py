@@ -93,7 +93,9 @@ pd.DataFrame({"sd over seeds": wide.std(), "correlation with the end": wide.corr
 # ## 3. Three estimators on the same runs
 
 # %%
-curves = {name: pl.risk_curve(runs, task.name, name, "eval_loss") for name in ("spread", "branch", "residual")}
+curves = {
+    name: pl.risk_curve(runs, task.name, estimator=name, metric="eval_loss") for name in ("spread", "branch", "residual")
+}
 table = pd.concat(curve.frame().assign(estimator=name) for name, curve in curves.items())
 table.pivot_table(index="depth", columns="estimator", values="sd")[list(curves)].round(4)
 

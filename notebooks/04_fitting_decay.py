@@ -173,7 +173,7 @@ alt.Chart(known).mark_rule(strokeWidth=4).encode(
 levels = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 noisy = pl.DecayModel(pl.worlds.MartingaleWorld(0.5, 2.0, TRUE_RATE).spread(32, DEPTHS, seed=2)).fit()
 funnels = pd.concat(
-    pd.DataFrame([f.conf_int(alpha=1 - level).loc["decay_rate"] for level in levels]).assign(level=levels, task=name)
+    pd.DataFrame([f.conf_int(level).loc["decay_rate"] for level in levels]).assign(level=levels, task=name)
     for name, f in {"low floor (section 1)": fit, "the highest floor": noisy}.items()
 )
 funnels["upper"] = funnels["upper"].clip(upper=6)

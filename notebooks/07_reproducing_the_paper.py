@@ -114,8 +114,8 @@ runs = pd.concat([pl.probe(task, pl.ProbePlan(depths, seeds), progress=False) fo
 pd.concat([branched, runs]).groupby("task").agg(runs=("run", "nunique"), deepest=("depth", "max"))
 
 # %%
-branch = {rho: pl.risk_curve(branched, task.name, "branch", "eval_loss") for rho, task in falling.items()}
-spread = {rho: pl.risk_curve(branched, task.name, "spread", "eval_loss") for rho, task in falling.items()}
+branch = {rho: pl.risk_curve(branched, task.name, estimator="branch", metric="eval_loss") for rho, task in falling.items()}
+spread = {rho: pl.risk_curve(branched, task.name, metric="eval_loss") for rho, task in falling.items()}
 fits = {task.name: pl.DecayModel(pl.risk_curve(runs, task.name, metric="accuracy")).fit() for task, *_ in usual}
 tables = {"spread": spread[1.0].frame(), "branch": branch[1.0].frame()}
 pd.DataFrame({name: table.set_index("depth")["sd"] for name, table in tables.items()}).round(4)
@@ -149,7 +149,7 @@ for rho, curve in branch.items():
     risk, df = np.asarray(curve.risk), np.asarray(curve.df)
     share = ratio(risk[at[64]], risk[at[2]], df[at[64]], df[at[2]])
     judge(FALLS, f"real, rho {rho}", "L(64) / L(2)", *share, (0, 1))
-    guess = pl.risk_curve(branched, falling[rho].name, "residual", "eval_loss")
+    guess = pl.risk_curve(branched, falling[rho].name, estimator="residual", metric="eval_loss")
     worse = ratio(guess.risk[at[64]], risk[at[64]], guess.df[at[64]], df[at[64]])
     judge(BOUND, f"real, rho {rho}", "error of ridge regression / L(64)", *worse, (1, np.inf))
 best = np.mean((seen["performance"][63] - seen["prediction"][63]) ** 2) / world.risk([63])[0]
@@ -214,7 +214,7 @@ for rho, task in falling.items():
     judge(RATE, f"world, rho {rho}, stops", "slope, steps 2 to 128", stops, stops, stops, near)
     fit = laws[f"real, rho {rho}"]
     judge(RATE, f"real, rho {rho}", "alpha", fit.params["decay_rate"], *fit.conf_int().loc["decay_rate"], 2 * rho - 1)
-faster = laws["real, rho 1.0"].draws()["decay_rate"] - laws["real, rho 0.6"].draws(seed=1)["decay_rate"]
+faster = laws["real, rho 1.0"].draws()["decay_rate"] - laws["real, rho 0.6"].draws(rng=1)["decay_rate"]
 judge(RATE, "real", "alpha, rho 1.0 less 0.6", faster.median(), *faster.quantile([0.025, 0.975]), (0, np.inf))
 assert (verdicts(RATE).loc[["real, rho 0.6", "real, rho 1.0"], "verdict"] == "did not hold").all()
 assert verdicts(RATE).loc["real", "verdict"] == "held"

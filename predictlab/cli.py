@@ -253,7 +253,7 @@ def fit(
 
     frame, names = _runs(store, task)
     for name in names:
-        typer.echo(DecayModel(risk_curve(frame, name, estimator, metric)).fit().summary() + "\n")
+        typer.echo(f"{DecayModel(risk_curve(frame, name, estimator=estimator, metric=metric)).fit().summary()}\n")
 
 
 @app.command()

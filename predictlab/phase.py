@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from, positive
-from predictlab.decay._law import mean
-from predictlab.decay._results import PARAMETERS, DecayResults
+from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 from predictlab.risk import same_question
 
@@ -52,7 +51,7 @@ def decision_probabilities(
     """
     floor = np.asarray(intrinsic_limit, dtype=float)
     noise = floor > tolerance
-    static = ~noise & (mean(np.asarray(float(budget)), floor, np.asarray(scale), np.asarray(decay_rate)) <= tolerance)
+    static = ~noise & (law(np.asarray(float(budget)), floor, np.asarray(scale), np.asarray(decay_rate)) <= tolerance)
     return np.stack([static.mean(-1), (~noise & ~static).mean(-1), noise.mean(-1)], axis=-1)
 
 
@@ -110,12 +109,12 @@ class Decision:
 
     def plane(self, draws: Array) -> tuple[Array, Array]:
         """Coordinates of each draw on the budget plane: ``L_int / tau`` and ``V_opt(B) / tau``."""
-        decaying = mean(np.asarray(self.budget), 0.0, draws[:, 1], draws[:, 2])
+        decaying = law(np.asarray(self.budget), 0.0, draws[:, 1], draws[:, 2])
         return draws[:, 0] / self.tolerance, decaying / self.tolerance
 
     def undecided(self, draws: Array, p: Array, confidence: float) -> Undecided:
         """What an undetermined call turns on."""
-        total = mean(np.asarray(self.budget), *draws.T)
+        total = law(np.asarray(self.budget), *draws.T)
         others = (
             f"from {_quantile(total, confidence):.3g} up it is {STATIC_SUFFICIENT}, "
             f"below {_quantile(draws[:, 0], 1 - confidence):.3g} {NOISE_DOMINANT}"
@@ -268,7 +267,7 @@ def _check_reach(fits: Mapping[str, DecayResults], budget: float, given: Any) ->
 def _row(name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, advise: bool) -> dict[str, Any]:
     from predictlab.planning._value import DRAWS, settling_steps
 
-    draws = fit.draws()[list(PARAMETERS)].to_numpy()
+    draws = fit.draws().to_numpy()
     member = rule.member(draws)
     p = member.mean(axis=0)
     regime = called(p, confidence)
@@ -282,7 +281,7 @@ def _row(name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: 
     advice, step = "", None
     if regime == UNDETERMINED and advise:
         focus = rule.budget if isinstance(rule, Decision) and not _floor_is_open(p) else None
-        finer = fit.draws(DRAWS)[list(PARAMETERS)].to_numpy()
+        finer = fit.draws(DRAWS).to_numpy()
         open_ = rule.undecided(finer, p, confidence)
         steps = settling_steps(fit, finer, rule.member(finer), open_.target, confidence, focus)
         step = steps[0] if steps else None

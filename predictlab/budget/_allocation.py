@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
 from predictlab.budget._checks import checked_fits, fitted_from, positive
-from predictlab.decay._law import mean
-from predictlab.decay._results import PARAMETERS, DecayResults
+from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
@@ -79,7 +78,7 @@ class Problem:
         out = np.empty((n, len(self.tasks), 3))
         for i, fit in enumerate(self.fits):
             if id(fit) not in known:
-                known[id(fit)] = fit.draws()[list(PARAMETERS)].to_numpy()
+                known[id(fit)] = fit.draws().to_numpy()
             sample = known[id(fit)]
             # every fit is drawn from the same seed: without this, tasks would err together
             order = np.random.default_rng(i).permutation(len(sample))
@@ -270,12 +269,12 @@ def allocate(
         marginal = np.where(k > 0, problem.weight * a * np.exp(np.log(k) - (a + 1) * np.log(depth)) / problem.step, 0.0)
     draws = problem.draws()
     depth_lower, depth_upper = _interval(problem.share(draws, total)[0], level)
-    risk_lower, risk_upper = _interval(mean(depth, draws[..., 0], draws[..., 1], draws[..., 2]), level)
+    risk_lower, risk_upper = _interval(law(depth, draws[..., 0], draws[..., 1], draws[..., 2]), level)
     return pd.DataFrame(
         {
             "task": problem.tasks,
             "depth": depth,
-            "risk": mean(depth, floor, k, a),
+            "risk": law(depth, floor, k, a),
             "cost": problem.step * depth,
             "marginal": marginal,
             "depth_lower": depth_lower,
@@ -335,9 +334,9 @@ def frontier(
     asked = np.atleast_1d(np.asarray(budgets, dtype=float))
     depth, multiplier = problem.share(problem.params[None], [problem.checked_budget(float(b)) for b in asked])
     floor, k, a = problem.params.T
-    risk, draws = mean(depth, floor, k, a), problem.draws()
+    risk, draws = law(depth, floor, k, a), problem.draws()
     ends = [
-        _of_sum(at, *_interval(mean(c, draws[..., 0], draws[..., 1], draws[..., 2]), level), problem.weight)
+        _of_sum(at, *_interval(law(c, draws[..., 0], draws[..., 1], draws[..., 2]), level), problem.weight)
         for c, at in zip(depth, risk, strict=True)
     ]
     frame = pd.DataFrame({"budget": asked, "risk": risk @ problem.weight, "multiplier": multiplier})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from predictlab.decay._results import DecayResults
+from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 
 

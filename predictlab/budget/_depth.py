@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab.budget._checks import fitted_from, positive, tail
-from predictlab.decay._law import mean
-from predictlab.decay._results import PARAMETERS, DecayResults
+from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
@@ -162,8 +161,8 @@ def optimal_depth(
         """Best depth, risk there, and risk without a probe."""
         depth = np.clip(optimal_depth_of(k, a, gamma * step), low, high)
         args = (np.asarray(floor), np.asarray(k), np.asarray(a))
-        static = mean(np.asarray(first), *args) if given is None else np.full_like(depth, given)
-        return depth, mean(depth, *args), static
+        static = law(np.asarray(first), *args) if given is None else np.full_like(depth, given)
+        return depth, law(depth, *args), static
 
     def priced(depth: Array | float) -> Array:
         return np.asarray(gamma * (fixed_cost + step * np.asarray(depth)))
@@ -175,10 +174,10 @@ def optimal_depth(
         depth, risk = 0.0, static
     cost = fixed_cost + step * depth if pays else 0.0
 
-    sample = fit.draws()[list(PARAMETERS)].to_numpy().T
+    sample = fit.draws().to_numpy().T
     depths, risks, statics = best(*sample)
     draws = np.where(risks + priced(depths) < statics, depths, 0.0)
-    here = mean(np.asarray(depth), *sample) if pays else statics
+    here = law(np.asarray(depth), *sample) if pays else statics
     return OptimalDepth(
         depth=depth,
         risk=risk,
@@ -260,7 +259,7 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float) -> ToleranceDepth:
         ``tau`` > 0, metric²; for a decision margin `m` at 95 % it is ``(m / 1.96)²``.
     """
     tau = positive("tolerance", tolerance, " (metric²)")
-    floor, k, a = fit.draws()[list(PARAMETERS)].to_numpy().T
+    floor, k, a = fit.draws().to_numpy().T
     estimate = [float(fit.params[name]) for name in PARAMETERS]
     depth = np.asarray(fit.fitted.depth)
     return ToleranceDepth(

@@ -19,7 +19,7 @@ import pandas as pd
 
 from predictlab.budget import checked_fits
 from predictlab.charts._labels import leaders, place_labels, text_size
-from predictlab.decay._results import DecayResults
+from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 from predictlab.phase import (
     DYNAMIC_CRITICAL,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from predictlab._validation import generator, whole_number
 from predictlab.decay._deviance import deviance
-from predictlab.decay._law import GammaFit, mean
+from predictlab.decay._law import PARAMETERS, GammaFit, law
 from predictlab.decay._noise import Noise
-from predictlab.decay._results import DecayResults
-from predictlab.decay._standard_errors import PARAMETERS
+from predictlab.decay._results import DecayResults, Rng
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve
 
@@ -63,7 +63,7 @@ class LogLogResults(DecayResults):
         x = pd.DataFrame({"log_scale": 1.0, "minus_decay_rate": np.log(depth[keep])})
         ols = sm.OLS(np.log(risk[keep] - level), x).fit()
         scale, rate = float(np.exp(ols.params["log_scale"])), -float(ols.params["minus_decay_rate"])
-        value = float(deviance(risk, df, mean(depth, level, scale, rate)))
+        value = float(deviance(risk, df, law(depth, level, scale, rate)))
         out = cls(model, fitted, GammaFit(level, scale, rate, value), burn_in, noise, "loglog")
         out.ols = ols
         return out
@@ -74,23 +74,21 @@ class LogLogResults(DecayResults):
         intercept, slope = self.ols.bse
         return pd.Series([np.nan, self.params["scale"] * intercept, slope], index=list(PARAMETERS))
 
-    def _intervals(self, method: str, alpha: float, n: int, seed: int) -> list[tuple[float, float]]:
+    def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[tuple[float, float]]:
         if method != "wald":
             raise bad_argument(
                 "method", method, "'wald', the intervals of least squares", "Fit 'gamma' for the others."
             )
-        table = np.asarray(self.ols.conf_int(alpha))
+        table = np.asarray(self.ols.conf_int(1 - confidence))
         floor = float(self.params["intrinsic_limit"])
         return [(floor, floor), (float(np.exp(table[0, 0])), float(np.exp(table[0, 1]))), (-table[1, 1], -table[1, 0])]
 
-    def draws(self, n: int = 2000, seed: int = 0) -> pd.DataFrame:
+    def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
         """Draws of the parameters from Student's t of least squares; the floor stays where it was put."""
-        if n < 1:
-            raise bad_argument("n", n, "a whole number >= 1")
-        rng = np.random.default_rng(seed)
+        count, random = whole_number("draws", draws, 1), generator(rng)
         df = self.ols.df_resid
-        z = rng.multivariate_normal(np.zeros(2), np.asarray(self.ols.cov_params()), int(n))
-        z = np.asarray(self.ols.params) + z * np.sqrt(df / rng.chisquare(df, (int(n), 1)))
+        z = random.multivariate_normal(np.zeros(2), np.asarray(self.ols.cov_params()), count)
+        z = np.asarray(self.ols.params) + z * np.sqrt(df / random.chisquare(df, (count, 1)))
         return pd.DataFrame(
             {
                 "intrinsic_limit": self.params["intrinsic_limit"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from predictlab._validation import share
 from predictlab.decay import _solver as solver
 from predictlab.decay._law import Array, GammaFit
 from predictlab.decay._loglog import LogLogResults
@@ -16,7 +17,7 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve
 
 MIN_DEPTHS = 4  # three parameters, and one depth left to contradict them
-RISE_LEVEL = 0.3  # lenient: a start too early bends the law, one too late only costs precision
+RISE_SIGNIFICANCE = 0.3  # lenient: a start too early bends the law, one too late only costs precision
 METHODS = ("gamma", "gee", "loglog")
 
 
@@ -38,11 +39,11 @@ class DecayModel:
         Estimates at four depths or more.
     burn_in : "auto" or float
         First depth of the fit. ``"auto"``: the first depth from which the curve does not rise significantly to its peak
-        (one-sided, level 0.3), and from there on the first from which the lack-of-fit test passes, as long as at least
-        four depths are left; the last of them when it passes nowhere (THEORY 3 and 7: a spread rises while a model
-        learns, and the law speaks of what comes after).
-    level : float
-        Level of the lack-of-fit test.
+        (one-sided, significance 0.3), and from there on the first from which the lack-of-fit test passes, as long as at
+        least four depths are left; the last of them when it passes nowhere: a spread rises while a model learns, and
+        the law speaks of what comes after (docs/theory.md, sections 3 and 7).
+    significance : float
+        Level of the lack-of-fit test, in (0, 1).
     correlated : bool
         Take the correlation of the depths into account, where the curve carries its runs or a covariance. False fits
         as if every depth had been measured on runs of its own, which is a statsmodels Gamma GLM.
@@ -62,7 +63,12 @@ class DecayModel:
     """
 
     def __init__(
-        self, curve: RiskCurve, burn_in: str | float = "auto", level: float = 0.05, correlated: bool = True
+        self,
+        curve: RiskCurve,
+        *,
+        burn_in: str | float = "auto",
+        significance: float = 0.05,
+        correlated: bool = True,
     ) -> None:
         if not isinstance(curve, RiskCurve):
             raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
@@ -72,15 +78,13 @@ class DecayModel:
                 f"curve {curve.task!r}: {len(depth)} depths; the law has three parameters and needs {MIN_DEPTHS}. "
                 "Probe more depths."
             )
-        if not 0 < level < 1:
-            raise bad_argument("level", level, "a level in (0, 1), such as 0.05")
         if burn_in != "auto":
             known = [float(c) for c in depth[: len(depth) - MIN_DEPTHS + 1]]
             if isinstance(burn_in, str) or float(burn_in) not in known:
                 raise bad_argument("burn_in", burn_in, f"'auto' or a depth that leaves {MIN_DEPTHS}: one of {known}")
         self.curve = curve
         self.burn_in = burn_in
-        self.level = level
+        self.significance = share("significance", significance, "a level of a test in (0, 1), such as 0.05")
         self.noise = Noise.of(curve, correlated)
         self._best: dict[int, GammaFit] = {}
 
@@ -95,7 +99,7 @@ class DecayModel:
         p_value, i = 0.0, 0
         for i in firsts:
             p_value = self.noise.from_index(i).p_value(self._best_from(i).deviance, len(depth) - i - 3)
-            if p_value >= self.level:
+            if p_value >= self.significance:
                 break
         return BurnIn(float(depth[i]), p_value, "given" if self.burn_in != "auto" else "auto")
 
@@ -106,7 +110,7 @@ class DecayModel:
             self._best[first] = solver.fit(depth, risk, df, self.noise.from_index(first).weight)
         return self._best[first]
 
-    def fit(self, method: str = "gamma", floor: float | str | None = None) -> DecayResults:
+    def fit(self, method: str = "gamma", *, floor: float | str | None = None) -> DecayResults:
         """Fit the law.
 
         Parameters
@@ -153,5 +157,5 @@ def _after_rise(risk: Array, df: Array, noise: Noise, starts: int) -> int:
     before = np.arange(peak)
     correlation = np.zeros(peak) if noise.correlation is None else noise.correlation[before, peak]
     variance = 2 / df[before] + 2 / df[peak] - 4 * correlation / np.sqrt(df[before] * df[peak])
-    rises = np.log(risk[peak] / risk[before]) > norm.isf(RISE_LEVEL) * np.sqrt(noise.dispersion * variance)
+    rises = np.log(risk[peak] / risk[before]) > norm.isf(RISE_SIGNIFICANCE) * np.sqrt(noise.dispersion * variance)
     return int(np.flatnonzero(rises)[-1]) + 1 if rises.any() else 0

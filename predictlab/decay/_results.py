@@ -13,17 +13,17 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from predictlab._validation import confidence_level, generator, whole_number
 from predictlab.decay import _bootstrap as bootstrap
-from predictlab.decay import _law as likelihood
 from predictlab.decay import _standard_errors as robust
 from predictlab.decay._draws import likelihood_draws
-from predictlab.decay._law import Array, GammaFit
+from predictlab.decay._law import PARAMETERS, Array, GammaFit, law
 from predictlab.decay._modes import Modes, find_modes
 from predictlab.decay._noise import Noise
 from predictlab.decay._profile import Profiler
 from predictlab.decay._rival_laws import compare_laws
 from predictlab.decay._solver import Problem
-from predictlab.decay._standard_errors import PARAMETERS, LogCovariance
+from predictlab.decay._standard_errors import LogCovariance
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 
@@ -41,6 +41,9 @@ INTERVAL_WORDS = {
     "bootstrap": "bootstrap over runs",
     "gee": "cluster-robust (GEE)",
 }
+
+
+Rng = int | np.random.Generator | None
 
 
 class DecayResults:
@@ -148,7 +151,7 @@ class DecayResults:
         """The fit of the same depths by the estimating equations."""
         from predictlab.decay._model import DecayModel
 
-        return DecayModel(self.curve, burn_in=self.burn_in.first, level=self.model.level).fit("gee")
+        return DecayModel(self.curve, burn_in=self.burn_in.first, significance=self.model.significance).fit("gee")
 
     @property
     def bse(self) -> pd.Series:
@@ -168,7 +171,7 @@ class DecayResults:
 
     def predict(self, depths: ArrayLike) -> Array:
         """Fitted risk ``L_int + K c^-alpha`` at `depths` > 0 (steps), metric²."""
-        return likelihood.mean(_depths(depths), *self.params)
+        return law(_depths(depths), *self.params)
 
     @cached_property
     def _profiler(self) -> Profiler:
@@ -197,13 +200,20 @@ class DecayResults:
             self._profiles[key] = interval
         return self._profiles[key]
 
-    def conf_int(self, alpha: float = 0.05, method: str | None = None, n: int = 1000, seed: int = 0) -> pd.DataFrame:
+    def conf_int(
+        self,
+        confidence: float = 0.95,
+        method: str | None = None,
+        *,
+        draws: int = 1000,
+        rng: int | np.random.Generator | None = None,
+    ) -> pd.DataFrame:
         """Confidence intervals of the parameters.
 
         Parameters
         ----------
-        alpha : float
-            One minus the confidence level.
+        confidence : float
+            Confidence level, in (0, 1).
         method : {"profile", "wald", "bootstrap", "gee"}, optional
             ``"profile"`` (default of ``fit("gamma")``): profile likelihood, the cut from F(1, runs - 1) where the
             dispersion is estimated; 0 or inf where it is unbounded. ``"wald"``: on the log scale, from the expected
@@ -211,43 +221,45 @@ class DecayResults:
             accelerated. ``"gee"`` (default of ``fit("gee")``): statsmodels GEE, cluster = run, around the estimate of
             ``fit("gee")``. A parameter at its boundary has the interval (0, inf) under Wald and GEE: they say nothing
             there.
-        n, seed : int
-            Number of bootstrap refits, and their seed.
+        draws : int
+            Number of bootstrap refits.
+        rng : int, numpy.random.Generator or None
+            Of the bootstrap; None: a fresh generator of seed 0.
 
         Returns
         -------
         pandas.DataFrame
             Columns ``lower``, ``upper``; index as `params`.
         """
-        if not 0 < alpha < 1:
-            raise bad_argument("alpha", alpha, "one minus the confidence level, in (0, 1)")
+        confidence = confidence_level(confidence)
         chosen = self.default_interval if method is None else method
-        return pd.DataFrame(self._intervals(chosen, alpha, n, seed), index=list(PARAMETERS), columns=["lower", "upper"])
+        ends = self._intervals(chosen, confidence, draws, rng)
+        return pd.DataFrame(ends, index=list(PARAMETERS), columns=["lower", "upper"])
 
-    def _intervals(self, method: str, alpha: float, n: int, seed: int) -> list[tuple[float, float]]:
+    def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[tuple[float, float]]:
         if method == "profile":
             if self.method == "gee":
                 raise bad_argument("method", method, "'gee', 'wald' or 'bootstrap'", "GEE has no likelihood.")
-            return [self._profile(name, 1 - alpha) for name in PARAMETERS]
+            return [self._profile(name, confidence) for name in PARAMETERS]
         if method == "wald":
-            return _from_logs(self.params, self.wald, alpha)
+            return _from_logs(self.params, self.wald, confidence)
         if method == "gee":
-            return _from_logs((self if self.method == "gee" else self._as_gee).params, self.gee, alpha)
+            return _from_logs((self if self.method == "gee" else self._as_gee).params, self.gee, confidence)
         if method == "bootstrap":
-            return self._bootstrap(alpha, n, seed)
+            return self._bootstrap(confidence, draws, rng)
         raise bad_argument("method", method, f"one of {', '.join(map(repr, INTERVAL_WORDS))}")
 
-    def _bootstrap(self, alpha: float, n: int, seed: int) -> list[tuple[float, float]]:
-        sample = self.bootstrap(n, seed).to_numpy()
+    def _bootstrap(self, confidence: float, draws: int, rng: Rng) -> list[tuple[float, float]]:
+        sample = self.bootstrap(draws, rng).to_numpy()
         depth = np.asarray(self.fitted.depth)
         left_out = None if self.fitted.errors is None else self._left_out
         rate, none = bootstrap.at_the_ends(sample[:, 2], depth)
         columns = [sample[:, 0], np.where(np.isinf(rate), np.inf, sample[:, 1]), rate]
-        nowhere = np.zeros(n, dtype=bool)
+        nowhere = np.zeros(len(sample), dtype=bool)
         out = []
         for i, (column, open_ended) in enumerate(zip(columns, (nowhere, none, none), strict=True)):
             pulls = None if left_out is None else left_out[:, i]
-            out.append(bootstrap.bca(column, float(self.params.iloc[i]), pulls, 1 - alpha, open_ended))
+            out.append(bootstrap.bca(column, float(self.params.iloc[i]), pulls, confidence, open_ended))
         return out
 
     @cached_property
@@ -258,28 +270,49 @@ class DecayResults:
     def _fitting_noise(self) -> Noise:
         return self.noise if self.method == "gamma" else self.noise.independent()
 
-    def bootstrap(self, n: int = 1000, seed: int = 0) -> pd.DataFrame:
-        """Refits of `n` resamples of whole runs; columns as `params`, ``decay_rate`` NaN where nothing decays.
+    def bootstrap(self, draws: int = 1000, rng: Rng = None) -> pd.DataFrame:
+        """Refits of resamples of whole runs.
 
         A curve without its runs is resampled from its Gamma law (parametric).
-        """
-        if n < 1:
-            raise bad_argument("n", n, "a whole number >= 1")
-        rng = np.random.default_rng(seed)
-        return pd.DataFrame(bootstrap.refits(self.fitted, int(n), rng, self._fitting_noise), columns=list(PARAMETERS))
 
-    def draws(self, n: int = 2000, seed: int = 0) -> pd.DataFrame:
-        """Draws of the parameters; columns as `params`, `n` rows.
+        Parameters
+        ----------
+        draws : int
+            Number of resamples.
+        rng : int, numpy.random.Generator or None
+            None: a fresh generator of seed 0.
 
-        From the likelihood, see `predictlab.decay._draws.likelihood_draws` for the reference measure; for
-        ``method="gee"`` from Student's t of the logarithms with GEE's covariance (a parameter at 0 stays there).
+        Returns
+        -------
+        pandas.DataFrame
+            One row a resample, columns as `params`; ``decay_rate`` is NaN where nothing decays.
         """
-        if n < 1:
-            raise bad_argument("n", n, "a whole number >= 1")
-        rng = np.random.default_rng(seed)
+        count = whole_number("draws", draws, 1)
+        sample = bootstrap.refits(self.fitted, count, generator(rng), self._fitting_noise)
+        return pd.DataFrame(sample, columns=list(PARAMETERS))
+
+    def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
+        """Draws of the parameters, for everything derived from them.
+
+        From the likelihood under a vague reference (docs/decay.md); for ``method="gee"`` from Student's t of the
+        logarithms with GEE's covariance (a parameter at 0 stays there).
+
+        Parameters
+        ----------
+        draws : int
+            Number of draws.
+        rng : int, numpy.random.Generator or None
+            None: a fresh generator of seed 0.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a draw, columns as `params`: ``limit, scale, rate = fit.draws().to_numpy().T``.
+        """
+        count, generator_ = whole_number("draws", draws, 1), generator(rng)
         if self.method == "gee":
-            return _draws_of_logs(self.params, self.gee, int(n), rng)
-        values = likelihood_draws(*self._data, n=int(n), rng=rng, noise=self.noise)
+            return _draws_of_logs(self.params, self.gee, count, generator_)
+        values = likelihood_draws(*self._data, n=count, rng=generator_, noise=self.noise)
         return pd.DataFrame(dict(zip(PARAMETERS, values, strict=True)))
 
     def compare_laws(self) -> pd.DataFrame:
@@ -306,10 +339,21 @@ class DecayResults:
         from predictlab.decay._model import DecayModel
 
         rest = self.curve.without(self.modes.index)
-        return DecayModel(rest, burn_in=self.model.burn_in, level=self.model.level).fit(self.method)
+        return DecayModel(rest, burn_in=self.model.burn_in, significance=self.model.significance).fit(self.method)
 
-    def summary_frame(self, depths: ArrayLike | None = None, level: float = 0.95) -> pd.DataFrame:
-        """Fitted risk at `depths` with its interval.
+    def summary_frame(
+        self, depths: ArrayLike | None = None, confidence: float = 0.95, *, draws: int = 2000, rng: Rng = None
+    ) -> pd.DataFrame:
+        """Fitted risk with its interval.
+
+        Parameters
+        ----------
+        depths : array_like, optional
+            Depths > 0, steps; default the fitted ones.
+        confidence : float
+            Of the interval.
+        draws, rng
+            As for `draws`, whose quantiles the interval is made of.
 
         Returns
         -------
@@ -317,11 +361,8 @@ class DecayResults:
             Columns ``depth``, ``mean``, ``mean_ci_lower``, ``mean_ci_upper`` (quantiles of `draws`), ``floor``.
         """
         c = np.asarray(self.fitted.depth) if depths is None else _depths(depths)
-        if not 0 < level < 1:
-            raise bad_argument("level", level, "a confidence level in (0, 1), such as 0.95")
-        sample = self.draws().to_numpy()
-        curves = likelihood.mean(c[:, None], sample[:, 0], sample[:, 1], sample[:, 2])
-        tail = (1 - level) / 2
+        tail = (1 - confidence_level(confidence)) / 2
+        curves = law(c[:, None], *self.draws(draws, rng).to_numpy().T)
         return pd.DataFrame(
             {
                 "depth": c,
@@ -366,7 +407,7 @@ class DecayResults:
         out = []
         if not self.identified:
             out.append("alpha is not identified: the depths do not separate the rate from the floor.")
-        if self.burn_in.p_value < self.model.level:
+        if self.burn_in.p_value < self.model.significance:
             out.append(f"The law does not fit from any depth on (lack of fit p = {self.burn_in.p_value:.3f}).")
         if self.modes is not None:
             out.append(self.modes.sentence())
@@ -394,9 +435,9 @@ class DecayResults:
         return text + "<br>".join(html.escape(caution) for caution in self.cautions())
 
 
-def _from_logs(params: pd.Series, of: LogCovariance, alpha: float) -> list[tuple[float, float]]:
+def _from_logs(params: pd.Series, of: LogCovariance, confidence: float) -> list[tuple[float, float]]:
     """Intervals of Student's t on the log scale; (0, inf) for a parameter at its boundary."""
-    width = (norm if np.isinf(of.df) else student(of.df)).ppf(1 - alpha / 2) * np.sqrt(np.diag(of.covariance))
+    width = (norm if np.isinf(of.df) else student(of.df)).ppf((1 + confidence) / 2) * np.sqrt(np.diag(of.covariance))
     half = dict(zip(of.names, width, strict=True))
     with np.errstate(over="ignore"):
         return [

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from predictlab.decay._law import Array, GammaFit, mean
+from predictlab.decay._law import Array, GammaFit, law
 from predictlab.decay._noise import Noise
 from predictlab.risk import RiskCurve
-
-PARAMETERS = ("intrinsic_limit", "scale", "decay_rate")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class LogCovariance:
 
 def _directions(depth: Array, best: GammaFit) -> tuple[tuple[str, ...], Array]:
     """Derivatives of ``log mu`` in the logarithms of the parameters inside the boundaries, (k, p)."""
-    mu = mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     decaying = 1 - best.intrinsic_limit / mu
     columns = {}
     if best.intrinsic_limit > 0:
@@ -62,7 +60,7 @@ def wald(curve: RiskCurve, best: GammaFit, noise: Noise) -> LogCovariance:
     names, x = _directions(depth, best)
     correlation = np.eye(len(df)) if noise.correlation is None else noise.correlation
     sigma = 2 * correlation / np.sqrt(np.outer(df, df))
-    mu = mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     model = sm.GLS(risk / mu - 1, x, sigma=sigma)
     fit = model.fit(cov_type="fixed scale", cov_kwds={"scale": noise.dispersion})
     return LogCovariance(names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
@@ -83,7 +81,7 @@ def gee(curve: RiskCurve, best: GammaFit) -> LogCovariance:
     depth, df = np.asarray(curve.depth), np.asarray(curve.df)
     runs, k = curve.errors.shape
     names, x = _directions(depth, best)
-    mu = mean(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     design = x * mu[:, None]  # of mu itself, in the logarithms of the parameters
     cluster = np.arange(runs) if curve.groups is None else np.unique(np.asarray(curve.groups), return_inverse=True)[1]
     y = np.maximum(curve.errors**2 * (runs / df), 1e-12 * mu)

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from predictlab._validation import generator
 from predictlab.errors import DataError, bad_argument
 from predictlab.forecasting._inputs import Known, known_at
 from predictlab.forecasting._predictive import ALONE, Predictive, predictive
 from predictlab.risk import common_metric
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import default_metric, frame_of, is_share, one_of, rounding_variance
-from predictlab.risk._residual import Predict, parameters_of, parts_of, predictor_of
+from predictlab.risk._residual import Predict, group_folds, parameters_of, predictor_of
 from predictlab.risk._trajectories import MIN_GROUPS, MIN_RUNS, Labels
 from predictlab.task import METRICS
 
@@ -123,7 +124,7 @@ def forecast(
     notes = np.array(known.notes, dtype=object)
     share = is_share(metric) and known.final[learnt].max() <= 1  # not in percent
     predict, names = _bounded(regressor, *((0.0, 1.0) if share else (-np.inf, np.inf))), np.unique(known.group[learnt])
-    held_out = [np.isin(known.group, held) for held in parts_of(known.group[learnt], folds, seed, ALONE)]
+    held_out = [np.isin(known.group, held) for held in group_folds(known.group[learnt], folds, generator(seed), ALONE)]
     for held in (*held_out, ~np.isin(known.group, names)):
         asked, train = held & known.whole, learnt & ~held
         if not asked.any():

@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 from scipy import stats
 
+from predictlab._validation import generator
 from predictlab.risk._curve import Array
-from predictlab.risk._residual import Predict, effective_df, parts_of
+from predictlab.risk._residual import Predict, effective_df, group_folds
 from predictlab.risk._trajectories import Labels
 
 ALONE = 40  # up to so many groups each is left out by itself
@@ -123,14 +124,14 @@ def predictive(
     parameters : float
         Effective number of parameters of the predictor.
     folds : int or None
-        See `parts_of`.
+        See `group_folds`.
     seed : int
     method : {"t", "jackknife+"}
     resolution : float
         Variance of rounding, below which no risk is believed, metric².
     """
     errors, without = np.empty(len(y)), np.empty((len(y), len(new)))
-    for held in parts_of(group, folds, seed, ALONE):
+    for held in group_folds(group, folds, generator(seed), ALONE):
         out = np.isin(group, held)
         both = predict(x[~out], y[~out], group[~out], np.concatenate([x[out], new]))
         errors[out] = y[out] - both[: out.sum()]

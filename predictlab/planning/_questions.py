@@ -90,7 +90,7 @@ class Rate:
         estimate = float(fit.params["decay_rate"])
         interval = (0.0, float("inf"))
         if level > 0:
-            row = fit.conf_int(alpha=level).loc["decay_rate"]
+            row = fit.conf_int(1 - level).loc["decay_rate"]
             interval = (float(row["lower"]), float(row["upper"]))
         # an interval from 0 is one in which the depths do not rule out that there is no decay at all
         stands = interval[0] > 0 and (interval[1] - interval[0]) / 2 <= self.within

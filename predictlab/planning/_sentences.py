@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from predictlab.budget import OptimalDepth
-from predictlab.decay._results import DecayResults
+from predictlab.decay import DecayResults
 from predictlab.phase import DYNAMIC_CRITICAL, NOISE_DOMINANT, STATIC_SUFFICIENT
 
 Z95 = 1.96

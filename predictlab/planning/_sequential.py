@@ -15,7 +15,6 @@ from tqdm.auto import tqdm
 
 from predictlab.budget import positive
 from predictlab.decay import DecayModel
-from predictlab.decay._results import PARAMETERS
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED
 from predictlab.planning._boundary import LEAST_LEVEL, NAMES, Boundary, spending_function
@@ -273,7 +272,7 @@ def _look_until(
                 no_fit = f"the runs give no fit yet: {error}"
             if fit is not None:
                 level = boundary.level(time)
-                draws = fit.draws(_draws_for(level), seed=0)[list(PARAMETERS)].to_numpy()
+                draws = fit.draws(_draws_for(level), rng=0).to_numpy()
                 answer = asked.answer(fit, draws, level)
             step, why = None, ""
             if not answer.stands and steps:

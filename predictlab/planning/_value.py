@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay import DecayResults
-from predictlab.decay._law import mean
+from predictlab.decay import DecayResults, law
 
 Array = NDArray[np.float64]
 
@@ -43,7 +42,7 @@ def squared_correlation(fit: DecayResults) -> Array:
 
 def log_risk(draws: Array, depth: Array) -> Array:
     """``log L(depth)`` over draws (n, 3): (n, m)."""
-    return np.log(mean(depth, draws[:, :1], draws[:, 1:2], draws[:, 2:]))
+    return np.log(law(depth, draws[:, :1], draws[:, 1:2], draws[:, 2:]))
 
 
 def more_runs(fit: DecayResults, draws: Array, gained: float, up_to: float = math.inf) -> Measurement:

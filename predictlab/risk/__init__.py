@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from predictlab._validation import generator
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._branch import Anova, anova, branch_curve
 from predictlab.risk._curve import ESTIMATORS, QUESTIONS, SAYS, RiskCurve, same_question
@@ -27,15 +29,15 @@ __all__ = [
 def risk_curve(
     runs: Any,
     task: str | None = None,
+    *,
     estimator: str = "spread",
     metric: str | None = None,
     eval_rows: int | None = None,
-    *,
     regressor: Any = None,
     features: pd.DataFrame | None = None,
     groups: str | Mapping[Any, Any] | None = None,
     folds: int | None = None,
-    seed: int = 0,
+    rng: int | np.random.Generator | None = None,
 ) -> RiskCurve:
     """Risk curve from measured runs.
 
@@ -72,8 +74,8 @@ def risk_curve(
         where there are several, else each run by itself.
     folds : int, optional
         Of a `residual`: parts of the cross-validation; default leave-one-out up to 20 runs (or groups), else 10.
-    seed : int
-        Of a `residual`: shuffles the folds.
+    rng : int, numpy.random.Generator or None
+        Of a `residual`: shuffles the folds; None: a fresh generator of seed 0.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def risk_curve(
     frame = frame_of(runs, task)
     if estimator == "residual" and task is None and len(pd.unique(frame["task"])) > 1:
         metric = common_metric(frame, metric)
-        return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, seed)
+        return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
     task, frame = one_of(frame, "task", task, None)
     metric, rows = one_of(frame, "metric", metric, default_metric(frame["metric"]))
     refuse_duplicates(rows, task)
@@ -108,7 +110,7 @@ def risk_curve(
         return spread_curve(rows, task, metric, eval_rows)
     if estimator == "branch":
         return branch_curve(frame, task, metric, eval_rows)
-    return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, seed)
+    return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
 
 
 def common_metric(frame: pd.DataFrame, metric: str | None) -> str:

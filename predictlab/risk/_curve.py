@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from predictlab._summary import Summary
+from predictlab._validation import confidence_level
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
@@ -206,7 +207,7 @@ class RiskCurve:
             runs=None if self.runs is None else tuple(np.asarray(self.runs)[keep].tolist()),
         )
 
-    def frame(self, level: float = 0.95) -> pd.DataFrame:
+    def frame(self, confidence: float = 0.95) -> pd.DataFrame:
         """Depth, risk, chi² interval of each estimate, its standard deviation scale and degrees of freedom.
 
         The interval takes the runs as Gaussian and treats each depth by itself. ``unresolved``, where the question is
@@ -214,10 +215,8 @@ class RiskCurve:
         """
         from scipy.stats import chi2
 
-        if not 0 < level < 1:
-            raise bad_argument("level", level, "a confidence level in (0, 1), such as 0.95")
         risk, df = np.asarray(self.risk), np.asarray(self.df)
-        tail = (1 - level) / 2
+        tail = (1 - confidence_level(confidence)) / 2
         out = pd.DataFrame({"depth": self.depth, "risk": risk})
         out["lower"] = df * risk / chi2.ppf(1 - tail, df)
         out["upper"] = df * risk / chi2.ppf(tail, df)
@@ -260,24 +259,14 @@ class RiskCurve:
                     notes.append(f"caution: {means} at depth {', '.join(f'{c:g}' for c in odd)}")
         return notes
 
-    def summary(self) -> str:
+    def summary(self) -> Summary:
         """The curve as text: title, notes, one line a depth, and the analysis of variance of forks."""
         title = f"Risk curve of {self.task or 'a task'}, {self.metric or 'metric'}²"
-        parts = [title, *self.notes(), self.frame().to_string(index=False, float_format=lambda v: f"{v:.4g}")]
-        if self.anova is not None:
-            parts.append(self.anova[_ANOVA_SHOWN].to_string(index=False, float_format=lambda v: f"{v:.4g}"))
-        return "\n".join(parts)
+        tables = [self.frame()] if self.anova is None else [self.frame(), self.anova[_ANOVA_SHOWN]]
+        return Summary(title, *self.notes(), *tables)
 
     def _repr_html_(self) -> str:
-        def table(frame: pd.DataFrame) -> str:
-            return str(frame.to_html(index=False, float_format=lambda v: f"{v:.4g}"))
-
-        return (
-            f"<b>Risk curve of {html.escape(self.task or 'a task')}, {html.escape(self.metric or 'metric')}²</b><br>"
-            + "<br>".join(html.escape(note) for note in self.notes())
-            + table(self.frame())
-            + ("" if self.anova is None else table(self.anova[_ANOVA_SHOWN]))
-        )
+        return self.summary()._repr_html_()
 
 
 _ANOVA_SHOWN = [

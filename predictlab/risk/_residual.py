@@ -93,14 +93,14 @@ def effective_parameters(x: Array, y: Array, group: Labels) -> float:
     return float(np.sum(shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]))
 
 
-def parts_of(group: Labels, folds: int | None, seed: int, alone: int = LEAVE_ONE_OUT) -> list[Labels]:
+def group_folds(group: Labels, folds: int | None, rng: np.random.Generator, alone: int = LEAVE_ONE_OUT) -> list[Labels]:
     """The groups, shuffled and cut into `folds` parts; None: each by itself up to `alone` groups, else 10 parts."""
     names = np.unique(group)
     parts = folds or (len(names) if len(names) <= alone else FOLDS)
-    return list(np.array_split(np.random.default_rng(seed).permutation(names), min(parts, len(names))))
+    return list(np.array_split(rng.permutation(names), min(parts, len(names))))
 
 
-def out_of_fold(x: Array, y: Array, group: Labels, predict: Predict, folds: int | None, seed: int) -> Array:
+def out_of_fold(x: Array, y: Array, group: Labels, predict: Predict, folds: list[Labels]) -> Array:
     """Errors of predictions of runs whose group the predictor has not seen.
 
     Parameters
@@ -111,10 +111,8 @@ def out_of_fold(x: Array, y: Array, group: Labels, predict: Predict, folds: int 
         Whole groups are kept apart.
     predict : callable
         ``predict(x_train, y_train, group_train, x_new)``.
-    folds : int, optional
-        Parts into which the groups are cut; default each by itself up to 20 groups, else 10.
-    seed : int
-        Shuffles the groups.
+    folds : list of ndarray of int
+        Groups that are left out together, see `group_folds`.
 
     Returns
     -------
@@ -122,8 +120,8 @@ def out_of_fold(x: Array, y: Array, group: Labels, predict: Predict, folds: int 
         ``y`` less its prediction, metric.
     """
     errors = np.empty(len(y))
-    for held in parts_of(group, folds, seed):
-        out = np.isin(group, held)
+    for tested in folds:
+        out = np.isin(group, tested)
         errors[out] = y[out] - predict(x[~out], y[~out], group[~out], x[out])
     return errors
 
@@ -173,7 +171,8 @@ def residual_curve(
     features: pd.DataFrame | None = None,
     groups: str | Mapping[Any, Any] | None = None,
     folds: int | None = None,
-    seed: int = 0,
+    *,
+    rng: np.random.Generator,
 ) -> RiskCurve:
     """Risk curve from out-of-fold errors; `frame` holds the rows of all metrics of one task, or of several.
 
@@ -190,9 +189,9 @@ def residual_curve(
     resolution = rounding_variance(y)
     if resolution == 0.0:
         raise DataError(f"{_name(table)}: every run ends at the same {metric}; there is nothing to predict.")
-    raw, df = [], []
+    parts, raw, df = group_folds(table.group, folds, rng), [], []
     for x in table.features.values():
-        errors = out_of_fold(x, y, table.group, predict, None if folds is None else int(folds), seed)
+        errors = out_of_fold(x, y, table.group, predict, parts)
         if not np.all(np.isfinite(errors)):
             raise DataError(f"regressor {regressor!r} predicts NaN or inf. Scale its inputs, or choose another.")
         parameters = parameters_of(regressor, x, y, table.group)

@@ -90,7 +90,7 @@ def test_wald_and_profile_agree_when_the_runs_are_many():
     fit = pl.DecayModel(curve).fit()
     np.testing.assert_allclose(fit.conf_int(), fit.conf_int(method="wald"), rtol=0.02)
     np.testing.assert_array_equal(fit.conf_int().columns, ["lower", "upper"])
-    wider = fit.conf_int(alpha=0.01)
+    wider = fit.conf_int(0.99)
     assert (wider["lower"] < fit.conf_int()["lower"]).all()
     assert (wider["upper"] > fit.conf_int()["upper"]).all()
 
@@ -164,8 +164,8 @@ def test_units_move_through_the_results():
 def test_draws_are_a_seeded_table():
     fit = field_fit("verbs")
     assert list(fit.draws(5).columns) == ["intrinsic_limit", "scale", "decay_rate"]
-    assert fit.draws(5).equals(fit.draws(5, seed=0))
-    assert not fit.draws(5).equals(fit.draws(5, seed=1))
+    assert fit.draws(5).equals(fit.draws(5, rng=0))
+    assert not fit.draws(5).equals(fit.draws(5, rng=1))
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,17 @@ def test_draws_are_a_seeded_table():
         ),
         (lambda c: pl.DecayModel(c, burn_in=5), ArgumentError, r"burn_in=5: .*one of \[4.0, 8.0, 16.0, 32.0\]"),
         (lambda c: pl.DecayModel(c, burn_in="peak"), ArgumentError, "burn_in='peak'"),
-        (lambda c: pl.DecayModel(c, level=0), ArgumentError, r"level=0: expected a level in \(0, 1\)"),
+        (
+            lambda c: pl.DecayModel(c, significance=0),
+            ArgumentError,
+            r"significance=0: expected a level of a test in \(0, 1\)",
+        ),
         (
             lambda c: pl.DecayModel(c).fit("ols"),
             ArgumentError,
             "method='ols': expected one of 'gamma', 'gee', 'loglog'",
         ),
-        (lambda c: pl.DecayModel(c).fit().conf_int(0), ArgumentError, "alpha=0: expected one minus"),
+        (lambda c: pl.DecayModel(c).fit().conf_int(0), ArgumentError, "confidence=0: expected a confidence level"),
         (
             lambda c: pl.DecayModel(c).fit().conf_int(method="guess"),
             ArgumentError,
@@ -197,11 +201,11 @@ def test_draws_are_a_seeded_table():
             ArgumentError,
             r"depths=\[0, 4\]: expected finite depths > 0",
         ),
-        (lambda c: pl.DecayModel(c).fit().draws(0), ArgumentError, "n=0: expected a whole number >= 1"),
+        (lambda c: pl.DecayModel(c).fit().draws(0), ArgumentError, "draws=0: expected a whole number >= 1"),
         (
-            lambda c: pl.DecayModel(c).fit().summary_frame(level=1),
+            lambda c: pl.DecayModel(c).fit().summary_frame(confidence=1),
             ArgumentError,
-            "level=1: expected a confidence level",
+            "confidence=1: expected a confidence level",
         ),
     ],
 )

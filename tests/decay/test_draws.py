@@ -5,8 +5,8 @@ import pytest
 from scipy import integrate, stats
 
 import predictlab as pl
-from predictlab.decay import draws as dr
-from predictlab.decay import likelihood as lk
+from predictlab.decay import _draws as dr
+from predictlab.decay import _law as lk
 from predictlab.decay._noise import Noise
 
 DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
@@ -95,7 +95,7 @@ def test_quantiles_of_the_risk_cover():
     for seed in range(repeats):
         curve = world.curve(15, depths, seed, independent=True)
         floor, scale, rate = draw(np.asarray(curve.risk), 1000)
-        curves = lk.mean(DEPTH[[0, -1], None], floor, scale, rate)
+        curves = lk.law(DEPTH[[0, -1], None], floor, scale, rate)
         lower, upper = np.quantile(curves, [0.05, 0.95], axis=1)
         inside.append((lower <= truth) & (truth <= upper))
     coverage = np.mean(inside, axis=0)
@@ -123,7 +123,7 @@ def test_draws_use_the_correlation_of_the_depths():
         mu = 0.05 + 4.0 / DEPTH
         z = np.linalg.cholesky(correlation) @ np.random.default_rng(0).standard_normal(7)
         floor, scale, rate = draw(mu * np.exp(z * np.sqrt(2 / 15)), noise=noise)
-        spread.append((np.std(np.log(rate)), np.std(np.log(lk.mean(np.asarray(4.0), floor, scale, rate)))))
+        spread.append((np.std(np.log(rate)), np.std(np.log(lk.law(np.asarray(4.0), floor, scale, rate)))))
     assert spread[1][0] < 0.6 * spread[0][0]
     assert spread[1][1] > 0.6 * np.sqrt(2 / 15)
 
@@ -140,7 +140,7 @@ def test_scale_given_shape_is_scaled_inverse_chi_square():
     """With so many runs at every depth that the shape is known, log s has the variance of log chi²."""
     df = np.full(7, 4000.0)
     floor, scale, rate = draw(0.05 + 4.0 / DEPTH, df=df)
-    level = lk.mean(np.asarray(DEPTH[3]), floor, scale, rate)
+    level = lk.law(np.asarray(DEPTH[3]), floor, scale, rate)
     assert np.std(np.log(level)) < 2 * np.sqrt(2 / 4000)
     assert np.std(np.log(level)) > np.sqrt(2 / df.sum())
     assert stats.skew(np.log(level)) == pytest.approx(0, abs=0.2)

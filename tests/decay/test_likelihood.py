@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from predictlab.decay import _law as lk
 from predictlab.decay import _solver as solver
-from predictlab.decay import likelihood as lk
 from predictlab.decay._profile import Profiler
 from predictlab.decay._solver import Problem
 
@@ -136,10 +136,10 @@ def test_no_decay_is_the_boundary_without_a_rate():
 
 
 def test_mean_survives_extreme_parameters():
-    huge = lk.mean(DEPTH, 0.0, 1e300, 120.0)
+    huge = lk.law(DEPTH, 0.0, 1e300, 120.0)
     assert np.all(np.isfinite(huge))
-    assert np.all(lk.mean(DEPTH, 0.2, 0.0, np.nan) == 0.2)
-    grid = lk.mean(DEPTH[:, None], np.zeros(5), np.ones(5), np.arange(1.0, 6))
+    assert np.all(lk.law(DEPTH, 0.2, 0.0, np.nan) == 0.2)
+    grid = lk.law(DEPTH[:, None], np.zeros(5), np.ones(5), np.arange(1.0, 6))
     np.testing.assert_allclose(grid, DEPTH[:, None] ** -np.arange(1.0, 6))
 
 

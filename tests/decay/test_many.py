@@ -49,7 +49,7 @@ def test_what_is_found_has_the_deviance_that_is_told_and_cannot_be_bettered_near
     floor, scale, rate, least = solver.fit_many(DEPTH, risk, df, weight)
 
     def at(floor, scale, rate):
-        return deviance(risk, df, likelihood.mean(DEPTH, floor[:, None], scale[:, None], rate[:, None]), weight)
+        return deviance(risk, df, likelihood.law(DEPTH, floor[:, None], scale[:, None], rate[:, None]), weight)
 
     assert at(floor, scale, np.nan_to_num(rate)) == pytest.approx(least, abs=1e-9)
     assert (floor == 0).any()

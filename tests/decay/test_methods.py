@@ -120,11 +120,11 @@ def test_bootstrap_groups_stay_together():
 
 def test_bootstrap_interval_is_reproducible_and_near_the_profile():
     fit = pl.DecayModel(WORLD.spread(128, STEPS, 5), burn_in=4).fit()
-    first, again = fit.conf_int(method="bootstrap", n=400), fit.conf_int(method="bootstrap", n=400)
+    first, again = fit.conf_int(method="bootstrap", draws=400), fit.conf_int(method="bootstrap", draws=400)
     pd.testing.assert_frame_equal(first, again)
     width = np.log(first["upper"] / first["lower"]) / np.log(fit.conf_int()["upper"] / fit.conf_int()["lower"])
     assert np.all((width > 0.6) & (width < 1.5))
-    sample = fit.bootstrap(50, seed=1)
+    sample = fit.bootstrap(50, rng=1)
     assert list(sample.columns) == PARAMETERS
     alone = solver.fit(
         np.asarray(fit.fitted.depth),
@@ -256,5 +256,5 @@ def test_bursts_of_draws_are_tables_of_parameters():
         assert list(fit.draws(7).columns) == PARAMETERS
         assert len(fit.summary_frame([10, 20])) == 2
         assert fit.bse.index.tolist() == PARAMETERS
-        with pytest.raises(ArgumentError, match="n=0"):
+        with pytest.raises(ArgumentError, match="draws=0"):
             fit.draws(0)

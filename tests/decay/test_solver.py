@@ -56,7 +56,7 @@ def test_log_likelihood_agrees_with_statsmodels():
         def loglik(m, row=row):
             return gamma.logpdf(row, df / 2, scale=2 * m / df).sum()
 
-        mine = loglik(likelihood.mean(DEPTH, best.intrinsic_limit, best.scale, best.decay_rate))
+        mine = loglik(likelihood.law(DEPTH, best.intrinsic_limit, best.scale, best.decay_rate))
         assert mine == pytest.approx(loglik(mu), abs=1e-6)
         assert best.deviance == pytest.approx(done.deviance, abs=1e-6)
     assert seen >= 4
@@ -64,7 +64,7 @@ def test_log_likelihood_agrees_with_statsmodels():
 
 def test_correlated_deviance_is_the_gamma_deviance_without_correlation():
     row, df = curves(1.0, 0.05, 15.0, 1, seed=4)[0], np.full(len(DEPTH), 15.0)
-    mu = likelihood.mean(DEPTH, 0.05, 3.0, 1.0)
+    mu = likelihood.law(DEPTH, 0.05, 3.0, 1.0)
     gap = 2 * np.sum([gamma.logpdf(row, df / 2, scale=2 * m / df) for m in (row, mu)], axis=1) @ [1, -1]
     assert deviance(row, df, mu) == pytest.approx(gap, rel=1e-10)
     assert deviance(row, df, mu, np.eye(len(DEPTH))) == pytest.approx(gap, rel=1e-10)

@@ -124,7 +124,7 @@ def test_one_parent_has_a_risk_but_nothing_between():
     )
     np.testing.assert_allclose(curve.risk, 7 / 3)
     assert curve.anova[["between", "share_resolved", "total_p_value", "own_end_p_value"]].isna().all(axis=None)
-    assert "nan" in curve.summary().lower()
+    assert "nan" in str(curve.summary()).lower()
 
 
 @pytest.mark.parametrize(("sizes", "share"), [((4,) * 6, 0.0), ((4,) * 6, 0.8), ((2, 3, 4, 5, 2, 6), 0.8)])

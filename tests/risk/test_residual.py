@@ -13,7 +13,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.risk._residual import PENALTIES, effective_df, out_of_fold, ridge
+from predictlab.risk._residual import PENALTIES, effective_df, group_folds, out_of_fold, ridge
 
 PEFT = Path(__file__).parents[3] / "shared" / "data" / "peft_metamathqa_runs.csv"
 
@@ -202,7 +202,8 @@ def test_no_group_is_in_the_training_part_of_its_own_prediction():
 
     x = group[:, None].astype(float)
     y = rng.normal(size=75)
-    np.testing.assert_array_equal(out_of_fold(x, y, group, predict, None, 0), y)  # 10 folds
+    folds = group_folds(group, None, np.random.default_rng(0))  # ten
+    np.testing.assert_array_equal(out_of_fold(x, y, group, predict, folds), y)
     np.testing.assert_array_equal(np.sort(seen), np.sort(group))
 
 

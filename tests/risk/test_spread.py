@@ -72,7 +72,7 @@ def test_chi2_interval_covers():
     rng = np.random.default_rng(5)
     inside = []
     for _ in range(400):
-        frame = pl.risk_curve(tidy(rng.normal(size=(10, 2)), [1, 2])).frame(level=0.9)
+        frame = pl.risk_curve(tidy(rng.normal(size=(10, 2)), [1, 2])).frame(confidence=0.9)
         inside += list((frame["lower"] <= 1) & (frame["upper"] >= 1))
     assert abs(np.mean(inside) - 0.9) < 4 * np.sqrt(0.9 * 0.1 / 800)
 

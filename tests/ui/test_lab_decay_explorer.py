@@ -32,7 +32,7 @@ runs = pd.concat([
 """
 SHOW = "w = DecayExplorer(runs)\nheard = []\nw.observe(lambda change: heard.append(change['new']), names='params')\nw"
 REPORT = """
-fit = pl.DecayModel(pl.risk_curve(runs, w.task, w.estimator), burn_in=w.burn_in).fit(w.method)
+fit = pl.DecayModel(pl.risk_curve(runs, w.task, estimator=w.estimator), burn_in=w.burn_in).fit(w.method)
 table = fit.conf_int(method=w.interval)
 laws = fit.compare_laws()
 said = dict(

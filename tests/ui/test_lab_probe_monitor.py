@@ -66,7 +66,7 @@ said = dict(task=w.task, metric=w.metric, status=w.status, run=run.status, doing
             done=w.steps_done, total=w.steps_total, table=by_depth.to_numpy().tolist(), fit=None,
             seeds=run.plan.run_seeds, depths=run.plan.depths)
 if w.fit is not None:
-    fit = pl.DecayModel(pl.risk_curve(frame, w.task, "spread", w.metric)).fit()
+    fit = pl.DecayModel(pl.risk_curve(frame, w.task, metric=w.metric)).fit()
     said["fit"] = [list(fit.params), [list(row) for row in fit.conf_int().to_numpy()]]
 _ = pathlib.Path("monitor.json").write_text(json.dumps(said))
 """

@@ -49,7 +49,7 @@ def widget(runs):
 
 
 def library(runs, widget):
-    curve = pl.risk_curve(runs, widget.task, widget.estimator)
+    curve = pl.risk_curve(runs, widget.task, estimator=widget.estimator)
     return pl.DecayModel(curve, burn_in=widget.burn_in).fit(widget.method)
 
 

@@ -138,7 +138,7 @@ def assert_is_the_library(run, widget):
         assert widget.params == widget.conf_int == {}
         assert widget.waiting_for
         return
-    curve = pl.risk_curve(frame, widget.task, "spread", widget.metric)
+    curve = pl.risk_curve(frame, widget.task, metric=widget.metric)
     fit = pl.DecayModel(curve).fit()
     assert widget.params == pytest.approx(fit.params.to_dict())
     assert widget.conf_int == {n: pytest.approx(tuple(fit.conf_int().loc[n])) for n in widget.params}

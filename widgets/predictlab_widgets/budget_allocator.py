@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import predictlab as pl
 from predictlab.budget import checked_fits
 from predictlab.budget._allocation import Bounds, PerTask, Problem
-from predictlab.decay._law import mean
+from predictlab.decay import law
 from predictlab.errors import PredictlabError, bad_argument
 from predictlab.probing._plan import DEFAULT_SEEDS, ProbePlan
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
@@ -227,7 +227,7 @@ class BudgetAllocator(Widget):
         values = {
             "depths": dict(zip(self.task_names, depth[0].tolist(), strict=True)),
             "multiplier": float(multiplier[0]),
-            "risk": float(mean(depth[0], floor, scale, rate) @ problem.weight),
+            "risk": float(law(depth[0], floor, scale, rate) @ problem.weight),
             "cost": float(problem.step @ depth[0]),
         }
         with self.hold_trait_notifications():

@@ -88,7 +88,7 @@ class Study:
         """Risk curve of a task, of at least four depths."""
         key = (task, estimator)
         if key not in self._curves:
-            self._curves[key] = risk_curve(self._frame, task, estimator, self.metric)
+            self._curves[key] = risk_curve(self._frame, task, estimator=estimator, metric=self.metric)
         curve = self._curves[key]
         found = len(np.asarray(curve.depth))
         if found < MIN_DEPTHS:
@@ -163,17 +163,19 @@ class Study:
             return given
         key = Settings(s.task, s.estimator, s.method, "", s.burn_in)
         if key not in self._made:
-            level, correlated = 0.05, True
+            significance, correlated = 0.05, True
             if given is not None:
-                level, correlated = given.model.level, given.model.noise.correlation is not None
-            model = DecayModel(self.curve(s.task, s.estimator), s.burn_in, level, correlated)
+                significance, correlated = given.model.significance, given.model.noise.correlation is not None
+            model = DecayModel(
+                self.curve(s.task, s.estimator), burn_in=s.burn_in, significance=significance, correlated=correlated
+            )
             _keep(self._made, key, model.fit(s.method))
         return self._made[key]
 
     def conf_int(self, settings: Settings) -> pd.DataFrame:
         """95 % intervals of a setting."""
         if settings not in self._intervals:
-            table = self.fit(settings).conf_int(method=settings.interval, n=self.resamples, seed=self.seed)
+            table = self.fit(settings).conf_int(method=settings.interval, draws=self.resamples, rng=self.seed)
             _keep(self._intervals, settings, table)
         return self._intervals[settings]
 

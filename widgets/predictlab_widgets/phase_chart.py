@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab import charts, phase
-from predictlab.decay._law import mean
+from predictlab.decay import law
 
 if TYPE_CHECKING:
     from predictlab_widgets.phase_diagram import PhaseDiagram
@@ -29,7 +29,7 @@ def crowd_chart(widget: PhaseDiagram, width: int = 330, height: int = 290) -> An
         Of each plane, pixels.
     """
     tolerance, budget = widget.tolerance, widget.budget
-    left = mean(np.asarray(budget), 0.0, widget._sample[:, 1], widget._sample[:, 2])
+    left = law(np.asarray(budget), 0.0, widget._sample[:, 1], widget._sample[:, 2])
     middle = np.median(widget._sample, axis=2)[widget._which]
     rate_top = float(np.clip(np.quantile(middle[:, 2], 0.99) * 1.15, 1.0, 10.0))
     table = pd.DataFrame(

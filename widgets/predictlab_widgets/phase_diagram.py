@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from predictlab import phase
 from predictlab.budget import checked_fits, optimal_depth_of, tolerance_depth_of
-from predictlab.decay._law import mean
+from predictlab.decay import law
 from predictlab.errors import bad_argument
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import MAX_ROWS, Summary
@@ -119,7 +119,7 @@ class PhaseDiagram(Widget):
         samples = {id(fit): np.empty(0) for fit in self.fits.values()}
         for fit in self.fits.values():
             if not samples[id(fit)].size:
-                samples[id(fit)] = fit.draws()[_PARAMS].to_numpy(float).T
+                samples[id(fit)] = fit.draws().to_numpy(float).T
         row = {key: i for i, key in enumerate(samples)}
         self._sample = np.stack(list(samples.values()))
         self._which = np.array([row[id(fit)] for fit in self.fits.values()])
@@ -129,7 +129,7 @@ class PhaseDiagram(Widget):
             budget = max(2.0, _round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
         if tolerance is None:
-            risks = mean(np.asarray(self.budget), *self._sample.transpose(1, 0, 2))
+            risks = law(np.asarray(self.budget), *self._sample.transpose(1, 0, 2))
             tolerance = _round3(float(np.median(np.median(risks, axis=1)[self._which])))
         self.tolerance, self.confidence = tolerance, confidence
         self.exchange_rate, self.cost_per_step = exchange_rate, cost_per_step
@@ -186,7 +186,7 @@ class PhaseDiagram(Widget):
         floor, scale, rate = self._estimates.T
         price = self.exchange_rate * self.cost_per_step
         depth = np.maximum(optimal_depth_of(scale, rate, price), self._first)
-        pays = mean(depth, floor, scale, rate) + price * depth < mean(self._first, floor, scale, rate)
+        pays = law(depth, floor, scale, rate) + price * depth < law(self._first, floor, scale, rate)
         depths = np.where(pays, depth, 0.0).tolist()
         self.set_trait("optimal_depths", dict(zip(self.task_names, depths, strict=True)))
 

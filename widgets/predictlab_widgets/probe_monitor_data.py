@@ -80,7 +80,7 @@ class Findings:
         if rows.empty:
             return cls(None, None, None, "the first measurement")
         try:
-            curve = risk_curve(rows, task, design, metric)
+            curve = risk_curve(rows, task, estimator=design, metric=metric)
         except DataError as error:
             return cls(None, None, None, _before_a_curve(rows, design) or str(error))
         lacks = _before_a_fit(curve)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay._law import mean
+from predictlab.decay import law
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint16]
@@ -23,7 +23,7 @@ _CHUNK = 500_000  # draws handled at a time: bounds the temporary arrays with th
 
 def _risk(draws: Floats, budget: float | Floats) -> Floats:
     """``L(B)`` for draws of shape (tasks, 3, n): intrinsic limit, scale, decay rate."""
-    return mean(np.asarray(budget, dtype=float), draws[:, 0], draws[:, 1], draws[:, 2])
+    return law(np.asarray(budget, dtype=float), draws[:, 0], draws[:, 1], draws[:, 2])
 
 
 def _chunks(draws: Floats) -> Iterator[slice]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab import charts  # its offline renderer too
-from predictlab.decay._law import mean
+from predictlab.decay import law
 
 if TYPE_CHECKING:
     from predictlab_widgets.risk_decomposition import RiskDecomposition
@@ -30,7 +30,7 @@ def decomposition_chart(widget: RiskDecomposition, width: int = 330, height: int
     """
     first, last = widget._depths
     depth = np.geomspace(first, last, 160)
-    risk = mean(depth, widget.intrinsic_limit, widget.scale, widget.decay_rate)
+    risk = law(depth, widget.intrinsic_limit, widget.scale, widget.decay_rate)
     total = risk + widget.exchange_rate * (widget.fixed_cost + widget.cost_per_step * depth)
     bottom = widget.total_at(float(np.clip(widget.optimal_depth, first, last)))
     top = 2.6 * bottom

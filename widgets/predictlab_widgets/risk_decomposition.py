@@ -9,8 +9,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab.budget import optimal_depth_of, tolerance_depth_of
-from predictlab.decay._law import mean
-from predictlab.decay._results import DecayResults
+from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import Summary
@@ -133,7 +132,7 @@ class RiskDecomposition(Widget):
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
             if not set(_LAW) & set(given):
-                self._draws = np.ascontiguousarray(fit.draws()[list(_LAW)].to_numpy(float), dtype="<f8").tobytes()
+                self._draws = np.ascontiguousarray(fit.draws().to_numpy(float), dtype="<f8").tobytes()
         ends = ends or _DEPTHS
         self._depths, self._first = list(ends), ends[0]
         self._start = {name: getattr(self, name) for name in _NUMBERS}
@@ -146,7 +145,7 @@ class RiskDecomposition(Widget):
 
     def risk_at(self, depth: float) -> float:
         """``L(c)``, metric²."""
-        return float(mean(np.asarray(float(depth)), self.intrinsic_limit, self.scale, self.decay_rate))
+        return float(law(np.asarray(float(depth)), self.intrinsic_limit, self.scale, self.decay_rate))
 
     def total_at(self, depth: float) -> float:
         """``L(c) + gamma C(c)``, metric²."""
@@ -188,7 +187,7 @@ class RiskDecomposition(Widget):
         floor, k, a = np.frombuffer(self._draws, dtype="<f8").reshape(-1, 3).T
         best = np.maximum(optimal_depth_of(k, a, self.exchange_rate * self.cost_per_step), self._first)
         price = self.exchange_rate * (self.fixed_cost + self.cost_per_step * best)
-        pays = mean(best, floor, k, a) + price < mean(np.asarray(self._first), floor, k, a)
+        pays = law(best, floor, k, a) + price < law(np.asarray(self._first), floor, k, a)
         low, high = np.quantile(np.where(pays, best, 0.0), [alpha / 2, 1 - alpha / 2])
         reach = np.sort(tolerance_depth_of(floor, k, a, self.tolerance))
         last = len(reach) - 1  # whole draws: between a depth and infinity nothing can be interpolated
@@ -271,16 +270,16 @@ def _depths_of(fit: DecayResults) -> tuple[float, float]:
 
 def _from_fit(fit: DecayResults, cost_per_step: float, given: dict[str, float]) -> dict[str, float]:
     """The law of a fit, and a price and a tolerance that put both depths among the fitted ones."""
-    law = {name: float(fit.params[name]) for name in _LAW}
-    if not law["scale"] > 0:
-        law["decay_rate"] = _DEFAULTS["decay_rate"]  # nothing decays: any rate says the same
-    floor, k, a = (given.get(name, value) for name, value in law.items())
+    fitted_law = {name: float(fit.params[name]) for name in _LAW}
+    if not fitted_law["scale"] > 0:
+        fitted_law["decay_rate"] = _DEFAULTS["decay_rate"]  # nothing decays: any rate says the same
+    floor, k, a = (given.get(name, value) for name, value in fitted_law.items())
     fitted = np.asarray(fit.fitted.depth, dtype=float)
     middle = np.sqrt(fitted[0] * fitted[-1])
-    risk = float(mean(middle, floor, k, a))
+    risk = float(law(middle, floor, k, a))
     slope = a * (risk - floor) / middle if risk > floor else risk / middle
-    tolerance = float(mean(fitted[-1], floor, k, a))
-    return law | {"exchange_rate": _round3(slope / cost_per_step), "tolerance": _round3(tolerance)}
+    tolerance = float(law(fitted[-1], floor, k, a))
+    return fitted_law | {"exchange_rate": _round3(slope / cost_per_step), "tolerance": _round3(tolerance)}
 
 
 def _round3(value: float) -> float:
