@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from predictlab._logging import set_verbosity
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         task,
         worlds,
     )
+    from predictlab._versions import show_versions
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
@@ -70,6 +73,7 @@ _NAMES = {
     "read_runs": "runs",
     "risk_curve": "risk",
     "score": "static",
+    "show_versions": "_versions",
     "start_probe": "probing",
 }
 
@@ -78,7 +82,7 @@ __all__ = [
     "SequentialResult", "Task", "__version__", "allocate", "analyse", "budget", "catalog", "charts", "classify",
     "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier", "load_dataset", "optimal_depth",
     "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report", "risk", "risk_curve", "runs",
-    "score", "start_probe", "static", "task", "worlds",
+    "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

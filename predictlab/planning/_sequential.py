@@ -198,9 +198,9 @@ def _opened(
         if isinstance(source, Task):
             pass  # pl.probe has said so
         elif opened.path == ":memory:":
-            print("Interrupted: give store= a file to go on from there next time.", file=sys.stderr)
+            tqdm.write("Interrupted: give store= a file to go on from there next time.", file=sys.stderr)
         else:
-            print(f"Interrupted: {opened.path} keeps what was measured; the same call goes on.", file=sys.stderr)
+            tqdm.write(f"Interrupted: {opened.path} keeps what was measured; the same call goes on.", file=sys.stderr)
         raise
     finally:
         if opened is not store:

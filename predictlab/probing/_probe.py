@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
 from predictlab.errors import bad_argument
 from predictlab.probing._driver import Driver
@@ -103,7 +104,7 @@ def probe(
             driver.run()
         except KeyboardInterrupt:
             shown.close()
-            print(_interrupted(opened, chosen), file=sys.stderr)
+            tqdm.write(_interrupted(opened, chosen), file=sys.stderr)
             raise
         return driver.frame()
     finally:
