@@ -17,9 +17,9 @@ import torch
 
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
-from predictlab.probing import _prefix as prefix
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._causal import CausalLearner
+from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine.causal import CausalLearner
+from predictlab.probing._engine.inputs import SharedInputs
 
 
 def seconds(work: object, *arguments: object) -> float:

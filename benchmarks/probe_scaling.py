@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import predictlab as pl
-from predictlab.probing._parameters import StackedParameters
+from predictlab.probing._engine.parameters import StackedParameters
 
 RECIPE: dict[str, Any] = {"layers": "last:2", "pooling": "cls", "max_length": 64}
 

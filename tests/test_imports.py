@@ -83,7 +83,7 @@ def test_import_is_light():
             "pl.static.logme, pl.score, pl.load_dataset, pl.ProbePlan",
             {"torch", "altair", "transformers", "peft"},
         ),
-        ("import predictlab.probing._ray_executor", {"ray", "torch", "transformers"}),
+        ("import predictlab.probing._ray.executor", {"ray", "torch", "transformers"}),
         ("import predictlab.cli", {"torch", "altair", "statsmodels", "transformers"}),
     ],
 )

@@ -9,7 +9,7 @@ from predictlab.probing._plan import ProbePlan
 from predictlab.probing._probe import probe
 
 if TYPE_CHECKING:
-    from predictlab.probing._ray_executor import RayExecutor
+    from predictlab.probing._ray.executor import RayExecutor
     from predictlab.probing._recorder import ProbeRecorder
 
 __all__ = ["ProbePlan", "ProbeRecorder", "ProbeRun", "RayExecutor", "probe", "start_probe"]
@@ -21,7 +21,7 @@ def __getattr__(name: str) -> object:
 
         return ProbeRecorder
     if name == "RayExecutor":
-        from predictlab.probing._ray_executor import RayExecutor
+        from predictlab.probing._ray.executor import RayExecutor
 
         return RayExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -197,7 +197,7 @@ class Driver:
         """The lane with the state it starts from; None when that is lost, and has to be made again first."""
         if not lane.begin:
             return lane
-        from predictlab.probing._state import RunState
+        from predictlab.probing._engine.state import RunState
 
         source = lane.parent if lane.fresh_fork else lane.run
         assert source is not None

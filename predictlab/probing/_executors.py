@@ -16,7 +16,7 @@ from predictlab.task import Task
 
 if TYPE_CHECKING:
     from predictlab.catalog._backbone import Backbone
-    from predictlab.probing._activations import SharedInputs
+    from predictlab.probing._engine.inputs import SharedInputs
 
 LARGEST_GROUP = 32
 TRAINERS = 2  # held at a time
@@ -133,7 +133,7 @@ class Workshop:
             self._backbones[name] = load_backbone(task.model, self._device())
         backbone = self._backbones[name]
         if task.data.kind == "completions" and backbone.causal is None:
-            from predictlab.probing._causal import no_head
+            from predictlab.probing._engine.causal import no_head
 
             raise no_head(name)
         task.recipe.trained_layers(backbone.n_layers)
@@ -160,10 +160,10 @@ class Workshop:
     def _made(self, task: Task, look: Callable[[], object]) -> tuple[Trainer, int]:
         backbone = self.backbone(task)
         with _needs_the_extra():
-            from predictlab.probing._activations import SharedInputs
-            from predictlab.probing._learner import learner_of
-            from predictlab.probing._reference import ReferenceTrainer
-            from predictlab.probing._shared import SharedTrainer
+            from predictlab.probing._engine.inputs import SharedInputs
+            from predictlab.probing._engine.learner import learner_of
+            from predictlab.probing._engine.reference import ReferenceTrainer
+            from predictlab.probing._engine.shared import SharedTrainer
         self._shared = self._shared or SharedInputs(self.settings.cache_limit)
         with self._shared.looking(look):
             learner = learner_of(task, backbone, self._shared)

@@ -142,7 +142,7 @@ def executor_of(
     if executor == "local":
         return LocalExecutor(settings)
     if executor == "ray":
-        from predictlab.probing._ray_executor import RayExecutor
+        from predictlab.probing._ray.executor import RayExecutor
 
         return RayExecutor(settings)
     raise bad_argument("executor", executor, "'local', 'ray' or an executor")

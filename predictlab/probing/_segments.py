@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from predictlab.probing._engine.randomness import Fork
 from predictlab.probing._plan import ProbePlan
-from predictlab.probing._randomness import Fork
 from predictlab.task import Task
 
 if TYPE_CHECKING:
-    from predictlab.probing._state import RunState
+    from predictlab.probing._engine.state import RunState
 
 
 @dataclass(frozen=True)

@@ -128,8 +128,8 @@ def probe(engine):
 
 
 def trainers():
-    from predictlab.probing._reference import ReferenceTrainer
-    from predictlab.probing._shared import SharedTrainer
+    from predictlab.probing._engine.reference import ReferenceTrainer
+    from predictlab.probing._engine.shared import SharedTrainer
 
     return ReferenceTrainer, SharedTrainer
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 import predictlab as pl
-from predictlab.probing._state import RunState
+from predictlab.probing._engine.state import RunState
 
 
 def probe_into(task: pl.Task, plan: pl.ProbePlan, path: Path, pause: float) -> None:
     """A probe whose steps take at least `pause` seconds, so that a kill falls anywhere in it."""
     import torch
 
-    from predictlab.probing._shared import SharedTrainer
+    from predictlab.probing._engine.shared import SharedTrainer
 
     torch.set_num_threads(1)
     step = SharedTrainer._step

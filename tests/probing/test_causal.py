@@ -15,13 +15,13 @@ import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
 from predictlab.errors import ArgumentError, DataError, ModelError
 from predictlab.probing import ProbePlan
-from predictlab.probing import _prefix as prefix
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._causal import CausalLearner
-from predictlab.probing._completions import completion_rows
-from predictlab.probing._learner import learner_of
-from predictlab.probing._randomness import DataOrder, generator
-from predictlab.probing._reference import ReferenceTrainer
+from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine.causal import CausalLearner
+from predictlab.probing._engine.completions import completion_rows
+from predictlab.probing._engine.inputs import SharedInputs
+from predictlab.probing._engine.learner import learner_of
+from predictlab.probing._engine.randomness import DataOrder, generator
+from predictlab.probing._engine.reference import ReferenceTrainer
 
 SPECIAL = ["[PAD]", "[UNK]", "[EOS]"]
 WORDS = [*map(str, range(10)), "+", "-", "*", "="]

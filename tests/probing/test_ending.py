@@ -5,9 +5,9 @@ import pytest
 import predictlab as pl
 from predictlab.errors import StoreError
 from predictlab.probing import ProbePlan
+from predictlab.probing._engine.shared import SharedTrainer
 from predictlab.probing._executors import LocalExecutor, Settings
 from predictlab.probing._segments import Group, Lane
-from predictlab.probing._shared import SharedTrainer
 
 
 class Enough(Exception):

@@ -10,10 +10,10 @@ import torch
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
 from predictlab.probing import ProbePlan
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._learner import Classifier
-from predictlab.probing._randomness import DataOrder, Fork, stream_seed
-from predictlab.probing._reference import ReferenceTrainer
+from predictlab.probing._engine.inputs import SharedInputs
+from predictlab.probing._engine.learner import Classifier
+from predictlab.probing._engine.randomness import DataOrder, Fork, stream_seed
+from predictlab.probing._engine.reference import ReferenceTrainer
 
 PLAN = ProbePlan((0, 3, 6, 12), design="branch", parents=2, forks=3)
 FREE = {"order": {}, "dropout": {"dropout": 0.2}, "head": {"method": "head"}, "full": {"method": "full"}}

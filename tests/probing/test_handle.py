@@ -12,7 +12,7 @@ import predictlab as pl
 from predictlab.errors import ArgumentError, StoreError
 from predictlab.probing import ProbePlan, start_probe
 from predictlab.probing._background import extended
-from predictlab.probing._shared import SharedTrainer
+from predictlab.probing._engine.shared import SharedTrainer
 
 PATIENCE = 60  # seconds; a guard against hanging, not a claim about speed
 

@@ -15,10 +15,10 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError, DependencyError, ModelError, PredictlabError, WorkerError
 from predictlab.probing import ProbePlan, RayExecutor
-from predictlab.probing import _ray_round as ray_round
+from predictlab.probing._engine.reference import ReferenceTrainer
 from predictlab.probing._executors import Settings
-from predictlab.probing._ray_worker import Worker, pack
-from predictlab.probing._reference import ReferenceTrainer
+from predictlab.probing._ray import round as ray_round
+from predictlab.probing._ray.worker import Worker, pack
 from predictlab.probing._segments import Group, Lane, Measurement
 
 ray = pytest.importorskip("ray")
@@ -319,7 +319,7 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task):
 
 
 def on_ray_state(step):
-    from predictlab.probing._state import RunState
+    from predictlab.probing._engine.state import RunState
 
     parts = ({"w": torch.full((2,), float(i))} for i in range(3))
     return RunState(step, *parts, 1.0, 2.0, True).to_bytes()

@@ -9,13 +9,13 @@ import predictlab as pl
 from predictlab.catalog._backbone import load_backbone, tokenise
 from predictlab.errors import DataError
 from predictlab.probing import ProbePlan
-from predictlab.probing import _prefix as prefix
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._learner import Classifier
-from predictlab.probing._model import ProbeModel
-from predictlab.probing._randomness import DataOrder, generator, stream_seed
-from predictlab.probing._reference import ReferenceTrainer
-from predictlab.probing._rows import Ragged
+from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine.classifier import ProbeModel
+from predictlab.probing._engine.inputs import SharedInputs
+from predictlab.probing._engine.learner import Classifier
+from predictlab.probing._engine.randomness import DataOrder, generator, stream_seed
+from predictlab.probing._engine.reference import ReferenceTrainer
+from predictlab.probing._engine.rows import Ragged
 
 METHODS = {
     "lora-last": {"layers": "last:1"},

@@ -13,13 +13,13 @@ import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
 from predictlab.errors import ArgumentError
 from predictlab.probing import ProbePlan
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._learner import Classifier
-from predictlab.probing._parameters import StackedParameters
-from predictlab.probing._reference import ReferenceTrainer
+from predictlab.probing._engine.inputs import SharedInputs
+from predictlab.probing._engine.learner import Classifier
+from predictlab.probing._engine.parameters import StackedParameters
+from predictlab.probing._engine.reference import ReferenceTrainer
+from predictlab.probing._engine.shared import SharedTrainer, Single, Together
+from predictlab.probing._engine.stacked import StackedEncoder
 from predictlab.probing._segments import Group, Lane
-from predictlab.probing._shared import SharedTrainer, Single, Together
-from predictlab.probing._stacked import StackedEncoder
 
 WAYS = {
     "last": {},

@@ -21,7 +21,7 @@ SETUP = """
 import json, pathlib, threading, time
 import numpy as np, pandas as pd
 import predictlab as pl
-from predictlab.probing._shared import SharedTrainer
+from predictlab.probing._engine.shared import SharedTrainer
 from predictlab_widgets import ProbeMonitor
 
 allowed, steps, step = pathlib.Path("monitor-allowed"), [0], SharedTrainer._step

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from predictlab.probing._learner import Learner, finite
-from predictlab.probing._parameters import BETAS, EPSILON
-from predictlab.probing._randomness import DataOrder, Fork, stream_seed
+from predictlab.probing._engine.learner import Learner, finite
+from predictlab.probing._engine.parameters import BETAS, EPSILON
+from predictlab.probing._engine.randomness import DataOrder, Fork, stream_seed
+from predictlab.probing._engine.state import RunState
 from predictlab.probing._segments import Group, Measurement, Reached
-from predictlab.probing._state import RunState
 from predictlab.task import Recipe
 
 

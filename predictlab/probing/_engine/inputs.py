@@ -16,10 +16,10 @@ from torch.nn.functional import linear
 
 from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool, tokenise
 from predictlab.errors import DataError
-from predictlab.probing import _prefix as prefix
-from predictlab.probing._completions import CompletionRows, completion_rows
+from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine.completions import CompletionRows, completion_rows
+from predictlab.probing._engine.rows import Ragged, Vectors
 from predictlab.probing._limits import CACHE_LIMIT
-from predictlab.probing._rows import Ragged, Vectors
 
 if TYPE_CHECKING:
     from predictlab.task import Task

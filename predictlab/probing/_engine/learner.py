@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._backbone import Backbone, length_sorted_batches
 from predictlab.errors import DataError
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._causal import CausalLearner
-from predictlab.probing._model import ProbeModel
+from predictlab.probing._engine.causal import CausalLearner
+from predictlab.probing._engine.classifier import ProbeModel
+from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.task import Task
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from predictlab.errors import DependencyError, WorkerError, bad_argument
 from predictlab.probing._executors import Settings
-from predictlab.probing._ray_pool import LOOK, Hand, Pool
-from predictlab.probing._ray_round import DEATHS, Round, raised_in
+from predictlab.probing._ray.pool import LOOK, Hand, Pool
+from predictlab.probing._ray.round import DEATHS, Round, raised_in
 from predictlab.probing._segments import Group, Reached
 from predictlab.task import Task
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from predictlab.catalog._backbone import Backbone
 from predictlab.catalog._quiet import quiet_transformers
 from predictlab.errors import DataError, ModelError, bad_argument
-from predictlab.probing._rows import Ragged
+from predictlab.probing._engine.rows import Ragged
 
 if TYPE_CHECKING:
     from predictlab.task import Task

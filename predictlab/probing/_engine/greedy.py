@@ -16,7 +16,7 @@ import torch
 
 from predictlab.catalog._backbone import Backbone, length_sorted_batches
 from predictlab.catalog._quiet import quiet_transformers
-from predictlab.probing._completions import CompletionRows
+from predictlab.probing._engine.completions import CompletionRows
 
 
 class GreedyMatch:

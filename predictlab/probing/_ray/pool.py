@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from predictlab import __version__
 from predictlab.errors import WorkerError
-from predictlab.probing._ray_worker import Worker
+from predictlab.probing._ray.worker import Worker
 
 if TYPE_CHECKING:
-    from predictlab.probing._ray_executor import RayExecutor
+    from predictlab.probing._ray.executor import RayExecutor
 
 log = logging.getLogger("predictlab")
 FAILED_STARTS = 10  # of workers in a row

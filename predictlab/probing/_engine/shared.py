@@ -18,13 +18,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._backbone import TOKENS_PER_BATCH
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._learner import Classifier, Learner, finite
-from predictlab.probing._parameters import StackedParameters
-from predictlab.probing._randomness import DataOrder, stream_seed
-from predictlab.probing._rows import Ragged, Vectors
+from predictlab.probing._engine.inputs import SharedInputs
+from predictlab.probing._engine.learner import Classifier, Learner, finite
+from predictlab.probing._engine.parameters import StackedParameters
+from predictlab.probing._engine.randomness import DataOrder, stream_seed
+from predictlab.probing._engine.rows import Ragged, Vectors
+from predictlab.probing._engine.stacked import StackedEncoder
 from predictlab.probing._segments import Group, Measurement, Reached
-from predictlab.probing._stacked import StackedEncoder
 from predictlab.task import Recipe, Task
 
 log = logging.getLogger("predictlab")

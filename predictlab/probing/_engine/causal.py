@@ -12,11 +12,11 @@ from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._backbone import TOKENS_PER_BATCH, Backbone, length_sorted_batches
 from predictlab.errors import ModelError
-from predictlab.probing._activations import SharedInputs
-from predictlab.probing._greedy import GreedyMatch
-from predictlab.probing._model import adapt, body_of, computed_layers, draw_adapters
-from predictlab.probing._randomness import generator
-from predictlab.probing._rows import Ragged
+from predictlab.probing._engine.classifier import adapt, body_of, computed_layers, draw_adapters
+from predictlab.probing._engine.greedy import GreedyMatch
+from predictlab.probing._engine.inputs import SharedInputs
+from predictlab.probing._engine.randomness import generator
+from predictlab.probing._engine.rows import Ragged
 from predictlab.task import METRICS_OF, Recipe, Task
 
 LOGITS = 1 << 24  # numbers held at once when a model is scored: 64 MB in float32

@@ -19,9 +19,9 @@ import torch
 from torch.nn.functional import layer_norm, linear
 
 from predictlab.catalog._backbone import pool
-from predictlab.probing._adapted import AdaptedLinear
-from predictlab.probing._learner import Classifier
-from predictlab.probing._prefix import LAYERS
+from predictlab.probing._engine.adapted import AdaptedLinear
+from predictlab.probing._engine.architectures import LAYERS
+from predictlab.probing._engine.learner import Classifier
 from predictlab.task import Recipe
 
 _BERT = {

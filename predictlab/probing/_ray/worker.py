@@ -32,7 +32,7 @@ def pack(lane: Lane) -> tuple[Lane, bytes | None]:
 
 def unpack(lane: Lane, measured: Measurement | None, state: bytes) -> Reached:
     """What a worker reached, as the driver wants it."""
-    from predictlab.probing._state import RunState
+    from predictlab.probing._engine.state import RunState
 
     return Reached(lane, measured, RunState.from_bytes(state))
 
@@ -94,7 +94,7 @@ class Worker:
             yield steps, reports, done
 
     def _train(self, name: str, where: Any, lanes: Sequence[tuple[Lane, bytes | None]], said: queue.Queue[Any]) -> None:
-        from predictlab.probing._state import RunState
+        from predictlab.probing._engine.state import RunState
 
         task = self._task(name, where)
         starts = [replace(lane, start=RunState.from_bytes(raw) if raw else None) for lane, raw in lanes]

@@ -13,8 +13,8 @@ from torch import nn
 
 from predictlab.catalog._backbone import Backbone, pool
 from predictlab.errors import ModelError, bad_argument
-from predictlab.probing import _prefix as prefix
-from predictlab.probing._randomness import generator
+from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine.randomness import generator
 from predictlab.task import Recipe
 
 # Query and value projections of architectures that peft has no default for.

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from predictlab.errors import WorkerError
-from predictlab.probing._ray_pool import LOOK, Hand, Pool
-from predictlab.probing._ray_worker import Packed, pack, unpack
+from predictlab.probing._ray.pool import LOOK, Hand, Pool
+from predictlab.probing._ray.worker import Packed, pack, unpack
 from predictlab.probing._segments import Group, Lane, Reached
 
 log = logging.getLogger("predictlab")

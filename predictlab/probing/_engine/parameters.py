@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch.optim.adamw import adamw
 
-from predictlab.probing._state import Named, RunState
+from predictlab.probing._engine.state import Named, RunState
 from predictlab.task import Recipe
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8

@@ -1,0 +1,1 @@
+"""What trains: the reference trainer, the shared engine, and what both make of a model and its data."""

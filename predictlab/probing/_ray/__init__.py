@@ -1,0 +1,1 @@
+"""Groups of runs on the nodes of a Ray cluster."""
