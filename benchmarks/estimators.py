@@ -140,8 +140,8 @@ def cost(case: Case, runs: pd.DataFrame, curves: dict[str, pl.RiskCurve]) -> str
     forked = table["parent"].notna()
     table["steps"] = table["last"] - np.where(forked, table["first"], 0)
     total, by_forks = table.groupby(forked)[["steps", "seconds"]].sum(), curves["branch"]
-    df = np.asarray(curves["residual"].df)
-    spread_df, branch_df = (float(np.asarray(curves[n].df)[0]) for n in ("spread", "branch"))
+    df = curves["residual"].df
+    spread_df, branch_df = (float(curves[n].df[0]) for n in ("spread", "branch"))
     counts = forked.value_counts()
     sampling = curves["spread"].sampling_error
     cells = [

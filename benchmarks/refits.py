@@ -68,7 +68,7 @@ def main() -> None:
             fast.append(end - middle)
             whole.append(end - begin)
             rng = np.random.default_rng(turn)
-            depth, df = np.asarray(fit.fitted.depth), np.asarray(fit.fitted.df)
+            depth, df = fit.fitted.depth, fit.fitted.df
             risk = resampled_risk(fit.fitted, asked.refits, rng, fit.noise)
             begin = clock()
             theirs = loop(depth, risk, fit.params.to_numpy())

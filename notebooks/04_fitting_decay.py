@@ -235,7 +235,7 @@ both = {"all runs": mixed, "without the collapsed": mixed.without_modes()}
 pd.DataFrame({name: f.params for name, f in both.items()}).round(4)
 
 # %%
-last = pd.DataFrame({"end": ends.values[:, -1], "collapsed": [i in mixed.modes.index for i in range(len(ends.values))]})
+last = pd.DataFrame({"end": (ends.mean + ends.errors)[:, -1], "collapsed": np.isin(range(ends.n_runs), mixed.modes.index)})
 alt.Chart(last).mark_tick(thickness=2, size=22).encode(
     x=alt.X("end:Q", title="value at the last depth"),
     color=alt.Color("collapsed:N", scale=alt.Scale(domain=[False, True], range=["#0065A3", "#C65300"])),

@@ -146,7 +146,7 @@ verdicts(TOTAL)
 # %%
 for rho, curve in branch.items():
     at = {c: i for i, c in enumerate(DEPTHS)}
-    risk, df = np.asarray(curve.risk), np.asarray(curve.df)
+    risk, df = curve.risk, curve.df
     share = ratio(risk[at[64]], risk[at[2]], df[at[64]], df[at[2]])
     judge(FALLS, f"real, rho {rho}", "L(64) / L(2)", *share, (0, 1))
     guess = pl.risk_curve(branched, falling[rho].name, estimator="residual", metric="eval_loss")
@@ -168,7 +168,7 @@ for rho in falling:
     s, b, i = spread[rho], branch[rho], DEPTHS.index(32)
     judge(PROXY, f"real, rho {rho}", "spread(32) / branch(32)", *ratio(s.risk[i], b.risk[i], s.df[i], b.df[i]), 1)
 for name, fit in fits.items():
-    first, early, end = fit.curve.values[:, 0], fit.curve.values[:, 2], fit.curve.values[:, -1]
+    first, early, end = (fit.curve.mean + fit.curve.errors)[:, [0, 2, -1]].T
     judge(PROXY, f"real, {name}", "spread, first / last depth", *paired_ratio(first, end), (0, 1))
     judge(DECAYS, f"real, {name}", "spread, third / first depth", *paired_ratio(early, first), (0, 1))
 assert verdicts(PROXY).loc["real, rho 1.0", "verdict"] == "did not hold"
@@ -260,9 +260,9 @@ curve, rng, regret = law.curve, np.random.default_rng(0), []
 for _ in range(40):
     order = rng.permutation(curve.n_runs)
     half = len(order) // 2
-    best = pl.optimal_depth(pl.DecayModel(curve.without(order[:half])).fit(), GAMMA).depth
-    other = np.asarray(curve.without(order[half:]).risk)
-    total = other + GAMMA * np.asarray(curve.depth)
+    best = pl.optimal_depth(pl.DecayModel(pl.risk.without_runs(curve, order[:half])).fit(), GAMMA).depth
+    other = pl.risk.without_runs(curve, order[half:]).risk
+    total = other + GAMMA * curve.depth
     there = np.exp(np.interp(np.log(max(best, curve.depth[0])), np.log(curve.depth), np.log(other)))
     regret.append((there + GAMMA * max(best, curve.depth[0])) / total.min())
 middle, ends = np.median(regret), np.quantile(regret, [0.025, 0.975])

@@ -151,6 +151,7 @@ def _plan(design: str, depths: str, seeds: int | None, parents: int | None, fork
 def _show_forks(runs: pd.DataFrame, task: str, metric: str) -> None:
     """The analysis of variance of the forks, or why there is none."""
     from predictlab.risk import risk_curve
+    from predictlab.risk._text import notes
 
     try:
         curve = risk_curve(runs, task, estimator="branch", metric=metric)
@@ -160,7 +161,7 @@ def _show_forks(runs: pd.DataFrame, task: str, metric: str) -> None:
     assert curve.anova is not None
     columns = ["depth", "parents", "forks", "within", "share_resolved", "share_lower", "share_upper"]
     _show(curve.anova[columns], f"{task}: {metric}² within forks, share settled [95 %]")
-    for note in curve.notes():
+    for note in notes(curve):
         if note.startswith(("left out", "caution")):
             typer.echo(note)
 

@@ -304,7 +304,7 @@ def _told(fit: DecayResults, step: Step) -> str:
     """A step in words."""
     from predictlab.planning._value import runs_of
 
-    last, unit = float(np.asarray(fit.fitted.depth)[-1]), _unit(fit)
+    last, unit = float(fit.fitted.depth[-1]), _unit(fit)
     if step.depth > last:
         present, _ = runs_of(fit)
         more = f"the same {present} {unit}" if not step.runs else f"the same {unit} and about {step.runs} more"
@@ -334,7 +334,7 @@ def _advice(fit: DecayResults, open_: Undecided, steps: list[Step]) -> str:
     if abs(middle - open_.limit) <= _AT_ITSELF * open_.limit:
         why = f"{open_.what} is at the {open_.name} itself: "
     most = min(MOST_RUNS, MOST_FOLD * present)
-    deepest = DEEPER[-1] * float(np.asarray(fit.fitted.depth)[-1])
+    deepest = DEEPER[-1] * float(fit.fitted.depth[-1])
     return (
         f"{why}more {unit} will not settle {side}, neither {most} of them nor depths up to {deepest:g} steps; "
         f"another {open_.name} would: {open_.others}"

@@ -289,7 +289,7 @@ def allocate(
 def _notes(problem: Problem, depth: Array) -> list[str]:
     out = []
     for i, fit in enumerate(problem.fits):
-        fitted = np.asarray(fit.fitted.depth)
+        fitted = fit.fitted.depth
         notes = []
         if problem.params[i, 1] == 0:
             notes.append("no decay: more depth buys nothing")

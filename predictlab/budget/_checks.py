@@ -43,4 +43,4 @@ def checked_fits(fits: Mapping[str, DecayResults]) -> dict[str, DecayResults]:
 
 def fitted_from(fit: DecayResults) -> float:
     """First fitted depth, steps; the law says nothing before it."""
-    return float(np.asarray(fit.fitted.depth)[0])
+    return float(fit.fitted.depth[0])

@@ -261,7 +261,7 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float) -> ToleranceDepth:
     tau = positive("tolerance", tolerance, " (metric²)")
     floor, k, a = fit.draws().to_numpy().T
     estimate = [float(fit.params[name]) for name in PARAMETERS]
-    depth = np.asarray(fit.fitted.depth)
+    depth = fit.fitted.depth
     return ToleranceDepth(
         depth=float(tolerance_depth_of(estimate[0], estimate[1], estimate[2], tau)),
         tolerance=tau,

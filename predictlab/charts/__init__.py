@@ -154,12 +154,12 @@ def decay_chart(
     fit: DecayResults, tolerance: float | None = None, budget: float | None = None, width: int = 320, height: int = 220
 ) -> Any:
     """Measured risk with intervals, the fitted law with its 95 % band, and what was left out as burn-in."""
-    first, last = (float(np.asarray(fit.fitted.depth)[i]) for i in (0, -1))
+    first, last = (float(fit.fitted.depth[i]) for i in (0, -1))
     table = _points(fit.curve, first)
     grid = np.geomspace(first, last, 60)
     band = fit.summary_frame(grid)
     extent = [*table["lower"], *table["upper"], *([tolerance] if tolerance else [])]
-    x, y = _depth_axis(np.asarray(fit.curve.depth)), _risk_axis(extent, fit.curve.metric, "lower")
+    x, y = _depth_axis(fit.curve.depth), _risk_axis(extent, fit.curve.metric, "lower")
     band_low = alt.Y("mean_ci_lower:Q", scale=_log(extent))
     low = float(np.min(extent)) / 1.25
     band["mean_ci_lower"] = np.maximum(band["mean_ci_lower"], low)

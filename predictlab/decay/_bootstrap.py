@@ -18,49 +18,42 @@ def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: No
     Whole runs with replacement (whole groups for a table of them), the mean taken out again where it had been; for a
     curve without its runs, Gamma estimates of its risks with the correlation of `noise`.
     """
-    risk, df = np.asarray(curve.risk), np.asarray(curve.df)
+    risk, df = curve.risk, curve.df
     if curve.errors is None:
         root = np.eye(len(df)) if noise.correlation is None else np.linalg.cholesky(noise.correlation)
         z = rng.standard_normal((n, len(df))) @ root.T * np.sqrt(noise.dispersion)
         return np.asarray(risk * chi2.ppf(np.clip(norm.cdf(z), 1e-12, 1 - 1e-12), df) / df)
-    errors = np.asarray(curve.errors)
-    runs = len(errors)
-    if curve.groups is None:
-        counts = rng.multinomial(runs, np.full(runs, 1 / runs), size=n).astype(float)
-    else:
-        _, index = np.unique(np.asarray(curve.groups), return_inverse=True)
-        groups = int(index.max()) + 1
-        counts = rng.multinomial(groups, np.full(groups, 1 / groups), size=n)[:, index].astype(float)
-    return _risk_of(curve, counts)
+    unit = curve.units()
+    count = int(unit.max()) + 1
+    counts = rng.multinomial(count, np.full(count, 1 / count), size=n)[:, unit].astype(float)
+    return _risk_of(curve, curve.errors, counts)
 
 
-def _risk_of(curve: RiskCurve, counts: Array) -> Array:
+def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
     """Risks with each run taken as often as `counts` (n, runs) says, (n, k)."""
-    errors, df = np.asarray(curve.errors), np.asarray(curve.df)
     total = counts.sum(axis=1, keepdims=True)
     squares = counts @ errors**2
     if curve.estimator == "spread":
         squares -= (counts @ errors) ** 2 / total
         risk = squares / (total - 1)
     else:
-        risk = squares / total * (len(errors) / df)
+        risk = squares / total * (len(errors) / curve.df)
     # a resample of one run over and over has no spread; the metric's own resolution stays
-    return np.asarray(np.maximum(risk, max(curve.resolution, 1e-9 * float(np.min(np.asarray(curve.risk))))))
+    return np.asarray(np.maximum(risk, max(curve.resolution, 1e-9 * float(np.min(curve.risk)))))
 
 
 def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
     """``(L_int, K, alpha)`` of `n` resamples, (n, 3); alpha is NaN where there is no decay."""
-    depth, df = np.asarray(curve.depth), np.asarray(curve.df)
+    depth, df = curve.depth, curve.df
     found = solver.fit_many(depth, resampled_risk(curve, n, rng, noise), df, noise.weight)
     return np.stack(found[:3], axis=1)
 
 
-def jackknife(curve: RiskCurve, noise: Noise) -> Array:
+def jackknife(curve: RiskCurve, errors: Array, noise: Noise) -> Array:
     """``(L_int, K, alpha)`` with each run (or group) left out, (units, 3)."""
-    runs = len(np.asarray(curve.errors))
-    index = np.arange(runs) if curve.groups is None else np.unique(np.asarray(curve.groups), return_inverse=True)[1]
-    counts = 1.0 - (index[None, :] == np.arange(int(index.max()) + 1)[:, None])
-    found = solver.fit_many(np.asarray(curve.depth), _risk_of(curve, counts), np.asarray(curve.df), noise.weight)
+    unit = curve.units()
+    counts = (unit != np.arange(int(unit.max()) + 1)[:, None]).astype(float)
+    found = solver.fit_many(curve.depth, _risk_of(curve, errors, counts), curve.df, noise.weight)
     return np.stack(found[:3], axis=1)
 
 

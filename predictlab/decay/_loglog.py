@@ -41,7 +41,7 @@ class LogLogResults(DecayResults):
         """Fit; see `DecayModel.fit`."""
         import statsmodels.api as sm
 
-        depth, risk, df = (np.asarray(a) for a in (fitted.depth, fitted.risk, fitted.df))
+        depth, risk, df = fitted.depth, fitted.risk, fitted.df
         keep = np.ones(len(depth), dtype=bool)
         if floor == "last":
             keep[-1], level = False, float(risk[-1])

@@ -14,7 +14,7 @@ from predictlab.decay._loglog import LogLogResults
 from predictlab.decay._noise import Noise
 from predictlab.decay._results import DecayResults
 from predictlab.errors import DataError, bad_argument
-from predictlab.risk import RiskCurve
+from predictlab.risk import RiskCurve, from_depth
 
 MIN_DEPTHS = 4  # three parameters, and one depth left to contradict them
 RISE_SIGNIFICANCE = 0.3  # lenient: a start too early bends the law, one too late only costs precision
@@ -72,7 +72,7 @@ class DecayModel:
     ) -> None:
         if not isinstance(curve, RiskCurve):
             raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
-        depth = np.asarray(curve.depth)
+        depth = curve.depth
         if len(depth) < MIN_DEPTHS:
             raise DataError(
                 f"curve {curve.task!r}: {len(depth)} depths; the law has three parameters and needs {MIN_DEPTHS}. "
@@ -90,7 +90,7 @@ class DecayModel:
 
     def find_burn_in(self) -> BurnIn:
         """First depth of the fit; see the class."""
-        depth, risk, df = (np.asarray(a) for a in (self.curve.depth, self.curve.risk, self.curve.df))
+        depth, risk, df = self.curve.depth, self.curve.risk, self.curve.df
         starts = len(depth) - MIN_DEPTHS + 1
         if self.burn_in != "auto":
             firsts = [int(np.flatnonzero(depth == float(self.burn_in))[0])]
@@ -106,7 +106,7 @@ class DecayModel:
     def _best_from(self, first: int) -> GammaFit:
         """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
         if first not in self._best:
-            depth, risk, df = (np.asarray(a)[first:] for a in (self.curve.depth, self.curve.risk, self.curve.df))
+            depth, risk, df = (a[first:] for a in (self.curve.depth, self.curve.risk, self.curve.df))
             self._best[first] = solver.fit(depth, risk, df, self.noise.from_index(first).weight)
         return self._best[first]
 
@@ -133,8 +133,8 @@ class DecayModel:
         if floor is not None and method != "loglog":
             raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
         burn_in = self.find_burn_in()
-        first = int(np.flatnonzero(np.asarray(self.curve.depth) == burn_in.first)[0])
-        fitted, noise = self.curve.from_depth(burn_in.first), self.noise.from_index(first)
+        first = int(np.flatnonzero(self.curve.depth == burn_in.first)[0])
+        fitted, noise = from_depth(self.curve, burn_in.first), self.noise.from_index(first)
         if method == "loglog":
             return LogLogResults.of(self, fitted, burn_in, noise, floor)
         if method == "gee" and fitted.errors is None:
@@ -142,10 +142,7 @@ class DecayModel:
                 "method", method, "'gamma' or 'loglog' for a curve without its runs",
                 "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
             )  # fmt: skip
-        if method == "gamma":
-            best = self._best_from(first)
-        else:
-            best = solver.fit(np.asarray(fitted.depth), np.asarray(fitted.risk), np.asarray(fitted.df))
+        best = self._best_from(first) if method == "gamma" else solver.fit(fitted.depth, fitted.risk, fitted.df)
         return DecayResults(self, fitted, best, burn_in, noise, method)
 
 

@@ -85,7 +85,7 @@ def find_modes(curve: RiskCurve) -> Modes | None:
     """Two modes among the ends of the runs of a spread, or None."""
     if curve.estimator != "spread" or curve.errors is None or len(curve.errors) < LEAST_RUNS:
         return None
-    ends = np.asarray(curve.errors)[:, -1]
+    ends = curve.errors[:, -1]
     gap, count, lower = largest_gap(ends)
     if gap <= threshold(len(ends)):
         return None

@@ -54,12 +54,15 @@ class Noise:
         structure. The dispersion compares the jackknife variance of ``log U`` (leaving out one run, or one group), mean
         over depths, with what it is for Gaussian runs. Below 1 it is left at 1: light tails are not relied on.
         """
-        df = np.asarray(curve.df)
+        df = curve.df
         phi, phi_df, correlation = 1.0, float("inf"), None
         if curve.errors is not None:
-            rows = _by_group(curve)
+            unit = curve.units()
+            rows = np.zeros((int(unit.max()) + 1, len(df)))
+            np.add.at(rows, unit, curve.errors**2)
             phi, phi_df = _dispersion(rows, df), float(len(rows) - 1)
-            correlation = chain(_neighbours(curve.errors, df))
+            neighbours = np.diag(squared_correlation(curve.errors, df), 1)
+            correlation = chain(np.clip(neighbours, LEAST_R2, MOST_R2))
         elif curve.log_covariance is not None:
             variance = np.diag(curve.log_covariance)
             phi = max(1.0, float(np.mean(variance * df / 2)))
@@ -103,25 +106,28 @@ def chain(r2: Array) -> Array:
     return np.asarray(np.exp(-np.abs(logs[:, None] - logs)))
 
 
-def _neighbours(errors: Array, df: Array) -> Array:
-    """``r²`` of the errors at neighbouring depths, less its bias to first order; (k - 1,)."""
+def squared_correlation(errors: Array, df: Array) -> Array:
+    """``r²`` of the errors (runs, k) between depths, less its bias to first order, ``(1 - r²)(1 - 2 r²) / df``.
+
+    Cut off at 0 and 1; for Gaussian runs ``2 r² / df`` is the covariance of the logarithms of two mean squares.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (runs, k)
+        Deviations with mean 0.
+    df : ndarray, shape (k,)
+        Degrees of freedom of the mean squares.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+    """
     norm = np.sum(errors**2, axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        r2 = np.sum(errors[:, 1:] * errors[:, :-1], axis=0) ** 2 / (norm[1:] * norm[:-1])
-    r2 = np.nan_to_num(r2)
-    r2 = r2 - (1 - r2) * (1 - 2 * r2) / np.sqrt(df[1:] * df[:-1])
-    return np.asarray(np.clip(r2, LEAST_R2, MOST_R2))
-
-
-def _by_group(curve: RiskCurve) -> Array:
-    """Squared errors summed over each independent unit: a run, or a group of runs; (units, k)."""
-    squares = np.asarray(curve.errors) ** 2
-    if curve.groups is None:
-        return squares
-    _, index = np.unique(np.asarray(curve.groups), return_inverse=True)
-    out = np.zeros((index.max() + 1, squares.shape[1]))
-    np.add.at(out, index, squares)
-    return out
+        r2 = np.nan_to_num((errors.T @ errors) ** 2 / np.outer(norm, norm))
+    r2 = np.clip(r2 - (1 - r2) * (1 - 2 * r2) / np.sqrt(np.outer(df, df)), 0.0, 1.0)
+    np.fill_diagonal(r2, 1.0)
+    return np.asarray(r2)
 
 
 def _dispersion(squares: Array, df: Array) -> float:

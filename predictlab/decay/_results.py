@@ -25,7 +25,7 @@ from predictlab.decay._rival_laws import compare_laws
 from predictlab.decay._solver import Problem
 from predictlab.decay._standard_errors import LogCovariance
 from predictlab.errors import bad_argument
-from predictlab.risk import RiskCurve
+from predictlab.risk import RiskCurve, without_runs
 
 if TYPE_CHECKING:
     from predictlab.decay._model import BurnIn, DecayModel
@@ -88,7 +88,7 @@ class DecayResults:
 
     @property
     def _data(self) -> tuple[Array, Array, Array]:
-        return np.asarray(self.fitted.depth), np.asarray(self.fitted.risk), np.asarray(self.fitted.df)
+        return self.fitted.depth, self.fitted.risk, self.fitted.df
 
     @property
     def task(self) -> str:
@@ -251,7 +251,7 @@ class DecayResults:
 
     def _bootstrap(self, confidence: float, draws: int, rng: Rng) -> list[tuple[float, float]]:
         sample = self.bootstrap(draws, rng).to_numpy()
-        depth = np.asarray(self.fitted.depth)
+        depth = self.fitted.depth
         left_out = None if self.fitted.errors is None else self._left_out
         rate, none = bootstrap.at_the_ends(sample[:, 2], depth)
         columns = [sample[:, 0], np.where(np.isinf(rate), np.inf, sample[:, 1]), rate]
@@ -264,7 +264,8 @@ class DecayResults:
 
     @cached_property
     def _left_out(self) -> Array:
-        return bootstrap.jackknife(self.fitted, self._fitting_noise)
+        assert self.fitted.errors is not None
+        return bootstrap.jackknife(self.fitted, self.fitted.errors, self._fitting_noise)
 
     @property
     def _fitting_noise(self) -> Noise:
@@ -338,7 +339,7 @@ class DecayResults:
             return self
         from predictlab.decay._model import DecayModel
 
-        rest = self.curve.without(self.modes.index)
+        rest = without_runs(self.curve, self.modes.index)
         return DecayModel(rest, burn_in=self.model.burn_in, significance=self.model.significance).fit(self.method)
 
     def summary_frame(
@@ -360,7 +361,7 @@ class DecayResults:
         pandas.DataFrame
             Columns ``depth``, ``mean``, ``mean_ci_lower``, ``mean_ci_upper`` (quantiles of `draws`), ``floor``.
         """
-        c = np.asarray(self.fitted.depth) if depths is None else _depths(depths)
+        c = self.fitted.depth if depths is None else _depths(depths)
         tail = (1 - confidence_level(confidence)) / 2
         curves = law(c[:, None], *self.draws(draws, rng).to_numpy().T)
         return pd.DataFrame(
@@ -376,11 +377,11 @@ class DecayResults:
     def summary(self) -> str:
         """Text summary: parameters with intervals, fit criticism, and what the numbers speak to."""
         table = pd.DataFrame({"estimate": self.params, "std err": self.bse}).join(self.conf_int())
-        depth = np.asarray(self.fitted.depth)
+        depth = self.fitted.depth
         lines = [
             *self._head(),
             table.to_string(float_format=lambda v: f"{v:.4g}"),
-            f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(np.asarray(self.curve.depth))}); "
+            f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(self.curve.depth)}); "
             f"deviance {self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}; {self._noise_words()}",
         ]
         lines += self.cautions()

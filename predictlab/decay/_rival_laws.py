@@ -38,7 +38,7 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         plus twice the number of parameters), ``delta`` (above the least), ``weight`` (Akaike weight, adds up to 1),
         ``estimate`` (the fitted parameters in words).
     """
-    depth, risk, df = (np.asarray(a) for a in (curve.depth, curve.risk, curve.df))
+    depth, risk, df = curve.depth, curve.risk, curve.df
     u = np.log(depth / depth[-1])
     power = solver.Problem.power(depth, risk, df, noise.weight)
     # as a law of u = c / c_n - 1; the slowest rates are a straight line over the depths seen, the fastest are gone

@@ -56,7 +56,7 @@ def wald(curve: RiskCurve, best: GammaFit, noise: Noise) -> LogCovariance:
     """
     import statsmodels.api as sm
 
-    depth, risk, df = (np.asarray(a) for a in (curve.depth, curve.risk, curve.df))
+    depth, risk, df = curve.depth, curve.risk, curve.df
     names, x = _directions(depth, best)
     correlation = np.eye(len(df)) if noise.correlation is None else noise.correlation
     sigma = 2 * correlation / np.sqrt(np.outer(df, df))
@@ -78,12 +78,12 @@ def gee(curve: RiskCurve, best: GammaFit) -> LogCovariance:
 
     if curve.errors is None:
         raise ValueError("the curve has no errors")
-    depth, df = np.asarray(curve.depth), np.asarray(curve.df)
+    depth, df = curve.depth, curve.df
     runs, k = curve.errors.shape
     names, x = _directions(depth, best)
     mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     design = x * mu[:, None]  # of mu itself, in the logarithms of the parameters
-    cluster = np.arange(runs) if curve.groups is None else np.unique(np.asarray(curve.groups), return_inverse=True)[1]
+    cluster = curve.units()
     y = np.maximum(curve.errors**2 * (runs / df), 1e-12 * mu)
     # mu is homogeneous in (L_int, K): with the rate's coefficient 0 those of the two logarithms are 1
     start = np.array([0.0 if name == "decay_rate" else 1.0 for name in names])

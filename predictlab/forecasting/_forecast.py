@@ -13,9 +13,15 @@ from predictlab._validation import generator
 from predictlab.errors import DataError, bad_argument
 from predictlab.forecasting._inputs import Known, known_at
 from predictlab.forecasting._predictive import ALONE, Predictive, predictive
-from predictlab.risk import common_metric
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import default_metric, frame_of, is_share, one_of, rounding_variance
+from predictlab.risk._frames import (
+    as_runs_frame,
+    common_metric,
+    default_metric,
+    is_share,
+    rounding_variance,
+    select_single,
+)
 from predictlab.risk._residual import Predict, group_folds, parameters_of, predictor_of
 from predictlab.risk._trajectories import MIN_GROUPS, MIN_RUNS, Labels
 from predictlab.task import METRICS
@@ -153,13 +159,13 @@ def forecast(
 
 
 def _rows(runs: Any, task: str | None, metric: str | None) -> tuple[pd.DataFrame, str]:
-    frame = frame_of(runs, task)
+    frame = as_runs_frame(runs, task)
     if not pd.api.types.is_numeric_dtype(frame["depth"]):
         raise DataError("runs: depths must be numbers of steps; make the column depth numeric.")
     frame = frame.assign(task=frame["task"].astype(str))
     if task is not None or len(pd.unique(frame["task"])) == 1:
-        _, frame = one_of(frame, "task", task, None)
-        return frame, one_of(frame, "metric", metric, default_metric(frame["metric"]))[0]
+        _, frame = select_single(frame, "task", task, None)
+        return frame, select_single(frame, "metric", metric, default_metric(frame["metric"]))[0]
     if frame.empty:
         raise DataError("runs: no measurements. Probe first.")
     return frame, common_metric(frame, metric)

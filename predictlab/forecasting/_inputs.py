@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import is_bad, is_fork, refuse_duplicates
-from predictlab.risk._trajectories import Labels, groups_of, path_of, same_metric, static_columns, trajectory
+from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
+from predictlab.risk._trajectories import Labels, groups_of, same_metric, static_columns, trajectory, trajectory_metric
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def known_at(
         refuse_duplicates(frame[frame["task"] == task], task)
     ends = _ends(frame, metric, depth, end, tasks)
     runs = pd.MultiIndex.from_frame(frame[["task", "run"]].drop_duplicates())
-    good = frame[~is_bad(frame) & (frame["depth"] > 0)]
-    bad = ((frame["status"] != "ok") | (is_bad(frame) & (frame["metric"] == metric))) & (
+    good = frame[~is_invalid(frame) & (frame["depth"] > 0)]
+    bad = ((frame["status"] != "ok") | (is_invalid(frame) & (frame["metric"] == metric))) & (
         frame["depth"] <= frame["task"].map(ends).fillna(np.inf)
     )
     lost = frame["depth"].where(bad).groupby([frame["task"], frame["run"]]).min().reindex(runs)
@@ -98,7 +98,7 @@ def known_at(
     before = good[good["depth"] <= depth]
     wide = before.pivot_table(index=["task", "run"], columns=["metric", "depth"], values="value", aggfunc="first")
     wide = wide.reindex(runs)
-    paths = {path_of(before[before["task"] == task], metric, np.inf) for task in ends}
+    paths = {trajectory_metric(before[before["task"] == task], metric, np.inf) for task in ends}
     path = paths.pop() if len(paths) == 1 else metric
     wide = wide.loc[:, _usual(wide, np.isfinite(final), path)]
     used = trajectory(wide, path, depth)
@@ -149,7 +149,7 @@ def _ends(
     frame: pd.DataFrame, metric: str, depth: float, end: float | Mapping[str, float] | None, tasks: list[str]
 ) -> dict[str, float]:
     """Depth at which the runs of each task end; tasks that nobody has seen deeper than `depth` may have none."""
-    own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_bad(frame)]
+    own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_invalid(frame)]
     deepest = {str(task): float(c) for task, c in own.groupby("task", sort=False)["depth"].max().items()}
     if isinstance(end, Mapping):
         if unknown := sorted(set(map(str, end)) - set(tasks)):

@@ -36,14 +36,14 @@ def sentence(fit: DecayResults, row: Any, tolerance: float, budget: float, best:
     asked = f"±{margin(tolerance):.3f}"
     regime = row["regime"]
     if regime == STATIC_SUFFICIENT:
-        first = float(np.asarray(fit.fitted.depth)[0])
+        first = float(fit.fitted.depth[0])
         needed = max(crossing, first)
         text = (
             f"Stop probing at {needed:.0f} steps: by {budget:g} steps seeds agree within ±{margin(now):.3f} {metric}, "
             f"inside the {asked} asked for."
         )
     elif regime == DYNAMIC_CRITICAL:
-        last = float(np.asarray(fit.fitted.depth)[-1])
+        last = float(fit.fitted.depth[-1])
         beyond = f", beyond the {last:g} steps measured" if crossing > last else ""
         text = (
             f"Probe {max(crossing - budget, 1):.0f} more steps, to about {crossing:.0f} "

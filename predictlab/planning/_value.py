@@ -34,7 +34,7 @@ class Measurement:
 
 def squared_correlation(fit: DecayResults) -> Array:
     """Squared correlation of the runs between the fitted depths, (k, k), drawn towards 0 by about its own error."""
-    df = np.asarray(fit.fitted.df)
+    df = fit.fitted.df
     own = 1 / (df[-1] + 1)
     r2 = np.eye(len(df)) if fit.noise.correlation is None else fit.noise.correlation
     return np.asarray((1 - own) * r2 + own * np.eye(len(df)))
@@ -47,7 +47,7 @@ def log_risk(draws: Array, depth: Array) -> Array:
 
 def more_runs(fit: DecayResults, draws: Array, gained: float, up_to: float = math.inf) -> Measurement:
     """Fresh runs that add `gained` degrees of freedom at every fitted depth <= `up_to`."""
-    depth = np.asarray(fit.fitted.depth)
+    depth = fit.fitted.depth
     keep = depth <= up_to
     noise = 2 * fit.noise.dispersion / gained * squared_correlation(fit)[np.ix_(keep, keep)]
     return Measurement(log_risk(draws, depth[keep]), noise)
@@ -59,7 +59,7 @@ def further_depths(fit: DecayResults, draws: Array, further: Sequence[float], ga
     What is new in the same runs is what the depths before do not tell. Along the chain of depths a further one is taken
     to hang together with the last as that does with the one before, per ratio of depths.
     """
-    depth, df, r2 = np.asarray(fit.fitted.depth), float(np.asarray(fit.fitted.df)[-1]), squared_correlation(fit)
+    depth, df, r2 = fit.fitted.depth, float(fit.fitted.df[-1]), squared_correlation(fit)
     hops = np.log(np.asarray(further, dtype=float) / depth[-1]) / math.log(depth[-1] / depth[-2])
     link = r2[-1, -2]
     cross = r2[-1][:, None] * link**hops
@@ -167,7 +167,7 @@ class Step:
 def runs_of(fit: DecayResults) -> tuple[int, float]:
     """Number of independent runs behind a fit, and the degrees of freedom that each adds at a depth."""
     curve = fit.fitted
-    df = float(np.asarray(curve.df)[-1])
+    df = float(curve.df[-1])
     if curve.anova is not None and len(curve.anova):
         parents = int(curve.anova["parents"].iloc[-1])
         return parents, df / parents
@@ -225,7 +225,7 @@ def settling_steps(
     wanted : float
         Chance that the call stands afterwards.
     """
-    depth = np.asarray(fit.fitted.depth)
+    depth = fit.fitted.depth
     last = float(depth[-1])
     runs, gain = runs_of(fit)
     most = min(MOST_RUNS, MOST_FOLD * runs)

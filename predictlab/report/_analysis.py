@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from predictlab.budget import OptimalDepth, fitted_from, optimal_depth
@@ -52,7 +51,7 @@ class Analysis:
         rows = []
         for name, fit in self.fits.items():
             ci, best = fit.conf_int(), self.optima[name]
-            depth = np.asarray(fit.fitted.depth)
+            depth = fit.fitted.depth
             rows.append(
                 {
                     "task": name,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
-from predictlab.risk._frames import is_bad, is_fork, rounding_variance, sampling_variance
+from predictlab.risk._frames import is_fork, is_invalid, rounding_variance, sampling_variance
 
 LEVEL = 0.95  # of the interval of share_resolved
 IDENTITY_RTOL = 1e-8
@@ -236,10 +236,10 @@ def branch_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
     started = forked.groupby("run", sort=False)["depth"].min()
     parent = forked.groupby("run", sort=False)["parent"].first()
     rows = frame[frame["metric"] == metric]
-    good = rows[~is_bad(rows)]
+    good = rows[~is_invalid(rows)]
     full = good["depth"].max()
     ends = good[good["depth"] == full].set_index("run")["value"].astype(float)
-    bad = frame.loc[is_bad(frame) & ((frame["metric"] == metric) | (frame["status"] != "ok")), "run"].unique()
+    bad = frame.loc[is_invalid(frame) & ((frame["metric"] == metric) | (frame["status"] != "ok")), "run"].unique()
     ends = ends[~ends.index.isin(bad)]
     at_end = started.index[(started == full) & started.index.isin(ends.index)]
     if len(at_end):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,22 +14,50 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
 from predictlab.task import METRICS_OF
 
+if TYPE_CHECKING:
+    from predictlab.runs import RunStore
 
-def frame_of(runs: Any, task: str | None) -> pd.DataFrame:
-    """The tidy frame behind `runs`: itself, or what a store or the store at a path holds."""
+Runs: TypeAlias = "pd.DataFrame | RunStore | str | PathLike[str]"
+
+
+def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
+    """Get the tidy frame behind `runs`: itself, or what a store or the store at a path holds.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame, RunStore or path
+    task : str, optional
+        Of a store: this task alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a measurement, with the columns ``task``, ``run``, ``depth``, ``metric``, ``value``, ``status``.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or there is no store at the path.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> len(as_runs_frame(pl.worlds.MartingaleWorld(0.1, 1.0, 1.0).simulate(2, [4, 8], seed=0)))
+    8
+    """
     if isinstance(runs, pd.DataFrame):
         needed = ["task", "run", "depth", "metric", "value", "status"]
         missing = [c for c in needed if c not in runs.columns]
         if missing:
             raise DataError(f"runs: column {missing[0]!r} is missing; a tidy frame has {', '.join(needed)}.")
         return runs
-    if hasattr(runs, "frame"):
-        return runs.frame(task)
-    from predictlab.runs import RunStore
+    from predictlab.runs import RunStore  # the store is needed for a path alone
 
+    if isinstance(runs, RunStore):
+        return runs.frame(task)
     if not Path(runs).is_file():  # opening a store creates it, which a mistyped path must not
         raise DataError(f"runs: no run store at {runs}. Check the path, or probe first.")
-    with RunStore(runs) as store:
+    with RunStore(Path(runs)) as store:
         return store.frame(task)
 
 
@@ -44,9 +73,11 @@ def default_metric(present: Iterable[str]) -> str | None:
     return "eval_loss" if of_completions else None
 
 
-def one_of(frame: pd.DataFrame, column: str, wanted: str | None, default: str | None) -> tuple[str, pd.DataFrame]:
+def select_single(
+    frame: pd.DataFrame, column: str, wanted: str | None, default: str | None
+) -> tuple[str, pd.DataFrame]:
     """Rows with one value of `column`: the wanted one, the default if it is there, or the only one."""
-    present: Sequence[str] = [str(v) for v in pd.unique(frame[column])]
+    present = [str(v) for v in pd.unique(frame[column])]
     if not present:
         raise DataError(f"runs: no measurements{'' if wanted is None else f' of {column} {wanted!r}'}. Probe first.")
     if wanted is None:
@@ -63,14 +94,46 @@ def one_of(frame: pd.DataFrame, column: str, wanted: str | None, default: str | 
 
 
 def is_fork(frame: pd.DataFrame) -> pd.Series:
-    """True for rows of forks: runs that name a parent."""
+    """Tell which rows are of forks, runs that name a parent.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Tidy rows.
+
+    Returns
+    -------
+    pandas.Series of bool
+        Indexed as `frame`.
+
+    Examples
+    --------
+    >>> is_fork(pd.DataFrame({"run": ["a", "b"], "parent": [None, "a"]})).tolist()
+    [False, True]
+    """
     if "parent" not in frame.columns:
         return pd.Series(False, index=frame.index)
     return (frame["parent"].notna() & (frame["parent"] != "")).astype(bool)
 
 
-def is_bad(frame: pd.DataFrame) -> pd.Series:
-    """True for rows of a diverged or failed measurement."""
+def is_invalid(frame: pd.DataFrame) -> pd.Series:
+    """Tell which rows are of a diverged or failed measurement.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Tidy rows.
+
+    Returns
+    -------
+    pandas.Series of bool
+        Indexed as `frame`.
+
+    Examples
+    --------
+    >>> is_invalid(pd.DataFrame({"value": [0.5, float("inf"), 0.5], "status": ["ok", "ok", "diverged"]})).tolist()
+    [False, True, True]
+    """
     return (frame["status"] != "ok") | ~np.isfinite(frame["value"].astype(float))
 
 
@@ -99,3 +162,18 @@ def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> floa
     if eval_rows is None or not is_share(metric) or not 0 <= mean <= 1:
         return None
     return mean * (1 - mean) / eval_rows
+
+
+def common_metric(frame: pd.DataFrame, metric: str | None) -> str:
+    """The metric of a table of tasks: the wanted one, else the usual one if all have it, else the only common one."""
+    if metric is not None:
+        return select_single(frame, "metric", metric, None)[0]
+    have = {str(t): set(part["metric"]) for t, part in frame.groupby("task", sort=False)}
+    shared = sorted(set.intersection(*have.values()))
+    usual = default_metric(shared)
+    if usual is not None or len(shared) == 1:
+        return usual or shared[0]
+    if shared:
+        raise bad_argument("metric", None, f"one of {', '.join(shared)}", "There are several; name the metric.")
+    shown = "; ".join(f"{t}: {', '.join(sorted(names))}" for t, names in have.items())
+    raise DataError(f"the tasks have no metric in common ({shown[:400]}). Take tasks measured by one metric.")

@@ -11,7 +11,6 @@ import pandas as pd
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
 from predictlab.risk._frames import rounding_variance, sampling_variance
-from predictlab.risk._spread import log_covariance
 from predictlab.risk._trajectories import Labels, Table, build_table
 
 Predict = Callable[[Array, Array, Labels, Array], Array]
@@ -208,7 +207,6 @@ def residual_curve(
         question="new_task" if many else "this_run",
         task=_name(table),
         metric=metric,
-        log_covariance=log_covariance(scaled, free),
         errors=scaled,
         groups=table.label if many else None,
         sampling_error=_sampling(table, metric, eval_rows),

@@ -1,6 +1,9 @@
-"""`spread`: the variance over seeds at each depth, the paper's proxy (THEORY 2)."""
+"""`spread`: the variance over seeds at each depth, the paper's proxy (docs/theory.md, section 2)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,37 +11,11 @@ from numpy.typing import ArrayLike
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
-from predictlab.risk._frames import is_bad, is_fork, rounding_variance, sampling_variance
+from predictlab.risk._frames import is_fork, is_invalid, rounding_variance, sampling_variance
 
 
-def log_covariance(errors: Array, df: ArrayLike) -> Array:
-    """Covariance across depths of the logarithm of mean squares of `errors`.
-
-    Parameters
-    ----------
-    errors : ndarray, shape (runs, k)
-        Deviations with mean 0.
-    df : float or array_like, shape (k,)
-        Degrees of freedom of the mean squares.
-
-    Returns
-    -------
-    ndarray, shape (k, k)
-        ``2 rho_ij² / sqrt(df_i df_j)``, the Gaussian value, with ``rho²`` estimated by the sample's ``r²`` less its
-        bias to first order, ``(1 - r²)(1 - 2 r²) / df``.
-    """
-    df = np.broadcast_to(np.asarray(df, dtype=float), errors.shape[1:])
-    both = np.sqrt(np.outer(df, df))
-    norm = np.sqrt(np.sum(errors**2, axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r2 = np.nan_to_num((errors.T @ errors / np.outer(norm, norm)) ** 2)
-    r2 = np.clip(r2 - (1 - r2) * (1 - 2 * r2) / both, 0.0, 1.0)
-    np.fill_diagonal(r2, 1.0)
-    return np.asarray(2 * r2 / both)
-
-
-def spread(values: ArrayLike) -> tuple[Array, Array]:
-    """Sample variance over runs at each depth, and the covariance of its logarithm across depths.
+def spread(values: ArrayLike) -> Array:
+    """Compute the sample variance over runs at each depth.
 
     Parameters
     ----------
@@ -47,24 +24,32 @@ def spread(values: ArrayLike) -> tuple[Array, Array]:
 
     Returns
     -------
-    risk : ndarray, shape (k,)
-    log_covariance : ndarray, shape (k, k)
-        ``2 rho_ij² / (S - 1)``, the Gaussian value, with ``rho²`` estimated by the sample's ``r²`` less its bias
-        to first order, ``(1 - r²)(1 - 2 r²) / (S - 1)``.
+    ndarray, shape (k,)
+        Metric², with ``runs - 1`` degrees of freedom.
+
+    Raises
+    ------
+    ArgumentError
+        Fewer than two runs, or values that are not finite.
+
+    Examples
+    --------
+    >>> spread([[0.5, 0.7], [0.7, 0.8]]).round(3)
+    array([0.02 , 0.005])
     """
     x = np.asarray(values, dtype=float)
     if x.ndim != 2 or x.shape[0] < 2:
         raise bad_argument("values", f"array of shape {x.shape}", "shape (runs, depths) with at least two runs")
     if not np.all(np.isfinite(x)):
         raise bad_argument("values", "an array with NaN or inf", "finite numbers", "Leave diverged runs out first.")
-    return x.var(axis=0, ddof=1), log_covariance(x - x.mean(axis=0), x.shape[0] - 1)
+    return np.asarray(x.var(axis=0, ddof=1))
 
 
 def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float | None) -> RiskCurve:
     """Risk curve of the rows of one task and one metric, from the spread over its runs; forks are not seeds."""
     forks = frame.loc[is_fork(frame), "run"].nunique()
     frame = frame[~is_fork(frame) & (frame["depth"] > 0)]
-    bad = frame.loc[is_bad(frame), "run"].unique()
+    bad = frame.loc[is_invalid(frame), "run"].unique()
     table = frame[~frame["run"].isin(bad)].pivot_table(index="run", columns="depth", values="value", aggfunc="first")
     # A run that was stopped early misses the last depth; where it was measured alone says nothing about the others.
     whole = table[table.iloc[:, -1].notna()] if table.shape[1] else table
@@ -77,26 +62,69 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
             "a risk curve needs at least 2 runs at 2 depths. Probe more seeds or fewer depths."
         )
     values = complete.to_numpy(dtype=float)
-    risk, covariance = spread(values)
     resolution = rounding_variance(values)
     if resolution == 0.0:
         raise DataError(f"task {task!r}: every run has the same {metric} at every depth; there is nothing to fit.")
     means = values.mean(axis=0)
     return RiskCurve(
         depth=complete.columns.to_numpy(dtype=float),
-        risk=np.maximum(risk, resolution),
+        risk=np.maximum(spread(values), resolution),
         df=len(values) - 1.0,
         estimator="spread",
         question="fresh_run",
         task=task,
         metric=metric,
-        log_covariance=covariance,
-        values=values,
         errors=values - means,
-        runs=tuple(str(run) for run in complete.index),
+        runs=map(str, complete.index),
         mean=means,
         sampling_error=sampling_variance(metric, float(means[-1]), eval_rows),
         diverged=len(bad),
         incomplete=len(table) - len(complete),
         resolution=resolution,
+    )
+
+
+def without_runs(curve: RiskCurve, rows: Iterable[int]) -> RiskCurve:
+    """Estimate the spread again without some of its runs.
+
+    Parameters
+    ----------
+    curve : RiskCurve
+        Made by ``pl.risk_curve(runs)``, estimator ``"spread"``.
+    rows : iterable of int
+        Rows of ``curve.errors``, from 0, that are left out; at least three must be left.
+
+    Returns
+    -------
+    RiskCurve
+
+    Raises
+    ------
+    ArgumentError
+        Another estimator, rows that are not there, or too few left.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.worlds.MartingaleWorld(0.1, 1.0, 1.0).spread(8, [3, 7, 15], seed=0)
+    >>> without_runs(curve, [0, 5]).n_runs
+    6
+    """
+    if curve.estimator != "spread" or curve.errors is None or curve.mean is None:
+        raise bad_argument("curve", curve, "a curve that was made by pl.risk_curve(runs), estimator 'spread'")
+    out, count = set(rows), len(curve.errors)
+    if wrong := sorted(out - set(range(count))):
+        raise bad_argument("rows", wrong, f"whole numbers from 0 to {count - 1}, rows of the curve")
+    keep = [i for i in range(count) if i not in out]
+    if len(keep) < 3:
+        raise bad_argument("rows", sorted(out), "rows that leave at least 3 runs")
+    values = curve.mean + curve.errors[keep]
+    risk, means = spread(values), values.mean(axis=0)
+    return replace(
+        curve,
+        risk=np.maximum(risk, curve.resolution),
+        df=np.full(len(risk), len(values) - 1.0),
+        errors=values - means,
+        mean=means,
+        runs=None if curve.runs is None else tuple(curve.runs[i] for i in keep),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import is_bad, is_fork, refuse_duplicates
+from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
 
 Labels = NDArray[np.int64]
 
@@ -119,10 +119,10 @@ class _Part:
 
 def _complete(frame: pd.DataFrame, metric: str, task: str) -> _Part:
     own = frame[(frame["metric"] == metric) & (frame["depth"] > 0)]
-    bad = frame.loc[(frame["status"] != "ok") | ((frame["metric"] == metric) & is_bad(frame)), "run"].unique()
-    every, good = frame["run"].nunique(), frame[~frame["run"].isin(bad) & (frame["depth"] > 0) & ~is_bad(frame)]
+    bad = frame.loc[(frame["status"] != "ok") | ((frame["metric"] == metric) & is_invalid(frame)), "run"].unique()
+    every, good = frame["run"].nunique(), frame[~frame["run"].isin(bad) & (frame["depth"] > 0) & ~is_invalid(frame)]
     full = own["depth"].max()
-    path = path_of(frame, metric, full)
+    path = trajectory_metric(frame, metric, full)
     wide = good[good["depth"] <= full].pivot_table(
         index="run", columns=["metric", "depth"], values="value", aggfunc="first", sort=False
     )
@@ -143,7 +143,7 @@ def _complete(frame: pd.DataFrame, metric: str, task: str) -> _Part:
     return _Part(final, wide[before], path, depths, len(bad), every - len(bad) - len(wide))
 
 
-def path_of(frame: pd.DataFrame, metric: str, full: float) -> str:
+def trajectory_metric(frame: pd.DataFrame, metric: str, full: float) -> str:
     """The metric itself where it was measured before the depth `full`; else the one measured there most often."""
     before = frame[frame["depth"].between(0, full, "neither")]
     if (before["metric"] == metric).any() or before.empty:

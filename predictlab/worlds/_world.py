@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from predictlab._validation import whole_number
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
-from predictlab.risk._spread import log_covariance
 
 Array = NDArray[np.float64]
 Seed = int | np.random.Generator
@@ -258,27 +257,27 @@ class World:
         Returns
         -------
         RiskCurve
-            With the simulated `values`; `depth` as in `curve`.
+            With the simulated `errors` and `mean`; `depth` as in `curve`.
         """
         whole_number("runs", runs, 2)
         values = self.mean + self.errors(runs, depths, seed, independent=independent)
         means = values.mean(axis=0)
         return self._curve(
             depths, values - means, runs, runs - 1, independent, known_covariance,
-            estimator="spread", question="fresh_run", metric="value", values=values, mean=means,
+            estimator="spread", question="fresh_run", metric="value", mean=means,
         )  # fmt: skip
 
     def _curve(
         self, depths: ArrayLike, errors: Array, runs: int, df: int, independent: bool, known: bool, **fields: object
     ) -> RiskCurve:
         c = checked_depths(depths, self.horizon_steps)
-        covariance = self.log_covariance(runs, c, df=df) if known else log_covariance(errors, df)
+        covariance = self.log_covariance(runs, c, df=df) if known else None
         return RiskCurve(
             depth=c + self.law_offset,
             risk=np.sum(errors**2, axis=0) / df,
             df=df,
             task=self.name,
-            log_covariance=np.diag(np.diag(covariance)) if known and independent else covariance,
+            log_covariance=np.diag(np.diag(covariance)) if covariance is not None and independent else covariance,
             errors=None if known else errors,
             **fields,  # type: ignore[arg-type]
         )

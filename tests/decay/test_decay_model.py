@@ -172,7 +172,7 @@ def test_draws_are_a_seeded_table():
     ("make", "error", "message"),
     [
         (lambda c: pl.DecayModel([1, 2]), ArgumentError, r"curve=\[1, 2\]: expected a RiskCurve. Make one with"),
-        (lambda c: pl.DecayModel(c.from_depth(32).from_depth(64)), DataError, "3 depths; .*needs 4. Probe more depths"),
+        (lambda c: pl.DecayModel(pl.risk.from_depth(c, 64)), DataError, "3 depths; .*needs 4. Probe more depths"),
         (
             lambda c: pl.DecayModel(c, burn_in=64),
             ArgumentError,

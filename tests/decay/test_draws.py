@@ -94,7 +94,7 @@ def test_quantiles_of_the_risk_cover():
     inside = []
     for seed in range(repeats):
         curve = world.curve(15, depths, seed, independent=True)
-        floor, scale, rate = draw(np.asarray(curve.risk), 1000)
+        floor, scale, rate = draw(curve.risk, 1000)
         curves = lk.law(DEPTH[[0, -1], None], floor, scale, rate)
         lower, upper = np.quantile(curves, [0.05, 0.95], axis=1)
         inside.append((lower <= truth) & (truth <= upper))

@@ -27,10 +27,10 @@ def test_wald_is_the_information_of_the_glm_with_the_rates_regressor():
     curve = numbers()
     fit = pl.DecayModel(curve).fit()
     floor, k, a = fit.params
-    c = np.asarray(curve.depth)
+    c = curve.depth
     x = np.stack([np.ones_like(c), c**-a, -k * c**-a * np.log(c)], axis=1)
     family = sm.families.Gamma(link=sm.families.links.Identity())
-    glm = sm.GLM(curve.risk, x, family=family, var_weights=np.asarray(curve.df) / 2)
+    glm = sm.GLM(curve.risk, x, family=family, var_weights=curve.df / 2)
     bse = glm.fit(start_params=[floor, k, 0.0], scale=1.0).bse
     np.testing.assert_allclose(fit.bse, bse, rtol=1e-4)
     half = 1.959964 * fit.bse / fit.params
@@ -91,7 +91,7 @@ def test_bootstrap_resamples_whole_runs():
     curve = WORLD.spread(32, STEPS, 2)
     risk = resampled_risk(curve, 4000, np.random.default_rng(0), pl.DecayModel(curve).noise)
     pick = np.random.default_rng(0).multinomial(32, np.full(32, 1 / 32), size=4000)[0]
-    by_hand = np.repeat(curve.values, pick, axis=0).var(axis=0, ddof=1)
+    by_hand = np.repeat(curve.mean + curve.errors, pick, axis=0).var(axis=0, ddof=1)
     np.testing.assert_allclose(risk[0], by_hand)
     neighbours = np.corrcoef(np.log(risk), rowvar=False)
     assert neighbours[6, 7] > 0.6
@@ -102,7 +102,7 @@ def test_bootstrap_of_numbers_is_that_of_their_gamma_law():
     curve = numbers(df=20)
     risk = resampled_risk(curve, 20_000, np.random.default_rng(0), pl.DecayModel(curve).noise)
     np.testing.assert_allclose(risk.mean(axis=0), curve.risk, rtol=0.02)
-    np.testing.assert_allclose(risk.var(axis=0), 2 * np.asarray(curve.risk) ** 2 / 20, rtol=0.06)
+    np.testing.assert_allclose(risk.var(axis=0), 2 * curve.risk**2 / 20, rtol=0.06)
 
 
 def test_bootstrap_groups_stay_together():
@@ -127,9 +127,9 @@ def test_bootstrap_interval_is_reproducible_and_near_the_profile():
     sample = fit.bootstrap(50, rng=1)
     assert list(sample.columns) == PARAMETERS
     alone = solver.fit(
-        np.asarray(fit.fitted.depth),
+        fit.fitted.depth,
         resampled_risk(fit.fitted, 50, np.random.default_rng(1), fit.noise)[7],
-        np.asarray(fit.fitted.df),
+        fit.fitted.df,
         fit.noise.weight,
     )
     np.testing.assert_allclose(

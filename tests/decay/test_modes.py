@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 import predictlab as pl
 from predictlab.decay._modes import find_modes, largest_gap, threshold
 from predictlab.errors import ArgumentError
+from predictlab.risk import without_runs
 
 STEPS = [3, 7, 15, 31, 63, 127]
 
@@ -67,13 +68,13 @@ def test_few_runs_and_numbers_have_no_modes():
 
 def test_runs_can_be_left_out_by_hand():
     curve = pl.risk_curve(collapsing_runs())
-    rest = curve.without([3, 17])
+    rest = without_runs(curve, [3, 17])
     assert rest.runs == tuple(r for r in curve.runs if r not in ("run-0003", "run-0017"))
     assert np.all(np.asarray(rest.df) == 21)
     np.testing.assert_allclose(np.sum(rest.errors**2, axis=0) / 21, rest.risk)
     with pytest.raises(ArgumentError, match=r"rows=\[99\]: expected whole numbers from 0 to 23"):
-        curve.without([99])
+        without_runs(curve, [99])
     with pytest.raises(ArgumentError, match="leave at least 3 runs"):
-        curve.without(range(22))
+        without_runs(curve, range(22))
     with pytest.raises(ArgumentError, match="estimator 'spread'"):
-        pl.RiskCurve(depth=[4, 8], risk=[1, 0.5], df=15).without([0])
+        without_runs(pl.RiskCurve(depth=[4, 8], risk=[1, 0.5], df=15), [0])

@@ -451,7 +451,7 @@ def test_forks_and_resuming_through_the_same_plan_and_store(task, tmp_path, pres
     )
     curve = pl.risk_curve(whole, estimator="branch")
     assert curve.metric == "eval_loss"
-    assert (np.asarray(curve.df) == 2).all()
+    assert (curve.df == 2).all()
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(task, llama, data, recipe):

@@ -236,7 +236,7 @@ def test_spread_takes_seeds_and_no_forks(forked):
 
 
 def test_part_of_the_curve_keeps_its_analysis(forked):
-    curve = pl.risk_curve(forked.frame(np.random.default_rng(16)), estimator="branch").from_depth(8)
+    curve = pl.risk.from_depth(pl.risk_curve(forked.frame(np.random.default_rng(16)), estimator="branch"), 8)
     np.testing.assert_array_equal(curve.anova["depth"], [8, 16])
     assert "unbiased for the risk of this very run" in curve._repr_html_()
 

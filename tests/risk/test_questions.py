@@ -8,7 +8,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab.risk import ESTIMATORS, QUESTIONS, SAYS, same_question
+from predictlab.risk import ESTIMATOR_CAVEATS, ESTIMATORS, QUESTIONS, from_depth, same_question
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def test_mixing_questions_explains_itself(three):
 
 
 def test_every_curve_says_what_it_says_and_does_not_say(three):
-    assert set(SAYS) == set(ESTIMATORS)
+    assert set(ESTIMATOR_CAVEATS) == set(ESTIMATORS)
     for name, curve in three.items():
         for text in (curve.summary(), curve._repr_html_().replace("&#x27;", "'")):
-            assert SAYS[name] in text
+            assert ESTIMATOR_CAVEATS[name] in text
             assert QUESTIONS[curve.question] in text
-        assert "does not say" in SAYS[name]
+        assert "does not say" in ESTIMATOR_CAVEATS[name]
 
 
 def test_markup_in_a_name_is_text():
@@ -69,7 +69,7 @@ def test_errors_of_the_wrong_shape_are_named():
 def test_errors_give_the_risk_of_a_spread(three):
     curve = three["spread"]
     np.testing.assert_allclose(np.sum(curve.errors**2, axis=0) / curve.df, curve.risk)
-    assert curve.from_depth(8).errors.shape == (8, 3)
+    assert from_depth(curve, 8).errors.shape == (8, 3)
     assert three["branch"].errors is None
 
 
@@ -87,7 +87,7 @@ def test_curves_can_be_drawn_and_fitted(three):
 
 def test_estimator_is_one_of_three(three):
     frame = pd.DataFrame({c: [] for c in ("task", "run", "depth", "metric", "value", "status")})
-    with pytest.raises(ArgumentError, match=r"estimator='given': expected 'spread', 'branch' or 'residual'"):
+    with pytest.raises(ArgumentError, match=r"estimator='given': expected one of 'spread', 'branch', 'residual'"):
         pl.risk_curve(frame, estimator="given")
     with pytest.raises(ArgumentError, match=r"folds=3: expected None with estimator 'spread'"):
         pl.risk_curve(frame, folds=3)

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 import predictlab as pl
+from predictlab.decay._noise import squared_correlation
 from predictlab.errors import ArgumentError, DataError, PredictlabError
-from predictlab.risk import spread
+from predictlab.risk import from_depth
 
 DEPTHS = [4, 8, 16, 32, 64]
 PEFT = Path(__file__).parents[3] / "shared" / "data" / "peft_metamathqa_runs.csv"
@@ -55,7 +56,8 @@ def test_log_covariance_agrees_with_simulated_gaussian_runs():
     logs = np.log(x.var(axis=1, ddof=1))
     seen = np.cov(logs.T)
     # the estimator is unbiased for 2 rho^2 / (S-1) up to the log's own terms of order 1/S^2
-    mean = np.mean([spread(sample)[1] for sample in x[:1000]], axis=0)
+    df = np.full(2, 23.0)
+    mean = 2 / 23 * np.mean([squared_correlation(s - s.mean(axis=0), df) for s in x[:1000]], axis=0)
     np.testing.assert_allclose(mean[0, 0], 2 / 23, rtol=1e-12)
     assert mean[0, 1] == pytest.approx(2 * rho**2 / 23, rel=0.05)
     assert mean[0, 1] == pytest.approx(seen[0, 1], rel=0.12)
@@ -63,7 +65,8 @@ def test_log_covariance_agrees_with_simulated_gaussian_runs():
 
 def test_log_covariance_is_unbiased_where_depths_are_independent():
     rng = np.random.default_rng(2)
-    off = [spread(rng.normal(size=(16, 2)))[1][0, 1] for _ in range(2000)]
+    samples, df = rng.normal(size=(2000, 16, 2)), np.full(2, 15.0)
+    off = [2 / 15 * squared_correlation(s - s.mean(axis=0), df)[0, 1] for s in samples]
     # clipping at 0 leaves a little; without the correction it would be 2/15 * 1/15 = .0089
     assert 0 < np.mean(off) < 0.006
 
@@ -111,7 +114,6 @@ def test_depth_at_which_all_runs_agree_is_raised_to_the_rounding_of_the_metric()
     values[:, 1] = 0.5
     curve = pl.risk_curve(tidy(values, [1, 2, 3]))
     assert curve.risk[1] == pytest.approx(0.01**2 / 12)
-    assert np.all(np.isfinite(curve.log_covariance))
 
 
 def test_sampling_error_stands_beside_the_risk(values):
@@ -128,10 +130,9 @@ def test_accuracy_is_the_default_metric_among_several(values):
 
 
 def test_from_depth_cuts_every_part(values):
-    curve = pl.risk_curve(tidy(values)).from_depth(16)
+    curve = from_depth(pl.risk_curve(tidy(values)), 16)
     np.testing.assert_array_equal(curve.depth, [16, 32, 64])
-    assert curve.values.shape == (12, 3)
-    assert curve.log_covariance.shape == (3, 3)
+    assert curve.errors.shape == (12, 3)
     np.testing.assert_allclose(curve.risk, values[:, 2:].var(0, ddof=1))
 
 
@@ -170,8 +171,8 @@ def test_mistyped_path_is_an_error_and_creates_nothing(tmp_path):
         ({"df": 0.5}, r"df=0.5: expected degrees of freedom >= 1.*use 2 or more"),
         ({"df": [3, np.nan, 3]}, r"df=.*>= 1"),
         ({"df": [3, 3]}, r"df=.*one for each of the 3 depths"),
-        ({"estimator": "guess"}, r"estimator='guess': expected one of given|estimator='guess': expected one of spread"),
-        ({"question": "any"}, r"question='any': expected one of this_run, fresh_run, new_task"),
+        ({"estimator": "guess"}, r"estimator='guess': expected one of 'spread', 'branch', 'residual', 'given'"),
+        ({"question": "any"}, r"question='any': expected one of 'this_run', 'fresh_run', 'new_task'"),
         ({"log_covariance": np.eye(2)}, r"log_covariance=.*expected shape \(3, 3\)"),
     ],
 )

@@ -96,7 +96,7 @@ def test_from_a_fit_the_numbers_are_those_of_budget(fit):
         "optimal_depth": pytest.approx(best.conf_int(0.1)),
         "tolerance_depth": pytest.approx(reach.conf_int(0.1)),
     }
-    fitted = np.asarray(fit.fitted.depth)
+    fitted = fit.fitted.depth
     assert fitted[0] < widget.optimal_depth < fitted[-1]
     assert widget.tolerance_depth == pytest.approx(fitted[-1], rel=0.05)
 

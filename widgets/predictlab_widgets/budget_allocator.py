@@ -118,9 +118,7 @@ class BudgetAllocator(Widget):
         self.seeds = seeds
         free = self._free = Problem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
         self._problem = free
-        first, last = (
-            np.array([float(np.asarray(fit.fitted.depth)[i]) for fit in self.fits.values()]) for i in (0, -1)
-        )
+        first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
         least = float(free.step @ free.low)
         if budget is None:
             budget = max(_round3(float(free.step @ np.sqrt(first * last))), least)
@@ -284,7 +282,7 @@ class BudgetAllocator(Widget):
         if not self.depths:
             return ProbePlan((1,), self._seeds(task))
         end = max(1, int(self.depths[task] * (1 + 1e-12)))
-        measured = [int(c) for c in np.asarray(curve.depth) if c >= 1]
+        measured = [int(c) for c in curve.depth if c >= 1]
         while measured and measured[-1] < end:
             measured.append(2 * measured[-1])
         return ProbePlan(tuple(sorted({c for c in measured if c < end} | {end})), self._seeds(task))

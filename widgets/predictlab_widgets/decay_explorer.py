@@ -242,7 +242,7 @@ class DecayExplorer(Widget):
     def _tell(self, settings: Settings, ask: str) -> None:
         """The fit itself, which is known first."""
         fit = self._study.fit(settings)
-        first = float(np.asarray(fit.fitted.depth)[0])
+        first = float(fit.fitted.depth[0])
         points = fit.curve.frame()[["depth", "risk", "lower", "upper", "df"]]
         depths = _depths_of(fit)
         before = dict(self._snapshot() if self.params and settings != self._settings else self.before)
@@ -315,7 +315,7 @@ class DecayExplorer(Widget):
 
     def _summary(self) -> Summary:
         fit, s = self.fit, self._settings
-        depth = np.asarray(fit.fitted.depth)
+        depth = fit.fitted.depth
         bse = fit.bse
         rows = [
             [f"{_SYMBOLS[name]} ({name.replace('_', ' ')})", _number(self.params[name]), _number(bse[name]),
@@ -332,7 +332,7 @@ class DecayExplorer(Widget):
 
 
 def _depths_of(fit: DecayResults) -> Any:
-    depth = np.asarray(fit.fitted.depth)
+    depth = fit.fitted.depth
     return np.geomspace(depth[0], depth[-1], _CURVE)
 
 
@@ -345,7 +345,7 @@ def profile_of(fit: DecayResults) -> dict[str, Any]:
         ``rate`` (m,), ``excess`` (m,), the deviance above its least, and ``cut``, the excess at the ends of the 95 %
         interval.
     """
-    depth, risk, df = (np.asarray(a, dtype=float) for a in (fit.fitted.depth, fit.fitted.risk, fit.fitted.df))
+    depth, risk, df = fit.fitted.depth, fit.fitted.risk, fit.fitted.df
     rate = np.geomspace(max(ALPHA_MIN, 0.02), alpha_max(depth), _RATES)
     value, _ = solver.profile_rate(solver.Problem.power(depth, risk, df, fit.noise.weight), rate)
     least = fit.deviance if fit.method == "gamma" else solver.fit(depth, risk, df, fit.noise.weight).deviance

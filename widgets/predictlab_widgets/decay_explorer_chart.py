@@ -46,7 +46,7 @@ def _depth(widget: DecayExplorer) -> alt.X:
 
 def _fit(widget: DecayExplorer, width: int, height: int) -> Any:
     fit = widget.fit
-    depth = np.asarray(fit.fitted.depth)
+    depth = fit.fitted.depth
     points = fit.curve.frame()
     points["part"] = np.where(points["depth"] < depth[0], "burn-in, not fitted", "fitted")
     band = fit.summary_frame(np.geomspace(depth[0], depth[-1], 80))

@@ -12,8 +12,7 @@ import pandas as pd
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.decay._model import METHODS, MIN_DEPTHS
 from predictlab.errors import DataError, bad_argument
-from predictlab.risk import RiskCurve, risk_curve
-from predictlab.risk._frames import frame_of, is_fork
+from predictlab.risk import RiskCurve, as_runs_frame, is_fork, risk_curve
 
 INTERVALS = {"gamma": ("profile", "wald", "bootstrap", "gee"), "gee": ("gee", "wald", "bootstrap"), "loglog": ("wald",)}
 _NEEDS_RUNS = "gee"
@@ -61,7 +60,7 @@ class Study:
         if isinstance(source, Mapping):
             self._estimators = {name: [self._take(name, item)] for name, item in source.items()}
         else:
-            frame = self._frame = frame_of(source, None)
+            frame = self._frame = as_runs_frame(source, None)
             forked = set(frame.loc[is_fork(frame), "task"])
             self._estimators = {
                 str(t): ["spread", *(["branch"] if t in forked else []), "residual"] for t in pd.unique(frame["task"])
@@ -90,7 +89,7 @@ class Study:
         if key not in self._curves:
             self._curves[key] = risk_curve(self._frame, task, estimator=estimator, metric=self.metric)
         curve = self._curves[key]
-        found = len(np.asarray(curve.depth))
+        found = len(curve.depth)
         if found < MIN_DEPTHS:
             raise DataError(
                 f"{estimator} of {task!r}: {found} depths, and the law has three parameters and needs {MIN_DEPTHS}. "
@@ -106,7 +105,7 @@ class Study:
             return self._estimators[chosen["task"]]
         curve = self.curve(chosen["task"], chosen["estimator"])
         if name == "burn_in":
-            return ["auto", *(float(c) for c in np.asarray(curve.depth)[: 1 - MIN_DEPTHS])]
+            return ["auto", *(float(c) for c in curve.depth[: 1 - MIN_DEPTHS])]
         of = METHODS if name == "method" else INTERVALS[chosen["method"]]
         return [v for v in of if v != _NEEDS_RUNS or curve.errors is not None]
 

@@ -124,7 +124,7 @@ class PhaseDiagram(Widget):
         self._sample = np.stack(list(samples.values()))
         self._which = np.array([row[id(fit)] for fit in self.fits.values()])
 
-        depths = [np.asarray(fit.curve.depth, dtype=float) for fit in self.fits.values()]
+        depths = [fit.curve.depth for fit in self.fits.values()]
         if budget is None:
             budget = max(2.0, _round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
@@ -135,7 +135,7 @@ class PhaseDiagram(Widget):
         self.exchange_rate, self.cost_per_step = exchange_rate, cost_per_step
         self._names = self.task_names
         self.selected = selected
-        first = np.array([float(np.asarray(fit.fitted.depth)[0]) for fit in self.fits.values()])
+        first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])
         widest = (max(2.0, float(first.max())), 32 * max(d.max() for d in depths))
         around = (self.tolerance / 100, self.tolerance * 100)
         self._ranges: dict[str, tuple[float, float]] = {

@@ -11,8 +11,7 @@ import pandas as pd
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.decay._model import MIN_DEPTHS
 from predictlab.errors import DataError
-from predictlab.risk import RiskCurve, risk_curve
-from predictlab.risk._frames import is_bad, is_fork
+from predictlab.risk import RiskCurve, is_fork, is_invalid, risk_curve
 
 MIN_SEEDS = 4  # fewer say too little about a variance to draw a law through it
 _CURVE = 60
@@ -45,7 +44,7 @@ class Curves:
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Curves:
         """From the rows of one task and one metric of a tidy frame."""
-        bad = is_bad(frame)
+        bad = is_invalid(frame)
         runs = frame.assign(fork=is_fork(frame), bad=bad).groupby("run", sort=False)
         about = runs.agg(seed=("seed", "first"), fork=("fork", "first"), bad=("bad", "any"))
         good = frame.assign(value=frame["value"].where(~bad))
@@ -100,7 +99,7 @@ class Findings:
         drawn = {"points": points, "first": 0.0, "incomplete": self.curve.incomplete, "runs": self.curve.n_runs}
         if self.fit is None or self.conf_int is None:
             return drawn
-        depth = np.asarray(self.fit.fitted.depth)
+        depth = self.fit.fitted.depth
         depths = np.geomspace(depth[0], depth[-1], _CURVE)
         band = self.fit.summary_frame(depths)
         return drawn | {
@@ -114,7 +113,7 @@ def _before_a_curve(rows: pd.DataFrame, design: str) -> str:
     """What a risk curve waits for; empty where it is something else that hinders it."""
     if design == "branch":
         return "" if is_fork(rows).any() else "forks that have reached the last depth"
-    seeds = rows[~is_fork(rows) & ~is_bad(rows) & (rows["depth"] > 0)]
+    seeds = rows[~is_fork(rows) & ~is_invalid(rows) & (rows["depth"] > 0)]
     reached = seeds.groupby("run")["depth"].nunique()
     depths = seeds["depth"].nunique()
     complete = int((reached == depths).sum())
@@ -124,7 +123,7 @@ def _before_a_curve(rows: pd.DataFrame, design: str) -> str:
 
 
 def _before_a_fit(curve: RiskCurve) -> str:
-    depths = len(np.asarray(curve.depth))
+    depths = len(curve.depth)
     lacks = []
     if depths < MIN_DEPTHS:
         lacks.append(f"{MIN_DEPTHS} depths beyond 0 (so far {depths})")

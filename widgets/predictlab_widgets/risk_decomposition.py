@@ -264,7 +264,7 @@ def _checked_depths(depths: Any) -> tuple[float, float] | None:
 
 
 def _depths_of(fit: DecayResults) -> tuple[float, float]:
-    fitted: NDArray[np.float64] = np.asarray(fit.fitted.depth, dtype=float)
+    fitted: NDArray[np.float64] = fit.fitted.depth
     return float(fitted[0]), 32 * float(fitted[-1])
 
 
@@ -274,7 +274,7 @@ def _from_fit(fit: DecayResults, cost_per_step: float, given: dict[str, float]) 
     if not fitted_law["scale"] > 0:
         fitted_law["decay_rate"] = _DEFAULTS["decay_rate"]  # nothing decays: any rate says the same
     floor, k, a = (given.get(name, value) for name, value in fitted_law.items())
-    fitted = np.asarray(fit.fitted.depth, dtype=float)
+    fitted = fit.fitted.depth
     middle = np.sqrt(fitted[0] * fitted[-1])
     risk = float(law(middle, floor, k, a))
     slope = a * (risk - floor) / middle if risk > floor else risk / middle

@@ -1,0 +1,123 @@
+"""`risk_curve`: from measured runs to a risk curve, by the estimator that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from predictlab._validation import generator, option, whole_number
+from predictlab.errors import bad_argument
+from predictlab.risk._branch import branch_curve
+from predictlab.risk._curve import RiskCurve
+from predictlab.risk._frames import (
+    Runs,
+    as_runs_frame,
+    common_metric,
+    default_metric,
+    refuse_duplicates,
+    select_single,
+)
+from predictlab.risk._residual import residual_curve
+from predictlab.risk._spread import spread_curve
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+
+def risk_curve(
+    runs: Runs,
+    task: str | None = None,
+    *,
+    estimator: str = "spread",
+    metric: str | None = None,
+    eval_rows: int | None = None,
+    regressor: BaseEstimator | None = None,
+    features: pd.DataFrame | None = None,
+    groups: str | Mapping[str, Hashable] | None = None,
+    folds: int | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> RiskCurve:
+    """Estimate a risk curve from measured runs.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame, RunStore or path
+        Tidy frame of measurements (docs/store.md), or a store of them.
+    task : str, optional
+        Which task; may be left out when there is only one, and for a `residual` over a table of tasks.
+    estimator : {"spread", "branch", "residual"}
+        ``spread``: sample variance over seeds at each depth, ``df = S - 1``; forks are left out. Answers `fresh_run`.
+
+        ``branch``: variance of the final metric within forks of one parent, pooled over parents,
+        ``df = sum (M_p - 1)``; unbiased for ``L(c)``, with its analysis of variance in ``curve.anova``. A fork is a run
+        with a `parent`, first measured at its fork depth. Answers `this_run`.
+
+        ``residual``: mean squared error, out of fold, of a predictor of the final metric from the trajectory up to
+        each depth; an upper bound of ``L(c)`` in expectation, and not corrected downwards: even a predictor of the mean
+        alone pays ``1 + 1/(S - 1)`` of the variance. One task answers `this_run`, several tasks, or `groups`,
+        `new_task`. The last depth, where the final metric itself is read, is left out.
+    metric : str, optional
+        Which metric; default ``"accuracy"`` where it was measured, ``"eval_loss"`` of completions, else the only
+        one there is.
+    eval_rows : int, optional
+        Size of the evaluation set; gives the sampling error ``p (1 - p) / n`` of an accuracy or of exact matches,
+        reported beside the risk.
+    regressor : scikit-learn regressor, optional
+        Of a `residual`; cloned and fitted in each fold. Default a ridge on standardised features whose penalty is
+        chosen inside the training part, up to the mean alone.
+    features : pandas.DataFrame, optional
+        Of a `residual`: what is known beforehand (static scores, sizes), numbers, indexed by run or by task.
+    groups : str or mapping, optional
+        Of a `residual`: what is kept whole in cross-validation, a column of the runs or run -> group. Default the task
+        where there are several, else each run by itself.
+    folds : int, optional
+        Of a `residual`: parts of the cross-validation; default leave-one-out up to 20 runs (or groups), else 10.
+    rng : int, numpy.random.Generator or None
+        Of a `residual`: shuffles the folds; None: a fresh generator of seed 0.
+
+    Returns
+    -------
+    RiskCurve
+
+    Raises
+    ------
+    ArgumentError, DataError
+        No such task or metric, too few complete runs, forks, groups or depths, or no variation at all.
+
+    Notes
+    -----
+    Source: docs/theory.md, sections 2 and 7; Luo, Wang, Tang (2026), Sec. 4 for `spread`.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> runs = pl.worlds.MartingaleWorld(0.01, 1.0, 1.0).simulate(16, [4, 8, 16], seed=0)
+    >>> pl.risk_curve(runs, metric="prediction").frame()[["depth", "df"]]
+       depth    df
+    0    4.0  15.0
+    1    8.0  15.0
+    2   16.0  15.0
+    """
+    option("estimator", estimator, ("spread", "branch", "residual"))
+    if eval_rows is not None:
+        whole_number("eval_rows", eval_rows, 1, "a number of rows")
+    if estimator != "residual":
+        extra = {"regressor": regressor, "features": features, "groups": groups, "folds": folds}
+        for name, value in extra.items():
+            if value is not None:
+                raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
+    frame = as_runs_frame(runs, task)
+    if estimator == "residual" and task is None and len(pd.unique(frame["task"])) > 1:
+        metric = common_metric(frame, metric)
+        return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
+    task, frame = select_single(frame, "task", task, None)
+    metric, rows = select_single(frame, "metric", metric, default_metric(frame["metric"]))
+    refuse_duplicates(rows, task)
+    if estimator == "spread":
+        return spread_curve(rows, task, metric, eval_rows)
+    if estimator == "branch":
+        return branch_curve(frame, task, metric, eval_rows)
+    return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))

@@ -1,0 +1,91 @@
+"""What a risk curve says, in words: the questions, the estimators, and the summary of one curve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from predictlab._summary import Summary
+
+if TYPE_CHECKING:
+    from predictlab.risk._curve import RiskCurve
+
+QUESTIONS = {
+    "this_run": "how the run being probed will end",
+    "fresh_run": "how another run of the same task, with a new seed, will end",
+    "new_task": "how a run of a task drawn from a population will end",
+}
+ESTIMATORS = {
+    "spread": "variance over seeds of the metric at each depth; a proxy: it does not condition on the prefix",
+    "branch": "pooled variance of the final metric within forks of one parent",
+    "residual": "out-of-fold mean squared error of a predictor of the final metric; an upper bound of the risk",
+    "given": "numbers given by the user",
+}
+ESTIMATOR_CAVEATS = {
+    "spread": (
+        "It says how far seeds are apart at a depth, and at the last depth how far they end apart; "
+        "it does not say how well the end of a run is known from its prefix."
+    ),
+    "branch": (
+        "It is unbiased for the risk of this very run, L(c), averaged over its parents; "
+        "it does not say how to predict the end, nor anything about another task."
+    ),
+    "residual": (
+        "It says what this predictor achieves on runs it has not seen, so the risk is no larger on average; "
+        "it does not say how much a better predictor would achieve."
+    ),
+    "given": "It says what its maker measured; predictlab has not seen the runs.",
+}
+_UNCERTAIN = {
+    "this_run": "the end of the run being probed is uncertain by",
+    "fresh_run": "seeds differ by",
+    "new_task": "the end of a run of a new task is uncertain by",
+}
+_ANOVA_SHOWN = [
+    "depth", "parents", "forks", "diverged", "incomplete", "within", "between", "total",
+    "share_resolved", "share_lower", "share_upper", "total_p_value", "own_end_p_value",
+]  # fmt: skip
+
+
+def headline(curve: RiskCurve) -> str:
+    """The risk at the last depth as a standard deviation with its interval, in one sentence."""
+    last = curve.frame().iloc[-1]
+    low, high = np.sqrt(last[["lower", "upper"]].to_numpy(dtype=float))
+    runs = "" if curve.n_runs is None else f"{curve.n_runs} runs, "
+    return (
+        f"After {last['depth']:g} steps {_UNCERTAIN[curve.question]} a standard deviation of {last['sd']:.3g} "
+        f"[{low:.3g}, {high:.3g}] in {curve.metric or 'the metric'} ({runs}95 % interval)."
+    )
+
+
+def notes(curve: RiskCurve) -> list[str]:
+    """What the curve is, what it says and does not say, what was left out: one sentence each."""
+    out = [f"{curve.estimator}: {ESTIMATORS[curve.estimator]}", f"question: {QUESTIONS[curve.question]}"]
+    out.append(ESTIMATOR_CAVEATS[curve.estimator])
+    if curve.diverged or curve.incomplete:
+        kind = "forks" if curve.estimator == "branch" else "runs"
+        out.append(f"left out: {curve.diverged} diverged, {curve.incomplete} incomplete {kind}")
+    if curve.sampling_error is not None:
+        out.append(f"sampling error of the evaluation set (not in the risk): sd {np.sqrt(curve.sampling_error):.4g}")
+    if curve.anova is not None:
+        zero = curve.anova.loc[curve.anova["between"] == 0, "depth"]
+        if len(zero):
+            at = ", ".join(f"{c:g}" for c in zero)
+            out.append(f"at depth {at} forks of one parent differ as much as any: between is reported as 0")
+        for column, meaning in (
+            ("total_p_value", "within + between is not the variance over independent runs"),
+            ("own_end_p_value", "parents do not end as their forks do"),
+        ):
+            # one in a hundred over all depths: depths are tests of one and the same thing
+            odd = curve.anova.loc[curve.anova[column] < 0.01 / len(curve.anova), "depth"]
+            if len(odd):
+                out.append(f"caution: {meaning} at depth {', '.join(f'{c:g}' for c in odd)}")
+    return out
+
+
+def summary(curve: RiskCurve) -> Summary:
+    """Title, a sentence, one line a depth, the notes, and the analysis of variance of forks."""
+    title = f"Risk curve of {curve.task or 'a task'}, {curve.metric or 'metric'}²"
+    anova = [] if curve.anova is None else [curve.anova[_ANOVA_SHOWN]]
+    return Summary(title, headline(curve), curve.frame(), *notes(curve), *anova)
