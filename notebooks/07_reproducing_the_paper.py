@@ -289,7 +289,7 @@ for name, regime in expected.items():
 verdicts(REGIMES).drop(columns=["value", "lower", "upper"])
 
 # %%
-pl.charts.phase_diagram(fits, TOLERANCE, 64)
+pl.charts.phase_diagram(fits, tolerance=TOLERANCE, budget=64)
 
 # %% [markdown]
 # ## 8. All verdicts

@@ -13,12 +13,11 @@ Array = NDArray[np.float64]
 # Directions in which a label may stand off its point, best first: right and left above, right and left below, beside.
 _DIRECTIONS = ((1, -1), (-1, -1), (1, 1), (-1, 1), (1, 0), (-1, 0), (0, -1), (0, 1))
 _RINGS = (0.0, 12.0, 26.0, 42.0)  # px further out than right beside the point
-_PASSES = 20  # a guard; in practice two or three settle it
-# Costs of a square pixel of overlap, and of moving away from the best place: being unreadable is worse than being far.
-_OUTSIDE, _ON_LABEL, _ON_POINT = 1000.0, 50.0, 20.0
-_PER_DIRECTION, _PER_PIXEL, _ASTRAY = 1.0, 1.0, 25.0
-_SQUARE = 0.8  # of the radius: half the side of the square that a round mark is taken for
+_RADIUS = 7.0  # of the points' marks, px
 _LED = 6.0  # px between a mark and its label, from which on a line has to join them
+_PASSES = 20  # a guard; in practice two or three settle it
+# Costs of a square pixel of overlap, and of being nearer to another point; a pixel of distance costs 1.
+_OUTSIDE, _ON_LABEL, _ON_POINT, _ASTRAY = 1000.0, 50.0, 20.0, 25.0
 
 # Widths of letters, thousandths of the font size: Helvetica's, which the common sans-serifs share or come near to.
 _WIDTHS = {
@@ -44,12 +43,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Array:
 
 
 def place_labels(
-    points: ArrayLike,
-    sizes: ArrayLike,
-    bounds: tuple[float, float, float, float],
-    obstacles: ArrayLike = (),
-    weights: ArrayLike = 1.0,
-    radius: float = 7.0,
+    points: ArrayLike, sizes: ArrayLike, bounds: ArrayLike, obstacles: ArrayLike = (), weights: ArrayLike = 1.0
 ) -> Array:
     """Rectangle of each label.
 
@@ -68,45 +62,50 @@ def place_labels(
     obstacles : array_like, shape (m, 4)
         Rectangles ``(left, top, right, bottom)`` that are better left free: lines, words.
     weights : float or array_like, shape (m,)
-        Cost of a square pixel of each; one pixel of distance costs 1.
-    radius : float
-        Of the points' own marks, px.
+        Cost of a square pixel of each.
 
     Returns
     -------
     ndarray, shape (n, 4)
         ``(left, top, right, bottom)``, px.
     """
-    at, size = np.asarray(points, dtype=float).reshape(-1, 2), np.asarray(sizes, dtype=float).reshape(-1, 2)
-    blocked = np.asarray(obstacles, dtype=float).reshape(-1, 4)
+    at, half = np.reshape(points, (-1, 2)).astype(float), np.reshape(sizes, (-1, 1, 2)) / 2.0
+    frame, blocked = np.asarray(bounds, dtype=float), np.reshape(obstacles, (-1, 4)).astype(float)
     if len(at) == 0:
         return np.empty((0, 4))
-    rectangles, effort = _candidates(at, size, np.asarray(bounds, dtype=float), radius)
-    marks = np.concatenate([at - _SQUARE * radius, at + _SQUARE * radius], axis=1)
-    area = np.prod(size, axis=1)[:, None]
-    alone = (
-        effort
-        + _OUTSIDE * (area - overlap(rectangles, np.asarray(bounds)))
-        + _ON_POINT * overlap(rectangles[:, :, None], marks).sum(-1)
-        + (np.broadcast_to(weights, len(blocked)) * overlap(rectangles[:, :, None], blocked)).sum(-1)
-        + _ASTRAY * _nearer_to_another(rectangles, at)
+    direction, out = np.tile(_DIRECTIONS, (len(_RINGS), 1)), np.repeat(_RINGS, len(_DIRECTIONS))
+    # the nearest corner of a diagonal label stands off by less than a side would: the mark is round
+    gap = np.where(direction.all(axis=1), 0.6, 1.0) * _RADIUS + 2.0 + out
+    centre = np.clip(
+        at[:, None] + direction * (half + gap[:, None]),
+        frame[:2] + half,
+        np.maximum(frame[2:], frame[:2] + 2 * half) - half,
     )
+    boxes = np.concatenate([centre - half, centre + half], axis=-1)
+    marks = np.concatenate([at - 0.8 * _RADIUS, at + 0.8 * _RADIUS], axis=1)
+    from_points = np.linalg.norm(np.clip(at, boxes[:, :, None, :2], boxes[:, :, None, 2:]) - at, axis=-1)
     everyone = np.arange(len(at))
-    chosen = np.argmin(alone, axis=1)
+    cost = (
+        out + np.tile(np.arange(len(_DIRECTIONS)), len(_RINGS))
+        + _OUTSIDE * (4 * half.prod(axis=-1) - overlap(boxes, frame))
+        + _ON_POINT * overlap(boxes[:, :, None], marks).sum(-1)
+        + (np.asarray(weights, dtype=float) * overlap(boxes[:, :, None], blocked)).sum(-1)
+        + _ASTRAY * (from_points.min(axis=-1) < from_points[everyone, :, everyone] - 1e-9)
+    )  # fmt: skip
+    chosen = np.argmin(cost, axis=1)
     for _ in range(_PASSES):
         before = chosen.copy()
         for i in everyone:
-            others = rectangles[everyone, chosen][everyone != i]
-            cost = alone[i] + _ON_LABEL * overlap(rectangles[i][:, None], others).sum(-1)
-            best = int(np.argmin(cost))
-            if cost[best] < cost[chosen[i]] - 1e-9:
-                chosen[i] = best
+            others = boxes[everyone, chosen][everyone != i]
+            now = cost[i] + _ON_LABEL * overlap(boxes[i][:, None], others).sum(-1)
+            if now.min() < now[chosen[i]] - 1e-9:
+                chosen[i] = np.argmin(now)
         if (chosen == before).all():
             break
-    return np.asarray(rectangles[everyone, chosen])
+    return np.asarray(boxes[everyone, chosen])
 
 
-def leaders(points: ArrayLike, rectangles: ArrayLike, radius: float = 7.0) -> Array:
+def leaders(points: ArrayLike, rectangles: ArrayLike) -> Array:
     """Lines that join points to labels further off, from the mark to the nearest place of the label's edge.
 
     Parameters
@@ -114,40 +113,15 @@ def leaders(points: ArrayLike, rectangles: ArrayLike, radius: float = 7.0) -> Ar
     points : array_like, shape (n, 2)
     rectangles : array_like, shape (n, 4)
         As `place_labels` gives them.
-    radius : float
-        Of the marks, px.
 
     Returns
     -------
     ndarray, shape (n, 4)
         ``(x, y, x2, y2)``, px; NaN for labels that stand beside their point.
     """
-    at, box = np.asarray(points, dtype=float).reshape(-1, 2), np.asarray(rectangles, dtype=float).reshape(-1, 4)
+    at, box = np.reshape(points, (-1, 2)), np.reshape(rectangles, (-1, 4))
     to = np.clip(at, box[:, :2], box[:, 2:])
     distance = np.linalg.norm(to - at, axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        start = at + (to - at) * radius / distance
-    return np.where(distance > radius + _LED, np.concatenate([start, to], axis=1), np.nan)
-
-
-def _nearer_to_another(rectangles: Array, at: Array) -> NDArray[np.bool_]:
-    """Whether a candidate (n, m) is nearer to another point than to its own."""
-    nearest = np.clip(at, rectangles[:, :, None, :2], rectangles[:, :, None, 2:])
-    distance = np.linalg.norm(nearest - at, axis=-1)
-    own = distance[np.arange(len(at)), :, np.arange(len(at))]
-    return np.asarray(distance.min(axis=-1) < own - 1e-9)
-
-
-def _candidates(at: Array, size: Array, bounds: Array, radius: float) -> tuple[Array, Array]:
-    """Rectangles (n, m, 4) around each point, moved into the bounds as far as they go, and what each costs (m,)."""
-    directions = np.array([d for _ in _RINGS for d in _DIRECTIONS], dtype=float)
-    out = np.repeat(_RINGS, len(_DIRECTIONS))
-    diagonal = np.all(directions != 0, axis=1)
-    # the nearest corner of a diagonal label stands off by less than a side would: the mark is round
-    gap = np.where(diagonal, 0.6, 1.0) * radius + 2.0 + out
-    half = size[:, None, :] / 2
-    centre = at[:, None, :] + directions * (half + gap[:, None])
-    lowest = bounds[:2] + half
-    centre = np.clip(centre, lowest, np.maximum(bounds[2:] - half, lowest))
-    effort = _PER_DIRECTION * np.tile(np.arange(len(_DIRECTIONS)), len(_RINGS)) + _PER_PIXEL * out
-    return np.concatenate([centre - half, centre + half], axis=-1), effort
+        start = at + (to - at) * _RADIUS / distance
+    return np.where(distance > _RADIUS + _LED, np.concatenate([start, to], axis=1), np.nan)

@@ -163,12 +163,14 @@ def write_report(
         first = next(iter(a.fits.values()))
         parts.append(
             _figure(
-                phase_diagram(a.placed, a.tolerance, a.budget),
+                phase_diagram(a.placed, tolerance=a.tolerance, budget=a.budget),
                 "Each task at the median of its fit's draws, with 95 % intervals; what lies below a thousandth of the "
                 "tolerance stands at the edge.",
             )
         )
-        charts = [decay_chart(f, a.tolerance, a.budget, width=330, height=210) for f in a.fits.values()]
+        charts = [
+            decay_chart(f, tolerance=a.tolerance, budget=a.budget, width=330, height=210) for f in a.fits.values()
+        ]
         rows = [alt.hconcat(*charts[i : i + 2]) for i in range(0, len(charts), 2)]
         parts += [
             "<h2>Risk curves</h2>",

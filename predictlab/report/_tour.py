@@ -165,7 +165,7 @@ def run_tour(
     ]
     page = write_report(folder / "report.html", analysis, scores, described, "predictlab tour", facts)
     if analysis.fits:
-        chart = phase_diagram(analysis.placed, tolerance, budget)
+        chart = phase_diagram(analysis.placed, tolerance=tolerance, budget=budget)
         (folder / "phase.png").write_bytes(png(chart))
     analysis.phase.to_csv(folder / "phase.csv", index=False)
     analysis.fit_table().to_csv(folder / "fits.csv", index=False)

@@ -115,10 +115,10 @@ def test_report_is_one_offline_page(analysis, tmp_path):
 
 def test_charts_render_without_a_network(analysis):
     fit = analysis.fits["slow"]
-    for chart in (charts.decay_chart(fit, TAU, BUDGET), charts.risk_curve_chart(fit.curve), fit.plot(),
-                  charts.phase_diagram(analysis.fits, TAU, BUDGET, selected="slow")):  # fmt: skip
+    for chart in (charts.decay_chart(fit, tolerance=TAU, budget=BUDGET), charts.risk_curve_chart(fit.curve), fit.plot(),
+                  charts.phase_diagram(analysis.fits, tolerance=TAU, budget=BUDGET, selected="slow")):  # fmt: skip
         assert charts.png(chart)[:8] == b"\x89PNG\r\n\x1a\n"
-    bundle = charts._render(fit.plot().to_dict())
+    bundle = charts._render._render(fit.plot().to_dict())
     assert {"application/vnd.vegalite.v5+json", "image/png"} <= set(bundle)
 
 

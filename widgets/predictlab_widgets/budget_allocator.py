@@ -331,9 +331,11 @@ class BudgetAllocator(Widget):
 
     def chart(self) -> Any:
         """Static altair chart of the current state: depths, and the frontier."""
-        from predictlab_widgets.budget_allocator_chart import allocation_chart
+        from predictlab import charts
 
-        return allocation_chart(self)
+        metric = next(iter(self.fits.values())).curve.metric
+        bars = charts.allocation_chart(self.table(), subtitle=f"budget {self.budget:.4g}, 95 % intervals")
+        return bars | charts.frontier_chart(self.frontier(), at=self.frontier([self.budget]), metric=metric)
 
     def __repr__(self) -> str:
         locked = f", locked={', '.join(self.locked)}" if self.locked else ""

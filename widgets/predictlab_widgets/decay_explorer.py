@@ -302,9 +302,17 @@ class DecayExplorer(Widget):
 
     def chart(self) -> Any:
         """Static altair chart of the current state: the fit, the profile of alpha, the residuals."""
-        from predictlab_widgets.decay_explorer_chart import explorer_chart
+        from predictlab import charts
 
-        return explorer_chart(self)
+        lower, upper = self.conf_int["decay_rate"]
+        ends = f"[{lower:.3g}, {'unbounded' if math.isinf(upper) else format(upper, '.3g')}]"
+        return charts.decay_diagnostics_chart(
+            self.fit,
+            profile_of(self.fit),
+            scale=self.scale,
+            title=f"{self.task}: {self.estimator}",
+            subtitle=f"α = {self.params['decay_rate']:.3g} {ends}, {self.method}, {self.interval}",
+        )
 
     def __repr__(self) -> str:
         s = self._settings

@@ -25,7 +25,6 @@ _STEPS = 161  # slider positions
 _KNOTS = 25
 _MANY = 1000  # tasks from which on the points are drawn through fewer knots
 _FEW_KNOTS = 9
-_LABELLED = 50  # tasks up to which the static picture has room for names and intervals
 _LOG_NOTHING = -690.0  # ln of a variance too small for a float
 
 
@@ -241,20 +240,20 @@ class PhaseDiagram(Widget):
 
     def chart(self) -> Any:
         """Static altair chart of the current state; names and intervals up to 50 tasks, points alone beyond."""
-        if len(self.fits) > _LABELLED:
-            from predictlab_widgets.phase_chart import crowd_chart
-
-            return crowd_chart(self)
         from predictlab import charts
 
-        return charts.phase_diagram(
-            self.fits,
-            tolerance=self.tolerance,
-            budget=self.budget,
-            selected=self.selected,
-            confidence=self.confidence,
-            extrapolate=True,
-        )
+        limit, scale, rate = self._sample.transpose(1, 0, 2)
+        places = {
+            "x": limit / self.tolerance,
+            "y": law(np.asarray(self.budget), 0.0, scale, rate) / self.tolerance,
+            "alpha": rate,
+        }
+        table = pd.DataFrame({"task": self.task_names, "regime": list(self.regimes.values())})
+        table["scale"] = np.median(scale, axis=1)[self._which]
+        for name, values in places.items():
+            ends = np.quantile(values, _QUANTILES, axis=1)[:, self._which]
+            table[[f"{name}_lower", name, f"{name}_upper"]] = ends.T
+        return charts.phase_planes(table, tolerance=self.tolerance, budget=self.budget, selected=self.selected)
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 

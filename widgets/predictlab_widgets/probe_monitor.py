@@ -311,10 +311,21 @@ class ProbeMonitor(Widget):
 
     def chart(self) -> Any:
         """Static altair chart of the current state: the curves, and the risk with its fit as far as there is one."""
-        from predictlab_widgets.probe_monitor_chart import monitor_chart
+        from predictlab import charts
 
         with self._turn:
-            return monitor_chart(self)
+            rows = self._frame
+            if len(rows):
+                rows = rows[(rows["task"] == self.task) & (rows["metric"] == self.metric)]
+            return charts.probe_chart(
+                rows,
+                self.curve,
+                self.fit,
+                title=f"{self.task}: {self.metric}",
+                subtitle=f"{self.status}, {self.steps_done} of {self.steps_total} steps",
+                waiting_for=self.waiting_for,
+                scale=self.scale,
+            )
 
     def __repr__(self) -> str:
         return f"ProbeMonitor({self.task}, {self.metric}: {self.status}, {self.steps_done} of {self.steps_total} steps)"

@@ -213,9 +213,12 @@ class RiskDecomposition(Widget):
 
     def chart(self) -> Any:
         """Static altair chart of the current state."""
-        from predictlab_widgets.risk_chart import decomposition_chart
+        from predictlab import charts
 
-        return decomposition_chart(self)
+        numbers = {name: getattr(self, name) for name in _NUMBERS[3:]}
+        params = [getattr(self, name) for name in _LAW]
+        first, last = self._depths
+        return charts.risk_decomposition_chart(params, **numbers, depths=(first, last), metric=self._metric)
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 

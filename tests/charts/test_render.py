@@ -3,10 +3,10 @@
 import struct
 import zlib
 
-from predictlab.charts import squeezed
+from predictlab.charts._render import recompressed
 
 
-def test_a_squeezed_png_is_the_same_picture():
+def test_a_recompressed_png_is_the_same_picture():
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -18,7 +18,7 @@ def test_a_squeezed_png_is_the_same_picture():
         (b"IDAT", stored[1000:]),
     ]
     png = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in [*parts, (b"IEND", b"")])
-    small = squeezed(png)
+    small = recompressed(png)
     assert len(small) < len(png) / 5
     head, data, end = small[8:33], small[33:-12], small[-12:]
     assert (head, end) == (chunk(*parts[0]), chunk(b"IEND", b""))

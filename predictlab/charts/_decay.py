@@ -1,0 +1,168 @@
+"""The fitted decay law of a task, and what it can be doubted by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from predictlab.charts import _style as style
+from predictlab.decay import DecayResults
+
+_SIDE = 250  # width of profile and residuals, px
+
+
+def decay_chart(
+    fit: DecayResults,
+    *,
+    tolerance: float | None = None,
+    budget: float | None = None,
+    confidence: float = 0.95,
+    scale: str = "log",
+    width: int = 320,
+    height: int = 220,
+) -> alt.LayerChart:
+    """Measured risk with intervals, the fitted law with its band, and what was left out as burn-in.
+
+    Parameters
+    ----------
+    fit : DecayResults
+    tolerance : float, optional
+        Risk that can be lived with, metric²; a dashed line. Without it the fitted floor is drawn, if it is in sight.
+    budget : float, optional
+        Steps; a dotted line.
+    confidence : float
+        Confidence level of the intervals and of the band, in (0, 1).
+    scale : {"log", "linear"}
+        Of both axes.
+    width, height : int
+        Of the plot, pixels.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> chart = pl.charts.decay_chart(pl.DecayModel(curve).fit(), tolerance=5e-4, budget=32)
+    >>> chart.title.text
+    'decay fit'
+    """
+    first, last = fit.fitted.depth[[0, -1]]
+    table = style.points_of(fit.curve, first, confidence)
+    band = fit.summary_frame(np.geomspace(first, last, 80), confidence)
+    risks = style.scale_of([*table["lower"], *table["upper"], *([tolerance] if tolerance else [])], scale, 1.25)
+    low, high = risks.domain
+    ends = ["mean_ci_lower", "mean_ci_upper"]
+    band[ends] = band[ends].clip(low / 2, 2 * high)
+    x = style.depth_axis(fit.curve.depth, scale)
+
+    def y(field: str) -> alt.Y:
+        return style.risk_axis(field, risks, fit.curve.metric)
+
+    law = alt.Chart(band).encode(x=x)
+    layers = [
+        law.mark_area(color=style.LINE, opacity=style.BAND, clip=True).encode(y=y(ends[0]), y2=f"{ends[1]}:Q"),
+        law.mark_line(color=style.LINE, strokeWidth=2, clip=True).encode(y=y("mean")),
+        *style.measured(table, x, y("lower")),
+    ]
+    floor = float(fit.params["intrinsic_limit"])
+    if tolerance:
+        layers += style.level(tolerance, "tolerance", 3)
+    elif low < floor < high:
+        layers += style.level(floor, "floor", 3, colour=style.MUTED)
+    if budget:
+        at = alt.Chart(pd.DataFrame({"depth": [budget], "text": ["budget"]})).encode(x="depth:Q")
+        name = at.mark_text(align="left", dx=3, fontSize=style.WORDS, color=style.INK)
+        layers += [at.mark_rule(strokeDash=[2, 3], color=style.INK), name.encode(y=alt.value(8), text="text:N")]
+    return style.layered(layers, style.title(fit.task or "decay fit", _rate(fit, confidence)), width, height)
+
+
+def _rate(fit: DecayResults, confidence: float) -> str:
+    lower, upper = fit.conf_int(confidence).loc["decay_rate"]
+    if fit.identified:
+        return f"alpha {fit.params['decay_rate']:.2g} [{lower:.2g}, {upper:.2g}]"
+    return f"alpha in [{lower:.2g}, {'unbounded' if np.isinf(upper) else format(upper, '.2g')}]: not identified"
+
+
+def decay_diagnostics_chart(
+    fit: DecayResults,
+    profile: Mapping[str, ArrayLike],
+    *,
+    scale: str = "log",
+    title: str = "",
+    subtitle: str = "",
+    width: int = 400,
+    height: int = 290,
+) -> alt.HConcatChart:
+    """The fit, beside it the profile of the decay rate and the residuals.
+
+    Parameters
+    ----------
+    fit : DecayResults
+    profile : mapping
+        ``rate``, shape (m,), decay rates; ``excess``, shape (m,), the deviance above its least at each of them; and
+        ``cut``, the excess at the ends of the interval.
+    scale : {"log", "linear"}
+        Of the depths and of the risk.
+    title, subtitle : str
+        Default: the task, and the decay rate with its interval.
+    width, height : int
+        Of the picture of the fit, pixels; the other two stand beside it.
+
+    Returns
+    -------
+    altair.HConcatChart
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> profile = {"rate": [0.5, 1.0, 2.0], "excess": [9.0, 0.1, 12.0], "cut": 3.84}
+    >>> chart = pl.charts.decay_diagnostics_chart(pl.DecayModel(curve).fit(), profile)
+    >>> len(chart.hconcat)
+    2
+    """
+    half = (height - 85) // 2
+    main = decay_chart(fit, scale=scale, width=width, height=height)
+    main.title = style.title(title or main.title.text, subtitle or main.title.subtitle)
+    side = alt.vconcat(_profile(profile, float(fit.params["decay_rate"]), half), _residuals(fit, scale, half))
+    return alt.hconcat(main, side)
+
+
+def _profile(profile: Mapping[str, ArrayLike], estimate: float, height: int) -> alt.LayerChart:
+    cut = float(np.asarray(profile["cut"]))
+    table = pd.DataFrame({name: np.asarray(profile[name], dtype=float) for name in ("rate", "excess")})
+    seen = [*table.loc[table["excess"] <= 3 * cut, "rate"], *([estimate] if estimate > 0 else [])]
+    axis = alt.Axis(format="~g", grid=False, tickCount=5)
+    x = alt.X("rate:Q", title="decay rate alpha", scale=style.scale_of(seen, pad=1.05), axis=axis)
+    y = alt.Y("excess:Q", title="deviance", scale=alt.Scale(domain=[0, 3 * cut]), axis=alt.Axis(tickCount=4))
+    layers = [
+        alt.Chart(table).mark_line(color=style.LINE, clip=True).encode(x=x, y=y),
+        alt.Chart(pd.DataFrame({"excess": [cut]})).mark_rule(strokeDash=[7, 4]).encode(y="excess:Q"),
+    ]
+    if estimate > 0:
+        rule = alt.Chart(pd.DataFrame({"rate": [estimate]})).mark_rule(strokeDash=[2, 3])
+        layers.append(rule.encode(x="rate:Q"))
+    return style.layered(layers, style.title("Profile of alpha", "dashed: the ends of its interval"), _SIDE, height)
+
+
+def _residuals(fit: DecayResults, scale: str, height: int) -> alt.LayerChart:
+    table = fit.residuals.assign(zero=0.0)
+    most = max(2.6, float(table["residual"].abs().max()) * 1.1)
+    y = alt.Y("residual:Q", title="residual (sd)", scale=alt.Scale(domain=[-most, most]), axis=alt.Axis(tickCount=5))
+    base = alt.Chart(table).encode(
+        x=style.depth_axis(fit.curve.depth, scale), tooltip=style.numbers("depth", "residual")
+    )
+    lines = alt.Chart(pd.DataFrame({"residual": [-2.0, 2.0]})).mark_rule(strokeDash=[7, 4], color=style.MUTED)
+    layers = [
+        lines.encode(y="residual:Q"),
+        base.mark_rule().encode(y=y, y2="zero:Q"),
+        base.mark_point(filled=True, color=style.INK, size=40, opacity=1).encode(y=y),
+    ]
+    return style.layered(layers, style.title("Residuals"), _SIDE, height)

@@ -1,0 +1,85 @@
+"""Forecasts of runs, and where the runs ended."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from predictlab.charts import _style as style
+from predictlab.errors import bad_argument
+
+_ENDS = ("end inside its interval", "end outside")
+
+
+def forecast_chart(forecasts: pd.DataFrame, *, width: int = 480, height: int = 240) -> alt.LayerChart:
+    """Show forecasts of runs with their intervals, sorted, and where the runs ended as far as that is known.
+
+    Parameters
+    ----------
+    forecasts : pandas.DataFrame
+        What `pl.forecast` returned; runs without a forecast are left out.
+    width, height : int
+        Of the plot, pixels.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> depths, ends = np.array([4, 8, 16]), np.random.default_rng(0).normal(0.8, 0.02, 12)
+    >>> runs = pd.DataFrame({
+    ...     "task": "a", "run": np.repeat([f"a-{i}" for i in range(12)], 3), "depth": np.tile(depths, 12),
+    ...     "metric": "accuracy", "value": (ends[:, None] - 0.4 / depths).ravel(), "status": "ok",
+    ... })
+    >>> pl.charts.forecast_chart(pl.forecast(runs, 8)).title.text
+    'Forecasts at 8 steps'
+    """
+    if "at_depth" not in forecasts.attrs:
+        raise bad_argument(
+            "forecasts", f"a table with columns {', '.join(map(str, forecasts.columns))}", "what pl.forecast returned",
+            "Merging or concatenating loses its attrs: pass the table itself, or rows of it.",
+        )  # fmt: skip
+    table = forecasts[forecasts["prediction"].notna()].sort_values("prediction", kind="stable")
+    bounded = np.isfinite(table["upper"] - table["lower"])
+    table = table.replace([np.inf, -np.inf], np.nan).assign(place=np.arange(1, len(table) + 1))
+    end = table["final"]
+    missed = (end < table["lower"]) | (end > table["upper"])
+    table["end"] = np.where(missed, _ENDS[1], _ENDS[0])
+    metric, confidence = forecasts.attrs["metric"], forecasts.attrs["level"]
+    room = alt.Scale(domain=[0.4, len(table) + 0.6], nice=False)
+    x = alt.X("place:Q", title="run, by its forecast", scale=room, axis=alt.Axis(labels=False, ticks=False, grid=False))
+
+    def y(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", title=metric, scale=alt.Scale(zero=False), axis=alt.Axis(gridOpacity=0.4))
+
+    tip = [*(c for c in ("task", "run", "note") if c in table), *style.numbers("prediction", "lower", "upper", "final")]
+    base = alt.Chart(table).encode(x=x, tooltip=tip)
+    ends = base.transform_filter("isValid(datum.final)").mark_point(filled=True, size=26, opacity=1)
+    layers = [
+        base.mark_rule(color=style.LINE, opacity=0.45, strokeWidth=3).encode(y=y("lower"), y2="upper:Q"),
+        base.mark_tick(color=style.INK, thickness=2, width=9, orient="horizontal").encode(y=y("prediction")),
+        ends.encode(
+            y=y("final"),
+            color=alt.Color(
+                "end:N",
+                scale=alt.Scale(domain=list(_ENDS), range=["black", style.ACCENT]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            shape=alt.Shape("end:N", scale=alt.Scale(domain=list(_ENDS), range=["circle", "diamond"])),
+        ),
+    ]
+    threshold = forecasts.attrs.get("threshold")
+    if threshold is not None:
+        layers += style.level(threshold, "threshold", 3, dash=(4, 3))
+    known = int((end.notna() & bounded).sum())
+    held = f"; {known - int(missed.sum())} of {known} known ends lie inside" if known else ""
+    held += "" if bounded.all() else f"; {int((~bounded).sum())} unbounded, not drawn"
+    heading = style.title(
+        f"Forecasts at {forecasts.attrs['at_depth']:g} steps", f"{100 * confidence:g} % intervals{held}"
+    )
+    return style.layered(layers, heading, width, height)

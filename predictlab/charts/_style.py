@@ -1,0 +1,103 @@
+"""What the charts share: colours, axes, and the layers that several of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from predictlab._validation import option
+from predictlab.phase import DYNAMIC_CRITICAL, NOISE_DOMINANT, STATIC_SUFFICIENT, UNDETERMINED
+from predictlab.risk import RiskCurve
+
+# colour-blind readers tell them apart, and the shapes say the same a second time
+COLOURS = {
+    STATIC_SUFFICIENT: "#00795A", DYNAMIC_CRITICAL: "#C65300", NOISE_DOMINANT: "#0065A3", UNDETERMINED: "#777777",
+}  # fmt: skip
+SHAPES = {
+    STATIC_SUFFICIENT: "circle", DYNAMIC_CRITICAL: "triangle-up", NOISE_DOMINANT: "square", UNDETERMINED: "diamond",
+}  # fmt: skip
+LINE, ACCENT, INK, MUTED = "#0065A3", "#C65300", "#222222", "#8a8a8a"
+WORDS = 11  # font size, px
+BAND = 0.22  # opacity
+_PARTS = ["fitted", "burn-in, not fitted"]
+
+
+def title(text: str, subtitle: str = "") -> alt.TitleParams:
+    """Title at the left; `subtitle` is the line below."""
+    return alt.TitleParams(text, subtitle=subtitle, anchor="start")
+
+
+def scale_of(values: ArrayLike, name: str = "log", pad: float = 1.15) -> alt.Scale:
+    """Scale that holds all finite values, those > 0 where it is logarithmic."""
+    v = np.asarray(values, dtype=float)
+    v = v[np.isfinite(v) & (v > 0)]
+    if option("scale", name, ("log", "linear")) == "log":
+        return alt.Scale(type="log", domain=[float(v.min() / pad), float(v.max() * pad)], nice=False)
+    return alt.Scale(domain=[0, float(v.max() * 1.05)], nice=False)
+
+
+def depth_axis(depths: ArrayLike, scale: str | alt.Scale = "log") -> alt.X:
+    """Axis of depths, steps, with a tick at each of `depths`."""
+    ticks = [int(c) if float(c).is_integer() else float(c) for c in np.asarray(depths, dtype=float)]
+    axis = alt.Axis(values=ticks, labelExpr="datum.value", grid=False, labelOverlap="greedy")
+    chosen = scale_of(depths, scale) if isinstance(scale, str) else scale
+    return alt.X("depth:Q", title="depth c (steps)", scale=chosen, axis=axis)
+
+
+def risk_axis(field: str, scale: alt.Scale, metric: str, what: str = "risk") -> alt.Y:
+    """Axis of risks, metric²."""
+    label = "~g" if scale.domain[1] >= 1e-2 else ".1~e"
+    axis = alt.Axis(labelExpr=f"datum.value ? format(datum.value, '{label}') : 0", tickCount=5, gridOpacity=0.4)
+    return alt.Y(f"{field}:Q", title=f"{what} ({metric or 'metric'}²)", scale=scale, axis=axis)
+
+
+def numbers(*fields: str) -> list[alt.Tooltip]:
+    """Tooltips of numbers, rounded."""
+    return [alt.Tooltip(f"{field}:Q", format=".3~g") for field in fields]
+
+
+def level(
+    y: float,
+    text: str,
+    x: int,
+    align: Literal["left", "right"] = "left",
+    colour: str = INK,
+    dash: Sequence[float] = (7, 4),
+    opacity: float = 1.0,
+) -> list[alt.Chart]:
+    """Line across the picture at the height `y`, with its name beside `x` px."""
+    base = alt.Chart(pd.DataFrame({"y": [y], "text": [text]})).encode(y="y:Q")
+    words = base.mark_text(align=align, dy=-6, fontSize=WORDS, color=INK).encode(x=alt.value(x), text="text:N")
+    return [base.mark_rule(color=colour, strokeDash=dash, opacity=opacity), words]
+
+
+def points_of(curve: RiskCurve, first: float, confidence: float) -> pd.DataFrame:
+    """The curve's table, with the column ``part``: what lies before the depth `first` is burn-in."""
+    table = curve.frame(confidence)
+    return table.assign(part=np.where(table["depth"] < first, _PARTS[1], _PARTS[0]))
+
+
+def measured(table: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Estimates with their intervals; the burn-in in grey, with a legend if there is any."""
+    legend = alt.Legend(title=None, orient="top") if (table["part"] != _PARTS[0]).any() else None
+    colours, shapes = (alt.Scale(domain=_PARTS, range=r) for r in ([INK, MUTED], ["circle", "triangle-down"]))
+    base = alt.Chart(table).encode(x=x, color=alt.Color("part:N", scale=colours, legend=legend))
+    points = base.mark_point(filled=True, size=45, opacity=1)
+    return [
+        base.mark_rule(strokeWidth=1.5).encode(y=y, y2="upper:Q"),
+        points.encode(
+            y="risk:Q",
+            shape=alt.Shape("part:N", scale=shapes, legend=legend),
+            tooltip=numbers("depth", "risk", "lower", "upper", "sd", "df"),
+        ),
+    ]
+
+
+def layered(layers: Sequence[alt.Chart], heading: alt.TitleParams, width: int, height: int) -> alt.LayerChart:
+    """The layers as one chart, pixels."""
+    return alt.LayerChart(layer=list(layers), width=width, height=height, title=heading)
