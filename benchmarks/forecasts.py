@@ -16,7 +16,7 @@ import argparse
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -45,28 +45,34 @@ def simulated(tail: float | None, mean: float, runs: int, seed: int) -> pd.DataF
     return pd.concat([made[made["metric"] == "prediction"], ends]).assign(metric="R")
 
 
-def runs_of(tail: float | None, runs: int, seed: int) -> tuple[pd.DataFrame, str]:
+def runs_of(tail: float | None, size: int, seed: int) -> tuple[pd.DataFrame, str]:
     """Runs of one task, and which one is to be forecast."""
-    return simulated(tail, 0.7, runs + 1, seed), f"run-{runs:04d}"
+    return simulated(tail, 0.7, size + 1, seed), f"run-{size:04d}"
 
 
-def tasks_of(tail: float | None, tasks: int, seed: int) -> tuple[pd.DataFrame, str]:
+def tasks_of(tail: float | None, size: int, seed: int) -> tuple[pd.DataFrame, str]:
     """Four runs of each task, and which task is to be forecast."""
     rng, parts = np.random.default_rng(seed), []
-    for i in range(tasks + 1):
+    for i in range(size + 1):
         mean = 0.7 + 0.1 * rng.standard_normal()
         parts.append(simulated(tail, mean, 4, int(rng.integers(1 << 30))).assign(task=f"task {i}"))
-    return pd.concat(parts, ignore_index=True), f"task {tasks}"
+    return pd.concat(parts, ignore_index=True), f"task {size}"
 
 
-def counted(make: Any, tail: float | None, size: int, repeats: int, method: str) -> str:
+class Make(Protocol):
+    """Runs, and which of them is to be forecast."""
+
+    def __call__(self, tail: float | None, size: int, seed: int) -> tuple[pd.DataFrame, str]: ...
+
+
+def counted(make: Make, tail: float | None, size: int, repeats: int, method: str) -> str:
     """One row: how many of the ends that were hidden lie in their 95 % intervals, and how wide these are."""
     held: list[bool] = []
     width: list[float] = []
     for seed in range(repeats):
         whole, new = make(tail, size, seed)
         hidden = (whole["run"] == new) | (whole["task"] == new)
-        table = pl.forecast(whole[~hidden | (whole["depth"] <= AT)], AT, method=method)
+        table = pl.forecast(whole[~hidden | (whole["depth"] <= AT)], AT, method=method).frame()
         ends = whole.loc[hidden & (whole["depth"] == END), "value"].to_numpy()
         asked = table[table["final"].isna()]
         held += ((asked["lower"] <= ends) & (ends <= asked["upper"])).tolist()
@@ -119,14 +125,17 @@ def on_real_runs(store: Path) -> None:
         *((c, static, f"static scores, {c} steps") for c in PLAN.depths[1:-1]),
         (64, None, "64 steps, no static scores"),
     ):
-        for method, level in (("t", 0.95), ("jackknife+", 0.9)):  # 15 data sets: too few for the latter at 95 %
-            table = pl.forecast(runs, depth, level, metric="accuracy", features=features, groups=groups, method=method)
+        for method, confidence in (("t", 0.95), ("jackknife+", 0.9)):  # 15 data sets: too few for the latter at 95 %
+            forecasts = pl.forecast(
+                runs, depth, confidence=confidence, metric="accuracy", features=features, groups=groups, method=method
+            )
+            table = forecasts.frame()
             error = table["final"] - table["prediction"]
             held = table["final"].between(table["lower"], table["upper"])
             width = (table["upper"] - table["lower"]).median()
             odd = int((table["note"] != "").sum())
             print(
-                f"| {known} | {method}, {100 * level:g} % | {np.sqrt(np.mean(error**2)):.3f} | "
+                f"| {known} | {method}, {100 * confidence:g} % | {np.sqrt(np.mean(error**2)):.3f} | "
                 f"{held.mean():.1%} of {len(held)} | {width:.3f} | {odd} |", flush=True,
             )  # fmt: skip
 

@@ -189,8 +189,8 @@ new_task.frame()[["depth", "sd", "unresolved"]].round(3)
 
 # %%
 forecasts = pl.forecast(population, at_depth=8, metric="accuracy", threshold=0.6)
-print(forecasts.groupby("decision")["final"].describe()[["count", "min", "max"]].round(3))
-pl.charts.forecast_chart(forecasts, width=420, height=200)
+print(forecasts.frame().groupby("decision")["final"].describe()[["count", "min", "max"]].round(3))
+forecasts.plot(width=420, height=200)
 
 # %% [markdown]
 # A call is made where the whole interval lies on one side of the threshold: compare the ends of those that were called with

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
     from predictlab.decay import DecayModel, DecayResults
-    from predictlab.forecasting import forecast
+    from predictlab.forecasting import ForecastResults, forecast
     from predictlab.phase import classify
     from predictlab.planning import SequentialResult, probe_until
     from predictlab.probing import ProbePlan, ProbeRecorder, probe, start_probe
@@ -53,6 +53,7 @@ _NAMES = {
     "DecayModel": "decay",
     "DecayResults": "decay",
     "Dataset": "task",
+    "ForecastResults": "forecasting",
     "ProbePlan": "probing",
     "ProbeRecorder": "probing",
     "Recipe": "task",
@@ -78,11 +79,11 @@ _NAMES = {
 }
 
 __all__ = [
-    "DecayModel", "DecayResults", "Dataset", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore",
-    "SequentialResult", "Task", "__version__", "allocate", "analyse", "budget", "catalog", "charts", "classify",
-    "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier", "load_dataset", "optimal_depth",
-    "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report", "risk", "risk_curve", "runs",
-    "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
+    "DecayModel", "DecayResults", "Dataset", "ForecastResults", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve",
+    "RunStore", "SequentialResult", "Task", "__version__", "allocate", "analyse", "budget", "catalog", "charts",
+    "classify", "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier", "load_dataset",
+    "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report", "risk",
+    "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def number(name: str, value: object, expected: str = "a finite number", hint: st
         found = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         found = float("nan")
-    if not np.isfinite(found) or isinstance(value, bool | np.bool_):
+    if not np.isfinite(found) or isinstance(value, bool | np.bool_ | str):
         raise bad_argument(name, value, expected, hint)
     return found
 
@@ -46,9 +46,11 @@ def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> flo
     return found
 
 
-def whole_number(name: str, value: object, least: int = 0, what: str = "a whole number", hint: str = "") -> int:
-    """`value` as an int >= `least`; numpy integers and floats without a fraction are taken, booleans are not."""
-    expected = f"{what} >= {least}"
+def whole_number(
+    name: str, value: object, least: int = 0, what: str = "a whole number", hint: str = "", most: int | None = None
+) -> int:
+    """`value` as an int from `least` to `most`; floats without a fraction are taken, booleans are not."""
+    expected = f"{what} >= {least}" if most is None else f"{what} from {least} to {most}"
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
     try:
@@ -57,7 +59,7 @@ def whole_number(name: str, value: object, least: int = 0, what: str = "a whole 
         found = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise bad_argument(name, value, expected, hint) from None
-    if found < least:
+    if found < least or (most is not None and found > most):
         raise bad_argument(name, value, expected, hint)
     return found
 

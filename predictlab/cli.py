@@ -289,7 +289,7 @@ def forecast(
         typer.Option(help="Forecast the runs of this task from each other. Default: each task from the others."),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Which metric. Default: accuracy where it was measured.")] = None,
-    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
     end: Annotated[float | None, typer.Option(help="Depth at which runs end. Default: the greatest there is.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Where a run has to end to be worth it: go or no-go.")] = None,
     better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
@@ -298,15 +298,12 @@ def forecast(
     from predictlab.forecasting import forecast as run_forecast
 
     frame, _ = _runs(store, [task] if task else None)
-    table = run_forecast(frame, at_depth, level, task=task, metric=metric, end=end, threshold=threshold, better=better)
-    about = table.attrs
-    shown = table.drop(columns="task") if len(table["task"].unique()) == 1 else table
-    _show(shown, f"{about['metric']} at the end, forecast at {at_depth:g} steps, {100 * level:g} % intervals")
-    known = table[table["final"].notna() & table["prediction"].notna()]
-    inside = known["final"].between(known["lower"], known["upper"]).sum()
-    typer.echo(
-        f"Learnt from {about['learnt_from']} groups; {inside} of {len(known)} known ends lie in their intervals."
+    forecasts = run_forecast(
+        frame, at_depth, confidence=confidence, task=task, metric=metric, end=end, threshold=threshold, better=better
     )
+    summary, table = forecasts.summary(), forecasts.frame()
+    _show(table.drop(columns="task") if len(table["task"].unique()) == 1 else table, summary.title)
+    typer.echo(summary.parts[0])
 
 
 def main() -> None:

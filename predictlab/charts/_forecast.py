@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import altair as alt
 import numpy as np
-import pandas as pd
 
 from predictlab.charts import _style as style
 from predictlab.errors import bad_argument
+from predictlab.forecasting import ForecastResults
 
 _ENDS = ("end inside its interval", "end outside")
 
 
-def forecast_chart(forecasts: pd.DataFrame, *, width: int = 480, height: int = 240) -> alt.LayerChart:
+def forecast_chart(forecasts: ForecastResults, *, width: int = 480, height: int = 240) -> alt.LayerChart:
     """Show forecasts of runs with their intervals, sorted, and where the runs ended as far as that is known.
 
     Parameters
     ----------
-    forecasts : pandas.DataFrame
-        What `pl.forecast` returned; runs without a forecast are left out.
+    forecasts : ForecastResults
+        Runs without a forecast are left out.
     width, height : int
         Of the plot, pixels.
 
@@ -39,18 +39,15 @@ def forecast_chart(forecasts: pd.DataFrame, *, width: int = 480, height: int = 2
     >>> pl.charts.forecast_chart(pl.forecast(runs, 8)).title.text
     'Forecasts at 8 steps'
     """
-    if "at_depth" not in forecasts.attrs:
-        raise bad_argument(
-            "forecasts", f"a table with columns {', '.join(map(str, forecasts.columns))}", "what pl.forecast returned",
-            "Merging or concatenating loses its attrs: pass the table itself, or rows of it.",
-        )  # fmt: skip
-    table = forecasts[forecasts["prediction"].notna()].sort_values("prediction", kind="stable")
+    if not isinstance(forecasts, ForecastResults):
+        raise bad_argument("forecasts", type(forecasts).__name__, "what pl.forecast returned")
+    table = forecasts.frame().dropna(subset="prediction").sort_values("prediction", kind="stable")
     bounded = np.isfinite(table["upper"] - table["lower"])
     table = table.replace([np.inf, -np.inf], np.nan).assign(place=np.arange(1, len(table) + 1))
     end = table["final"]
     missed = (end < table["lower"]) | (end > table["upper"])
     table["end"] = np.where(missed, _ENDS[1], _ENDS[0])
-    metric, confidence = forecasts.attrs["metric"], forecasts.attrs["level"]
+    metric = forecasts.metric
     room = alt.Scale(domain=[0.4, len(table) + 0.6], nice=False)
     x = alt.X("place:Q", title="run, by its forecast", scale=room, axis=alt.Axis(labels=False, ticks=False, grid=False))
 
@@ -73,13 +70,12 @@ def forecast_chart(forecasts: pd.DataFrame, *, width: int = 480, height: int = 2
             shape=alt.Shape("end:N", scale=alt.Scale(domain=list(_ENDS), range=["circle", "diamond"])),
         ),
     ]
-    threshold = forecasts.attrs.get("threshold")
-    if threshold is not None:
-        layers += style.level(threshold, "threshold", 3, dash=(4, 3))
-    known = int((end.notna() & bounded).sum())
-    held = f"; {known - int(missed.sum())} of {known} known ends lie inside" if known else ""
+    if forecasts.threshold is not None:
+        layers += style.level(forecasts.threshold, "threshold", 3, dash=(4, 3))
+    inside, known = forecasts.coverage()
+    held = f"; {inside} of {known} known ends lie inside" if known else ""
     held += "" if bounded.all() else f"; {int((~bounded).sum())} unbounded, not drawn"
     heading = style.title(
-        f"Forecasts at {forecasts.attrs['at_depth']:g} steps", f"{100 * confidence:g} % intervals{held}"
+        f"Forecasts at {forecasts.at_depth:g} steps", f"{100 * forecasts.confidence:g} % intervals{held}"
     )
     return style.layered(layers, heading, width, height)

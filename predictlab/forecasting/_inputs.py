@@ -1,15 +1,15 @@
-"""What is known of each run at one depth, and how the run ended where that is known."""
+"""Features of each run at one depth, and how the run ended where that is known."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from predictlab._validation import positive
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
@@ -17,7 +17,7 @@ from predictlab.risk._trajectories import Labels, groups_of, same_metric, static
 
 
 @dataclass(frozen=True)
-class Known:
+class ForecastInputs:
     """Runs at one depth.
 
     Attributes
@@ -46,19 +46,19 @@ class Known:
     ends: dict[str, float]
 
     @property
-    def whole(self) -> NDArray[np.bool_]:
+    def complete(self) -> NDArray[np.bool_]:
         """Runs of which all features are known, (n,)."""
         return np.asarray(~np.isnan(self.features).any(axis=1))
 
 
-def known_at(
+def build_forecast_inputs(
     frame: pd.DataFrame,
     metric: str,
     depth: float,
     end: float | Mapping[str, float] | None = None,
     features: pd.DataFrame | None = None,
-    groups: str | Mapping[Any, Any] | None = None,
-) -> Known:
+    groups: str | Mapping[str, object] | None = None,
+) -> ForecastInputs:
     """Features of all runs at a depth, and their ends.
 
     Features are those of a `residual` curve: the last value at or before the depth of each metric, the value of the
@@ -100,18 +100,18 @@ def known_at(
     wide = wide.reindex(runs)
     paths = {trajectory_metric(before[before["task"] == task], metric, np.inf) for task in ends}
     path = paths.pop() if len(paths) == 1 else metric
-    wide = wide.loc[:, _usual(wide, np.isfinite(final), path)]
+    wide = wide.loc[:, _usual_columns(wide, np.isfinite(final), path)]
     used = trajectory(wide, path, depth)
     used[lost.to_numpy() <= depth] = np.nan
     if depth > 0 and not used.shape[1]:
-        seen = sorted(pd.unique(frame.loc[frame["depth"] > 0, "depth"]))
+        depths = sorted(pd.unique(frame.loc[frame["depth"] > 0, "depth"]))
         raise bad_argument(
             "at_depth", depth, "0, or a depth at or after one at which most runs of every task were measured",
-            f"They were measured at {', '.join(f'{c:g}' for c in seen[:12])}.",
+            f"They were measured at {', '.join(f'{c:g}' for c in depths[:12])}.",
         )  # fmt: skip
     static = static_columns(features, runs)
     _, group = groups_of(frame, groups, runs, len(tasks) > 1)
-    return Known(
+    return ForecastInputs(
         runs,
         np.column_stack([used, static]),
         final,
@@ -122,15 +122,15 @@ def known_at(
     )
 
 
-def _usual(wide: pd.DataFrame, ended: NDArray[np.bool_], path: str) -> NDArray[np.bool_]:
+def _usual_columns(wide: pd.DataFrame, ended: NDArray[np.bool_], path: str) -> NDArray[np.bool_]:
     """Columns to use: of the path those that most runs that ended have, in every task; of other metrics, see above."""
-    have, of_path = wide.notna().to_numpy(), wide.columns.get_level_values(0) == path
+    measured, of_path = wide.notna().to_numpy(), wide.columns.get_level_values(0) == path
     usual = np.ones(wide.shape[1], dtype=bool)
     task = wide.index.get_level_values(0)
     for name in task[ended].unique():
-        usual &= have[ended & (task == name)].mean(axis=0) > 0.5
-    whole = ended & have[:, usual & of_path].all(axis=1)
-    return np.asarray(usual & (of_path | have[whole].all(axis=0)))
+        usual &= measured[ended & (task == name)].mean(axis=0) > 0.5
+    complete = ended & measured[:, usual & of_path].all(axis=1)
+    return np.asarray(usual & (of_path | measured[complete].all(axis=0)))
 
 
 def _notes(lost: Array, depth: float, used: Array) -> list[str]:
@@ -148,17 +148,17 @@ def _notes(lost: Array, depth: float, used: Array) -> list[str]:
 def _ends(
     frame: pd.DataFrame, metric: str, depth: float, end: float | Mapping[str, float] | None, tasks: list[str]
 ) -> dict[str, float]:
-    """Depth at which the runs of each task end; tasks that nobody has seen deeper than `depth` may have none."""
+    """Depth at which the runs of each task end; tasks that were not measured deeper than `depth` may have none."""
     own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_invalid(frame)]
     deepest = {str(task): float(c) for task, c in own.groupby("task", sort=False)["depth"].max().items()}
     if isinstance(end, Mapping):
         if unknown := sorted(set(map(str, end)) - set(tasks)):
             raise bad_argument("end", unknown, f"tasks of the runs: {', '.join(tasks)}")
-        ends = {str(task): float(c) for task, c in end.items()}
-        if open_ := sorted(set(deepest) - set(ends)):
-            raise bad_argument("end", sorted(ends), f"an end for {', '.join(open_)} as well")
+        ends = {str(task): positive("end", c, " (steps)") for task, c in end.items()}
+        if missing := sorted(set(deepest) - set(ends)):
+            raise bad_argument("end", sorted(ends), f"an end for {', '.join(missing)} as well")
     elif end is not None:
-        ends = dict.fromkeys(tasks, float(end))
+        ends = dict.fromkeys(tasks, positive("end", end, " (steps)"))
     else:
         if len(set(deepest.values())) > 1:
             shown = ", ".join(f"{task}: {c:g}" for task, c in deepest.items())

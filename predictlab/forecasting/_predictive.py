@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import stats
@@ -16,27 +15,18 @@ from predictlab.risk._trajectories import Labels
 ALONE = 40  # up to so many groups each is left out by itself
 
 
-class Predictive(Protocol):
-    """Predictive distributions of m runs."""
-
-    @property
-    def centre(self) -> Array:
-        """Point forecasts, (m,), metric."""
-
-    @property
-    def sd(self) -> Array:
-        """Root mean square error to expect, (m,), metric."""
-
-    def interval(self, level: float) -> tuple[Array, Array]:
-        """Lower and upper ends, (m,) each; infinite where the runs cannot tell."""
-
-    def above(self, threshold: float) -> Array:
-        """Probability that a run ends at the threshold or above, (m,)."""
-
-
 @dataclass(frozen=True)
 class Student:
-    """Errors taken for Gaussian of one variance, estimated with `df` degrees of freedom."""
+    """Errors taken for Gaussian of one variance, estimated with `df` degrees of freedom.
+
+    Parameters
+    ----------
+    centre : ndarray, shape (m,)
+        Point forecasts, metric.
+    risk : float
+        Mean square error to expect, metric².
+    df : float
+    """
 
     centre: Array
     risk: float
@@ -44,16 +34,16 @@ class Student:
 
     @property
     def sd(self) -> Array:
-        """See `Predictive`."""
+        """Root mean square error to expect, (m,), metric."""
         return np.full(len(self.centre), np.sqrt(self.risk))
 
-    def interval(self, level: float) -> tuple[Array, Array]:
-        """See `Predictive`."""
-        half = stats.t.ppf((1 + level) / 2, self.df) * self.sd
+    def interval(self, confidence: float) -> tuple[Array, Array]:
+        """Lower and upper limits, (m,) each."""
+        half = stats.t.ppf((1 + confidence) / 2, self.df) * self.sd
         return self.centre - half, self.centre + half
 
     def above(self, threshold: float) -> Array:
-        """See `Predictive`."""
+        """Probability that a run ends at the threshold or above, (m,)."""
         return np.asarray(stats.t.sf((threshold - self.centre) / np.sqrt(self.risk), self.df))
 
 
@@ -82,14 +72,18 @@ class Jackknife:
 
     @property
     def sd(self) -> Array:
-        """See `Predictive`."""
+        """Root mean square error to expect, (m,), metric."""
         risk = np.sum(self.weights * self.errors**2) / np.sum(self.weights)
         return np.full(len(self.centre), np.sqrt(max(risk, self.resolution)))
 
-    def interval(self, level: float) -> tuple[Array, Array]:
-        """The jackknife+ (Barber, Candès, Ramdas, Tibshirani 2021, Annals of Statistics 49, 486-507), groups whole."""
+    def interval(self, confidence: float) -> tuple[Array, Array]:
+        """Limits of the jackknife+ with groups kept whole, (m,) each; infinite where too few groups can tell.
+
+        Source: Barber, Candès, Ramdas, Tibshirani (2021), Annals of Statistics 49, 486-507.
+        """
         size = np.maximum(np.abs(self.errors), np.sqrt(3 * self.resolution))[:, None]
-        return -_quantile(size - self.without, self.weights, level), _quantile(self.without + size, self.weights, level)
+        low, high = size - self.without, self.without + size
+        return -_quantile(low, self.weights, confidence), _quantile(high, self.weights, confidence)
 
     def above(self, threshold: float) -> Array:
         """Weight of forecast plus error at or above the threshold, and half of what is not known."""
@@ -97,19 +91,19 @@ class Jackknife:
         return np.asarray(self.weights @ reach + (1 - self.weights.sum()) / 2)
 
 
-def _quantile(values: Array, weights: Array, level: float) -> Array:
-    """Smallest value of each column that values up to it have weight `level`; inf where all have less."""
+def _quantile(values: Array, weights: Array, share: float) -> Array:
+    """Smallest value of each column that values up to it have weight `share`; inf where all have less."""
     order = np.argsort(values, axis=0)
-    reached = np.cumsum(weights[order], axis=0) >= level - 1e-9
+    reached = np.cumsum(weights[order], axis=0) >= share - 1e-9
     first = np.argmax(reached, axis=0)
     columns = np.arange(values.shape[1])
     return np.where(reached.any(axis=0), values[order[first, columns], columns], np.inf)
 
 
 def predictive(
-    x: Array, y: Array, group: Labels, new: Array, predict: Predict, parameters: float, folds: int | None, seed: int,
-    method: str, resolution: float = 0.0,
-) -> Predictive:  # fmt: skip
+    x: Array, y: Array, group: Labels, new: Array, predict: Predict, parameters: float, folds: int | None,
+    rng: int | np.random.Generator | None, method: str, resolution: float = 0.0,
+) -> Student | Jackknife:  # fmt: skip
     """Predictive distributions of the runs `new`, (m, p), from runs whose end is known.
 
     Parameters
@@ -125,14 +119,14 @@ def predictive(
         Effective number of parameters of the predictor.
     folds : int or None
         See `group_folds`.
-    seed : int
+    rng : int, numpy.random.Generator or None
     method : {"t", "jackknife+"}
     resolution : float
         Variance of rounding, below which no risk is believed, metric².
     """
     errors, without = np.empty(len(y)), np.empty((len(y), len(new)))
-    for held in group_folds(group, folds, generator(seed), ALONE):
-        out = np.isin(group, held)
+    for part in group_folds(group, folds, generator(rng), ALONE):
+        out = np.isin(group, part)
         both = predict(x[~out], y[~out], group[~out], np.concatenate([x[out], new]))
         errors[out] = y[out] - both[: out.sum()]
         without[out] = both[out.sum() :]
