@@ -41,7 +41,7 @@ def allocation_chart(plan: pd.DataFrame, *, subtitle: str = "", width: int = 330
     table = plan.assign(state=np.where(locked, "locked", beyond)).head(_SHOWN)
     depths = style.scale_of([*table["depth_lower"], *table["depth"], *table["depth_upper"]], pad=1.4)
     table = table.assign(start=depths.domain[0], depth_upper=table["depth_upper"].clip(upper=depths.domain[1]))
-    x = alt.X("start:Q", title="depth c (steps)", scale=depths, axis=alt.Axis(format="~g", tickCount=6))
+    x = style.x_axis("start", "depth c (steps)", depths)
     y = alt.Y("task:N", title=None, sort=list(table["task"]), axis=alt.Axis(labelLimit=140))
     legend = alt.Legend(title=None, orient="bottom", values=sorted(set(table["state"]), key=list(_STATES).index))
     colour = alt.Color("state:N", scale=alt.Scale(domain=list(_STATES), range=list(_STATES.values())), legend=legend)
@@ -91,8 +91,7 @@ def frontier_chart(
     low = float(frontier["risk"].min()) / 3
     lower = shown["risk_lower"].clip(lower=low)
     risks = style.scale_of([*lower, *shown["risk_upper"]], pad=1.0)
-    axis = alt.Axis(format="~s", tickCount=6, grid=False)
-    x = alt.X("budget:Q", title="budget B (cost)", scale=style.scale_of(shown["budget"], pad=1.0), axis=axis)
+    x = style.x_axis("budget", "budget B (cost)", style.scale_of(shown["budget"], pad=1.0), "~s")
 
     def y(field: str) -> alt.Y:
         return style.risk_axis(field, risks, metric, "weighted risk")

@@ -139,8 +139,7 @@ def _profile(profile: Mapping[str, ArrayLike], estimate: float, height: int) -> 
     cut = float(np.asarray(profile["cut"]))
     table = pd.DataFrame({name: np.asarray(profile[name], dtype=float) for name in ("rate", "excess")})
     seen = [*table.loc[table["excess"] <= 3 * cut, "rate"], *([estimate] if estimate > 0 else [])]
-    axis = alt.Axis(format="~g", grid=False, tickCount=5)
-    x = alt.X("rate:Q", title="decay rate alpha", scale=style.scale_of(seen, pad=1.05), axis=axis)
+    x = style.x_axis("rate", "decay rate alpha", style.scale_of(seen, pad=1.05))
     y = alt.Y("excess:Q", title="deviance", scale=alt.Scale(domain=[0, 3 * cut]), axis=alt.Axis(tickCount=4))
     layers = [
         alt.Chart(table).mark_line(color=style.LINE, clip=True).encode(x=x, y=y),

@@ -68,12 +68,8 @@ def risk_decomposition_chart(
     static, (at_best, bottom) = float(risk[-3]), (risk + price)[-2:].tolist()
     top = 2.6 * bottom
     table = pd.DataFrame({"depth": depth, "floor": limit, "reducible": risk - limit, "price": price}).iloc[:-3]
-    x = alt.X(
-        "depth:Q",
-        title="depth c (steps)",
-        scale=alt.Scale(type="log", domain=[first, last], nice=False),
-        axis=alt.Axis(format="~g", tickCount=6, grid=False),
-    )
+    scale_x = alt.Scale(type="log", domain=[first, last], nice=False)
+    x = style.x_axis("depth", "depth c (steps)", scale_x)
     legend = alt.Legend(title=None, orient="bottom", symbolType="square")
     colours = alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values()))
 
@@ -93,7 +89,7 @@ def risk_decomposition_chart(
         layers = [
             base.mark_area(opacity=0.35, clip=True).encode(y=y("value"), color=colour, order="place:Q"),
             base.mark_line(color=style.INK, strokeWidth=2, clip=True).encode(y=y("sum")),
-            *style.level(min(height_of_line, top), text, width - 3, "right", opacity=float(not beyond)),
+            *style.level(0.92 * top if beyond else height_of_line, text, width - 3, "right", opacity=float(not beyond)),
         ]
         at, risk_there, name = mark
         if first <= at <= last:

@@ -9,7 +9,7 @@ from predictlab.charts import _style as style
 from predictlab.errors import bad_argument
 from predictlab.forecasting import ForecastResults
 
-_ENDS = ("end inside its interval", "end outside")
+_INSIDE, _OUTSIDE = "end inside its interval", "end outside"
 
 
 def forecast_chart(forecasts: ForecastResults, *, width: int = 480, height: int = 240) -> alt.LayerChart:
@@ -28,15 +28,9 @@ def forecast_chart(forecasts: ForecastResults, *, width: int = 480, height: int 
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import pandas as pd
     >>> import predictlab as pl
-    >>> depths, ends = np.array([4, 8, 16]), np.random.default_rng(0).normal(0.8, 0.02, 12)
-    >>> runs = pd.DataFrame({
-    ...     "task": "a", "run": np.repeat([f"a-{i}" for i in range(12)], 3), "depth": np.tile(depths, 12),
-    ...     "metric": "accuracy", "value": (ends[:, None] - 0.4 / depths).ravel(), "status": "ok",
-    ... })
-    >>> pl.charts.forecast_chart(pl.forecast(runs, 8)).title.text
+    >>> source = pl.worlds.MartingaleWorld(0.0001, 0.01, 1.0, mean=0.8).source(seed=0)
+    >>> pl.charts.forecast_chart(pl.forecast(source([4, 8, 16], range(8)), at_depth=8)).title.text
     'Forecasts at 8 steps'
     """
     if not isinstance(forecasts, ForecastResults):
@@ -46,7 +40,7 @@ def forecast_chart(forecasts: ForecastResults, *, width: int = 480, height: int 
     table = table.replace([np.inf, -np.inf], np.nan).assign(place=np.arange(1, len(table) + 1))
     end = table["final"]
     missed = (end < table["lower"]) | (end > table["upper"])
-    table["end"] = np.where(missed, _ENDS[1], _ENDS[0])
+    table["end"] = np.where(missed, _OUTSIDE, _INSIDE)
     metric = forecasts.metric
     room = alt.Scale(domain=[0.4, len(table) + 0.6], nice=False)
     x = alt.X("place:Q", title="run, by its forecast", scale=room, axis=alt.Axis(labels=False, ticks=False, grid=False))
@@ -57,21 +51,16 @@ def forecast_chart(forecasts: ForecastResults, *, width: int = 480, height: int 
     tip = [*(c for c in ("task", "run", "note") if c in table), *style.numbers("prediction", "lower", "upper", "final")]
     base = alt.Chart(table).encode(x=x, tooltip=tip)
     ends = base.transform_filter("isValid(datum.final)").mark_point(filled=True, size=26, opacity=1)
+    colour, shape = style.kinds(
+        "end", {_INSIDE: ("black", "circle"), _OUTSIDE: (style.ACCENT, "diamond")}, alt.Legend(title=None, orient="top")
+    )
     layers = [
         base.mark_rule(color=style.LINE, opacity=0.45, strokeWidth=3).encode(y=y("lower"), y2="upper:Q"),
         base.mark_tick(color=style.INK, thickness=2, width=9, orient="horizontal").encode(y=y("prediction")),
-        ends.encode(
-            y=y("final"),
-            color=alt.Color(
-                "end:N",
-                scale=alt.Scale(domain=list(_ENDS), range=["black", style.ACCENT]),
-                legend=alt.Legend(title=None, orient="top"),
-            ),
-            shape=alt.Shape("end:N", scale=alt.Scale(domain=list(_ENDS), range=["circle", "diamond"])),
-        ),
+        ends.encode(y=y("final"), color=colour, shape=shape),
     ]
     if forecasts.threshold is not None:
-        layers += style.level(forecasts.threshold, "threshold", 3, dash=(4, 3))
+        layers += style.level(forecasts.threshold, "threshold", 3)
     inside, known = forecasts.coverage()
     held = f"; {inside} of {known} known ends lie inside" if known else ""
     held += "" if bounded.all() else f"; {int((~bounded).sum())} unbounded, not drawn"

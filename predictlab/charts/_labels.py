@@ -17,7 +17,7 @@ _RADIUS = 7.0  # of the points' marks, px
 _LED = 6.0  # px between a mark and its label, from which on a line has to join them
 _PASSES = 20  # a guard; in practice two or three settle it
 # Costs of a square pixel of overlap, and of being nearer to another point; a pixel of distance costs 1.
-_OUTSIDE, _ON_LABEL, _ON_POINT, _ASTRAY = 1000.0, 50.0, 20.0, 25.0
+_OUTSIDE, _ON_LABEL, _ON_POINT, _ON_OBSTACLE, _ASTRAY = 1000.0, 50.0, 20.0, 2.0, 25.0
 
 # Widths of letters, thousandths of the font size: Helvetica's, which the common sans-serifs share or come near to.
 _WIDTHS = {
@@ -42,9 +42,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Array:
     return np.asarray(np.prod(np.maximum(sides, 0.0), axis=-1))
 
 
-def place_labels(
-    points: ArrayLike, sizes: ArrayLike, bounds: ArrayLike, obstacles: ArrayLike = (), weights: ArrayLike = 1.0
-) -> Array:
+def place_labels(points: ArrayLike, sizes: ArrayLike, bounds: ArrayLike, obstacles: ArrayLike = ()) -> Array:
     """Rectangle of each label.
 
     Each label has the same candidates around its point, near ones first. In turn, each takes the one that is best given
@@ -61,8 +59,6 @@ def place_labels(
         The plot area, px. A label that fits into it stays inside.
     obstacles : array_like, shape (m, 4)
         Rectangles ``(left, top, right, bottom)`` that are better left free: lines, words.
-    weights : float or array_like, shape (m,)
-        Cost of a square pixel of each.
 
     Returns
     -------
@@ -89,7 +85,7 @@ def place_labels(
         out + np.tile(np.arange(len(_DIRECTIONS)), len(_RINGS))
         + _OUTSIDE * (4 * half.prod(axis=-1) - overlap(boxes, frame))
         + _ON_POINT * overlap(boxes[:, :, None], marks).sum(-1)
-        + (np.asarray(weights, dtype=float) * overlap(boxes[:, :, None], blocked)).sum(-1)
+        + _ON_OBSTACLE * overlap(boxes[:, :, None], blocked).sum(-1)
         + _ASTRAY * (from_points.min(axis=-1) < from_points[everyone, :, everyone] - 1e-9)
     )  # fmt: skip
     chosen = np.argmin(cost, axis=1)

@@ -162,9 +162,7 @@ class _Plane:
         x = alt.X("x:Q", title="floor L_int / tolerance", scale=x_scale, axis=axis)
         y = alt.Y(f"{self.field}:Q", title=y_title, scale=y_scale, axis=axis)
         legend = alt.Legend(title=None, orient="bottom", symbolSize=90, symbolOpacity=1)
-        colours, shapes = (alt.Scale(domain=list(k), range=list(k.values())) for k in (style.COLOURS, style.SHAPES))
-        colour = alt.Color("regime:N", scale=colours, legend=legend)
-        shape = alt.Shape("regime:N", scale=shapes, legend=legend)
+        colour, shape = style.kinds("regime", style.REGIMES, legend)
         labelled = f"{self.field}_upper" in self.table
         chances = [name for name in self.table.columns if name.startswith("p_")]
         base = alt.Chart(self.table).encode(x=x, y=y, color=colour)
@@ -188,7 +186,8 @@ class _Plane:
                 rules.encode(x="x_lower:Q", x2="x_upper:Q"),
                 rules.encode(y=f"{self.field}_lower:Q", y2=f"{self.field}_upper:Q"),
             ]
-        layers.append(points.encode(shape=shape, tooltip=["task", "regime", *style.numbers("x", self.field, *chances)]))
+        tooltip = ["task", "regime", *style.numbers("x", self.field, *chances)]
+        layers.append(points.encode(shape=shape, tooltip=tooltip))
         if labelled:
             layers += self._names(edge, words)
         return style.layered(layers, heading, *self.size)
@@ -203,26 +202,17 @@ class _Plane:
         return np.column_stack([shares[0], 1 - shares[1]]) * self.size
 
     def _names(self, edge: pd.DataFrame, words: tuple[str, str]) -> list[alt.Chart]:
-        """The name of each task: off points, words, intervals and the border, joined to its point where it is far."""
-        table, (width, height), top = self.table, self.size, self.domains[1][1]
-        points = self._pixels(table["x"], table[self.field])
-        low, high = (self._pixels(table[f"x_{end}"], table[f"{self.field}_{end}"]) for end in ("lower", "upper"))
-        line = self._pixels(edge["x"], edge["edge"].fillna(top))
-        wall = float(self._pixels([1.0], [top])[0, 0])
-        upper, lower = (text_size(word, style.WORDS)[0] for word in words)
-        lines = np.concatenate([
-            np.column_stack([low[:, 0], points[:, 1] - 1, high[:, 0], points[:, 1] + 1]),
-            np.column_stack([points[:, 0] - 1, high[:, 1], points[:, 0] + 1, low[:, 1]]),
-            np.column_stack([np.minimum(line[:-1], line[1:]) - 1, np.maximum(line[:-1], line[1:]) + 1]),
-        ])  # fmt: skip
-        read = [
-            (6, 5, 6 + upper, 19), (6, height - 19, 6 + lower, height - 5),
-            (wall + 1, 20, wall + 15, 20 + text_size(_WALL, style.WORDS)[0]),
-        ]  # fmt: skip
-        weights = np.repeat([0.05, 2.0], [len(lines), len(read)])  # a name on a line can be read, one on words cannot
-        sizes = [text_size(str(name), style.WORDS) for name in table["task"]]
-        boxes = place_labels(points, sizes, (2, 2, width - 2, height - 2), np.concatenate([lines, read]), weights)
-        names = pd.DataFrame({"task": table["task"], "x_px": boxes[:, 0], "y_px": boxes[:, [1, 3]].mean(axis=1)})
+        """The name of each task: off points, words and the border, joined to its point where it is far."""
+        width, height = self.size
+        points = self._pixels(self.table["x"], self.table[self.field])
+        line = self._pixels(edge["x"], edge["edge"].fillna(self.domains[1][1]))
+        border = np.column_stack([np.minimum(line[:-1], line[1:]) - 1, np.maximum(line[:-1], line[1:]) + 1])
+        wall = line[-1, 0]
+        upper, lower, along = (text_size(word, style.WORDS)[0] for word in (*words, _WALL))
+        read = [(6, 5, 6 + upper, 19), (6, height - 19, 6 + lower, height - 5), (wall + 1, 20, wall + 15, 20 + along)]
+        sizes = [text_size(str(name), style.WORDS) for name in self.table["task"]]
+        boxes = place_labels(points, sizes, (2, 2, width - 2, height - 2), [*read, *border])
+        names = pd.DataFrame({"task": self.table["task"], "x_px": boxes[:, 0], "y_px": boxes[:, [1, 3]].mean(axis=1)})
         joins = pd.DataFrame(leaders(points, boxes), columns=["x_px", "y_px", "x2", "y2"]).dropna()
         join = alt.Chart(joins).mark_rule(color=style.INK, strokeWidth=0.6)
         name = alt.Chart(names).mark_text(align="left", baseline="middle", fontSize=style.WORDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import altair as alt
@@ -14,17 +14,16 @@ from predictlab._validation import option
 from predictlab.phase import DYNAMIC_CRITICAL, NOISE_DOMINANT, STATIC_SUFFICIENT, UNDETERMINED
 from predictlab.risk import RiskCurve
 
-# colour-blind readers tell them apart, and the shapes say the same a second time
-COLOURS = {
-    STATIC_SUFFICIENT: "#00795A", DYNAMIC_CRITICAL: "#C65300", NOISE_DOMINANT: "#0065A3", UNDETERMINED: "#777777",
-}  # fmt: skip
-SHAPES = {
-    STATIC_SUFFICIENT: "circle", DYNAMIC_CRITICAL: "triangle-up", NOISE_DOMINANT: "square", UNDETERMINED: "diamond",
-}  # fmt: skip
 LINE, ACCENT, INK, MUTED = "#0065A3", "#C65300", "#222222", "#8a8a8a"
+REGIMES = {  # colour-blind readers tell the colours apart, and the shapes say the same a second time
+    STATIC_SUFFICIENT: ("#00795A", "circle"),
+    DYNAMIC_CRITICAL: (ACCENT, "triangle-up"),
+    NOISE_DOMINANT: (LINE, "square"),
+    UNDETERMINED: ("#777777", "diamond"),
+}
 WORDS = 11  # font size, px
 BAND = 0.22  # opacity
-_PARTS = ["fitted", "burn-in, not fitted"]
+_FITTED, _BURN_IN = "fitted", "burn-in, not fitted"
 
 
 def title(text: str, subtitle: str = "") -> alt.TitleParams:
@@ -41,6 +40,11 @@ def scale_of(values: ArrayLike, name: str = "log", pad: float = 1.15) -> alt.Sca
     return alt.Scale(domain=[0, float(v.max() * 1.05)], nice=False)
 
 
+def x_axis(field: str, title: str, scale: alt.Scale, label: str = "~g") -> alt.X:
+    """Horizontal axis without lines across the picture."""
+    return alt.X(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format=label, tickCount=6, grid=False))
+
+
 def depth_axis(depths: ArrayLike, scale: str | alt.Scale = "log") -> alt.X:
     """Axis of depths, steps, with a tick at each of `depths`."""
     ticks = [int(c) if float(c).is_integer() else float(c) for c in np.asarray(depths, dtype=float)]
@@ -52,7 +56,7 @@ def depth_axis(depths: ArrayLike, scale: str | alt.Scale = "log") -> alt.X:
 def risk_axis(field: str, scale: alt.Scale, metric: str, what: str = "risk") -> alt.Y:
     """Axis of risks, metric²."""
     label = "~g" if scale.domain[1] >= 1e-2 else ".1~e"
-    axis = alt.Axis(labelExpr=f"datum.value ? format(datum.value, '{label}') : 0", tickCount=5, gridOpacity=0.4)
+    axis = alt.Axis(format=label, labelExpr="datum.value ? datum.label : 0", tickCount=5, gridOpacity=0.4)
     return alt.Y(f"{field}:Q", title=f"{what} ({metric or 'metric'}²)", scale=scale, axis=axis)
 
 
@@ -61,40 +65,38 @@ def numbers(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:Q", format=".3~g") for field in fields]
 
 
+def kinds(field: str, looks: Mapping[str, tuple[str, str]], legend: alt.Legend | None) -> tuple[alt.Color, alt.Shape]:
+    """Colours and shapes for the names in the column `field`."""
+    colours, shapes = (alt.Scale(domain=list(looks), range=list(r)) for r in zip(*looks.values(), strict=True))
+    name = f"{field}:N"
+    return alt.Color(name, scale=colours, legend=legend), alt.Shape(name, scale=shapes, legend=legend)
+
+
 def level(
-    y: float,
-    text: str,
-    x: int,
-    align: Literal["left", "right"] = "left",
-    colour: str = INK,
-    dash: Sequence[float] = (7, 4),
-    opacity: float = 1.0,
+    y: float, text: str, x: int, align: Literal["left", "right"] = "left", colour: str = INK, opacity: float = 1.0
 ) -> list[alt.Chart]:
     """Line across the picture at the height `y`, with its name beside `x` px."""
     base = alt.Chart(pd.DataFrame({"y": [y], "text": [text]})).encode(y="y:Q")
     words = base.mark_text(align=align, dy=-6, fontSize=WORDS, color=INK).encode(x=alt.value(x), text="text:N")
-    return [base.mark_rule(color=colour, strokeDash=dash, opacity=opacity), words]
+    return [base.mark_rule(color=colour, strokeDash=[7, 4], opacity=opacity), words]
 
 
 def points_of(curve: RiskCurve, first: float, confidence: float) -> pd.DataFrame:
     """The curve's table, with the column ``part``: what lies before the depth `first` is burn-in."""
     table = curve.frame(confidence)
-    return table.assign(part=np.where(table["depth"] < first, _PARTS[1], _PARTS[0]))
+    return table.assign(part=np.where(table["depth"] < first, _BURN_IN, _FITTED))
 
 
 def measured(table: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Estimates with their intervals; the burn-in in grey, with a legend if there is any."""
-    legend = alt.Legend(title=None, orient="top") if (table["part"] != _PARTS[0]).any() else None
-    colours, shapes = (alt.Scale(domain=_PARTS, range=r) for r in ([INK, MUTED], ["circle", "triangle-down"]))
-    base = alt.Chart(table).encode(x=x, color=alt.Color("part:N", scale=colours, legend=legend))
+    legend = alt.Legend(title=None, orient="top") if (table["part"] == _BURN_IN).any() else None
+    colour, shape = kinds("part", {_FITTED: (INK, "circle"), _BURN_IN: (MUTED, "triangle-down")}, legend)
+    base = alt.Chart(table).encode(x=x, color=colour)
     points = base.mark_point(filled=True, size=45, opacity=1)
+    tooltip = numbers("depth", "risk", "lower", "upper", "sd", "df")
     return [
         base.mark_rule(strokeWidth=1.5).encode(y=y, y2="upper:Q"),
-        points.encode(
-            y="risk:Q",
-            shape=alt.Shape("part:N", scale=shapes, legend=legend),
-            tooltip=numbers("depth", "risk", "lower", "upper", "sd", "df"),
-        ),
+        points.encode(y="risk:Q", shape=shape, tooltip=tooltip),
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_long_name_at_the_right_edge_is_not_cut_off():
 
 def test_words_are_left_free():
     words = [[105, 80, 200, 98]]  # where the label would be
-    (box,) = place_labels([[100, 100]], [[40, 12]], BOUNDS, words, 2.0)
+    (box,) = place_labels([[100, 100]], [[40, 12]], BOUNDS, words)
     assert overlap(box, words[0]) == 0
 
 
