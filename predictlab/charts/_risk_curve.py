@@ -31,11 +31,11 @@ def risk_curve_chart(
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32], risk=[4e-3, 2e-3, 1e-3, 5e-4], df=31)
     >>> chart = pl.charts.risk_curve_chart(curve)
     >>> chart.title.subtitle
-    'given, fresh_run, 95 % intervals'
+    'given, fresh_run'
     """
     table = style.points_of(curve, 0.0, confidence)
     y = style.risk_axis("lower", style.scale_of([*table["lower"], *table["upper"]]), curve.metric)
-    subtitle = f"{curve.estimator}, {curve.question}, {100 * confidence:g} % intervals"
+    subtitle = f"{curve.estimator}, {curve.question}"
     return style.layered(
         style.measured(table, style.depth_axis(table["depth"]), y),
         style.title(curve.task or "risk curve", subtitle),
