@@ -17,7 +17,7 @@ import torch
 
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
-from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine import architectures
 from predictlab.probing._engine.causal import CausalLearner
 from predictlab.probing._engine.inputs import SharedInputs
 
@@ -40,7 +40,7 @@ def step(learner: CausalLearner) -> None:
 def generate_all(learner: CausalLearner) -> int:
     """Exact matches when every row is generated from its prompt."""
     learner.train(False)
-    return learner.match.count(learner.model.whole, {row: [] for row in range(len(learner.eval_rows))})
+    return learner.match.count(learner.module, {row: [] for row in range(len(learner.eval_rows))})
 
 
 def generate_all_to_the_end(learner: CausalLearner) -> None:
@@ -81,9 +81,9 @@ def main() -> None:
     begin = time.perf_counter()
     cached = CausalLearner(task, backbone, SharedInputs())
     print(f"frozen layers of 612 rows, once: {time.perf_counter() - begin:.1f} s")
-    split, prefix.can_split = prefix.can_split, lambda *arguments: False
+    split, architectures.can_split = architectures.can_split, lambda *arguments: False
     whole = CausalLearner(task, backbone, SharedInputs())
-    prefix.can_split = split
+    architectures.can_split = split
     for each in (cached, whole):
         each.draw(0)
     rows: dict[str, list[float]] = {}

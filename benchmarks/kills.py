@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked process cannot use its
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "probe"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "probing"))
 
 from killing import assert_whole, killed_until_done, probe_into, same_values
 

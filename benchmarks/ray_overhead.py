@@ -26,8 +26,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import predictlab as pl
 from predictlab.probing import RayExecutor
-from predictlab.probing._executors import Executor, LocalExecutor, Settings
-from predictlab.probing._segments import Group, Lane, run_name
+from predictlab.probing._executors import Executor, LocalExecutor, TrainingOptions
+from predictlab.probing._segments import Group, RunSegment, run_name
 
 GOAL = 0.050
 
@@ -63,17 +63,16 @@ class OneByOne:
     def __init__(self, inner: Executor) -> None:
         self.check, self.run = inner.check, inner.run
 
-    def group_size(self, task: pl.Task, look: Callable[[], object] = lambda: None) -> int:
+    def group_size(self, task: pl.Task, check_cancelled: Callable[[], object] | None = None) -> int:
         return 1
 
 
 def alone(task: pl.Task, plan: pl.ProbePlan, executor: Executor) -> float:
     """Seconds that the executor takes for the plan's groups."""
-    groups = [Group(task, (Lane(run_name(task, seed), seed, plan.depths),)) for seed in plan.run_seeds]
-    finished: list[Group] = []
+    groups = [Group(task, (RunSegment(run_name(task, seed), seed, plan.depths),)) for seed in plan.run_seeds]
     begin = time.perf_counter()
-    executor.run(groups, lambda group, found: None, lambda group, steps: None, finished.append)
-    assert len(finished) == len(groups)
+    finished = sum(update.finished for update in executor.run(groups))
+    assert finished == len(groups)
     return time.perf_counter() - begin
 
 
@@ -99,7 +98,7 @@ def main() -> None:
         data = pl.Dataset("words", texts(100, 1), texts(100, 2), ("few", "many"))
         recipe = pl.Recipe(steps=asked.steps, batch_size=8, max_length=10, layers="last:1", rank=2)
         task = pl.Task(small_model(folder / "model"), data, recipe, name="short")
-        here = OneByOne(LocalExecutor(Settings()))
+        here = OneByOne(LocalExecutor(TrainingOptions()))
         there = OneByOne(RayExecutor(workers=asked.workers))
         depths, size = (0, asked.steps), asked.groups // asked.turns
         both = (("here", here), ("ray", there))

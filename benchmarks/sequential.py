@@ -86,7 +86,9 @@ def line(name: str, what: str, results: list[SequentialResult], right: list[bool
     decided = np.array([r.decided for r in results])
     wrong = int(np.sum(decided & ~np.array(right)))
     cost = np.quantile([r.cost for r in results], [0.25, 0.5, 0.75])
-    seeds, last = (np.median(v) for v in ([len(r.plan.seeds) for r in results], [r.plan.depths[-1] for r in results]))
+    seeds, last = (
+        np.median(v) for v in ([len(r.plan.run_seeds) for r in results], [r.plan.depths[-1] for r in results])
+    )
     return (
         f"| {name} | {what} | {decided.mean():.0%} | {wrong} of {decided.sum()} | "
         f"{cost[1]:.0f} ({cost[0]:.0f} to {cost[2]:.0f}) | {seeds:.0f} | {last:.0f} |"

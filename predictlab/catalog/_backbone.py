@@ -59,6 +59,11 @@ class Backbone:
     max_length: int
     causal: Any = None
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.encoder.parameters()).device
+
 
 def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
     """Load an encoder or a causal language model from the catalog, a local folder or the model hub.

@@ -29,23 +29,23 @@ class Step:
 
 def ways_on(source: Source, plan: ProbePlan, left: float, price: float) -> list[Step]:
     """Ways to go on from `plan` that `left` pays for, at `price` a step."""
-    seeds, last = len(plan.seeds), plan.depths[-1]
+    seeds, last = len(plan.run_seeds), plan.depths[-1]
     found = []
     more = min(max(4, math.ceil(GROWTH * seeds)), int(left / price / source.steps(1, last, 0) + 1e-9))
     if more >= max(2, seeds // 10):  # fewer would tell nothing new
-        new = range(max(plan.seeds) + 1, max(plan.seeds) + 1 + more)
+        new = range(max(plan.run_seeds) + 1, max(plan.run_seeds) + 1 + more)
         cost = price * source.steps(more, last, 0)
-        found.append(Step(ProbePlan(plan.depths, (*plan.seeds, *new)), cost, f"{more} more seeds"))
+        found.append(Step(ProbePlan(plan.depths, (*plan.run_seeds, *new)), cost, f"{more} more seeds"))
     deeper = min(2 * last, source.max_depth or sys.maxsize)
     cost = price * source.steps(seeds, deeper, last)
     if deeper >= 1.25 * last and cost <= left * (1 + 1e-9):
-        found.append(Step(ProbePlan((*plan.depths, deeper), plan.seeds), cost, f"depth {deeper} for all seeds"))
+        found.append(Step(ProbePlan((*plan.depths, deeper), plan.run_seeds), cost, f"depth {deeper} for all seeds"))
     return found
 
 
 def share_left(fit: DecayResults, draws: Array, target: Array, now: ProbePlan, step: Step) -> float:
     """Share of the target's variance expected to be left after `step`, from a fit of the runs of plan `now`."""
-    new = len(step.plan.seeds) - len(now.seeds)
+    new = len(step.plan.run_seeds) - len(now.run_seeds)
     measured = more_runs(fit, draws, new) if new else further_depths(fit, draws, [float(step.plan.depths[-1])])
     return variance_left(target, measured.seen, measured.noise)
 

@@ -81,7 +81,7 @@ class SequentialResult:
         lines = [
             f"{'Decided' if self.decided else 'Not decided'}: {self._headline()}",
             self.stopped_because,
-            f"cost {self.cost:g} of {self.max_cost:g}; {len(self.plan.seeds)} seeds, depths {self.plan.depths}",
+            f"cost {self.cost:g} of {self.max_cost:g}; {len(self.plan.run_seeds)} seeds, depths {self.plan.depths}",
             f"{self.confidence:.0%} confidence over all looks: {self.boundary}",
             table,
         ]

@@ -222,14 +222,14 @@ def _first_plan(source: Source, plan: ProbePlan | None, limit: float, price: flo
         raise bad_argument("plan", plan, "a pl.ProbePlan(depths=..., seeds=...)")
     if plan.design != "spread":
         raise bad_argument("plan", plan.design, "a plan of design 'spread'", "Its runs are what more seeds add to.")
-    if sum(d > 0 for d in plan.depths) < LEAST_DEPTHS or len(plan.seeds) < 2:
+    if sum(d > 0 for d in plan.depths) < LEAST_DEPTHS or len(plan.run_seeds) < 2:
         raise bad_argument("plan", plan, f"at least {LEAST_DEPTHS} depths > 0 and 2 seeds", "The decay fit needs them.")
     if source.max_depth is not None and plan.depths[-1] > source.max_depth:
         raise bad_argument("plan", plan.depths, f"depths up to {source.max_depth}, the deepest that may be asked for")
-    cost = price * source.steps(len(plan.seeds), plan.depths[-1], 0)
+    cost = price * source.steps(len(plan.run_seeds), plan.depths[-1], 0)
     if cost > limit:
         raise bad_argument(
-            "max_cost", limit, f"at least {cost:g}, the cost of {len(plan.seeds)} seeds to depth {plan.depths[-1]}",
+            "max_cost", limit, f"at least {cost:g}, the cost of {len(plan.run_seeds)} seeds to depth {plan.depths[-1]}",
             "Raise it, or start from a smaller plan=.",
         )  # fmt: skip
     return plan
@@ -255,7 +255,7 @@ def _look_until(
     metric: str | None,
     progress: bool,
 ) -> SequentialResult:
-    cost = price * source.steps(len(plan.seeds), plan.depths[-1], 0)
+    cost = price * source.steps(len(plan.run_seeds), plan.depths[-1], 0)
     rows: list[dict[str, Any]] = []
     with tqdm(total=limit, unit="cost", desc=source.name, disable=not progress, dynamic_ncols=True) as bar:
         while True:
@@ -282,7 +282,7 @@ def _look_until(
                     step, why = best_step(fit, draws[:2000], answer.target[:2000], answer.name, plan, steps)
             rows.append(
                 {
-                    "look": len(rows) + 1, "seeds": len(plan.seeds), "depths": len(plan.depths),
+                    "look": len(rows) + 1, "seeds": len(plan.run_seeds), "depths": len(plan.depths),
                     "last_depth": plan.depths[-1], "cost": cost, "time": time, "level": level, "answer": answer.value,
                     "probability": answer.probability, "lower": answer.interval[0], "upper": answer.interval[1],
                     "half_width": answer.half_width, "stands": answer.stands, "target": answer.name,

@@ -55,14 +55,14 @@ class FunctionSource:
         """Tidy frame of the plan's seeds and depths; only what the store lacks is asked for."""
         known = self.store.known(self.name)
         lacking: dict[tuple[int, ...], list[int]] = {}  # seeds that lack the same depths are asked for together
-        for seed in plan.seeds:
+        for seed in plan.run_seeds:
             depths = tuple(d for d in plan.depths if d not in known.get(self._run(seed), ()))
             if depths:
                 lacking.setdefault(depths, []).append(seed)
         for asked, seeds in lacking.items():
             self._record(self.function(asked, seeds), asked, seeds)
         frame = self.store.frame(self.name)
-        wanted = frame["run"].isin([self._run(s) for s in plan.seeds]) & frame["depth"].isin(plan.depths)
+        wanted = frame["run"].isin([self._run(s) for s in plan.run_seeds]) & frame["depth"].isin(plan.depths)
         return frame[wanted].reset_index(drop=True)
 
     def _record(self, frame: Any, depths: Sequence[int], seeds: Sequence[int]) -> None:

@@ -8,104 +8,45 @@ import math
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from numbers import Integral
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from predictlab.errors import bad_argument
 from predictlab.probing._driver import Cancelled, Driver
 from predictlab.probing._executors import Executor
-from predictlab.probing._limits import CACHE_LIMIT, MEMORY_LIMIT
-from predictlab.probing._plan import ProbePlan
-from predictlab.probing._probe import add_tasks, checked_tasks, executor_of
+from predictlab.probing._plan import ProbePlan, checked_tasks
 from predictlab.probing._progress import Progress, TaskProgress
 from predictlab.runs import RunStore
 from predictlab.task import Task
 
-STATUSES = ("running", "done", "cancelled", "failed")
 _AT_EXIT = 30.0  # seconds in which a step and its writing should have ended
-
-
-def start_probe(
-    tasks: Task | Iterable[Task],
-    plan: ProbePlan,
-    store: str | Path | RunStore | None = None,
-    *,
-    executor: str | Executor = "local",
-    engine: str = "shared",
-    progress: bool = False,
-    device: str | None = None,
-    cache_limit: int = CACHE_LIMIT,
-    memory_limit: int = MEMORY_LIMIT,
-) -> ProbeRun:
-    """Start a probe in the background, and return a handle at once.
-
-    Parameters
-    ----------
-    tasks, plan, store, executor, engine, device, cache_limit, memory_limit
-        As for `probe`. With ``store=None`` the measurements live as long as the handle.
-    progress : bool
-        Show a progress bar on standard error too; the handle knows the same.
-
-    Returns
-    -------
-    ProbeRun
-
-    Raises
-    ------
-    ArgumentError, StoreError
-        As for `probe`, at once: what is wrong with the arguments or the store. Errors of the training itself come out
-        of `ProbeRun.wait`.
-
-    See Also
-    --------
-    probe : The same, waited for.
-
-    Notes
-    -----
-    Training is done by a thread of this process, and probes that run at the same time take turns. It uses torch's
-    global random generator, and leaves it as it found it: do not count on ``torch.manual_seed`` in other cells
-    meanwhile. A process that ends does not wait for its probes: they are cancelled, and nothing measured is lost.
-
-    Examples
-    --------
-    >>> run = pl.start_probe(task, pl.ProbePlan((4, 8, 16), seeds=8), "runs.db")  # doctest: +SKIP
-    >>> run.frame()  # what is measured so far  # doctest: +SKIP
-    >>> runs = run.wait()  # doctest: +SKIP
-    """
-    chosen = checked_tasks(tasks, plan)
-
-    def made() -> Executor:
-        return executor_of(executor, engine, device, cache_limit, memory_limit)
-
-    first = made()
-    opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
-    try:
-        add_tasks(opened, chosen)
-    except BaseException:
-        if opened is not store:
-            opened.close()
-        raise
-    run = ProbeRun(chosen, plan, opened, made, progress)
-    if opened is not store:
-        run._owns_store = True
-        weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
-    run._start(first)
-    return run
 
 
 class ProbeRun:
     """A probe in the background; made by `start_probe`.
 
-    Attributes
+    Parameters
     ----------
-    tasks : tuple of Task
+    tasks : sequence of Task
+        What is trained.
     plan : ProbePlan
         What is asked for now; see `extend`.
     store : RunStore
+        Where measurements go.
+    executor : callable
+        Makes the executor, anew whenever the probe is started.
+    show : bool
+        Show a progress bar too.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> data = pl.load_dataset("rotten_tomatoes", eval_size=20, train_size=40, seed=0)
+    >>> recipe = pl.Recipe(method="head", steps=4, batch_size=8, max_length=16)
+    >>> run = pl.start_probe(pl.Task("minilm-l6", data, recipe, name="head"), pl.ProbePlan((0, 2), seeds=2))
+    >>> runs = run.wait()
+    >>> run.extend(depths=4)
+    >>> sorted(run.wait()["depth"].unique().tolist())
+    [0, 2, 4]
     """
 
     def __init__(
@@ -116,7 +57,7 @@ class ProbeRun:
         self._progress = Progress(False)
         self._driver: Driver | None = None
         self._thread: threading.Thread | None = None
-        self._status: str = "running"
+        self._status = "running"
         self._error: BaseException | None = None
         self._starts = 0
         self._owns_store = False
@@ -138,28 +79,34 @@ class ProbeRun:
     @property
     def progress(self) -> dict[str, TaskProgress]:
         """Steps done and to be made, throughput and time left of each task, by its name."""
-        found = self._progress.snapshot()
+        known = self._progress.snapshot()
         none = TaskProgress(0, 0, math.nan, math.nan if self._status == "running" else 0.0)
-        return {str(task.name): found.get(str(task.name), none) for task in self.tasks}
+        return {str(task.name): known.get(str(task.name), none) for task in self.tasks}
 
     @property
     def doing(self) -> str:
         """What it is doing now, in a few words."""
         if self._status != "running":
             return self._status
-        return "stopping" if self._at_work.cancelled.is_set() else self._progress.doing
+        return "stopping" if self._active_driver.cancelled.is_set() else self._progress.doing
 
     @property
     def revision(self) -> tuple[int, int]:
         """Changes whenever `frame` may have changed by this probe's own work."""
-        return self._starts, self._at_work.looks
+        return self._starts, self._active_driver.revision
 
     def frame(self) -> pd.DataFrame:
-        """Tidy frame of what is measured so far, as `probe` gives it at the end."""
-        return self._at_work.frame()
+        """Tidy frame of what is measured so far.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `probe` gives it at the end.
+        """
+        return self._active_driver.frame()
 
     @property
-    def _at_work(self) -> Driver:
+    def _active_driver(self) -> Driver:
         assert self._driver is not None, "made by start_probe"
         return self._driver
 
@@ -203,7 +150,7 @@ class ProbeRun:
         What was measured stays, in the store if there is one: the same call goes on from there, and so does `extend`.
         `wait` waits until it has stopped.
         """
-        self._at_work.cancelled.set()
+        self._active_driver.cancelled.set()
 
     def extend(self, seeds: int | Iterable[int] | None = None, depths: int | Iterable[int] | None = None) -> None:
         """Ask for more: more seeds, more depths, or, without arguments, for what was cancelled or failed.
@@ -224,10 +171,10 @@ class ProbeRun:
             Seeds or depths that a plan cannot have, or a depth beyond a recipe's steps. Nothing changes then.
         """
         with self._changing:
-            plan = extended(self.plan, seeds, depths)
+            plan = self.plan._extended(seeds, depths)
             checked_tasks(self.tasks, plan)
             self.plan = plan
-            driver = self._at_work
+            driver = self._active_driver
             if driver.replan(plan) and not driver.cancelled.is_set():
                 return
             if self._thread is not None:
@@ -238,7 +185,13 @@ class ProbeRun:
                 call()
 
     def on_restart(self, method: Callable[[], None]) -> None:
-        """Call a bound method, which is held weakly, whenever `extend` has started this again."""
+        """Call a method whenever `extend` has started this again.
+
+        Parameters
+        ----------
+        method : callable
+            A bound method without arguments; it is held weakly.
+        """
         self._listeners.append(weakref.WeakMethod(method))
 
     # -- the thread ----------------------------------------------------------------------------------------------
@@ -288,35 +241,6 @@ class ProbeRun:
             f"<b>ProbeRun, {self.status}</b> ({html.escape(said)})"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
-
-
-def extended(
-    plan: ProbePlan, seeds: int | Iterable[int] | None = None, depths: int | Iterable[int] | None = None
-) -> ProbePlan:
-    """A plan with more seeds and depths; see `ProbeRun.extend`."""
-    held = plan.run_seeds
-    if isinstance(seeds, Integral) and not isinstance(seeds, bool):
-        if seeds < 1:
-            raise bad_argument("seeds", seeds, "how many seeds more, >= 1, or the seeds themselves")
-        new = held + tuple(range(max(held) + 1, max(held) + 1 + seeds))
-    else:
-        new = tuple(dict.fromkeys((*held, *_several("seeds", seeds))))
-    deeper = (depths,) if isinstance(depths, Integral) and not isinstance(depths, bool) else _several("depths", depths)
-    try:
-        visits = tuple(sorted({*plan.depths, *deeper}))
-    except TypeError as error:
-        raise bad_argument("depths", depths, "whole numbers >= 0, such as 64 or (64, 128)") from error
-    if plan.design == "spread":
-        return replace(plan, depths=visits, seeds=new)
-    return replace(plan, depths=visits, parents=new)
-
-
-def _several(name: str, values: Any) -> tuple[Any, ...]:
-    if values is None:
-        return ()
-    if isinstance(values, bool | str | bytes) or not isinstance(values, Iterable):
-        raise bad_argument(name, values, "a whole number, or several of them")
-    return tuple(values)
 
 
 def _number(value: float, form: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +16,13 @@ from predictlab.errors import DamagedState, DataError, PredictlabError, StoreErr
 from predictlab.probing._executors import Executor
 from predictlab.probing._plan import ProbePlan
 from predictlab.probing._progress import Progress
-from predictlab.probing._segments import Group, Lane, Reached, grouped, missing, planned, steps_left
+from predictlab.probing._segments import CheckpointResult, Group, RunSegment, grouped, missing, planned, steps_left
 from predictlab.probing._taken import Taken
 from predictlab.runs import Entry, RunStore
 from predictlab.task import Task
 
 log = logging.getLogger("predictlab")
-WAIT = 0.5  # seconds between looks at a store whose missing runs another process is training
+STORE_POLL = 0.5  # seconds between reads of a store whose missing runs somebody else is training
 
 
 class Cancelled(PredictlabError):
@@ -50,19 +51,18 @@ class Driver:
     ----------
     cancelled : threading.Event
         Set it to make `run` stop.
-    looks : int
-        Grows with every look at the store and every write into it: while it stays, so does `frame`, as far as it
-        depends on this driver.
+    revision : int
+        Grows whenever the store is read or written: while it stays, so does `frame`, as far as it depends on this
+        driver.
     """
 
     def __init__(
         self, tasks: Sequence[Task], plan: ProbePlan, store: RunStore, executor: Executor, progress: Progress
     ) -> None:
         self.tasks = {str(task.name): task for task in tasks}
-        self.plans = dict.fromkeys(self.tasks, plan)
-        self.store, self.executor, self.progress = store, executor, progress
+        self.plan, self.store, self.executor, self.progress = plan, store, executor, progress
         self.cancelled = threading.Event()
-        self.looks = 0
+        self.revision = 0
         self._planning = threading.Lock()
         self._ended = False
         self._taken = Taken.of(store)
@@ -72,112 +72,116 @@ class Driver:
         """Train until nothing is missing; raises `Cancelled` soon after `cancelled` is set."""
         checked = False
         try:
-            while lacking := self._lacking():
+            while unfinished := self._unfinished_tasks():
                 self.store.check_writable()
                 if not checked:
                     self.progress.say("loading")
-                    self.executor.check(lacking, self._look)
+                    self.executor.check(unfinished, self.check_cancelled)
                     checked = True
-                if not self._once():
+                if not self._train_what_is_free():
                     self.progress.say("waiting for the runs that somebody else trains")
-                    time.sleep(WAIT)
+                    time.sleep(STORE_POLL)
         finally:
             self._taken.leave(self)
             with self._planning:
                 self._ended = True
 
-    def _lacking(self) -> list[Task]:
+    def _unfinished_tasks(self) -> list[Task]:
         """Tasks of which something is left to be done; where there are none, no other plan is taken up any more."""
-        self._look()
+        self.check_cancelled()
         with self._planning:
-            self.progress.expect({name: self._steps_left(name, plan) for name, plan in self.plans.items()})
-            self.looks += 1
-            lacking = [task for name, task in self.tasks.items() if self._missing(name)]
-            self._ended = not lacking
-            return lacking
+            self.progress.expect({name: self._steps_left(name, self.plan) for name in self.tasks})
+            self.revision += 1
+            unfinished = [task for name, task in self.tasks.items() if self._missing(name)]
+            self._ended = not unfinished
+            return unfinished
 
     def replan(self, plan: ProbePlan) -> bool:
         """Ask for another plan of every task, from another thread; False if `run` has ended and will not see it."""
         with self._planning:
             if not self._ended:
-                for name, old in self.plans.items():
-                    self.progress.more(name, self._steps_left(name, plan) - self._steps_left(name, old))
-            self.plans = dict.fromkeys(self.tasks, plan)
-            self.looks += 1
+                for name in self.tasks:
+                    self.progress.more(name, self._steps_left(name, plan) - self._steps_left(name, self.plan))
+            self.plan = plan
+            self.revision += 1
             return not self._ended
 
-    def _steps_left(self, name: str, plan: ProbePlan) -> int:
-        return steps_left(self.tasks[name], plan, *self._held(name))
-
     def frame(self) -> pd.DataFrame:
-        """Tidy frame of what the plans ask for, as far as it is measured."""
-        frames = [planned(self.tasks[name], plan, self.store.frame(name)) for name, plan in self.plans.items()]
+        """Tidy frame of what the plan asks for, as far as it is measured."""
+        frames = [planned(task, self.plan, self.store.frame(name)) for name, task in self.tasks.items()]
         return pd.concat(frames, ignore_index=True)
 
-    def _look(self) -> None:
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` once `cancelled` is set."""
         if self.cancelled.is_set():
             raise Cancelled("The probe was cancelled; what was measured is in the store, and the same call goes on.")
 
     def _held(self, name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return self.store.known(name), self.store.states(name)
 
-    def _missing(self, name: str) -> list[Lane]:
-        return missing(self.tasks[name], self.plans[name], *self._held(name))
+    def _missing(self, name: str) -> list[RunSegment]:
+        return missing(self.tasks[name], self.plan, *self._held(name))
 
-    def _once(self) -> bool:
+    def _steps_left(self, name: str, plan: ProbePlan) -> int:
+        return steps_left(self.tasks[name], plan, *self._held(name))
+
+    def _train_what_is_free(self) -> bool:
         """Train all groups that can start now and are not claimed elsewhere; False if there were none."""
-        open_groups: dict[int, Group] = {}  # by identity: tasks hold frames, which are not compared in one word
-        started = 0
+        claimed: dict[int, Group] = {}  # by identity: tasks hold frames, which are not compared in one word
+        started = False
 
-        def claimed() -> Iterator[Group]:
+        def groups() -> Iterator[Group]:
             nonlocal started
-            for group in self._groups():
-                started += 1
-                open_groups[id(group)] = group
-                self._look()
+            for group in self._claimed_groups():
+                started = True
+                claimed[id(group)] = group
+                self.check_cancelled()
                 yield group
 
-        def finish(group: Group) -> None:
-            del open_groups[id(group)]
-            self._release(str(group.task.name), [lane.run for lane in group.lanes])
-
-        def tick(group: Group, steps: int) -> None:
-            self.progress.step(str(group.task.name), steps)
-            self._look()
+        def release(group: Group) -> None:
+            del claimed[id(group)]
+            self._release(str(group.task.name), [segment.run for segment in group.segments])
 
         try:
-            self.executor.run(claimed(), self._write, tick, finish)
+            with closing(self.executor.run(groups(), self.check_cancelled)) as updates:
+                for update in updates:
+                    if update.results:
+                        self._write(update.group, update.results)
+                    if update.finished:
+                        release(update.group)
+                    self.progress.step(str(update.group.task.name), update.steps)
+                    self.check_cancelled()
         finally:
-            for group in list(open_groups.values()):  # where an error is on its way, which no second one may hide
+            for group in list(claimed.values()):  # where an error is on its way, which no second one may hide
                 try:
-                    finish(group)
+                    release(group)
                 except StoreError as error:
                     log.warning("Runs of %s stay claimed until this process ends: %s", group.task.name, error)
-        return started > 0
+        return started
 
-    def _groups(self) -> Iterator[Group]:
+    def _claimed_groups(self) -> Iterator[Group]:
         for name, task in self.tasks.items():
             seen = self._version()
-            lanes = self._missing(name)
-            if not lanes:
+            segments = self._missing(name)
+            if not segments:
                 continue
-            now = {lane.run: lane for lane in lanes}
+            now = {segment.run: segment for segment in segments}
             self.progress.say(f"{name}: frozen layers")
-            size = self.executor.group_size(task, self._look)
-            for group in grouped(task, lanes, size):
-                taken = self._taken.take(self, name, [lane.run for lane in group.lanes])
-                ready: list[Lane] = []
+            size = self.executor.group_size(task, self.check_cancelled)
+            for group in grouped(task, segments, size):
+                taken = self._taken.take(self, name, [segment.run for segment in group.segments])
+                ready: list[RunSegment] = []
                 try:
                     granted = set(self.store.claim(name, taken))
-                    # Somebody else may have trained some of them between our look and our claim.
+                    # Somebody else may have trained some of them between our reading of the store and our claim.
                     if (version := self._version()) != seen:
-                        now, seen = {lane.run: lane for lane in self._missing(name)}, version
-                    ours = [lane for lane in group.lanes if lane.run in granted and now.get(lane.run) == lane]
-                    ready = [started for lane in ours if (started := self._started(name, lane))]
+                        now, seen = {segment.run: segment for segment in self._missing(name)}, version
+                    ours = [one for one in group.segments if one.run in granted and now.get(one.run) == one]
+                    ready = [with_state for one in ours if (with_state := self._with_state(name, one))]
                 except BaseException:
                     self._release(name, taken)
                     raise
-                self._release(name, sorted(set(taken) - {lane.run for lane in ready}))
+                self._release(name, sorted(set(taken) - {segment.run for segment in ready}))
                 if ready:
                     self.progress.say(_title(name, ready))
                     yield Group(task, tuple(ready))
@@ -193,64 +197,66 @@ class Driver:
         finally:
             self._taken.give_back(self, name, runs)
 
-    def _started(self, name: str, lane: Lane) -> Lane | None:
-        """The lane with the state it starts from; None when that is lost, and has to be made again first."""
-        if not lane.begin:
-            return lane
-        from predictlab.probing._engine.state import RunState
+    def _with_state(self, name: str, segment: RunSegment) -> RunSegment | None:
+        """The segment with the state it starts from; None when that is lost, and has to be made again first."""
+        if not segment.begin:
+            return segment
+        from predictlab.probing._engine.parameters import RunState
 
-        source = lane.parent if lane.fresh_fork else lane.run
+        source = segment.parent if segment.fresh_fork else segment.run
         assert source is not None
         try:
-            found = self.store.state(name, source, lane.begin)
-            if found is None:
+            held = self.store.state(name, source, segment.begin)
+            if held is None:
                 return None
-            state = RunState.from_bytes(found[1])
+            state = RunState.from_bytes(held[1])
         except (DamagedState, DataError) as error:
             log.warning("%s It is trained again from an earlier state.", error)
-            self.store.drop_state(name, source, lane.begin)
+            self.store.drop_state(name, source, segment.begin)
             return None
-        if lane.fresh_fork:
-            self._write_beginning(name, lane, source)
-        elif (
-            lane.begin in lane.keep
-        ):  # it was its last depth once, and is one of forks now: it must stay when this goes on
-            self.store.record_all(name, [Entry(lane.run, lane.seed, lane.begin, None, state=found[1], keep=True)])
-        return replace(lane, start=state)
+        if segment.fresh_fork:
+            self._write_beginning(name, segment, source)
+        elif segment.begin in segment.keep:
+            # It was its last depth once, and is one of forks now: it must stay when this goes on.
+            entry = Entry(segment.run, segment.seed, segment.begin, None, state=held[1], keep=True)
+            self.store.record_all(name, [entry])
+        return replace(segment, state=state)
 
-    def _write_beginning(self, name: str, lane: Lane, parent: str) -> None:
+    def _write_beginning(self, name: str, segment: RunSegment, parent: str) -> None:
         """A fork's first measurement is its parent's, at no cost."""
-        held = self._parents.setdefault(name, {})
-        key = (parent, lane.begin)
-        if key not in held:
+        measured = self._parents.setdefault(name, {})
+        key = (parent, segment.begin)
+        if key not in measured:
             rows = self.store.frame(name)
             for (run, depth), part in rows[rows["parent"].isna()].groupby(["run", "depth"]):
                 values = dict(zip(part["metric"], part["value"], strict=True))
-                held[str(run), int(depth)] = {"values": values, "status": part["status"].iloc[0]}
-        if key not in held:
+                measured[str(run), int(depth)] = {"values": values, "status": part["status"].iloc[0]}
+        if key not in measured:
             raise StoreError(
-                f"{self.store.path} holds a state of {parent} at depth {lane.begin} and no measurement there."
+                f"{self.store.path} holds a state of {parent} at depth {segment.begin} and no measurement there."
             )
-        entry = Entry(lane.run, lane.seed, lane.begin, parent=parent, seconds=0.0, flops=0.0, **held[key])
+        entry = Entry(segment.run, segment.seed, segment.begin, parent=parent, seconds=0.0, flops=0.0, **measured[key])
         self.store.record_all(name, [entry])
 
-    def _write(self, group: Group, found: Sequence[Reached]) -> None:
+    def _write(self, group: Group, results: Sequence[CheckpointResult]) -> None:
         entries = []
-        for reached in found:
-            lane, m, state = reached.lane, reached.measured, reached.state
-            about: dict[str, Any] = {"values": None}
-            if m is not None:
-                about = {"values": m.values, "seconds": m.seconds, "flops": m.flops, "status": m.status}
-            kept = state.step in lane.keep
-            entries.append(
-                Entry(lane.run, lane.seed, state.step, parent=lane.parent, state=state.to_bytes(), keep=kept, **about)
-            )
+        for result in results:
+            segment, state = result.segment, result.state
+            about: dict[str, Any] = {}
+            if result.values is not None:
+                status = "ok" if state.alive else "diverged"
+                about = {"seconds": state.seconds, "flops": state.flops, "status": status}
+            kept = state.step in segment.keep
+            entries.append(Entry(
+                segment.run, segment.seed, state.step, result.values, segment.parent, state=state.to_bytes(), keep=kept,
+                **about,
+            ))  # fmt: skip
         self.store.record_all(str(group.task.name), entries)
-        self.looks += 1
+        self.revision += 1
 
 
-def _title(name: str, lanes: Sequence[Lane]) -> str:
-    seeds = sorted({lane.seed for lane in lanes})
+def _title(name: str, segments: Sequence[RunSegment]) -> str:
+    seeds = sorted({segment.seed for segment in segments})
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds[0]}"
-    forks = f", {len(lanes)} forks at {lanes[0].fork.depth}" if lanes[0].fork else ""
-    return f"{name} {which}{forks}"
+    fork = segments[0].fork
+    return f"{name} {which}" + (f", {len(segments)} forks at {fork.depth}" if fork else "")

@@ -1,55 +1,35 @@
-"""Where groups of runs are trained. An executor trains; the driver alone writes into the store."""
+"""Where groups of runs are trained: what an executor is, and the one that trains in this process."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from predictlab._validation import option
+from predictlab.catalog._backbone import let_threads_sleep
 from predictlab.errors import DependencyError, bad_argument
-from predictlab.probing._limits import CACHE_LIMIT, MEMORY_LIMIT
-from predictlab.probing._segments import Group, Reached
+from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
 from predictlab.task import Task
 
 if TYPE_CHECKING:
-    from predictlab.catalog._backbone import Backbone
-    from predictlab.probing._engine.inputs import SharedInputs
+    from predictlab.probing._engine.trainers import TrainerCache
 
-LARGEST_GROUP = 32
-TRAINERS = 2  # held at a time
+CACHE_LIMIT = 2_000_000_000  # bytes of shared activations held in memory
+MEMORY_LIMIT = 4_000_000_000  # bytes for the runs of a group, beside them
 ENGINES = ("shared", "reference")
 
 # Dropout and the start of a run draw from torch's global generator, and two trainings at once would share the cores
 # anyway: the threads of a process take turns, a group each.
 _TURN = threading.Lock()
-_LOOK = 0.2  # seconds between looks while it is somebody else's turn
-
-
-@contextmanager
-def _turn(look: Callable[[], object]) -> Iterator[None]:
-    while not _TURN.acquire(timeout=_LOOK):
-        look()
-    try:
-        yield
-    finally:
-        _TURN.release()
-
-
-@contextmanager
-def _needs_the_extra() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise DependencyError(
-            f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
-        ) from error
+_TURN_POLL = 0.2  # seconds between checks for cancellation while it is somebody else's turn
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingOptions:
     """How runs are trained, wherever that is.
 
     Parameters
@@ -66,116 +46,40 @@ class Settings:
     cache_limit: int = CACHE_LIMIT
     memory_limit: int = MEMORY_LIMIT
 
-
-class Trainer(Protocol):
-    """What trains the groups of one task in this process."""
-
-    def train(
-        self, group: Group, report: Callable[[Sequence[Reached]], None], tick: Callable[[int], object]
-    ) -> None: ...
+    def __post_init__(self) -> None:
+        option("engine", self.engine, ENGINES)
+        if self.cache_limit < 0:
+            raise bad_argument("cache_limit", self.cache_limit, "a number of bytes >= 0")
+        if self.memory_limit <= 0:
+            raise bad_argument("memory_limit", self.memory_limit, "a number of bytes > 0")
 
 
 class Executor(Protocol):
-    """Where groups are trained."""
+    """Where groups are trained. An executor trains; the driver alone writes into the store.
 
-    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
+    `check_cancelled` is called now and then while there is waiting to be done; what it raises ends that.
+    """
+
+    def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:
         """Find out that a recipe does not fit its model before the first task is trained, not hours later."""
 
-    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
-        """Most runs of a task that are trained together.
+    def group_size(self, task: Task, check_cancelled: CancelCheck = never_cancelled) -> int:
+        """Most runs of a task that are trained together."""
 
-        Here and in `check`, `look` is called now and then while there is waiting to be done; it raises to end that.
-        """
-
-    def run(
-        self,
-        groups: Iterable[Group],
-        report: Callable[[Group, Sequence[Reached]], None],
-        tick: Callable[[Group, int], object],
-        finish: Callable[[Group], None],
-    ) -> None:
-        """Train all groups.
+    def run(self, groups: Iterable[Group], check_cancelled: CancelCheck = never_cancelled) -> Generator[GroupUpdate]:
+        """Train all groups, and say how far they are; closing the generator ends the training.
 
         Parameters
         ----------
         groups : iterable of Group
-            Taken one by one, as there is room for them; their lanes hold the states they start from.
-        report : callable
-            Gets what all lanes of a group reached at a depth, in order of depth.
-        tick : callable
-            Gets the steps made since it was last called, which may be none; it raises to end the training.
-        finish : callable
-            Called after a group's last report.
+            Taken one by one, as there is room for them; their segments hold the states they start from.
+        check_cancelled : callable
+
+        Yields
+        ------
+        GroupUpdate
+            Of each group its results in order of depth, and one last update that says that it is finished.
         """
-
-
-class Workshop:
-    """Models, shared activations and trainers of tasks, loaded when they are first needed.
-
-    Parameters
-    ----------
-    settings : Settings
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._backbones: dict[str, Backbone] = {}
-        self._shared: SharedInputs | None = None
-        self._trainers: dict[int, tuple[Task, Trainer, int]] = {}  # by identity; the task is held as long
-
-    def backbone(self, task: Task) -> Backbone:
-        """The task's model, loaded once; it is checked that the recipe fits it."""
-        from predictlab.catalog._backbone import let_threads_sleep, load_backbone
-
-        let_threads_sleep()
-        name = str(task.model)
-        if name not in self._backbones:
-            self._backbones[name] = load_backbone(task.model, self._device())
-        backbone = self._backbones[name]
-        if task.data.kind == "completions" and backbone.causal is None:
-            from predictlab.probing._engine.causal import no_head
-
-            raise no_head(name)
-        task.recipe.trained_layers(backbone.n_layers)
-        if task.recipe.max_length > backbone.max_length:
-            raise bad_argument(
-                "max_length", task.recipe.max_length, f"at most {backbone.max_length} tokens, what {name} can take"
-            )
-        return backbone
-
-    def trainer(self, task: Task, look: Callable[[], object] = lambda: None) -> tuple[Trainer, int]:
-        """The task's trainer, and the most runs it trains together.
-
-        `look` is called now and then while frozen layers are computed; it raises to end that.
-        """
-        if id(task) not in self._trainers:
-            if (
-                len(self._trainers) >= TRAINERS
-            ):  # each holds a copy of its model; what is costly to make is in `_shared`
-                del self._trainers[next(iter(self._trainers))]
-            self._trainers[id(task)] = (task, *self._made(task, look))
-        _, trainer, size = self._trainers[id(task)]
-        return trainer, size
-
-    def _made(self, task: Task, look: Callable[[], object]) -> tuple[Trainer, int]:
-        backbone = self.backbone(task)
-        with _needs_the_extra():
-            from predictlab.probing._engine.inputs import SharedInputs
-            from predictlab.probing._engine.learner import learner_of
-            from predictlab.probing._engine.reference import ReferenceTrainer
-            from predictlab.probing._engine.shared import SharedTrainer
-        self._shared = self._shared or SharedInputs(self.settings.cache_limit)
-        with self._shared.looking(look):
-            learner = learner_of(task, backbone, self._shared)
-            if self.settings.engine == "reference":
-                return ReferenceTrainer(task.recipe, learner), 1
-            trainer = SharedTrainer(task, learner, self._shared, self.settings.memory_limit)
-        return trainer, min(LARGEST_GROUP, trainer.largest_group)
-
-    def _device(self) -> str:
-        with _needs_the_extra():
-            import torch
-        return self.settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class LocalExecutor:
@@ -183,34 +87,49 @@ class LocalExecutor:
 
     Parameters
     ----------
-    settings : Settings
+    options : TrainingOptions
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.workshop = Workshop(settings)
+    def __init__(self, options: TrainingOptions) -> None:
+        self.options = options
 
-    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
+    @cached_property
+    def trainers(self) -> TrainerCache:
+        """What trains, made when it is first needed: it imports torch."""
+        let_threads_sleep()
+        try:
+            from predictlab.probing._engine.trainers import TrainerCache
+        except ImportError as error:
+            raise DependencyError(
+                f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
+            ) from error
+        return TrainerCache(self.options)
+
+    def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:
         """See `Executor.check`."""
         for task in tasks:
-            with _turn(look):
-                self.workshop.backbone(task)
+            with _turn(check_cancelled):
+                self.trainers.backbone(task)
 
-    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
+    def group_size(self, task: Task, check_cancelled: CancelCheck = never_cancelled) -> int:
         """See `Executor.group_size`."""
-        with _turn(look):
-            return self.workshop.trainer(task, look)[1]
+        with _turn(check_cancelled):
+            return self.trainers.trainer(task, check_cancelled)[1]
 
-    def run(
-        self,
-        groups: Iterable[Group],
-        report: Callable[[Group, Sequence[Reached]], None],
-        tick: Callable[[Group, int], object],
-        finish: Callable[[Group], None],
-    ) -> None:
+    def run(self, groups: Iterable[Group], check_cancelled: CancelCheck = never_cancelled) -> Generator[GroupUpdate]:
         """See `Executor.run`."""
         for group in groups:
-            look = partial(tick, group, 0)
-            with _turn(look):
-                trainer, _ = self.workshop.trainer(group.task, look)
-                trainer.train(group, partial(report, group), partial(tick, group))
-            finish(group)
+            with _turn(check_cancelled):
+                trainer, _ = self.trainers.trainer(group.task, check_cancelled)
+                yield from trainer.train(group, check_cancelled)
+            yield GroupUpdate(group, finished=True)
+
+
+@contextmanager
+def _turn(check_cancelled: CancelCheck) -> Iterator[None]:
+    while not _TURN.acquire(timeout=_TURN_POLL):
+        check_cancelled()
+    try:
+        yield
+    finally:
+        _TURN.release()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import Any
+from typing import TypeGuard
 
 from predictlab.errors import bad_argument
+from predictlab.task import Task
 
 DESIGNS = ("spread", "branch")
 DEFAULT_SEEDS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ProbePlan:
     """Runs and depths of a probe.
 
@@ -29,7 +31,7 @@ class ProbePlan:
     design : {"spread", "branch"}
         "spread": independent seeds, all measured at the same depths. "branch": parents are such runs too, and at
         each depth but the last they are forked into continuations with fresh data order and dropout, trained to the
-        last depth (THEORY.md, section 2).
+        last depth (docs/theory.md, section 2).
     parents : int or sequence of int, optional
         Of design "branch": what `seeds` is to "spread", at least 2. The runs are the same, so a store that holds the
         seeds holds the parents.
@@ -37,57 +39,144 @@ class ProbePlan:
         Of design "branch": continuations per parent and depth, at least 2. There are none at depth 0: the decay law
         starts at the first step.
 
+    Raises
+    ------
+    ArgumentError
+        Depths, seeds, parents or forks that cannot be, or that belong to the other design.
+
     Examples
     --------
-    >>> ProbePlan(depths=(4, 8, 16), seeds=3).run_seeds
+    >>> import predictlab as pl
+    >>> pl.ProbePlan(depths=(4, 8, 16), seeds=3).run_seeds
     (0, 1, 2)
-    >>> ProbePlan(depths=(0, 4, 8, 16), design="branch", parents=2, forks=4).fork_depths
+    >>> pl.ProbePlan(depths=(0, 4, 8, 16), design="branch", parents=2, forks=4).fork_depths
     (4, 8)
     """
 
     depths: tuple[int, ...]
-    seeds: Any = None
-    design: str = "spread"
-    parents: Any = None
-    forks: Any = None
+    seeds: tuple[int, ...] | None
+    design: str
+    parents: tuple[int, ...] | None
+    forks: int | None
 
-    def __post_init__(self) -> None:
-        if self.design not in DESIGNS:
-            raise bad_argument("design", self.design, "'spread' (independent seeds) or 'branch' (forks of parents)")
-        depths = _whole_numbers("depths", self.depths, "strictly increasing whole numbers >= 0, such as (4, 8, 16)")
-        if any(b <= a for a, b in pairwise(depths)):
-            raise bad_argument("depths", self.depths, "strictly increasing whole numbers >= 0, such as (4, 8, 16)")
-        object.__setattr__(self, "depths", depths)
-        if self.design == "spread":
-            for name in ("parents", "forks"):
-                if getattr(self, name) is not None:
-                    raise bad_argument(
-                        name, getattr(self, name), "nothing with design='spread'", "Use design='branch'."
-                    )
-            given = DEFAULT_SEEDS if self.seeds is None else self.seeds
-            object.__setattr__(self, "seeds", _seeds("seeds", given, 1))
-            return
-        if self.seeds is not None:
-            raise bad_argument("seeds", self.seeds, "nothing with design='branch'", "Its seeds are given as parents=.")
-        object.__setattr__(self, "parents", _seeds("parents", self.parents, 2))
-        if not _is_whole(self.forks) or self.forks < 2:
-            raise bad_argument("forks", self.forks, "a number of forks per parent and depth >= 2")
-        object.__setattr__(self, "forks", int(self.forks))
-        if not self.fork_depths:
-            raise bad_argument("depths", self.depths, "a depth >= 1 to fork at, and a deeper last one, such as (4, 16)")
+    def __init__(
+        self,
+        depths: Iterable[int],
+        seeds: int | Iterable[int] | None = None,
+        design: str = "spread",
+        parents: int | Iterable[int] | None = None,
+        forks: int | None = None,
+    ) -> None:
+        increasing = "strictly increasing whole numbers >= 0, such as (4, 8, 16)"
+        if design not in DESIGNS:
+            raise bad_argument("design", design, "'spread' (independent seeds) or 'branch' (forks of parents)")
+        visits = _whole_numbers("depths", depths, increasing)
+        if any(b <= a for a, b in pairwise(visits)):
+            raise bad_argument("depths", depths, increasing)
+        fields: dict[str, object]
+        fields = {"depths": visits, "seeds": None, "design": design, "parents": None, "forks": None}
+        if design == "spread":
+            for name, value in (("parents", parents), ("forks", forks)):
+                if value is not None:
+                    raise bad_argument(name, value, "nothing with design='spread'", "Use design='branch'.")
+            fields["seeds"] = _seeds("seeds", DEFAULT_SEEDS if seeds is None else seeds, 1)
+        else:
+            if seeds is not None:
+                raise bad_argument("seeds", seeds, "nothing with design='branch'", "Its seeds are given as parents=.")
+            fields["parents"] = _seeds("parents", parents, 2)
+            if not _is_whole(forks) or int(forks) < 2:
+                raise bad_argument("forks", forks, "a number of forks per parent and depth >= 2")
+            fields["forks"] = int(forks)
+            if len(visits) < 2 or visits[-2] < 1:
+                raise bad_argument("depths", depths, "a depth >= 1 to fork at, and a deeper last one, such as (4, 16)")
+        for field, given in fields.items():
+            object.__setattr__(self, field, given)
 
     @property
     def run_seeds(self) -> tuple[int, ...]:
         """Seeds of the runs trained from their start: of "spread" its seeds, of "branch" its parents."""
-        return self.seeds if self.design == "spread" else self.parents
+        return self.seeds or self.parents or ()
 
     @property
     def fork_depths(self) -> tuple[int, ...]:
         """Depths at which every parent is forked; none of "spread"."""
         return tuple(d for d in self.depths[:-1] if d >= 1) if self.design == "branch" else ()
 
+    def replace(self, **changes: object) -> ProbePlan:
+        """Copy with other fields.
 
-def _seeds(name: str, given: Any, least: int) -> tuple[int, ...]:
+        Parameters
+        ----------
+        **changes
+            Fields by name, as in the constructor.
+
+        Returns
+        -------
+        ProbePlan
+
+        Raises
+        ------
+        ArgumentError
+            An unknown field, or a plan that cannot be.
+
+        Examples
+        --------
+        >>> import predictlab as pl
+        >>> pl.ProbePlan((4, 8), seeds=3).replace(depths=(4, 8, 16)).depths
+        (4, 8, 16)
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in known:
+                raise bad_argument("replace()", name, f"one of {', '.join(known)}")
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def _extended(self, seeds: int | Iterable[int] | None, depths: int | Iterable[int] | None) -> ProbePlan:
+        """The plan with more seeds and depths; see `ProbeRun.extend`."""
+        held = self.run_seeds
+        if _is_whole(seeds):
+            if seeds < 1:
+                raise bad_argument("seeds", seeds, "how many seeds more, >= 1, or the seeds themselves")
+            more_seeds: tuple[object, ...] = tuple(range(max(held) + 1, max(held) + 1 + int(seeds)))
+        else:
+            more_seeds = _several("seeds", seeds)
+        new = tuple(dict.fromkeys((*held, *more_seeds)))
+        more = (depths,) if _is_whole(depths) else _several("depths", depths)
+        try:
+            visits = tuple(sorted({*self.depths, *more}))  # type: ignore[type-var]
+        except TypeError as error:
+            raise bad_argument("depths", depths, "whole numbers >= 0, such as 64 or (64, 128)") from error
+        return self.replace(depths=visits, **{"seeds" if self.seeds else "parents": new})
+
+
+def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
+    """Tasks and a plan that fit each other, or an error that says why they do not."""
+    chosen = [tasks] if isinstance(tasks, Task) else list(tasks)
+    if not chosen or not all(isinstance(task, Task) for task in chosen):
+        raise bad_argument("tasks", chosen, "a pl.Task or a list of them")
+    if not isinstance(plan, ProbePlan):
+        raise bad_argument("plan", plan, "a pl.ProbePlan(depths=..., seeds=...)")
+    names = [str(task.name) for task in chosen]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise bad_argument("tasks", twice, "a different name for each task", "Give one of them another name=.")
+    for task in chosen:
+        recipe = task.recipe
+        if plan.depths[-1] > recipe.steps:
+            raise bad_argument(
+                "depths", plan.depths, f"at most {recipe.steps}, the steps of the recipe of {task.name}",
+                "Raise the recipe's steps (its schedule ends there) or leave the deeper depths out.",
+            )  # fmt: skip
+        dropout_is_free = recipe.dropout > 0 and recipe.dropout_seed is None
+        if plan.fork_depths and recipe.order_seed is not None and not dropout_is_free:
+            raise bad_argument(
+                "order_seed", recipe.order_seed,
+                f"None with design='branch', since {task.name} has no unpinned dropout: all forks would be equal",
+                "Leave the data order or the dropout of the recipe free.",
+            )  # fmt: skip
+    return chosen
+
+
+def _seeds(name: str, given: object, least: int) -> tuple[int, ...]:
     """Seeds from a number of them, or from themselves."""
     if _is_whole(given):
         if given < least:
@@ -101,14 +190,22 @@ def _seeds(name: str, given: Any, least: int) -> tuple[int, ...]:
     return seeds
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _whole_numbers(name: str, values: Any, expected: str) -> tuple[int, ...]:
+def _whole_numbers(name: str, values: object, expected: str) -> tuple[int, ...]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise bad_argument(name, values, expected)
-    found = tuple(values)
-    if not found or not all(_is_whole(v) and int(v) >= 0 for v in found):
+    numbers = tuple(values)
+    if not numbers or not all(_is_whole(v) and int(v) >= 0 for v in numbers):
         raise bad_argument(name, values, expected)
-    return tuple(int(v) for v in found)
+    return tuple(int(v) for v in numbers)
+
+
+def _several(name: str, values: object) -> tuple[object, ...]:
+    if values is None:
+        return ()
+    if isinstance(values, bool | str | bytes) or not isinstance(values, Iterable):
+        raise bad_argument(name, values, "a whole number, or several of them")
+    return tuple(values)

@@ -1,8 +1,9 @@
-"""probe(): what a plan asks for and the store does not hold yet is trained, measured and written."""
+"""probe() and start_probe(): what a plan asks for and the store does not hold yet is trained, measured and written."""
 
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,22 +13,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from predictlab.errors import bad_argument
+from predictlab.probing._background import ProbeRun
 from predictlab.probing._driver import Driver
-from predictlab.probing._executors import ENGINES, Executor, LocalExecutor, Settings
-from predictlab.probing._limits import CACHE_LIMIT, MEMORY_LIMIT
-from predictlab.probing._plan import ProbePlan
+from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, Executor, LocalExecutor, TrainingOptions
+from predictlab.probing._plan import ProbePlan, checked_tasks
 from predictlab.probing._progress import Progress
 from predictlab.runs import RunStore
 from predictlab.task import Task
-
-
-def describe(task: Task) -> dict[str, Any]:
-    """What a store says about a task, for people."""
-    return {
-        "model": str(task.model), "data": task.data.name, "source": task.data.source, "classes": len(task.data.classes),
-        "train_rows": len(task.data.train), "eval_rows": len(task.data.eval), "metric": task.metric,
-        "label_noise": task.label_noise, "recipe": asdict(task.recipe),
-    }  # fmt: skip
 
 
 def probe(
@@ -51,7 +43,9 @@ def probe(
     Parameters
     ----------
     tasks : Task or iterable of Task
+        What is trained; each has a name of its own.
     plan : ProbePlan
+        The runs of every task and the depths at which they are measured.
     store : str, pathlib.Path, RunStore or None
         Where measurements and states go; None keeps them in this process only.
     executor : {"local", "ray"} or Executor
@@ -92,9 +86,22 @@ def probe(
     See Also
     --------
     start_probe : The same without waiting for it.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> data = pl.load_dataset("rotten_tomatoes", eval_size=20, train_size=40, seed=0)
+    >>> recipe = pl.Recipe(method="head", steps=2, batch_size=8, max_length=16)
+    >>> task = pl.Task("minilm-l6", data, recipe, name="head")
+    >>> runs = pl.probe(task, pl.ProbePlan((0, 2), seeds=2), progress=False)
+    >>> runs[["run", "depth", "metric"]].head(3)
+          run  depth     metric
+    0  head:0      0   accuracy
+    1  head:0      0  eval_loss
+    2  head:0      2   accuracy
     """
     chosen = checked_tasks(tasks, plan)
-    trained_by = executor_of(executor, engine, device, cache_limit, memory_limit)
+    trained_by = make_executor(executor, TrainingOptions(engine, device, cache_limit, memory_limit))
     opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
     shown = Progress(progress)
     try:
@@ -113,70 +120,104 @@ def probe(
             opened.close()
 
 
+def start_probe(
+    tasks: Task | Iterable[Task],
+    plan: ProbePlan,
+    store: str | Path | RunStore | None = None,
+    *,
+    executor: str | Executor = "local",
+    engine: str = "shared",
+    progress: bool = False,
+    device: str | None = None,
+    cache_limit: int = CACHE_LIMIT,
+    memory_limit: int = MEMORY_LIMIT,
+) -> ProbeRun:
+    """Start a probe in the background, and return a handle at once.
+
+    Parameters
+    ----------
+    tasks, plan, store, executor, engine, device, cache_limit, memory_limit
+        As for `probe`. With ``store=None`` the measurements live as long as the handle.
+    progress : bool
+        Show a progress bar on standard error too; the handle knows the same.
+
+    Returns
+    -------
+    ProbeRun
+        Tells how far it is and what is measured; can be waited for, cancelled and extended.
+
+    Raises
+    ------
+    ArgumentError, StoreError
+        As for `probe`, at once: what is wrong with the arguments or the store. Errors of the training itself come out
+        of `ProbeRun.wait`.
+
+    See Also
+    --------
+    probe : The same, waited for.
+
+    Notes
+    -----
+    Training is done by a thread of this process, and probes that run at the same time take turns. It uses torch's
+    global random generator, and leaves it as it found it: do not count on ``torch.manual_seed`` in other cells
+    meanwhile. A process that ends does not wait for its probes: they are cancelled, and nothing measured is lost.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> data = pl.load_dataset("rotten_tomatoes", eval_size=20, train_size=40, seed=0)
+    >>> recipe = pl.Recipe(method="head", steps=2, batch_size=8, max_length=16)
+    >>> run = pl.start_probe(pl.Task("minilm-l6", data, recipe, name="head"), pl.ProbePlan((0, 2), seeds=2))
+    >>> len(run.wait())  # two runs, two depths, two metrics
+    8
+    >>> run.status
+    'done'
+    """
+    chosen = checked_tasks(tasks, plan)
+    options = TrainingOptions(engine, device, cache_limit, memory_limit)
+    first = make_executor(executor, options)
+    opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
+    try:
+        add_tasks(opened, chosen)
+    except BaseException:
+        if opened is not store:
+            opened.close()
+        raise
+    run = ProbeRun(chosen, plan, opened, lambda: make_executor(executor, options), progress)
+    if opened is not store:
+        run._owns_store = True
+        weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
+    run._start(first)
+    return run
+
+
 def add_tasks(store: RunStore, tasks: Sequence[Task]) -> None:
     """Make tasks known to a store; one that holds another task of the same name is an error."""
     for task in tasks:
-        store.add_task(str(task.name), task.fingerprint, describe(task))
+        description: dict[str, Any] = {
+            "model": str(task.model), "data": task.data.name, "source": task.data.source,
+            "classes": len(task.data.classes), "train_rows": len(task.data.train), "eval_rows": len(task.data.eval),
+            "metric": task.metric, "label_noise": task.label_noise, "recipe": asdict(task.recipe),
+        }  # fmt: skip
+        store.add_task(str(task.name), task.fingerprint, description)
 
 
-def executor_of(
-    executor: str | Executor, engine: str, device: str | None, cache_limit: int, memory_limit: int
-) -> Executor:
+def make_executor(executor: str | Executor, options: TrainingOptions) -> Executor:
     """The executor that the arguments of `probe` name."""
-    if engine not in ENGINES:
-        raise bad_argument("engine", engine, " or ".join(map(repr, ENGINES)))
-    if cache_limit < 0:
-        raise bad_argument("cache_limit", cache_limit, "a number of bytes >= 0")
-    if memory_limit <= 0:
-        raise bad_argument("memory_limit", memory_limit, "a number of bytes > 0")
-    settings = Settings(engine, device, cache_limit, memory_limit)
-    if not isinstance(executor, str):
-        if not all(hasattr(executor, part) for part in ("run", "group_size", "check")):
-            raise bad_argument("executor", executor, "'local', 'ray' or an executor")
-        if settings != Settings():
-            raise bad_argument(
-                "executor", executor, "'local' or 'ray' beside engine=, device=, cache_limit= or memory_limit=",
-                "An executor of your own has its settings: RayExecutor(Settings(engine=...)).",
-            )  # fmt: skip
-        return executor
     if executor == "local":
-        return LocalExecutor(settings)
+        return LocalExecutor(options)
     if executor == "ray":
         from predictlab.probing._ray.executor import RayExecutor
 
-        return RayExecutor(settings)
-    raise bad_argument("executor", executor, "'local', 'ray' or an executor")
-
-
-def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
-    """Tasks and a plan that fit each other, or an error that says why they do not."""
-    chosen: list[Any] = [tasks] if isinstance(tasks, Task) else list(tasks)
-    if not chosen or not all(isinstance(task, Task) for task in chosen):
-        raise bad_argument("tasks", chosen, "a pl.Task or a list of them")
-    if not isinstance(plan, ProbePlan):
-        raise bad_argument("plan", plan, "a pl.ProbePlan(depths=..., seeds=...)")
-    names = [str(task.name) for task in chosen]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise bad_argument("tasks", twice, "a different name for each task", "Give one of them another name=.")
-    for task in chosen:
-        if plan.depths[-1] > task.recipe.steps:
-            raise bad_argument(
-                "depths", plan.depths, f"at most {task.recipe.steps}, the steps of the recipe of {task.name}",
-                "Raise the recipe's steps (its schedule ends there) or leave the deeper depths out.",
-            )  # fmt: skip
-        if plan.fork_depths and not _forks_differ(task):
-            raise bad_argument(
-                "order_seed", task.recipe.order_seed,
-                f"None with design='branch', since {task.name} has no unpinned dropout: all forks would be equal",
-                "Leave the data order or the dropout of the recipe free.",
-            )  # fmt: skip
-    return chosen
-
-
-def _forks_differ(task: Task) -> bool:
-    """Whether some randomness that acts after a fork is left free by the recipe."""
-    recipe = task.recipe
-    return recipe.order_seed is None or (recipe.dropout > 0 and recipe.dropout_seed is None)
+        return RayExecutor(**asdict(options))
+    if isinstance(executor, str) or not all(hasattr(executor, part) for part in ("run", "group_size", "check")):
+        raise bad_argument("executor", executor, "'local', 'ray' or an executor")
+    if options != TrainingOptions():
+        raise bad_argument(
+            "executor", executor, "'local' or 'ray' beside engine=, device=, cache_limit= or memory_limit=",
+            "An executor of your own has these options itself: RayExecutor(engine=...).",
+        )  # fmt: skip
+    return executor
 
 
 def _interrupted(store: RunStore, tasks: Sequence[Task]) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from predictlab.runs._importers.trainer_state import evaluation, logged
 
 try:
     import torch.distributed
-    from transformers import TrainerCallback
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 except ImportError as error:
     raise DependencyError(f"ProbeRecorder needs {error.name}: pip install 'predictlab[probe]'.") from error
 
@@ -31,7 +31,15 @@ RECIPE = (
     "gradient_accumulation_steps", "world_size", "neftune_noise_alpha",
 )  # fmt: skip
 
-Depth = float | Any  # steps, or an object with a depth such as OptimalDepth
+
+class HasDepth(Protocol):
+    """An object with a depth in steps, such as OptimalDepth."""
+
+    @property
+    def depth(self) -> float: ...
+
+
+Depth = float | HasDepth
 
 
 class ProbeRecorder(TrainerCallback):
@@ -82,7 +90,12 @@ class ProbeRecorder(TrainerCallback):
 
     Examples
     --------
-    ``Trainer(..., callbacks=[ProbeRecorder("runs.db", "my task")]).train()``
+    >>> from predictlab.probing import ProbeRecorder
+    >>> recorder = ProbeRecorder("runs.db", "my task", stop_at=64)  # opens nothing yet
+    >>> recorder.stopped_at is None
+    True
+
+    It is given to a Trainer: ``Trainer(..., callbacks=[recorder]).train()``.
     """
 
     def __init__(
@@ -123,8 +136,21 @@ class ProbeRecorder(TrainerCallback):
         with RunStore(self.store) as opened:
             yield opened
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Find out before the first step whether the store takes this run."""
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Find out before the first step whether the store takes this run.
+
+        Parameters
+        ----------
+        args, state, control, **kwargs
+            As the Trainer gives them.
+
+        Raises
+        ------
+        StoreError
+            It does not.
+        """
         self._seed = int(args.seed if self.seed is None else self.seed)
         self._name = self.run or f"{self.task}:{self._seed}"
         self._description = describe(args, state, kwargs.get("model"), kwargs.get("train_dataloader"))
@@ -144,12 +170,33 @@ class ProbeRecorder(TrainerCallback):
                 seconds = held.loc[held["depth"] == state.global_step, "seconds"]
                 self._seconds = float(seconds.iloc[0]) if len(seconds) else math.nan
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start the clock."""
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Start the clock.
+
+        Parameters
+        ----------
+        args, state, control, **kwargs
+            As the Trainer gives them.
+        """
         self._step_began = time.perf_counter()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        """Stop the clock, and the run where that is asked; what is evaluated is evaluated before it stops."""
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> TrainerControl:
+        """Stop the clock, and the run where that is asked; what is evaluated is evaluated before it stops.
+
+        Parameters
+        ----------
+        args, state, control, **kwargs
+            As the Trainer gives them.
+
+        Returns
+        -------
+        transformers.TrainerControl
+            What the Trainer does next.
+        """
         if self._step_began is not None:
             self._seconds += time.perf_counter() - self._step_began
             self._step_began = None
@@ -158,31 +205,74 @@ class ProbeRecorder(TrainerCallback):
             control.should_evaluate = True
         return self._logging(control)
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        """Spare a stopped run the evaluation at the end of its epoch, which would be its second at this step."""
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> TrainerControl:
+        """Spare a stopped run the evaluation at the end of its epoch, which would be its second at this step.
+
+        Parameters
+        ----------
+        args, state, control, **kwargs
+            As the Trainer gives them.
+
+        Returns
+        -------
+        transformers.TrainerControl
+            What the Trainer does next.
+        """
         if self.stopped_at == state.global_step:
             control.should_evaluate = False
         return self._logging(control)
 
-    def _logging(self, control: Any) -> Any:
+    def _logging(self, control: TrainerControl) -> TrainerControl:
         # The Trainer brings total_flos up to date only when it logs.
         control.should_log = control.should_log or control.should_evaluate
         return control
 
-    def _halt(self, args: Any, state: Any, control: Any) -> None:
+    def _halt(self, args: TrainingArguments, state: TrainerState, control: TrainerControl) -> None:
         self.stopped_at = state.global_step
         control.should_training_stop = True
         if str(getattr(args.save_strategy, "value", args.save_strategy)) != "no":
             control.should_save = True  # as the Trainer does at the end of a run
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Keep what an evaluation logged: TRL adds metrics there which `on_evaluate` is not given."""
-        found = evaluation(logs or {})
-        if found:
-            self._logged = (state.global_step, found)
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Keep what an evaluation logged: TRL adds metrics there which `on_evaluate` is not given.
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> Any:
-        """Write the evaluation; ask whether the run is deep enough."""
+        Parameters
+        ----------
+        args, state, control, logs, **kwargs
+            As the Trainer gives them.
+        """
+        if metrics := evaluation(logs or {}):
+            self._logged = (state.global_step, metrics)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: Mapping[str, float] | None = None,
+        **kwargs: object,
+    ) -> TrainerControl:
+        """Write the evaluation; ask whether the run is deep enough.
+
+        Parameters
+        ----------
+        args, state, control, metrics, **kwargs
+            As the Trainer gives them.
+
+        Returns
+        -------
+        transformers.TrainerControl
+            What the Trainer does next.
+        """
         step, more = self._logged
         values = logged(metrics or {}) | (more if step == state.global_step else {})
         self._logged = (-1, {})
@@ -199,12 +289,20 @@ class ProbeRecorder(TrainerCallback):
             self._halt(args, state, control)
         return control
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """What is evaluated from here on may be another model than the last."""
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Leave out what is evaluated from here on if it may be another model than the last.
+
+        Parameters
+        ----------
+        args, state, control, **kwargs
+            As the Trainer gives them.
+        """
         best = args.load_best_model_at_end and state.best_model_checkpoint is not None
         self._phase = "" if best else "ended"
 
-    def _write(self, store: RunStore, state: Any, values: Mapping[str, float]) -> None:
+    def _write(self, store: RunStore, state: TrainerState, values: Mapping[str, float]) -> None:
         lost = any(name.lower().endswith("loss") and not math.isfinite(v) for name, v in values.items())
         rows = pd.DataFrame({"metric": list(values), "value": list(values.values())})
         rows["status"] = np.where(lost | ~np.isfinite(rows["value"]), "diverged", "ok")
@@ -251,7 +349,7 @@ def _agreed(depth: float) -> float:
     return box[0]
 
 
-def steps_of(depth: Any) -> float:
+def steps_of(depth: object) -> float:
     """A depth in steps from a number or from an object that has one, such as OptimalDepth."""
     value = getattr(depth, "depth", depth)
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
@@ -262,7 +360,7 @@ def steps_of(depth: Any) -> float:
     return float(value)
 
 
-def describe(args: Any, state: Any, model: Any, loader: Any) -> dict[str, Any]:
+def describe(args: TrainingArguments, state: TrainerState, model: Any, loader: Any) -> dict[str, Any]:
     """What a store says about a task of a Trainer: model, recipe and number of training rows."""
     recipe = {name: getattr(args, name, None) for name in RECIPE}
     try:

@@ -173,16 +173,16 @@ def press_ctrl_c_at(before_step):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """(run, depth it goes on from, depths) of every lane that is really trained, in the order of runs."""
-    lanes = []
+    """(run, depth it goes on from, depths) of every segment that is really trained, in the order of runs."""
+    segments = []
     for trainer in trainers():
 
         def spy(self, group, *arguments, _train=trainer.train, **options):
-            lanes.extend((lane.run, lane.begin, lane.depths) for lane in group.lanes)
+            segments.extend((one.run, one.begin, one.depths) for one in group.segments)
             return _train(self, group, *arguments, **options)
 
         monkeypatch.setattr(trainer, "train", spy)
-    return lanes
+    return segments
 
 
 @pytest.fixture
@@ -199,11 +199,11 @@ def poison(monkeypatch):
                     next(iter(self.learner.named.values())).fill_(float("inf"))
             return loss, flops
 
-        def poisoned_together(self, number, group, parameters, *rest):
-            step_together(self, number, group, parameters, *rest)
-            for row, lane in enumerate(group.lanes):
-                if lane.seed == seed and number == at:
-                    parameters.values[row].fill_(float("inf"))
+        def poisoned_together(self, number, runs):
+            step_together(self, number, runs)
+            for row, segment in enumerate(runs.segments):
+                if segment.seed == seed and number == at:
+                    runs.parameters.values[row].fill_(float("inf"))
 
         monkeypatch.setattr(reference, "_step", poisoned)
         monkeypatch.setattr(shared, "_step", poisoned_together)

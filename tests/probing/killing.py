@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 import predictlab as pl
-from predictlab.probing._engine.state import RunState
+from predictlab.probing._engine.parameters import RunState
 
 
 def probe_into(task: pl.Task, plan: pl.ProbePlan, path: Path, pause: float) -> None:

@@ -10,18 +10,19 @@ import torch
 import transformers
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from training import run_alone
 
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
 from predictlab.errors import ArgumentError, DataError, ModelError
 from predictlab.probing import ProbePlan
-from predictlab.probing._engine import architectures as prefix
+from predictlab.probing._engine import architectures
 from predictlab.probing._engine.causal import CausalLearner
-from predictlab.probing._engine.completions import completion_rows
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.learner import learner_of
+from predictlab.probing._engine.learner import all_finite
 from predictlab.probing._engine.randomness import DataOrder, generator
 from predictlab.probing._engine.reference import ReferenceTrainer
+from predictlab.probing._engine.rows import completion_rows
 
 SPECIAL = ["[PAD]", "[UNK]", "[EOS]"]
 WORDS = [*map(str, range(10)), "+", "-", "*", "="]
@@ -193,7 +194,7 @@ def test_trajectories_equal_a_plain_loop_over_the_whole_model(llama, data, recip
     assert losses == pytest.approx(truth, abs=1e-5)
     assert abs(losses[12] - losses[0]) > 0.01, "nothing was trained"
     own = learner(task)
-    ReferenceTrainer(task.recipe, own).run(4, [12], lambda m: None)
+    run_alone(ReferenceTrainer(task.recipe, own), 4, [12])
     assert own.named.keys() == parameters.keys()
     for name, parameter in own.named.items():
         torch.testing.assert_close(parameter, parameters[name], rtol=1e-4, atol=1e-5)
@@ -203,13 +204,12 @@ def test_trajectories_equal_a_plain_loop_over_the_whole_model(llama, data, recip
 def test_cached_and_whole_model_give_the_same_parameters(causal_of, data, recipe, kind, monkeypatch):
     task = pl.Task(causal_of(kind), data, recipe)
     cached = learner(task)
-    monkeypatch.setattr(prefix, "can_split", lambda *arguments: False)
+    monkeypatch.setattr(architectures, "can_split", lambda *arguments: False)
     whole = learner(task)
-    assert isinstance(cached.model.body, prefix.UpperDecoder)
-    assert cached.model.body.first == 2
-    assert isinstance(whole.model.body, prefix.WholeModel)
+    assert cached.body.first == 2
+    assert whole.body.first is None
     for each in (cached, whole):
-        ReferenceTrainer(task.recipe, each).run(0, [8], lambda m: None)
+        run_alone(ReferenceTrainer(task.recipe, each), 0, [8])
     assert cached.named.keys() == whole.named.keys()
     moved = [p for name, p in cached.named.items() if "lora_B" in name and p.abs().max() > 1e-3]
     assert moved
@@ -223,8 +223,8 @@ def test_metrics_of_every_architecture_equal_one_row_at_a_time(causal_of, data, 
     folder = causal_of(kind)
     own = learner(pl.Task(folder, data, recipe))
     if kind in RUN_WHOLE:
-        assert isinstance(own.model.body, prefix.WholeModel)
-        assert own.model.apart == (kind != "gemma2")
+        assert own.body.first is None
+        assert own.apart == (kind != "gemma2")
     own.draw(0)  # adapters start as nothing
     found = own.evaluate()
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -271,8 +271,8 @@ def test_exact_match_is_that_of_a_step_by_step_loop_whatever_the_spelling(tmp_pa
         own = learner(pl.Task(folder, data, recipe.replace(max_length=20)))
         seen, count = [], own.match.count
 
-        def counted(model, undecided, look, count=count, seen=seen):
-            seen.append((len(undecided), count(model, undecided, look)))
+        def counted(model, undecided, check_cancelled, count=count, seen=seen):
+            seen.append((len(undecided), count(model, undecided, check_cancelled)))
             return seen[-1][1]
 
         own.match.count = counted
@@ -296,7 +296,7 @@ def test_generation_stops_at_the_models_length(causal_of, recipe):
     task = pl.Task(causal_of("gpt2"), pl.Dataset("long", rows, rows), recipe.replace(max_length=24))
     own = learner(task)
     assert [len(p) for p in own.match.prompts] == [20, 2]
-    model, tokenizer = own.model.whole.eval(), load_backbone(task.model).tokenizer
+    model, tokenizer = own.module.eval(), load_backbone(task.model).tokenizer
     undecided = {i: [] for i in range(2)}
     with torch.inference_mode():
         assert own.match.count(model, undecided) == sum(
@@ -406,9 +406,9 @@ def test_training_and_generation_leave_the_callers_model_alone(task):
     for changes in ({}, {"method": "full"}):
         changed = pl.Task(task.model, task.data, task.recipe.replace(**changes))
         own = CausalLearner(changed, backbone, SharedInputs())
-        ReferenceTrainer(changed.recipe, own).run(0, [2], lambda m: None)
-        own.match.count(own.model.whole, {0: []})
-        shared = {p.data_ptr() for p in own.model.whole.parameters()} & {p.data_ptr() for p in before_parameters}
+        run_alone(ReferenceTrainer(changed.recipe, own), 0, [2])
+        own.match.count(own.module, {0: []})
+        shared = {p.data_ptr() for p in own.module.parameters()} & {p.data_ptr() for p in before_parameters}
         assert len(shared) == (0 if changes else len(before_parameters)), "adapters need no copy of the weights"
     after = backbone.causal.state_dict()
     assert before.keys() == after.keys()
@@ -424,7 +424,7 @@ def test_a_checkpoints_taste_in_generation_does_not_count(causal_of, data, recip
     config = transformers.GenerationConfig(repetition_penalty=50.0, do_sample=True, temperature=5.0, max_new_tokens=1)
     config.save_pretrained(folder)
     own = learner(pl.Task(folder, data, recipe))
-    tokenizer, model = own.match.tokenizer, own.model.whole.eval()
+    tokenizer, model = own.match.tokenizer, own.module.eval()
     with torch.inference_mode():
         for i in range(len(data.eval)):
             ids, new = own.match.prompts[i], []
@@ -468,11 +468,11 @@ def test_a_loss_whose_exponential_is_no_number_counts_as_diverged(task):
     own = learner(task)
     own.draw(0)
     with torch.no_grad():
-        own.model.whole.model.norm.weight.fill_(1e4)
+        own.module.model.norm.weight.fill_(1e4)
     found = own.evaluate()
     assert found["eval_loss"] > 710
     assert found["perplexity"] == math.inf
-    assert not pl.probe.learner.finite(found)
+    assert not all_finite(found)
 
 
 def test_flops_of_a_step_are_the_documented_formula(task):
@@ -532,7 +532,7 @@ def test_models_without_a_head_or_an_end_token_are_refused(bert, task, data, rec
     endless.eos_token = None
     save(tmp_path / "m", "llama", endless)
     with pytest.raises(ModelError, match="no end-of-sequence token"):
-        learner_of(pl.Task(tmp_path / "m", data, recipe), load_backbone(tmp_path / "m"), SharedInputs())
+        CausalLearner(pl.Task(tmp_path / "m", data, recipe), load_backbone(tmp_path / "m"), SharedInputs())
 
 
 def test_a_model_that_looks_ahead_is_refused(data, recipe, tmp_path):
@@ -592,20 +592,19 @@ def test_smollm2_learns_word_problems():
     data = pl.Dataset("asdiv", table.train, table.eval)
     recipe = pl.Recipe(layers="last:4", steps=12, batch_size=8, max_length=128, learning_rate=2e-3, schedule="constant")
     task = pl.Task("smollm2-135m", data, recipe)
-    backbone, ended = load_backbone("smollm2-135m"), []
+    backbone = load_backbone("smollm2-135m")
     cached = CausalLearner(task, backbone, SharedInputs())
-    assert cached.model.body.first == 26
-    ReferenceTrainer(recipe, cached).run(0, [0, 12], ended.append)
-    start, end = (m.values for m in ended)
+    assert cached.body.first == 26
+    start, end = (result.values for result in run_alone(ReferenceTrainer(recipe, cached), 0, [0, 12]))
     assert end["eval_loss"] < start["eval_loss"] - 0.5
     assert end["perplexity"] == pytest.approx(math.exp(end["eval_loss"]))
     ids, mask, labels = padded(backbone.tokenizer, data.eval.iloc[:4], 128)
     cached.train(False)
     with torch.inference_mode():
-        truth = cached.model.whole(input_ids=ids, attention_mask=mask, labels=labels).loss.item()
+        truth = cached.module(input_ids=ids, attention_mask=mask, labels=labels).loss.item()
         own, total, count = cached.eval_rows.batch(torch.arange(4)), 0.0, 0
         keep, targets = cached._asked(cached.eval_targets, torch.arange(4))
-        logits = cached.model.logits(*own, keep)
+        logits = cached.logits(*own, keep)
         total, count = float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum")), len(targets)
     assert count == int((labels[:, 1:] >= 0).sum())
     assert total / count == pytest.approx(truth, abs=1e-4)

@@ -1,28 +1,30 @@
 """What takes long can be ended: frozen layers, evaluations, generation; nothing half done stays, no error is hidden."""
 
 import pytest
+from training import trajectories
 
 import predictlab as pl
 from predictlab.errors import StoreError
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine.shared import SharedTrainer
-from predictlab.probing._executors import LocalExecutor, Settings
-from predictlab.probing._segments import Group, Lane
+from predictlab.probing._executors import LocalExecutor, TrainingOptions
+from predictlab.probing._segments import Group, RunSegment
 
 
 class Enough(Exception):
-    """Ends what calls for a look."""
+    """Ends what checks for cancellation."""
 
 
 def stop():
     raise Enough
 
 
-def reached(executor, group, tick):
-    """Steps of what is reported, until it ends or `tick` raises."""
+def events(executor, group, check_cancelled):
+    """Depths that are reached and steps that are made, until it ends or the check raises."""
     found = []
     try:
-        executor.run([group], lambda _, some: found.extend(r.state.step for r in some), tick, lambda _: None)
+        for update in executor.run([group], check_cancelled):
+            found += [f"depth {r.state.step}" for r in update.results] + ["step"] * update.steps
     except Enough:
         found.append("ended")
     return found
@@ -33,32 +35,28 @@ def reached(executor, group, tick):
 )
 @pytest.mark.parametrize("calls", [1, 2, 3])
 def test_frozen_layers(bert, data, recipe, changes, calls, engine):
-    task = pl.Task(bert, data, recipe.replace(**changes))
-    executor, seen = LocalExecutor(Settings(engine)), []
+    task = pl.Task(bert, data, recipe.replace(**changes), name="toy")
+    executor, seen = LocalExecutor(TrainingOptions(engine)), []
 
-    def look():
+    def check_cancelled():
         seen.append(1)
         if len(seen) == calls:
             stop()
 
     try:
-        executor.group_size(task, look)
+        executor.group_size(task, check_cancelled)
     except Enough:
         assert len(seen) == calls
     else:
         assert len(seen) < calls  # short texts: one batch a split
-    held = executor.workshop._shared
+    held = executor.trainers.inputs
     assert held.used == sum(rows.values.nbytes for rows in _filled(held))
     executor.group_size(task)
-    lanes = tuple(Lane(f"r:{seed}", seed, (0, 12)) for seed in range(2 if engine == "shared" else 1))
-    found = {}
-    executor.run(
-        [Group(task, lanes)], lambda _, some: found.update({(r.lane.seed, r.state.step): r.measured for r in some}),
-        lambda *_: None, lambda _: None,
-    )  # fmt: skip
-    truth = pl.probe(task, ProbePlan((0, 12), len(lanes)), engine=engine, progress=False)
+    segments = tuple(RunSegment(f"toy:{seed}", seed, (0, 12)) for seed in range(2 if engine == "shared" else 1))
+    found = trajectories(executor.trainers.trainer(task)[0], Group(task, segments))
+    truth = pl.probe(task, ProbePlan((0, 12), len(segments)), engine=engine, progress=False)
     for row in truth[truth["metric"] == "eval_loss"].itertuples():
-        assert found[row.seed, row.depth].values["eval_loss"] == pytest.approx(row.value, abs=1e-6)
+        assert found[row.run, row.depth].values["eval_loss"] == pytest.approx(row.value, abs=1e-6)
 
 
 def _filled(held):
@@ -71,19 +69,18 @@ def _filled(held):
 
 
 def test_an_evaluation(task, engine):
-    executor = LocalExecutor(Settings(engine))
+    executor = LocalExecutor(TrainingOptions(engine))
     executor.group_size(task)
-    group = Group(task, (Lane("toy:0", 0, (0, 4)),))
-    ticks = []
+    group = Group(task, (RunSegment("toy:0", 0, (0, 4)),))
+    checks = []
 
-    def tick(_, steps):
-        ticks.append(steps)
-        if steps == 0 and 1 in ticks:  # the evaluation at depth 4
+    def check_cancelled():
+        checks.append(1)
+        if len(checks) == 2:  # the evaluation at depth 4
             stop()
 
-    assert reached(executor, group, tick) == [0, "ended"]
-    assert ticks == [0, 1, 1, 1, 1, 0]
-    assert reached(executor, group, lambda *_: None) == [0, 4]
+    assert events(executor, group, check_cancelled) == ["depth 0", *["step"] * 4, "ended"]
+    assert events(executor, group, lambda: None) == ["depth 0", *["step"] * 4, "depth 4"]
 
 
 def test_what_ends_a_probe_is_not_hidden_by_a_store_that_fails_as_well(task, tmp_path, monkeypatch, caplog):

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from training import run_alone
 
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier
-from predictlab.probing._engine.randomness import DataOrder, Fork, stream_seed
+from predictlab.probing._engine.randomness import DataOrder, stream_seed
 from predictlab.probing._engine.reference import ReferenceTrainer
+from predictlab.probing._segments import Fork
 
 PLAN = ProbePlan((0, 3, 6, 12), design="branch", parents=2, forks=3)
 FREE = {"order": {}, "dropout": {"dropout": 0.2}, "head": {"method": "head"}, "full": {"method": "full"}}
@@ -37,19 +39,21 @@ def trainer(task):
 @pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
 def test_a_state_goes_on_bit_for_bit_as_if_it_had_never_been_left(bert, data, recipe, changes):
     each = trainer(pl.Task(bert, data, recipe.replace(**changes)))
-    whole, pieces = [], []
-    each.run(7, [3, 5, 12], whole.append)
+    whole = run_alone(each, 7, [3, 5, 12])
     end = {name: p.detach().clone() for name, p in each.learner.named.items()}
-    state = each.run(7, [3], pieces.append, keep=True)
+    pieces = run_alone(each, 7, [3])
+    state = pieces[0].state
     before = copy.deepcopy(state)
     for fork in (None, Fork(3, 0), Fork(3, 1)):  # the state serves many times, whatever the model did in between
-        each.run(7, [12], lambda m: None, start=state, fork=fork)
-    each.run(8, [2], lambda m: None)
+        run_alone(each, 7, [12], state, fork)
+    run_alone(each, 8, [2])
     assert all(torch.equal(state.parameters[k], before.parameters[k]) for k in before.parameters)
     for part in ("first_moment", "second_moment"):
         assert all(torch.equal(getattr(state, part)[k], v) for k, v in getattr(before, part).items())
-    each.run(7, [5, 12], pieces.append, start=state)
-    assert [(m.depth, m.values, m.flops) for m in pieces] == [(m.depth, m.values, m.flops) for m in whole]
+    pieces += run_alone(each, 7, [5, 12], state)
+    assert [(r.state.step, r.values, r.state.flops) for r in pieces] == [
+        (r.state.step, r.values, r.state.flops) for r in whole
+    ]
     assert all(torch.equal(p, end[name]) for name, p in each.learner.named.items())
 
 
@@ -150,7 +154,7 @@ def test_seeds_serve_as_parents_and_parents_as_seeds(task, trained, probe, engin
     trained.clear()
     branch = probe(task, PLAN, store, progress=False)
     # Their states are needed again up to the last fork depth, but nothing of a parent is trained beyond it.
-    assert [lane for lane in trained if "@" not in lane[0]] == [(f"toy:{s}", 0, (3, 6)) for s in (0, 1)]
+    assert [one for one in trained if "@" not in one[0]] == [(f"toy:{s}", 0, (3, 6)) for s in (0, 1)]
     exact = engine == "reference"
     same(branch, probe(task, PLAN, progress=False), exact)
     trained.clear()
@@ -169,7 +173,7 @@ def test_more_forks_parents_and_depths_cost_only_the_new(task, trained, probe, e
     trained.clear()
     larger = ProbePlan((3, 6, 12), design="branch", parents=(0, 2), forks=3)
     grown = probe(task, larger, store, progress=False)
-    of_first = [lane for lane in trained if lane[0].startswith("toy:0")]
+    of_first = [one for one in trained if one[0].startswith("toy:0")]
     assert of_first == [("toy:0", 3, (6,)), *((f"toy:0@6:{m}", 6, (12,)) for m in range(3))]
     assert {run[:5] for run, *_ in trained} == {"toy:0", "toy:2"}
     same(grown, probe(task, larger, progress=False), engine == "reference")
@@ -213,8 +217,8 @@ def test_a_last_depth_that_becomes_a_fork_depth_serves_its_forks(task, trained):
 
 
 def test_forks_of_different_depths_are_never_in_one_group(task):
-    from predictlab.probing._segments import Lane, grouped
+    from predictlab.probing._segments import RunSegment, grouped
 
-    early = Lane("toy:0@4:0", 0, (12,), 8, fork=Fork(4, 0), parent="toy:0")  # interrupted at 8
-    late = Lane("toy:0@8:0", 0, (12,), 8, fork=Fork(8, 0), parent="toy:0")
-    assert [len(group.lanes) for group in grouped(task, [early, late], 8)] == [1, 1]
+    early = RunSegment("toy:0@4:0", 0, (12,), 8, fork=Fork(4, 0), parent="toy:0")  # interrupted at 8
+    late = RunSegment("toy:0@8:0", 0, (12,), 8, fork=Fork(8, 0), parent="toy:0")
+    assert [len(group.segments) for group in grouped(task, [early, late], 8)] == [1, 1]

@@ -11,7 +11,6 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError, StoreError
 from predictlab.probing import ProbePlan, start_probe
-from predictlab.probing._background import extended
 from predictlab.probing._engine.shared import SharedTrainer
 
 PATIENCE = 60  # seconds; a guard against hanging, not a claim about speed
@@ -34,7 +33,7 @@ class Gate:
     def __init__(self, monkeypatch):
         self.steps = 0
         self._allowed, self._changed = 0, threading.Condition()
-        self.lanes = []
+        self.segments = []
         step, train = SharedTrainer._step, SharedTrainer.train
 
         def held(trainer, number, *arguments):
@@ -45,7 +44,7 @@ class Gate:
             return step(trainer, number, *arguments)
 
         def noted(trainer, group, *arguments):
-            self.lanes += [(lane.run, lane.begin, lane.depths) for lane in group.lanes]
+            self.segments += [(one.run, one.begin, one.depths) for one in group.segments]
             return train(trainer, group, *arguments)
 
         monkeypatch.setattr(SharedTrainer, "_step", held)
@@ -127,10 +126,10 @@ def test_cancel_keeps_what_was_measured_and_the_same_call_goes_on(task, tmp_path
     frame = run.wait(PATIENCE)
     assert run.status == run.doing == "cancelled"
     assert set(frame["depth"]) == {2}
-    gate.lanes.clear()
+    gate.segments.clear()
     again = start_probe(task, plan, path)
     assert_same(again.wait(PATIENCE), pl.probe(task, plan, progress=False))
-    assert gate.lanes[:3] == [(f"toy:{s}", 2, (6,)) for s in range(3)], "only what was missing"
+    assert gate.segments[:3] == [(f"toy:{s}", 2, (6,)) for s in range(3)], "only what was missing"
 
 
 def test_what_was_cancelled_goes_on_by_extend(task, gate):
@@ -153,7 +152,7 @@ def test_extended_while_it_runs(task, gate):
     assert run.progress["toy"].total == 3 * 8
     gate.open()
     frame = run.wait(PATIENCE)
-    assert gate.lanes[2:] == [("toy:0", 4, (8,)), ("toy:1", 4, (8,)), ("toy:2", 0, (2, 4, 8))]
+    assert gate.segments[2:] == [("toy:0", 4, (8,)), ("toy:1", 4, (8,)), ("toy:2", 0, (2, 4, 8))]
     assert run.progress["toy"].done == 3 * 8
     assert_same(frame, pl.probe(task, ProbePlan((2, 4, 8), 3), progress=False))
 
@@ -176,8 +175,8 @@ def test_extended_after_the_end(task, gate):
     assert listener.heard == 1
     assert run.status == "done"
     assert run.plan == ProbePlan((2, 3, 4, 8), (0, 1, 7))
-    assert gate.lanes[2:5] == [("toy:0", 0, (3,)), ("toy:1", 0, (3,)), ("toy:7", 0, (2, 3, 4, 8))]
-    assert gate.lanes[5:] == [("toy:0", 4, (8,)), ("toy:1", 4, (8,))]
+    assert gate.segments[2:5] == [("toy:0", 0, (3,)), ("toy:1", 0, (3,)), ("toy:7", 0, (2, 3, 4, 8))]
+    assert gate.segments[5:] == [("toy:0", 4, (8,)), ("toy:1", 4, (8,))]
     assert_same(frame, pl.probe(task, run.plan, progress=False))
     assert run.progress["toy"].done == 2 * 4 + 2 * (3 + 4) + 8
 
@@ -220,7 +219,7 @@ def test_an_extension_that_cannot_be_changes_nothing(task):
     ],
 )  # fmt: skip
 def test_extended_plans(plan, more, expected):
-    assert extended(plan, **more) == expected
+    assert plan._extended(more.get("seeds"), more.get("depths")) == expected
 
 
 def test_errors_of_training_come_out_of_wait(task, data, recipe, monkeypatch, tmp_path):
@@ -264,13 +263,13 @@ def test_wrong_arguments_are_refused_at_once(task, bert, data, recipe, tmp_path)
 
 @pytest.mark.parametrize("same_object", [True, False])
 def test_two_handles_on_one_store_share_the_work(task, tmp_path, gate, monkeypatch, same_object):
-    monkeypatch.setattr("predictlab.probing._executors.LARGEST_GROUP", 2)
+    monkeypatch.setattr("predictlab.probing._engine.trainers.LARGEST_GROUP", 2)
     gate.open()
     plan, path = ProbePlan((2, 4), 6), tmp_path / "runs.db"
     stores = [pl.RunStore(path)] * 2 if same_object else [path, path]
     runs = [start_probe(task, plan, store) for store in stores]
     frames = [run.wait(PATIENCE) for run in runs]
-    assert sorted(run for run, _, _ in gate.lanes) == [f"toy:{s}" for s in range(6)], "none was trained twice"
+    assert sorted(run for run, _, _ in gate.segments) == [f"toy:{s}" for s in range(6)], "none was trained twice"
     for frame in frames:
         assert_same(frame, pl.probe(task, plan, progress=False))
 
@@ -300,21 +299,22 @@ def test_cancel_while_it_is_the_turn_of_another(task, gate):
 ENDING = """
 import sys, time, threading
 import pandas as pd, predictlab as pl
+from predictlab.probing._segments import GroupUpdate
 
 class Slow:
     started = threading.Event()
 
-    def check(self, tasks, look):
+    def check(self, tasks, check_cancelled):
         pass
 
-    def group_size(self, task, look):
+    def group_size(self, task, check_cancelled):
         return 2
 
-    def run(self, groups, report, tick, finish):
+    def run(self, groups, check_cancelled):
         for group in groups:
             self.started.set()
             while True:
-                tick(group, 1)
+                yield GroupUpdate(group, steps=1)
                 time.sleep(0.01)
 
 rows = pd.DataFrame({"text": ["a", "b"], "label": [0, 1]})

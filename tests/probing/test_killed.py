@@ -9,7 +9,7 @@ from killing import assert_whole, killed_until_done, probe_into, same_values
 
 import predictlab as pl
 from predictlab.probing import ProbePlan
-from predictlab.probing import _executors as executors
+from predictlab.probing._engine import trainers
 from predictlab.probing._progress import Progress
 
 PLANS = {
@@ -41,7 +41,7 @@ def count_steps(task, plan, path, name, counts):
         step(self, of, steps)
 
     Progress.step = counted
-    executors.LARGEST_GROUP = 1
+    trainers.LARGEST_GROUP = 1
     frame = pl.probe(task, plan, path, progress=False)
     frame.to_pickle(path.with_name(f"{name}.pkl"))
 

@@ -15,11 +15,12 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError, DependencyError, ModelError, PredictlabError, WorkerError
 from predictlab.probing import ProbePlan, RayExecutor
+from predictlab.probing._engine.parameters import RunState
 from predictlab.probing._engine.reference import ReferenceTrainer
-from predictlab.probing._executors import Settings
+from predictlab.probing._executors import TrainingOptions
 from predictlab.probing._ray import round as ray_round
 from predictlab.probing._ray.worker import Worker, pack
-from predictlab.probing._segments import Group, Lane, Measurement
+from predictlab.probing._segments import Group, RunSegment
 
 ray = pytest.importorskip("ray")
 torch = pytest.importorskip("torch")
@@ -94,22 +95,20 @@ def undisturbed(long):
 class Watched(RayExecutor):
     """Counts steps, and calls `strike` once, as soon as a group has reached `at`."""
 
+    last = None
+
     def __init__(self, at, strike, **options):
         super().__init__(**options)
-        self.at, self.strike, self.steps, self.marks = at, strike, 0, []
+        self.at, self.strike, self.steps = at, strike, 0
+        Watched.last = self
 
-    def run(self, groups, report, tick, finish):
-        def reported(group, found):
-            report(group, found)
-            if self.strike and found[0].state.step == self.at:
+    def run(self, groups, check_cancelled):
+        for update in super().run(groups, check_cancelled):
+            self.steps += update.steps
+            yield update  # what is reached is written when this goes on
+            if self.strike and update.results and update.results[0].state.step == self.at:
                 strike, self.strike = self.strike, None
-                strike(group)
-
-        def ticked(group, steps):
-            self.steps += steps
-            tick(group, steps)
-
-        super().run(groups, reported, ticked, finish)
+                strike(update.group)
 
 
 @pytest.fixture
@@ -117,29 +116,29 @@ def where(monkeypatch):
     """Says on which node, and in which process, the group trains whose report is being written."""
     from ray._private.state import actors
 
-    hear, heard = ray_round.Round._hear, []
+    receive, heard = ray_round.Round._receive, []
 
     def spy(self, job):
-        heard[:] = [job.hand]
-        hear(self, job)
+        heard[:] = [job.worker]
+        return receive(self, job)
 
-    monkeypatch.setattr(ray_round.Round, "_hear", spy)
+    monkeypatch.setattr(ray_round.Round, "_receive", spy)
 
     def tell():
-        address = actors(heard[0].actor._actor_id.hex())["Address"]
-        return address["NodeID"], actors(heard[0].actor._actor_id.hex())["Pid"]
+        actor = actors(heard[0].actor._actor_id.hex())
+        return actor["Address"]["NodeID"], actor["Pid"]
 
     return tell
 
 
 @pytest.fixture
 def losses(monkeypatch):
-    """(steps counted so far, depth the group goes on from) at every loss of a worker, for an executor that counts."""
+    """(steps counted so far, depth the group goes on from, its runs) at every loss of a worker of a `Watched`."""
     rescue, seen = ray_round.Round._rescue, []
 
     def spy(self, job, error):
-        rescue(self, job, error)
-        seen.append((self.pool.executor.steps, job.left[0][0].begin, len(job.left)))
+        yield from rescue(self, job, error)
+        seen.append((Watched.last.steps, job.left[0][0].begin, len(job.left)))
 
     monkeypatch.setattr(ray_round.Round, "_rescue", spy)
     return seen
@@ -179,15 +178,15 @@ def test_loading_can_be_ended(free, task, moment):
     class EnoughError(Exception):
         pass
 
-    def look():
+    def check_cancelled():
         if moment == "a worker starts" or called == ["check"]:
             raise EnoughError
 
     executor, called = RayExecutor(), []
-    executor.put = lambda task: called.append("check") or RayExecutor.put(executor, task)
+    executor._put = lambda task: called.append("check") or RayExecutor._put(executor, task)
     slow = SlowTask(task.model, task.data, task.recipe, name="slow")
     with pytest.raises(EnoughError):
-        executor.check([slow], look)
+        executor.check([slow], check_cancelled)
     assert called == ([] if moment == "a worker starts" else ["check"])
     assert executor._kept == []
 
@@ -212,10 +211,10 @@ def test_a_killed_worker_is_replaced_and_goes_on_from_the_last_state(free, long,
     executor = Watched(100, lambda group: os.kill(where()[1], signal.SIGKILL), group=4)
     store = pl.RunStore(":memory:")
     found = pl.probe(long, LONG, store, executor=executor, progress=False)
-    (steps, depth, lanes) = losses[0]
+    (steps, depth, runs) = losses[0]
     assert len(losses) == 1
     assert depth in LONG.depths[2:-1]
-    assert executor.steps - steps == lanes * (500 - depth)  # not one step of what was reported was made again
+    assert executor.steps - steps == runs * (500 - depth)  # not one step of what was reported was made again
     same(found, undisturbed)
 
 
@@ -287,25 +286,25 @@ def test_resources_that_no_node_has(free, task, caplog):
 class Lost:
     """A pool whose workers are lost."""
 
-    def lost(self, hand):
-        self.hand = hand
+    def lost(self, worker):
+        pass
 
 
 def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task):
-    lane = Lane("toy:0", 0, (4, 8, 12))
-    job = ray_round.Job.of(Group(task, (lane,)))
+    segment = RunSegment("toy:0", 0, (4, 8, 12))
+    job = ray_round.Job.of(Group(task, (segment,)))
     finished = []
-    work = ray_round.Round(Lost(), (), None, None, finished.append)
+    work = ray_round.Round(Lost(), (), None)
     state = on_ray_state(4)
 
     def lose():
-        job.hand = object()
-        work._rescue(job, RuntimeError("gone"))
+        job.worker = object()
+        finished.extend(update.group for update in work._rescue(job, RuntimeError("gone")) if update.finished)
 
     for _ in range(ray_round.DEATHS - 1):
         lose()
-    job.reached([(Measurement(4, {}, 0.0, 0.0, "ok"), state)])
-    assert job.left == ((replace(lane, begin=4, depths=(8, 12)), state),)
+    job.reached([({}, state)])
+    assert job.left == ((replace(segment, begin=4, depths=(8, 12)), state),)
     job.reached([(None, on_ray_state(8))])  # a state between depths is progress; depth 8 is still to be measured
     assert job.left[0][0].depths == (8, 12)
     for _ in range(ray_round.DEATHS - 1):
@@ -313,36 +312,35 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task):
     assert list(work.waiting) == [job] * (2 * ray_round.DEATHS - 2)
     with pytest.raises(WorkerError, match="toy:0 after depth 8"):
         lose()
-    job.reached([(Measurement(12, {}, 0.0, 0.0, "ok"), on_ray_state(12))])
+    job.reached([({}, on_ray_state(12))])
     lose()  # nothing was left but to say that it is finished
     assert finished == [job.group]
 
 
 def on_ray_state(step):
-    from predictlab.probing._engine.state import RunState
-
     parts = ({"w": torch.full((2,), float(i))} for i in range(3))
     return RunState(step, *parts, 1.0, 2.0, True).to_bytes()
 
 
 def test_a_worker_refuses_groups_that_do_not_fit_its_memory(task):
-    worker = Worker(Settings(memory_limit=1), 2)
+    worker = Worker(TrainingOptions(memory_limit=1), 2)
     assert worker._trains.submit(torch.get_num_threads).result() == 2
     worker._tasks["toy"] = task
     with pytest.raises(ArgumentError, match=r"group=2.*at most 1.*memory_limit"):
-        list(worker.train("toy", [None], [pack(Lane(f"toy:{i}", i, (0, 4))) for i in range(2)]))
+        list(worker.train("toy", [None], [pack(RunSegment(f"toy:{i}", i, (0, 4))) for i in range(2)]))
 
 
-def test_settings_go_along(task):
-    executor = RayExecutor(Settings(engine="reference", cache_limit=10_000))
+def test_options_go_along(task):
+    executor = RayExecutor(engine="reference", cache_limit=10_000)
     assert executor.group_size(task) == 1
-    assert executor.settings == Settings(engine="reference", cache_limit=10_000, device="cpu")
-    worker = Worker(executor.settings, 1)
+    assert executor.training == TrainingOptions(engine="reference", cache_limit=10_000, device="cpu")
+    worker = Worker(executor.training, 1)
     worker._tasks["toy"] = task
-    messages = list(worker.train("toy", [None], [pack(Lane("toy:0", 0, (2, 4)))]))
-    assert isinstance(worker.workshop.trainer(task)[0], ReferenceTrainer)
+    messages = list(worker.train("toy", [None], [pack(RunSegment("toy:0", 0, (2, 4)))]))
+    assert isinstance(worker.executor.trainers.trainer(task)[0], ReferenceTrainer)
     assert sum(steps for steps, _, _ in messages) == 4
-    assert [measured.depth for _, reports, _ in messages for ((measured, _),) in reports] == [2, 4]
+    depths = [RunState.from_bytes(raw).step for _, results, _ in messages for ((_, raw),) in results]
+    assert depths == [2, 4]
     assert [done for _, _, done in messages] == [False] * (len(messages) - 1) + [True]
 
 
@@ -357,7 +355,7 @@ def test_settings_go_along(task):
         ({"patience": 0}, "patience=0"),
         ({"keep": -1}, "keep=-1"),
         ({"options": {"num_cpus": 2}}, "num_cpus"),
-        ({"settings": Settings(device="cuda")}, "device='cuda'.*gpus="),
+        ({"device": "cuda"}, "device='cuda'.*gpus="),
     ],
 )
 def test_bad_arguments(options, said):

@@ -77,9 +77,9 @@ def test_plans_that_cannot_be_are_refused_by_name(name, arguments):
         "import predictlab as pl\npl.ProbePlan\nimport predictlab.probing._plan",
     ],
 )
-def test_the_package_is_callable_in_any_order_of_imports(imports):
+def test_probe_is_a_function_in_any_order_of_imports(imports):
     code = (
-        f"{imports}\nimport types\nassert isinstance(pl.probe, types.ModuleType)\n"
+        f"{imports}\nimport inspect\nassert inspect.isfunction(pl.probe)\n"
         "from predictlab.probing import ProbePlan\n"
         "try: pl.probe([], ProbePlan((1,)))\nexcept ValueError as e: print(e)\n"
         "import sys; print('torch' in sys.modules)"

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import predictlab as pl
+import predictlab.probing
 from predictlab.errors import ArgumentError, DependencyError, StoreError
 
 torch = pytest.importorskip("torch")
@@ -292,7 +293,7 @@ def test_without_transformers_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     monkeypatch.delitem(sys.modules, "predictlab.probing._recorder")
     with pytest.raises(DependencyError, match=r"needs transformers: pip install 'predictlab\[probe\]'"):
-        pl.probe.ProbeRecorder  # noqa: B018
+        predictlab.probing.ProbeRecorder  # noqa: B018
 
 
 def test_an_open_store_may_be_given(train):

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from training import run_alone
 
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone, tokenise
 from predictlab.errors import DataError
 from predictlab.probing import ProbePlan
-from predictlab.probing._engine import architectures as prefix
-from predictlab.probing._engine.classifier import ProbeModel
+from predictlab.probing._engine import architectures
 from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier
 from predictlab.probing._engine.randomness import DataOrder, generator, stream_seed
@@ -126,18 +126,17 @@ def test_cached_and_whole_model_give_the_same_parameters(model_of, data, recipe,
     task = pl.Task(model_of(kind), data, recipe.replace(layers="last:1"))
     cached = trainer(task)
     with monkeypatch.context() as patch:
-        patch.setattr(prefix, "can_split", lambda *arguments: False)
+        patch.setattr(architectures, "can_split", lambda *arguments: False)
         whole = trainer(task)
     for each in (cached, whole):
-        each.run(0, [8], lambda m: None)
+        run_alone(each, 0, [8])
     splits = kind not in ("mpnet", "gpt2")
-    body = cached.learner.model.body
-    assert (body.first == 2) if splits else isinstance(body, prefix.WholeModel)
-    assert isinstance(whole.learner.model.body, prefix.WholeModel)
-    assert cached.learner.model.named.keys() == whole.learner.model.named.keys()
-    assert any("lora_B" in name for name in cached.learner.model.named)
-    for name, parameter in cached.learner.model.named.items():
-        torch.testing.assert_close(parameter, whole.learner.model.named[name], rtol=1e-4, atol=1e-5)
+    assert cached.learner.body.first == (2 if splits else None)
+    assert whole.learner.body.first is None
+    assert cached.learner.named.keys() == whole.learner.named.keys()
+    assert any("lora_B" in name for name in cached.learner.named)
+    for name, parameter in cached.learner.named.items():
+        torch.testing.assert_close(parameter, whole.learner.named[name], rtol=1e-4, atol=1e-5)
     assert cached.learner.evaluate() == pytest.approx(whole.learner.evaluate(), abs=1e-5)
 
 
@@ -164,13 +163,13 @@ def test_a_full_disk_is_said_before_anything_is_trained(task, monkeypatch):
 
 
 def test_activations_are_computed_once(task, bert, data, recipe, monkeypatch):
-    calls, lower = [0], prefix.lower_activations
+    calls, lower = [0], architectures.lower_activations
 
     def counted(*arguments):
         calls[0] += 1
         return lower(*arguments)
 
-    monkeypatch.setattr(prefix, "lower_activations", counted)
+    monkeypatch.setattr(architectures, "lower_activations", counted)
     for engine in ("shared", "reference"):
         calls[0] = 0
         other = pl.Task(bert, data, recipe, label_noise=0.2, name="noisy")
@@ -181,9 +180,11 @@ def test_activations_are_computed_once(task, bert, data, recipe, monkeypatch):
 
 
 def test_a_cut_that_does_not_reproduce_the_model_is_not_used(bert, data, recipe, monkeypatch):
-    correct = prefix.UpperLayers.__call__
-    monkeypatch.setattr(prefix.UpperLayers, "__call__", lambda self, v, m: correct(self, v, m) + 0.01)
-    assert isinstance(trainer(pl.Task(bert, data, recipe)).learner.model.body, prefix.WholeModel)
+    correct = architectures.Body.__call__
+    monkeypatch.setattr(
+        architectures.Body, "__call__", lambda self, v, m: correct(self, v, m) + 0.01 * (self.first is not None)
+    )
+    assert trainer(pl.Task(bert, data, recipe)).learner.body.first is None
 
 
 def test_tasks_on_the_same_texts_share_the_activations(task, bert, data, recipe):
@@ -201,7 +202,7 @@ def test_training_leaves_the_callers_model_alone(task):
     before = {k: v.clone() for k, v in backbone.encoder.state_dict().items()}
     for changes in ({}, {"method": "full"}):
         changed = pl.Task(task.model, task.data, task.recipe.replace(**changes))
-        ReferenceTrainer(changed.recipe, Classifier(changed, backbone, SharedInputs())).run(0, [2], lambda m: None)
+        run_alone(ReferenceTrainer(changed.recipe, Classifier(changed, backbone, SharedInputs())), 0, [2])
     after = backbone.encoder.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[k], after[k]) for k in before)
@@ -240,14 +241,16 @@ def test_runs_with_everything_pinned_are_one_run(bert, data, recipe):
     assert frame.groupby("metric")["value"].nunique().eq(1).all()
 
 
-def test_dropout_is_in_the_trained_layers_and_nowhere_else(bert, recipe):
-    backbone = load_backbone(bert)
-    model = ProbeModel(backbone, recipe.replace(layers=(1,), dropout=0.25), 2, first=1)
+def test_dropout_is_in_the_trained_layers_and_nowhere_else(bert, data, recipe):
+    def learner(**changes):
+        return trainer(pl.Task(bert, data, recipe.replace(dropout=0.25, **changes))).learner
+
+    model = learner(layers=(1,))
     found = {n: m.p for n, m in model.encoder.named_modules() if isinstance(m, torch.nn.Dropout)}
     assert {p for n, p in found.items() if ".layer.1." in n} == {0.25}
     assert {p for n, p in found.items() if ".layer.1." not in n} == {0.0}
     assert model.dropout.p == 0.25
-    whole = ProbeModel(backbone, recipe.replace(method="full", dropout=0.25), 2, first=None)
+    whole = learner(method="full")
     assert {m.p for m in whole.encoder.modules() if isinstance(m, torch.nn.Dropout)} == {0.25}
 
 
@@ -315,12 +318,12 @@ def test_costs_grow_with_depth_and_count_what_is_computed(bert, data, recipe):
     assert cost["head"] == 12 * 8 * 6 * 32
 
 
-def test_flops_of_a_step_are_the_documented_formula(bert, recipe):
-    model = ProbeModel(load_backbone(bert), recipe, 2, first=2)
+def test_flops_of_a_step_are_the_documented_formula(bert, data, recipe):
+    learner = trainer(pl.Task(bert, data, recipe)).learner  # first layer 2
     linear = 4 * 16 * 16 + 2 * 16 * 32 + 2 * (2 * 16 + 16 * 2)  # q k v o, the two of the FFN, A and B on q and v
     forward = 8 * 10 * (2 * linear + 4 * 10 * 16) + 2 * 8 * 32
     trained = 2 * 8 * 10 * 128 + 2 * 8 * 32
-    assert model.step_flops(8, 10) == 2 * forward + trained
+    assert learner.step_flops(8, 10, 8) == 2 * forward + trained
 
 
 def test_it_learns(bert, data, recipe, draw_texts):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from training import trajectories
 
 import predictlab as pl
 from predictlab.catalog._backbone import load_backbone
@@ -17,9 +18,9 @@ from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier
 from predictlab.probing._engine.parameters import StackedParameters
 from predictlab.probing._engine.reference import ReferenceTrainer
-from predictlab.probing._engine.shared import SharedTrainer, Single, Together
+from predictlab.probing._engine.shared import PerRunGradients, SharedTrainer, StackedGradients
 from predictlab.probing._engine.stacked import StackedEncoder
-from predictlab.probing._segments import Group, Lane
+from predictlab.probing._segments import Group, RunSegment
 
 WAYS = {
     "last": {},
@@ -46,22 +47,15 @@ def both(task):
     return reference, SharedTrainer(task, Classifier(task, backbone, shared), shared, 10**9)
 
 
-def trajectories(trainer, group):
-    """What was reached, by run and depth."""
-    found = {}
-    trainer.train(group, lambda some: found.update({(r.lane.run, r.state.step): r for r in some}))
-    return found
-
-
-def assert_same_trajectories(task, seeds=3, depths=(0, 5, 64), passes=Together, but=()):
+def assert_same_trajectories(task, seeds=3, depths=(0, 5, 64), backend=StackedGradients, but=()):
     reference, shared = both(task)
-    assert type(shared.passes) is passes
-    group = Group(task, tuple(Lane(f"toy:{seed}", seed, depths) for seed in range(seeds)))
+    assert type(shared.backend) is backend
+    group = Group(task, tuple(RunSegment(f"toy:{seed}", seed, depths) for seed in range(seeds)))
     expected, found = trajectories(reference, group), trajectories(shared, group)
     assert found.keys() == expected.keys() == {(f"toy:{s}", d) for s in range(seeds) for d in depths}
     for key, truth in expected.items():
         mine = found[key]
-        assert mine.measured.values == pytest.approx(truth.measured.values, abs=1e-6)
+        assert mine.values == pytest.approx(truth.values, abs=1e-6)
         assert mine.state.parameters.keys() == truth.state.parameters.keys()
         for name, parameter in truth.state.parameters.items():
             if not any(part in name for part in but):
@@ -89,7 +83,7 @@ def test_other_architectures_stacked(model_of, data, long, kind):
 
 @pytest.mark.parametrize("kind", ["mpnet", "gpt2"])
 def test_architectures_that_are_not_known_are_trained_one_by_one(model_of, data, long, kind):
-    assert_same_trajectories(pl.Task(model_of(kind), data, long), seeds=2, passes=Single)
+    assert_same_trajectories(pl.Task(model_of(kind), data, long), seeds=2, backend=PerRunGradients)
 
 
 @pytest.mark.parametrize("kind", EVERYWHERE)
@@ -103,14 +97,14 @@ def test_adapters_on_every_map(model_of, data, long, kind, pooling):
 def test_dropout_and_full_fine_tunes_are_trained_one_by_one(bert, data, long, way):
     # The bias of a key has no gradient but rounding errors, which AdamW blows up: it is left out of the comparison.
     task = pl.Task(bert, data, long.replace(**GENERIC[way]))
-    assert_same_trajectories(task, seeds=2, passes=Single, but=("key.bias",))
+    assert_same_trajectories(task, seeds=2, backend=PerRunGradients, but=("key.bias",))
 
 
 def test_passes_that_do_not_reproduce_the_model_are_not_used(task, monkeypatch, caplog):
     correct = StackedEncoder.logits
     monkeypatch.setattr(StackedEncoder, "logits", lambda self, *arguments: correct(self, *arguments) * 1.01)
     _, shared = both(task)
-    assert isinstance(shared.passes, Single)
+    assert isinstance(shared.backend, PerRunGradients)
     assert "do not reproduce" in caplog.text
 
 
@@ -118,7 +112,7 @@ def test_a_group_that_is_done_takes_no_memory(bert, data, recipe, monkeypatch):
     """The next group's parameters and moments are not beside those of the last."""
     task = pl.Task(bert, data, recipe.replace(**GENERIC["dropout"]))
     _, shared = both(task)
-    assert type(shared.passes) is Single
+    assert type(shared.backend) is PerRunGradients
     held, made = [], StackedParameters.__init__
 
     def noted(self, *arguments):
@@ -126,7 +120,7 @@ def test_a_group_that_is_done_takes_no_memory(bert, data, recipe, monkeypatch):
         held.extend(weakref.ref(of) for of in (self.values, self.grad, self.first, self.second))
 
     monkeypatch.setattr(StackedParameters, "__init__", noted)
-    shared.train(Group(task, (Lane("toy:0", 0, (0, 2)),)), lambda some: None)
+    assert trajectories(shared, Group(task, (RunSegment("toy:0", 0, (0, 2)),)))
     gc.collect()
     assert [one() for one in held] == [None] * 4
 
@@ -141,7 +135,7 @@ def test_only_read_tokens_are_computed(bert, data, recipe):
             shared.learner.draw(0)
             parameters.start(0, shared.learner.named)
             rows = torch.arange(8)
-            _, cost[pooling, layers] = shared.passes.gradients(parameters, (0,), (rows,), (0,))
+            _, cost[pooling, layers] = shared.backend.gradients(parameters, (0,), (rows,), (0,))
     assert cost["cls", "last:1"] < 0.4 * cost["mean", "last:1"]
     last = cost["mean", "last:2"] - cost["mean", "last:1"]
     assert cost["cls", "last:2"] < cost["mean", "last:2"] - 0.6 * last
@@ -150,14 +144,14 @@ def test_only_read_tokens_are_computed(bert, data, recipe):
 def test_a_group_goes_on_from_its_states_to_the_last_bit(bert, data, recipe):
     task = pl.Task(bert, data, recipe.replace(layers="last:2"))
     _, shared = both(task)
-    lanes = tuple(Lane(f"toy:{seed}", seed, (4, 12)) for seed in range(3))
-    whole = trajectories(shared, Group(task, lanes))
-    again = tuple(Lane(lane.run, lane.seed, (12,), 4, whole[lane.run, 4].state) for lane in lanes)
+    segments = tuple(RunSegment(f"toy:{seed}", seed, (4, 12)) for seed in range(3))
+    whole = trajectories(shared, Group(task, segments))
+    again = tuple(RunSegment(one.run, one.seed, (12,), 4, whole[one.run, 4].state) for one in segments)
     rest = trajectories(shared, Group(task, again))
-    for lane in lanes:
-        assert rest[lane.run, 12].measured.values == whole[lane.run, 12].measured.values
-        for name, parameter in whole[lane.run, 12].state.parameters.items():
-            assert torch.equal(rest[lane.run, 12].state.parameters[name], parameter)
+    for one in segments:
+        assert rest[one.run, 12].values == whole[one.run, 12].values
+        for name, parameter in whole[one.run, 12].state.parameters.items():
+            assert torch.equal(rest[one.run, 12].state.parameters[name], parameter)
 
 
 def test_states_of_one_engine_serve_the_other(bert, data, recipe):
@@ -175,13 +169,12 @@ def test_states_of_one_engine_serve_the_other(bert, data, recipe):
 def test_checkpoints_between_depths(task):
     """When nothing was reported for a while, states come without a measurement, and serve like any other."""
     _, shared = both(task)
-    lanes = (Lane("toy:0", 0, (0, 12)),)
-    reached = []
-    shared.train(Group(task, lanes), reached.extend, checkpoint_seconds=0.0)
-    assert [(r.state.step, r.measured is None) for r in reached] == [(d, d not in (0, 12)) for d in range(13)]
+    updates = shared.train(Group(task, (RunSegment("toy:0", 0, (0, 12)),)), checkpoint_seconds=0.0)
+    reached = [result for update in updates for result in update.results]
+    assert [(r.state.step, r.values is None) for r in reached] == [(d, d not in (0, 12)) for d in range(13)]
     middle = next(r.state for r in reached if r.state.step == 7)
-    rest = trajectories(shared, Group(task, (Lane("toy:0", 0, (12,), 7, middle),)))
-    assert rest["toy:0", 12].measured.values == reached[-1].measured.values
+    rest = trajectories(shared, Group(task, (RunSegment("toy:0", 0, (12,), 7, middle),)))
+    assert rest["toy:0", 12].values == reached[-1].values
 
 
 def test_memory_limits_what_is_trained_together(bert, data, recipe, caplog):
@@ -196,7 +189,7 @@ def test_memory_limits_what_is_trained_together(bert, data, recipe, caplog):
     assert SharedTrainer(task, learner, SharedInputs(), 2 * 5 * run).largest_group == 5
     assert not caplog.text
     tight = SharedTrainer(task, learner, SharedInputs(), run)
-    assert (tight.largest_group, tight.passes.at_once) == (1, 1)
+    assert (tight.largest_group, tight.backend.at_once) == (1, 1)
     assert "memory_limit" in caplog.text
     plan = ProbePlan((0, 6, 12), 3)
     one_by_one = pl.probe(task, plan, progress=False, memory_limit=run)
@@ -217,10 +210,10 @@ def test_activations_take_about_what_was_predicted(bert, data, recipe):
         parameters = StackedParameters(shared.learner.named, 1)
         rows = torch.tensor([int(np.argmax(shared.learner.train_rows.lengths))] * 8)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            shared.passes.gradients(parameters, (0,), (rows,), (0,))
-        weights = {t.untyped_storage().data_ptr() for t in shared.learner.model.encoder.state_dict().values()}
+            shared.backend.gradients(parameters, (0,), (rows,), (0,))
+        weights = {t.untyped_storage().data_ptr() for t in shared.learner.encoder.state_dict().values()}
         counted = sum(size for place, size in kept.items() if place not in weights)
-        predicted = shared.passes.encoder.activation_bytes(8, int(shared.learner.train_rows.lengths.max()))
+        predicted = shared.backend.encoder.activation_bytes(8, int(shared.learner.train_rows.lengths.max()))
         assert 0.4 * predicted < counted < 1.5 * predicted
 
 

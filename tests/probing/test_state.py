@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from predictlab.errors import DataError
-from predictlab.probing._engine.state import RunState
+from predictlab.probing._engine.parameters import RunState
 
 
 @pytest.fixture

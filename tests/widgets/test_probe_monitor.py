@@ -16,7 +16,7 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab.probing import start_probe
-from predictlab.probing._segments import Measurement, Reached
+from predictlab.probing._segments import CheckpointResult, GroupUpdate
 from predictlab_widgets import ProbeMonitor, fallback
 from predictlab_widgets.probe_monitor_data import Curves, Findings
 from predictlab_widgets.pulse import Pulse
@@ -29,8 +29,10 @@ DEPTHS = (0, 2, 4, 8, 16)
 class State:
     """Stands for a trained state, which nothing here goes on from."""
 
-    def __init__(self, step):
-        self.step = step
+    seconds = flops = 1.0
+
+    def __init__(self, step, alive):
+        self.step, self.alive = step, alive
 
     def to_bytes(self):
         return b"state"
@@ -46,34 +48,34 @@ class Law:
     def go_on(self):
         self._open.set()
 
-    def check(self, tasks, look):
-        self.look = look
+    def check(self, tasks, check_cancelled):
+        pass
 
-    def group_size(self, task, look):
+    def group_size(self, task, check_cancelled):
         return 16
 
-    def run(self, groups, report, tick, finish):
+    def run(self, groups, check_cancelled):
         for group in groups:
-            step = group.start
+            step = group.begin
             for depth in group.depths:
                 if depth in self.stop_at and not self._open.is_set():
                     self.standing.set()
                     while not self._open.wait(0.01):
-                        self.look()
+                        check_cancelled()
                 if self.broken:
                     raise self.broken
-                tick(group, (depth - step) * len(group.lanes))
+                yield GroupUpdate(group, steps=(depth - step) * len(group.segments))
                 step = depth
-                report(group, [Reached(lane, self.measured(lane, depth), State(depth)) for lane in group.lanes])
-            finish(group)
+                yield GroupUpdate(group, results=tuple(self.measured(one, depth) for one in group.segments))
+            yield GroupUpdate(group, finished=True)
 
-    def measured(self, lane, depth):
-        z = np.random.default_rng([lane.seed, depth]).standard_normal()
+    def measured(self, segment, depth):
+        z = np.random.default_rng([segment.seed, depth]).standard_normal()
         sd = (1e-4 + 0.02 / max(depth, 1)) ** 0.5
-        lost = lane.seed == 99 and depth > 4
+        lost = segment.seed == 99 and depth > 4
         values = {"accuracy": 0.7 + sd * z, "eval_loss": 0.5 - sd * z}
         nan = dict.fromkeys(values, float("nan"))
-        return Measurement(depth, nan if lost else values, 1.0, 1.0, "diverged" if lost else "ok")
+        return CheckpointResult(segment, State(depth, not lost), nan if lost else values)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from predictlab.budget import checked_fits
 from predictlab.budget._allocation import Bounds, PerTask, Problem
 from predictlab.decay import law
 from predictlab.errors import PredictlabError, bad_argument
-from predictlab.probing._plan import DEFAULT_SEEDS, ProbePlan
+from predictlab.probing import DEFAULT_SEEDS, ProbePlan
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
 from predictlab_widgets.fallback import MAX_ROWS, Summary
 from predictlab_widgets.newest import Newest
@@ -299,7 +299,7 @@ class BudgetAllocator(Widget):
     def plan_text(self) -> str:
         """`plans` as Python source, which the page copies."""
         plans = self.plans.items()
-        lines = (f"    {name!r}: pl.ProbePlan(depths={p.depths!r}, seeds={len(p.seeds)})," for name, p in plans)
+        lines = (f"    {name!r}: pl.ProbePlan(depths={p.depths!r}, seeds={len(p.run_seeds)})," for name, p in plans)
         return "\n".join(["import predictlab as pl", "", "plans = {", *lines, "}"])
 
     def _settle(self, ask: str) -> dict[str, Any]:

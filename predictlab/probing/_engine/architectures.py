@@ -1,90 +1,76 @@
-"""Where an encoder is cut: what lies below the first trained layer is the same for every seed, epoch and depth.
+"""What is specific to an architecture: where an encoder is cut, and which of its linear maps are adapted.
 
-All that is specific to an architecture is in this module. An architecture it does not know, or one whose cut does
-not reproduce the whole model on a trial batch, is run whole: slower, never wrong.
+What lies below the first trained layer is the same for every seed, epoch and depth, so it is computed once. An
+architecture that is not known here, or whose cut does not reproduce the whole model on a trial batch, is run whole:
+slower, never wrong.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
+from predictlab.catalog._backbone import Backbone
+from predictlab.errors import ModelError, bad_argument
+from predictlab.task import Recipe
+
 # model_type of transformers -> where its layers are. Their layers take (hidden states, attention_mask=) and the last
 # one's output is the model's last hidden state.
-LAYERS = {
-    "bert": "encoder.layer",
-    "roberta": "encoder.layer",
-    "xlm-roberta": "encoder.layer",
-    "camembert": "encoder.layer",
-    "electra": "encoder.layer",
-    "distilbert": "transformer.layer",
-}
+LAYERS = dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra"), "encoder.layer")
+LAYERS["distilbert"] = "transformer.layer"
 
 # Decoders whose layers are `layers` and whose own code may begin with activations instead of token ids.
 _DECODERS = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "olmo2", "phi3"})
 
 
-class Body(Protocol):
-    """From the rows' values to the encoder's last hidden states, (b, length, d)."""
+# Query and value projections of architectures that peft has no default for.
+_QUERY_VALUE = {
+    "distilbert": ("q_lin", "v_lin"), "mpnet": ("attn.q", "attn.v"), "phi3": ("qkv_proj",),
+    **dict.fromkeys(("smollm3", "olmo2", "granite"), ("q_proj", "v_proj")),
+}  # fmt: skip
 
-    first: int | None  # first layer computed; None: everything, from token ids on
 
-    def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor: ...
+class Body:
+    """From the rows' values to the encoder's last hidden states, (b, length, d).
 
+    Parameters
+    ----------
+    encoder : transformers.PreTrainedModel
+    first : int or None
+        First layer that is computed, of an architecture for which `can_split` holds; the values are the activations
+        that enter it. None: everything, from token ids on.
+    """
 
-class WholeModel:
-    """The complete encoder, from token ids."""
-
-    first: int | None = None
-
-    def __init__(self, encoder: Any) -> None:
-        self.encoder = encoder
+    def __init__(self, encoder: Any, first: int | None = None) -> None:
+        self.encoder, self.first = encoder, first
+        self._decoder = encoder.config.model_type in _DECODERS
+        if first is not None and self._decoder:
+            # The model's own code makes the causal mask and the position embeddings, and finds fewer layers.
+            self.encoder = copy.copy(encoder)  # shares every module but the list of layers
+            self.encoder._modules = dict(encoder._modules)
+            self.encoder.layers = nn.ModuleList(list(encoder.layers)[first:])
+        elif first is not None:
+            self._layers = list(_layers(encoder))[first:]
 
     def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self.encoder(input_ids=values, attention_mask=mask.long()).last_hidden_state
-
-
-class UpperLayers:
-    """Layers `first` and above of an encoder, from the activations that enter layer `first`."""
-
-    def __init__(self, encoder: Any, first: int) -> None:
-        self.first: int | None = first
-        self.config = encoder.config
-        self.layers = list(encoder.get_submodule(LAYERS[encoder.config.model_type]))[first:]
-
-    def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Last hidden states of token ids (b, length) or activations (b, length, d); `mask` (b, length)."""
+        if self.first is None:
+            return self.encoder(input_ids=values, attention_mask=mask.long()).last_hidden_state
+        if self._decoder:
+            return self.encoder(inputs_embeds=values, attention_mask=mask.long(), use_cache=False).last_hidden_state
         from transformers.masking_utils import create_bidirectional_mask
 
-        attention = create_bidirectional_mask(config=self.config, inputs_embeds=values, attention_mask=mask)
-        for layer in self.layers:
+        attention = create_bidirectional_mask(config=self.encoder.config, inputs_embeds=values, attention_mask=mask)
+        for layer in self._layers:
             output = layer(values, attention_mask=attention)
             values = output[0] if isinstance(output, tuple) else output
         return values
-
-
-class UpperDecoder:
-    """Layers `first` and above of a decoder, and its final norm, from the activations that enter layer `first`.
-
-    The model's own code makes the causal mask and the position embeddings, and finds fewer layers.
-    """
-
-    def __init__(self, encoder: Any, first: int) -> None:
-        self.first: int | None = first
-        self.upper = copy.copy(encoder)  # shares every module but the list of layers
-        self.upper._modules = dict(encoder._modules)
-        self.upper.layers = nn.ModuleList(list(encoder.layers)[first:])
-
-    def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self.upper(inputs_embeds=values, attention_mask=mask.long(), use_cache=False).last_hidden_state
-
-
-def upper_layers(encoder: Any, first: int) -> Body:
-    """Layers `first` and above, of an architecture that `can_split` has found to be known here."""
-    kind = UpperDecoder if encoder.config.model_type in _DECODERS else UpperLayers
-    return kind(encoder, first)
 
 
 def _layers(encoder: Any) -> Any:
@@ -126,7 +112,102 @@ def can_split(encoder: Any, first: int, ids: torch.Tensor, mask: torch.Tensor) -
     elif kind not in LAYERS or getattr(config, "is_decoder", False):
         return False
     with torch.inference_mode():
-        whole = WholeModel(encoder)(ids, mask)
-        cut = upper_layers(encoder, first)(lower_activations(encoder, first, ids, mask), mask)
-    # Padding positions are nobody's business: the mask takes them out.
+        whole = Body(encoder)(ids, mask)
+        cut = Body(encoder, first)(lower_activations(encoder, first, ids, mask), mask)
+    # Positions of padding may differ: the mask takes them out.
     return bool(torch.allclose(whole[mask], cut[mask], rtol=1e-4, atol=1e-4))
+
+
+def adapt(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
+    """Give an encoder, a copy of the backbone's, the recipe's dropout and what it trains: adapters or all weights."""
+    _set_dropout(encoder, recipe, backbone.n_layers)
+    if recipe.method == "lora":
+        _add_adapters(encoder, recipe, backbone)
+    else:
+        encoder.requires_grad_(True)
+
+
+@torch.no_grad()
+def draw_adapters(named: Mapping[str, torch.Tensor], random: torch.Generator) -> None:
+    """Fresh adapters, in the order of `named`: A at random, B zero, so that the model starts unchanged."""
+    for name, parameter in named.items():
+        if "lora_A" in name:
+            bound = 1 / math.sqrt(parameter.shape[1])  # peft's start: Kaiming-uniform with a = sqrt(5)
+            parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=random))
+        elif "lora_B" in name:
+            parameter.zero_()
+
+
+def layer_number(name: str) -> int | None:
+    """Layer that a module lies in: the first number of its dotted name, as in ``encoder.layer.5.output``."""
+    return next((int(part) for part in name.split(".") if part.isdigit()), None)
+
+
+def _set_dropout(encoder: Any, recipe: Recipe, n_layers: int) -> None:
+    """The recipe's dropout in trained layers, none elsewhere."""
+    trained = recipe.trained_layers(n_layers)
+    for name, module in encoder.named_modules():
+        p = recipe.dropout if recipe.method == "full" or layer_number(name) in trained else 0.0
+        if isinstance(module, nn.Dropout):
+            module.p = p
+        for attribute in ("attention_dropout", "dropout"):  # architectures that keep the number instead of a module
+            if isinstance(getattr(module, attribute, None), float):
+                setattr(module, attribute, p)
+
+
+def _add_adapters(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    trained = recipe.trained_layers(backbone.n_layers)
+    chosen = [name for name in _targets(encoder, recipe, backbone.name) if layer_number(name) in trained]
+    if not chosen:
+        raise bad_argument("layers", recipe.layers, f"layers of {backbone.name} that hold the target modules")
+    config = LoraConfig(
+        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=chosen, bias="none",
+        fan_in_fan_out=encoder.config.model_type == "gpt2",  # its linear maps store their weights transposed
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):  # peft draws weights that `draw` replaces
+        inject_adapter_in_model(config, encoder)
+
+
+def _targets(encoder: Any, recipe: Recipe, model: str) -> list[str]:
+    """Full names of the linear maps that a recipe adapts, in all layers."""
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT_DEFAULTS
+
+    linear = [name for name, module in encoder.named_modules() if _is_linear(module) and layer_number(name) is not None]
+    kind = encoder.config.model_type
+    wanted = recipe.target_modules or _QUERY_VALUE.get(kind) or PEFT_DEFAULTS.get(kind)
+    endings = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear}))
+    if wanted is None:
+        raise ModelError(
+            f"There are no default LoRA targets for {kind}: give the recipe target_modules among {endings}."
+        )
+    if isinstance(wanted, str):  # some of peft's defaults are patterns
+        return [name for name in linear if re.fullmatch(wanted, name)]
+    unknown = [w for w in wanted if not any(f".{name}".endswith(f".{w}") for name in linear)]
+    if unknown:
+        raise bad_argument("target_modules", tuple(wanted), f"names among {endings} for {model}")
+    return [name for name in linear if any(f".{name}".endswith(f".{w}") for w in wanted)]
+
+
+def _is_linear(module: nn.Module) -> bool:
+    weight = getattr(module, "weight", None)  # not only nn.Linear: GPT-2 has its own class
+    return isinstance(weight, torch.Tensor) and weight.ndim == 2 and not isinstance(module, nn.Embedding)
+
+
+def computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tuple[int, int, int, int]:
+    """Layers computed in a step, the weights of their linear maps, the width, and the trained ones among them."""
+    if encoder is None:
+        return 0, 0, backbone.hidden_size, 0
+    start = first or 0
+    weights = []
+    for name, parameter in encoder.named_parameters():
+        number = layer_number(name)
+        if parameter.ndim == 2 and number is not None and number >= start:
+            weights.append(parameter)
+    return (
+        backbone.n_layers - start,
+        sum(w.numel() for w in weights),
+        backbone.hidden_size,
+        sum(w.numel() for w in weights if w.requires_grad),
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -12,77 +11,15 @@ from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._backbone import TOKENS_PER_BATCH, Backbone, length_sorted_batches
 from predictlab.errors import ModelError
-from predictlab.probing._engine.classifier import adapt, body_of, computed_layers, draw_adapters
-from predictlab.probing._engine.greedy import GreedyMatch
+from predictlab.probing._engine.architectures import adapt
+from predictlab.probing._engine.generation import GreedyMatch
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.randomness import generator
+from predictlab.probing._engine.learner import Learner
 from predictlab.probing._engine.rows import Ragged
-from predictlab.task import METRICS_OF, Recipe, Task
+from predictlab.probing._segments import CancelCheck, never_cancelled
+from predictlab.task import METRICS_OF, Task
 
 LOGITS = 1 << 24  # numbers held at once when a model is scored: 64 MB in float32
-
-
-class CausalModel:
-    """One causal language model for all seeds of a task; `draw` makes it the fresh model of a seed.
-
-    Parameters
-    ----------
-    backbone : Backbone
-        With a head of its own (`causal`). Adapters, and weights that are trained, never touch the caller's.
-    recipe : Recipe
-    first : int or None
-        Layer that the inputs enter, as `SharedInputs.first_layer` gives it.
-    apart : bool
-        The head is a linear map of the last hidden states, so it need only be computed where it is asked for. False:
-        the whole model is computed, everywhere.
-    """
-
-    def __init__(self, backbone: Backbone, recipe: Recipe, first: int | None, apart: bool) -> None:
-        from transformers import GenerationConfig
-
-        self.recipe, self.apart = recipe, apart
-        # Adapters leave the weights below them as they are: those are shared, and only the modules copied.
-        frozen = {id(p): p for p in backbone.causal.parameters()} if recipe.method == "lora" else {}
-        self.whole = copy.deepcopy(backbone.causal, frozen)
-        self.whole.generation_config = GenerationConfig()  # a checkpoint's may penalise or sample
-        encoder = self.whole.base_model
-        adapt(encoder, recipe, backbone)
-        if recipe.method == "full":
-            self.whole.requires_grad_(True)
-        self.named = {name: p for name, p in self.whole.named_parameters() if p.requires_grad}
-        self._original = {n: p.detach().clone() for n, p in self.named.items()} if recipe.method == "full" else {}
-        self.body = body_of(encoder, first)
-        self.head = self.whole.get_output_embeddings()
-        self._computed = computed_layers(encoder, backbone, first)
-
-    @torch.no_grad()
-    def draw(self, seed: int) -> None:
-        """Start run `seed`: fresh adapters from the init stream, or (`method="full"`) the weights as they were."""
-        for name, value in self._original.items():
-            self.named[name].copy_(value)
-        draw_adapters(self.named, generator(self.recipe, seed, "init"))
-
-    def logits(self, values: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-        """Scores of the next token, (number kept, vocabulary), at the positions `keep`, bool (b, length)."""
-        return torch.cat(list(self.parts(values, mask, keep, int(keep.sum()))))
-
-    def parts(self, values: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
-        """The same, `size` positions at a time."""
-        if not self.apart:
-            yield from self.whole(input_ids=values, attention_mask=mask.long()).logits[keep].split(size)
-            return
-        for hidden in self.body(values, mask)[keep].split(size):
-            yield self.head(hidden)
-
-    def step_flops(self, rows: int, length: int, targets: int) -> float:
-        """Floating-point operations of one training step, as `ProbeModel.step_flops` counts them.
-
-        The head is computed at the `targets` positions that ask for a completion token.
-        """
-        layers, weights, width, trained = self._computed
-        head = targets * self.head.weight.numel() if self.apart else rows * length * self.head.weight.numel()
-        forward = rows * length * (2 * weights + 4 * layers * length * width) + 2 * head
-        return 2 * forward + 2 * rows * length * trained + (2 * head if self.recipe.method == "full" else 0)
 
 
 def no_head(model: str) -> ModelError:
@@ -93,7 +30,7 @@ def no_head(model: str) -> ModelError:
     )
 
 
-class CausalLearner:
+class CausalLearner(Learner):
     """Learner of prompts with completions: the loss counts the completions and their end, and nothing else.
 
     Parameters
@@ -101,10 +38,9 @@ class CausalLearner:
     task : Task
         With completions as data.
     backbone : Backbone
-        The task's model.
+        The task's model, with a head of its own (`causal`). Weights that are trained never touch the caller's.
     shared : SharedInputs
-        Activations of the frozen layers, shared with other tasks on the same model and data. Generation starts from
-        token ids, so it runs all layers; see `GreedyMatch` for how little of it there is.
+        Generation starts from token ids, so it runs all layers; see `GreedyMatch` for how little of it there is.
 
     Raises
     ------
@@ -114,65 +50,76 @@ class CausalLearner:
         A completion does not fit.
     """
 
-    metrics: tuple[str, ...] = METRICS_OF["completions"]
+    metrics = METRICS_OF["completions"]
 
     def __init__(self, task: Task, backbone: Backbone, shared: SharedInputs) -> None:
+        from transformers import GenerationConfig
+
         if backbone.causal is None or backbone.causal.get_output_embeddings() is None:
             raise no_head(backbone.name)
-        self.device = next(backbone.encoder.parameters()).device
-        bf16 = task.recipe.precision == "bf16"
-        self.precision = partial(torch.autocast, self.device.type, torch.bfloat16, enabled=bf16)
         train, held_out = (shared.completions(task, backbone, split) for split in ("train", "eval"))
         _check_causal(backbone, train.inputs)
-        apart = _head_apart(backbone, train.inputs)
-        first = shared.first_layer(task, backbone) if apart else None
-        self.train_rows = shared.rows(task, backbone, "train", first)
-        self.eval_rows = shared.rows(task, backbone, "eval", first)
+        # Where the head is a linear map of the last hidden states, it is computed only where it is asked for.
+        self.apart = _head_apart(backbone, train.inputs)
+        first = shared.first_layer(task, backbone) if self.apart else None
+        # Adapters leave the weights below them as they are: those are shared, and only the modules copied.
+        frozen = {id(p): p for p in backbone.causal.parameters()} if task.recipe.method == "lora" else {}
+        whole = copy.deepcopy(backbone.causal, frozen)
+        whole.generation_config = GenerationConfig()  # a checkpoint's may penalise or sample
+        adapt(whole.base_model, task.recipe, backbone)
+        if task.recipe.method == "full":
+            whole.requires_grad_(True)
+        super().__init__(task, backbone, shared, first, whole, whole.base_model, whole.get_output_embeddings())
         self.train_targets, self.eval_targets = train.targets, held_out.targets
-        self.n_rows = len(self.train_rows)
-        self.model = CausalModel(backbone, task.recipe, first, apart)
-        self.named = self.model.named
         self.match = GreedyMatch(held_out, backbone)
-        self._at_once = max(1, LOGITS // self.model.head.weight.shape[0])
-        tokens = TOKENS_PER_BATCH if apart else min(TOKENS_PER_BATCH, self._at_once)
+        self._at_once = max(1, LOGITS // self.head.weight.shape[0])
+        tokens = TOKENS_PER_BATCH if self.apart else min(TOKENS_PER_BATCH, self._at_once)
         self.eval_batches = [torch.from_numpy(b.copy()) for b in length_sorted_batches(self.eval_rows.lengths, tokens)]
 
-    def draw(self, seed: int) -> None:
-        """See `CausalModel.draw`."""
-        self.model.draw(seed)
+    def logits(self, values: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        """Scores of the next token, (number kept, vocabulary), at the positions `keep`, bool (b, length)."""
+        return torch.cat(list(self._logits(values, mask, keep, int(keep.sum()))))
 
-    def train(self, mode: bool) -> None:
-        """Switch dropout on or off."""
-        self.model.whole.train(mode)
+    def _logits(
+        self, values: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor, size: int
+    ) -> Iterator[torch.Tensor]:
+        """The same, `size` positions at a time."""
+        if not self.apart:
+            yield from self.module(input_ids=values, attention_mask=mask.long()).logits[keep].split(size)
+            return
+        assert self.body is not None
+        for hidden in self.body(values, mask)[keep].split(size):
+            yield self.head(hidden)
 
     def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Mean cross-entropy (nats) of all completion tokens of these rows, ends included, and the operations."""
-        values, mask = (part.to(self.device) for part in self.train_rows.batch(rows))
+        values, mask = self.batch(self.train_rows, rows)
         keep, targets = self._asked(self.train_targets, rows)
         with self.precision():
-            logits = self.model.logits(values, mask, keep)
-        return cross_entropy(logits.float(), targets), self.model.step_flops(len(rows), mask.shape[1], len(targets))
+            logits = self.logits(values, mask, keep)
+        positions = len(targets) if self.apart else mask.numel()
+        return cross_entropy(logits.float(), targets), self.step_flops(len(rows), mask.shape[1], positions)
 
     @torch.inference_mode()
-    def evaluate(self, look: Callable[[], object] = lambda: None) -> dict[str, float]:
+    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
         """Mean cross-entropy (nats) of all completion tokens, its exponential, and the share of exact matches."""
         self.train(False)
         loss, tokens, matched = 0.0, 0, 0
         undecided: dict[int, list[int]] = {}
         for rows in self.eval_batches:
-            look()
-            values, mask = (part.to(self.device) for part in self.eval_rows.batch(rows))
+            check_cancelled()
+            values, mask = self.batch(self.eval_rows, rows)
             keep, targets = self._asked(self.eval_targets, rows)
             greedy = []
             with self.precision():
-                parts = self.model.parts(values, mask, keep, self._at_once)
+                parts = self._logits(values, mask, keep, self._at_once)
                 for logits, wanted in zip(parts, targets.split(self._at_once), strict=True):
                     loss += float(cross_entropy(logits.double(), wanted, reduction="sum"))
                     greedy.append(logits.argmax(1))
             tokens += len(targets)
             each = torch.cat(greedy).cpu().split(keep.sum(1).tolist())
-            for row, found in zip(rows.tolist(), each, strict=True):
-                judged = self.match.judge(row, found.tolist())
+            for row, likeliest in zip(rows.tolist(), each, strict=True):
+                judged = self.match.judge(row, likeliest.tolist())
                 if isinstance(judged, bool):
                     matched += judged
                 else:
@@ -182,7 +129,7 @@ class CausalLearner:
             perplexity = float(np.exp(mean))
         if undecided and np.isfinite(perplexity):
             with self.precision():
-                matched += self.match.count(self.model.whole, undecided, look)
+                matched += self.match.count(self.module, undecided, check_cancelled)
         return {"eval_loss": mean, "perplexity": perplexity, "exact_match": matched / len(self.eval_rows)}
 
     def _asked(self, of: Ragged, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -198,9 +145,8 @@ def _check_causal(backbone: Backbone, ids: Ragged) -> None:
     tokens, mask = ids.batch(torch.tensor([int(ids.lengths.argmax())]))
     changed = tokens.clone()
     changed[:, -1] = (changed[:, -1] + 1) % backbone.causal.get_output_embeddings().weight.shape[0]
-    device = next(backbone.encoder.parameters()).device
     one, other = (
-        backbone.causal(input_ids=t.to(device), attention_mask=mask.long().to(device)).logits[:, :-1]
+        backbone.causal(input_ids=t.to(backbone.device), attention_mask=mask.long().to(backbone.device)).logits[:, :-1]
         for t in (tokens, changed)
     )
     if not torch.allclose(one, other, rtol=1e-3, atol=1e-3):
@@ -215,8 +161,7 @@ def _head_apart(backbone: Backbone, ids: Ragged) -> bool:
     """Whether the head, by itself, makes of the last hidden states what the model makes of token ids."""
     lengths = ids.lengths
     tokens, mask = ids.batch(torch.tensor([int(lengths.argmin()), int(lengths.argmax())]))
-    device = next(backbone.encoder.parameters()).device
-    tokens, mask = tokens.to(device), mask.to(device)
+    tokens, mask = tokens.to(backbone.device), mask.to(backbone.device)
     head = backbone.causal.get_output_embeddings()
     hidden = backbone.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state[mask]
     whole = backbone.causal(input_ids=tokens, attention_mask=mask.long()).logits[mask]

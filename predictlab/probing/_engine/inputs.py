@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +15,13 @@ from torch.nn.functional import linear
 
 from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool, tokenise
 from predictlab.errors import DataError
-from predictlab.probing._engine import architectures as prefix
-from predictlab.probing._engine.completions import CompletionRows, completion_rows
-from predictlab.probing._engine.rows import Ragged, Vectors
-from predictlab.probing._limits import CACHE_LIMIT
-
-if TYPE_CHECKING:
-    from predictlab.task import Task
+from predictlab.probing._engine import architectures
+from predictlab.probing._engine.rows import CompletionRows, Ragged, completion_rows
+from predictlab.probing._executors import CACHE_LIMIT
+from predictlab.probing._segments import CancelCheck, never_cancelled
+from predictlab.task import Task
 
 log = logging.getLogger("predictlab")
-
-
-def _nothing() -> None:
-    """Nobody wants to end what is computed."""
 
 
 class SharedInputs:
@@ -44,10 +37,10 @@ class SharedInputs:
         self.limit = limit
         self.used = 0
         self.mapped = 0  # bytes in temporary files
-        self._look: Callable[[], object] = _nothing
+        self._check_cancelled: CancelCheck = never_cancelled
         self._held: dict[tuple[Any, ...], Any] = {}
 
-    def rows(self, task: Task, backbone: Backbone, split: str, first: int | None) -> Ragged | Vectors:
+    def rows(self, task: Task, backbone: Backbone, split: str, first: int | None) -> Ragged:
         """Inputs of one split of a task.
 
         Parameters
@@ -57,7 +50,7 @@ class SharedInputs:
             Pristine: without adapters.
         split : {"train", "eval"}
         first : int or None
-            Layer that reads them: token ids for None, pooled features for the number of layers.
+            Layer that reads them: token ids for None, pooled features (a vector a row) for the number of layers.
         """
         recipe = task.recipe
         head_only = first == backbone.n_layers
@@ -67,12 +60,12 @@ class SharedInputs:
             ids = self._ids(task, backbone, split)
             if first is None:
                 return ids
-            device = next(backbone.encoder.parameters()).device
-            shape = (len(ids) if head_only else int(ids.lengths.sum()), backbone.hidden_size)
-            make = partial(_pooled, pooling=recipe.pooling) if head_only else partial(_activations, first=first)
-            with self._given_back():
-                values = self._room(shape, torch.float32, device, f"{task.name} ({split})")
-                self._held[key] = make(backbone, ids, values, self._look)
+            lengths = np.ones(len(ids), dtype=np.int64) if head_only else ids.lengths
+            shape = (int(lengths.sum()), backbone.hidden_size)
+            with self._released_on_error():
+                values = self._allocate(shape, torch.float32, backbone.device, f"{task.name} ({split})")
+                self._fill(values, backbone, ids, first, pooling)
+            self._held[key] = Ragged(values, lengths)
         return self._held[key]
 
     def projected(self, splits: Sequence[Ragged], maps: Sequence[Any], dtype: torch.dtype) -> tuple[Ragged, ...] | None:
@@ -100,11 +93,11 @@ class SharedInputs:
             log.info("Projections of the first layer need %.1f GB: they are computed in every step.", needed / 1e9)
             return None
         made = []
-        with self._given_back():
+        with self._released_on_error():
             for rows in splits:
-                values = self._room((len(rows.values), 4 * width), dtype, rows.values.device, "")
+                values = self._allocate((len(rows.values), 4 * width), dtype, rows.values.device, "")
                 for start in range(0, len(values), 4096):
-                    self._look()
+                    self._check_cancelled()
                     part = rows.values[start : start + 4096].to(maps[0][0].dtype)
                     every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
                     values[start : start + 4096] = torch.cat(every, -1).to(dtype)
@@ -113,17 +106,17 @@ class SharedInputs:
         return self._held[key]
 
     @contextmanager
-    def looking(self, look: Callable[[], object]) -> Iterator[None]:
-        """Call `look` between batches of what is computed; what it raises ends that, and nothing half done stays."""
-        self._look = look
+    def cancellable(self, check_cancelled: CancelCheck) -> Iterator[None]:
+        """Call `check_cancelled` between batches of what is computed; what it raises ends that, with nothing kept."""
+        self._check_cancelled = check_cancelled
         try:
             yield
         finally:
-            self._look = _nothing
+            self._check_cancelled = never_cancelled
 
     @contextmanager
-    def _given_back(self) -> Iterator[None]:
-        """What is taken here does not count if it is not filled."""
+    def _released_on_error(self) -> Iterator[None]:
+        """What is allocated here does not count if it is not filled."""
         before = self.used, self.mapped
         try:
             yield
@@ -131,7 +124,23 @@ class SharedInputs:
             self.used, self.mapped = before
             raise
 
-    def _room(self, shape: tuple[int, int], dtype: torch.dtype, device: torch.device, what: str) -> torch.Tensor:
+    @torch.inference_mode()
+    def _fill(self, values: torch.Tensor, backbone: Backbone, ids: Ragged, first: int, pooling: str) -> None:
+        """Compute what enters layer `first`, or (with `pooling`) the features of each text."""
+        encoder, device = backbone.encoder, backbone.device
+        whole = architectures.Body(encoder)
+        for batch in length_sorted_batches(ids.lengths):
+            self._check_cancelled()
+            rows = torch.from_numpy(batch.copy())
+            where, mask = ids.positions(rows)
+            tokens, on_device = ids.values[where].to(device), mask.to(device)
+            if pooling:
+                values[rows.to(values.device)] = pool(whole(tokens, on_device), on_device, pooling).to(values.device)
+            else:
+                hidden = architectures.lower_activations(encoder, first, tokens, on_device)
+                values[where[mask].to(values.device)] = hidden[on_device].to(values.device)
+
+    def _allocate(self, shape: tuple[int, int], dtype: torch.dtype, device: torch.device, what: str) -> torch.Tensor:
         """Uninitialised numbers in memory, or in a temporary file beyond the limit."""
         needed = shape[0] * shape[1] * dtype.itemsize
         if self.used + needed <= self.limit:
@@ -168,11 +177,9 @@ class SharedInputs:
             return None
         if not trained:
             return backbone.n_layers
-        ids = {split: self._ids(task, backbone, split) for split in ("train", "eval")}
-        lengths = ids["train"].lengths
-        trial = ids["train"].batch(torch.tensor([int(lengths.argmin()), int(lengths.argmax())]))
-        device = next(backbone.encoder.parameters()).device
-        if not prefix.can_split(backbone.encoder, trained[0], trial[0].to(device), trial[1].to(device)):
+        ids = self._ids(task, backbone, "train")
+        trial = ids.batch(torch.tensor([int(ids.lengths.argmin()), int(ids.lengths.argmax())]))
+        if not architectures.can_split(backbone.encoder, trained[0], *(part.to(backbone.device) for part in trial)):
             log.info("%s: %s is run whole in every step", task.name, backbone.encoder.config.model_type)
             return None
         return trained[0]
@@ -192,34 +199,3 @@ class SharedInputs:
             texts = getattr(task.data, split)["text"].tolist()
             self._held[key] = Ragged.from_ids(tokenise(backbone, texts, task.recipe.max_length))
         return self._held[key]
-
-
-@torch.inference_mode()
-def _activations(
-    backbone: Backbone, ids: Ragged, values: torch.Tensor, look: Callable[[], object], *, first: int
-) -> Ragged:
-    """Fill `values` with what enters layer `first`."""
-    device = next(backbone.encoder.parameters()).device
-    for batch in length_sorted_batches(ids.lengths):
-        look()
-        rows = torch.from_numpy(batch.copy())
-        tokens, mask = ids.batch(rows)
-        hidden = prefix.lower_activations(backbone.encoder, first, tokens.to(device), mask.to(device))
-        where, mask = ids.positions(rows)
-        values[where[mask].to(values.device)] = hidden[mask.to(device)].to(values.device)
-    return Ragged(values, ids.lengths)
-
-
-@torch.inference_mode()
-def _pooled(
-    backbone: Backbone, ids: Ragged, values: torch.Tensor, look: Callable[[], object], *, pooling: str
-) -> Vectors:
-    """Fill `values` with the features of each text."""
-    device = next(backbone.encoder.parameters()).device
-    for batch in length_sorted_batches(ids.lengths):
-        look()
-        rows = torch.from_numpy(batch.copy())
-        tokens, mask = ids.batch(rows)
-        hidden = prefix.WholeModel(backbone.encoder)(tokens.to(device), mask.to(device))
-        values[rows.to(values.device)] = pool(hidden, mask.to(device), pooling).to(values.device)
-    return Vectors(values)

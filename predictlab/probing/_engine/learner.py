@@ -1,48 +1,28 @@
-"""What is trained and how it is scored, for each kind of task; the engines know no more of a task than this."""
+"""What is trained and how it is scored: one model for all runs of a task, with the task's rows."""
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-from predictlab.catalog._backbone import Backbone, length_sorted_batches
+from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool
 from predictlab.errors import DataError
-from predictlab.probing._engine.causal import CausalLearner
-from predictlab.probing._engine.classifier import ProbeModel
+from predictlab.probing._engine.architectures import Body, adapt, computed_layers, draw_adapters
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.task import Task
+from predictlab.probing._engine.randomness import generator
+from predictlab.probing._engine.rows import Ragged
+from predictlab.probing._segments import CancelCheck, never_cancelled
+from predictlab.task import METRICS_OF, Task
 
 
-class Learner(Protocol):
-    """One model for all runs of a task, with the task's rows."""
-
-    metrics: tuple[str, ...]
-    """What `evaluate` measures; all of them being finite says that a run is alive."""
-    n_rows: int
-    """Training rows."""
-    named: dict[str, torch.nn.Parameter]
-    """Trained parameters by name, in a fixed order."""
-    device: torch.device
-
-    def draw(self, seed: int) -> None:
-        """Make the parameters those that run `seed` starts with."""
-
-    def train(self, mode: bool) -> None:
-        """Switch dropout on or off."""
-
-    def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
-        """Mean loss of these training rows with its graph, and the operations of a training step on them."""
-
-    def evaluate(self, look: Callable[[], object] = ...) -> dict[str, float]:
-        """The metrics of the model as it stands, over all evaluation rows; `look` is called between batches."""
-
-
-class Classifier:
-    """Learner of texts with labels: adapters, or all weights, and a new head (see `ProbeModel`).
+class Learner(ABC):
+    """One model for all runs of a task, with the task's rows; the engines know no more of a task than this.
 
     Parameters
     ----------
@@ -51,72 +31,164 @@ class Classifier:
         The task's model.
     shared : SharedInputs
         Activations of the frozen layers, shared with other tasks on the same model and data.
+    first : int or None
+        Layer that the inputs enter, as `SharedInputs.first_layer` gives it.
+    module : torch.nn.Module
+        All that is trained or has dropout.
+    encoder : transformers.PreTrainedModel or None
+        The part of it below the head, with what the recipe trains; None: only the head is trained.
+    head : torch.nn.Module
+        The linear map behind it.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        What `evaluate` measures; all of them being finite says that a run is alive.
+    n_rows : int
+        Training rows.
+    named : dict of str to torch.nn.Parameter
+        Trained parameters by name, in a fixed order.
+    device : torch.device
+    autocast : bool
+        Whether the passes are in bfloat16.
     """
 
-    metrics: tuple[str, ...] = ("accuracy", "eval_loss")
+    metrics: tuple[str, ...]
+
+    def __init__(
+        self, task: Task, backbone: Backbone, shared: SharedInputs, first: int | None, module: nn.Module, encoder: Any,
+        head: Any,
+    ) -> None:  # fmt: skip
+        self.recipe, self.device = task.recipe, backbone.device
+        self.autocast = task.recipe.precision == "bf16"
+        self.train_rows: Ragged = shared.rows(task, backbone, "train", first)
+        self.eval_rows: Ragged = shared.rows(task, backbone, "eval", first)
+        self.n_rows = len(self.train_rows)
+        self.module, self.encoder, self.head = module, encoder, head
+        self.body = None if encoder is None else Body(encoder, first)
+        self.named = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        # With all weights trained, every run starts from a copy of the model as it came.
+        kept = (*module.named_parameters(), *module.named_buffers()) if task.recipe.method == "full" else ()
+        self._original = [(tensor, tensor.detach().clone()) for _, tensor in kept]
+        self._computed = computed_layers(encoder, backbone, first)
+
+    @torch.no_grad()
+    def draw(self, seed: int) -> None:
+        """Start run `seed`: fresh adapters from the init stream, or (``method="full"``) the weights as they were."""
+        for tensor, value in self._original:
+            tensor.copy_(value)
+        random = generator(self.recipe, seed, "init")
+        self._draw_head(random)
+        draw_adapters(self.named, random)
+
+    def _draw_head(self, random: torch.Generator) -> None:  # noqa: B027
+        """A head of the model's own starts as it is."""
+
+    def train(self, mode: bool) -> None:
+        """Switch dropout on or off."""
+        self.module.train(mode)
+
+    def precision(self) -> torch.autocast:
+        """The context in which passes are made."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast)
+
+    def batch(self, of: Ragged, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs of these rows and their mask, on the model's device."""
+        values, mask = of.batch(rows)
+        return values.to(self.device), mask.to(self.device)
+
+    @abstractmethod
+    def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Mean loss of these training rows with its graph, and the operations of a training step on them."""
+
+    @abstractmethod
+    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
+        """The metrics of the model as it stands, over all evaluation rows.
+
+        `check_cancelled` is called between batches; what it raises ends the evaluation.
+        """
+
+    def step_flops(self, rows: int, length: int, head_positions: int) -> float:
+        """Floating-point operations of one training step on `rows` x `length` tokens, as it is executed here.
+
+        Each layer that is computed costs ``2 P + 4 L d`` a token forward (P: weights of its linear maps, adapters
+        included; L: padded length; d: width; the second term is attention) and as much again for the gradients of
+        its activations; each trained weight costs 2 more a token. The head costs the same at each position at which it
+        is computed. Cached layers cost nothing; softmax, norms and the optimiser are left out.
+        """
+        layers, weights, width, trained = self._computed
+        head = head_positions * self.head.weight.numel()
+        forward = rows * length * (2 * weights + 4 * layers * length * width) + 2 * head
+        return 2 * forward + 2 * rows * length * trained + 2 * head * self.head.weight.requires_grad
+
+
+class Classifier(Learner):
+    """Learner of texts with labels: adapters, or all weights, and a new head that is drawn for every run.
+
+    Raises
+    ------
+    DataError
+        There are no rows, or labels outside the classes.
+    """
+
+    metrics = METRICS_OF["labels"]
 
     def __init__(self, task: Task, backbone: Backbone, shared: SharedInputs) -> None:
-        self.device = next(backbone.encoder.parameters()).device
-        self.autocast = task.recipe.precision == "bf16"
-        first = shared.first_layer(task, backbone)
-        self.train_rows = shared.rows(task, backbone, "train", first)
-        self.eval_rows = shared.rows(task, backbone, "eval", first)
-        self.train_labels = torch.tensor(task.labels("train"))
-        self.eval_labels = torch.tensor(task.labels("eval"))
-        classes = len(task.data.classes)
+        recipe, classes = task.recipe, len(task.data.classes)
+        self.train_labels, self.eval_labels = (torch.tensor(task.labels(split)) for split in ("train", "eval"))
         for split, labels in (("train", self.train_labels), ("eval", self.eval_labels)):
             if not len(labels) or int(labels.min()) < 0 or int(labels.max()) >= classes:
                 raise DataError(
                     f"The {split} rows of {task.data.name} must be at least one, with labels 0 to {classes - 1}; "
                     "load the data with pl.load_dataset, which checks it."
                 )
-        self.n_rows = len(self.train_rows)
-        self.model = ProbeModel(backbone, task.recipe, classes, first)
-        self.named = self.model.named
+        first = shared.first_layer(task, backbone)
+        # Without a start of its own, which would draw from torch's global generator.
+        head = nn.Linear(backbone.hidden_size, classes, device="meta").to_empty(device=backbone.device)
+        self.dropout = nn.Dropout(recipe.dropout)
+        encoder = None
+        if recipe.method != "head":
+            encoder = copy.deepcopy(backbone.encoder)  # adapters never touch the caller's
+            adapt(encoder, recipe, backbone)
+        module = nn.ModuleList(m for m in (encoder, head, self.dropout) if m is not None)
+        super().__init__(task, backbone, shared, first, module, encoder, head)
         self.eval_batches = [torch.from_numpy(b.copy()) for b in length_sorted_batches(self.eval_rows.lengths)]
+        self._init_std = float(getattr(backbone.encoder.config, "initializer_range", 0.02))
 
-    def draw(self, seed: int) -> None:
-        """See `ProbeModel.draw`."""
-        self.model.draw(seed)
+    def _draw_head(self, random: torch.Generator) -> None:
+        weight = self.head.weight
+        weight.copy_(torch.empty(weight.shape).normal_(0.0, self._init_std, generator=random))
+        self.head.bias.zero_()
 
-    def train(self, mode: bool) -> None:
-        """Switch dropout on or off."""
-        self.model.train(mode)
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast)
+    def logits(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Class scores, (b, classes), of a batch of inputs and its mask."""
+        features = values[:, 0] if self.body is None else pool(self.body(values, mask), mask, self.recipe.pooling)
+        return self.head(self.dropout(features))
 
     def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Mean cross-entropy (nats) of these training rows, and the operations of a training step on them."""
-        values, mask = self.train_rows.batch(rows)
-        with self._precision():
-            logits = self.model.logits(values.to(self.device), mask.to(self.device))
+        values, mask = self.batch(self.train_rows, rows)
+        with self.precision():
+            logits = self.logits(values, mask)
         loss = cross_entropy(logits.float(), self.train_labels[rows].to(self.device))
-        return loss, self.model.step_flops(len(rows), mask.shape[1])
+        return loss, self.step_flops(len(rows), mask.shape[1], len(rows))
 
     @torch.inference_mode()
-    def evaluate(self, look: Callable[[], object] = lambda: None) -> dict[str, float]:
+    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
         """Accuracy and mean cross-entropy (nats) of the model as it stands, over all evaluation rows."""
-        self.model.train(False)
+        self.train(False)
         correct, loss = 0, 0.0
         for rows in self.eval_batches:
-            look()
-            values, mask = self.eval_rows.batch(rows)
-            with self._precision():
-                logits = self.model.logits(values.to(self.device), mask.to(self.device))
+            check_cancelled()
+            values, mask = self.batch(self.eval_rows, rows)
+            with self.precision():
+                logits = self.logits(values, mask)
             labels = self.eval_labels[rows].to(self.device)
             loss += float(cross_entropy(logits.double(), labels, reduction="sum"))
             correct += int((logits.argmax(1) == labels).sum())
         return {"accuracy": correct / len(self.eval_labels), "eval_loss": loss / len(self.eval_labels)}
 
 
-def learner_of(task: Task, backbone: Backbone, shared: SharedInputs) -> Learner:
-    """The learner of a task."""
-    if task.data.kind == "completions":
-        return CausalLearner(task, backbone, shared)
-    return Classifier(task, backbone, shared)
-
-
-def finite(values: dict[str, float]) -> bool:
+def all_finite(values: dict[str, float]) -> bool:
     """Whether a run with these metrics is alive."""
     return all(math.isfinite(value) for value in values.values())

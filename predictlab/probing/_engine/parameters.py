@@ -1,16 +1,78 @@
-"""Trained parameters of many runs side by side: one row of numbers a run, with gradients and AdamW's moments."""
+"""What a run consists of: its state at a depth, and the parameters of many runs side by side while they train."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch.optim.adamw import adamw
 
-from predictlab.probing._engine.state import Named, RunState
+from predictlab.errors import DataError
 from predictlab.task import Recipe
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
+Named = dict[str, torch.Tensor]
+_PARTS = ("parameters", "first_moment", "second_moment")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run at one depth. Its schedule and its random streams are functions of the step, so they need no state.
+
+    Parameters
+    ----------
+    step : int
+        Optimiser steps done.
+    parameters, first_moment, second_moment : dict of str to torch.Tensor
+        Trained parameters (adapters or all weights, and the head) and AdamW's moments of each, by name; copies. Before
+        the first step and once a run has diverged there are no moments.
+    seconds, flops : float
+        Training cost so far.
+    alive : bool
+        False once the run has diverged.
+    """
+
+    step: int
+    parameters: Named
+    first_moment: Named
+    second_moment: Named
+    seconds: float
+    flops: float
+    alive: bool
+
+    def to_bytes(self) -> bytes:
+        """The state as a safetensors file, which holds numbers only and runs no code when it is read."""
+        tensors = {f"{part}/{k}": v.contiguous() for part in _PARTS for k, v in getattr(self, part).items()}
+        about = {"step": self.step, "seconds": self.seconds, "flops": self.flops, "alive": self.alive}
+        return save(tensors, {"predictlab": json.dumps(about)})
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> RunState:
+        """Inverse of `to_bytes`.
+
+        Raises
+        ------
+        DataError
+            `raw` is no state, or an incomplete one.
+        """
+        try:
+            tensors = load(raw)
+            length = int.from_bytes(raw[:8], "little")
+            about = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"]["predictlab"])
+            fields: dict[str, Any] = {part: {} for part in _PARTS}
+            for name, tensor in tensors.items():
+                part, _, key = name.partition("/")
+                fields[part][key] = tensor
+            return cls(**fields, **about)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"This is not the state of a run ({error}): delete it, and the run is trained anew."
+            ) from error
 
 
 class StackedParameters:

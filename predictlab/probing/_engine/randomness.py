@@ -12,23 +12,15 @@ parents estimates ``E[Var(R given prefix)]`` without bias. A pinned source is th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager
 
 import numpy as np
+import torch
 
-if TYPE_CHECKING:
-    import torch
-
-    from predictlab.task import Recipe
+from predictlab.probing._segments import Fork
+from predictlab.task import Recipe
 
 _STREAMS = {"init": 1, "order": 2, "dropout": 3}
-
-
-class Fork(NamedTuple):
-    """Which fork of a run: the depth (steps) it leaves its parent at, and its number there."""
-
-    depth: int
-    number: int
 
 
 def stream_seed(recipe: Recipe, seed: int, source: str, position: int = 0, fork: Fork | None = None) -> int:
@@ -44,9 +36,12 @@ def stream_seed(recipe: Recipe, seed: int, source: str, position: int = 0, fork:
 
 def generator(recipe: Recipe, seed: int, source: str, position: int = 0, fork: Fork | None = None) -> torch.Generator:
     """Torch generator (on the processor, so that draws do not depend on the device) of one source."""
-    import torch
-
     return torch.Generator().manual_seed(stream_seed(recipe, seed, source, position, fork))
+
+
+def forked_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Torch's global generator, which dropout draws from, is afterwards as it was."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 class DataOrder:
@@ -68,8 +63,6 @@ class DataOrder:
         return self._permutation
 
     def _drawn(self, epoch: int) -> torch.Tensor:
-        import torch
-
         def shuffled(n: int, fork: Fork | None) -> torch.Tensor:
             return torch.randperm(n, generator=generator(self.recipe, self.seed, "order", epoch, fork))
 
@@ -85,8 +78,6 @@ class DataOrder:
 
     def batch(self, step: int) -> torch.Tensor:
         """Row numbers of step `step` (0 is the first), int64 (batch_size,)."""
-        import torch
-
         size = self.recipe.batch_size
         parts, position, wanted = [], step * size, size
         while wanted:

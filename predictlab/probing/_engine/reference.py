@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Iterator
 
 import torch
 
-from predictlab.probing._engine.learner import Learner, finite
-from predictlab.probing._engine.parameters import BETAS, EPSILON
-from predictlab.probing._engine.randomness import DataOrder, Fork, stream_seed
-from predictlab.probing._engine.state import RunState
-from predictlab.probing._segments import Group, Measurement, Reached
+from predictlab.probing._engine.learner import Learner, all_finite
+from predictlab.probing._engine.parameters import BETAS, EPSILON, RunState
+from predictlab.probing._engine.randomness import DataOrder, forked_rng, stream_seed
+from predictlab.probing._segments import CancelCheck, CheckpointResult, Group, GroupUpdate, RunSegment, never_cancelled
 from predictlab.task import Recipe
 
 
@@ -30,108 +29,64 @@ class ReferenceTrainer:
         self.recipe, self.learner = recipe, learner
         self.device = learner.device
 
-    def train(
-        self,
-        group: Group,
-        report: Callable[[Sequence[Reached]], None],
-        tick: Callable[[int], object] = lambda steps: None,
-    ) -> None:
-        """Train the runs of a group to its depths, one after the other.
-
-        Parameters
-        ----------
-        group : Group
-        report : callable
-            Gets what a run reached at a depth, with its state.
-        tick : callable
-            Called with the number of steps just made, and with 0 between batches of an evaluation.
-        """
-        for lane in group.lanes:
-            state, measured = lane.start, list[Measurement]()
-            for depth in lane.depths:  # from state to state: the same numbers as in one go, to the last bit
-                state = self.run(
-                    lane.seed, [depth], measured.append, lambda: tick(1), lambda: tick(0),
-                    start=state, fork=lane.fork, keep=True,
-                )  # fmt: skip
-                assert state is not None
-                report([Reached(lane, measured[-1], state)])
+    def train(self, group: Group, check_cancelled: CancelCheck = never_cancelled) -> Generator[GroupUpdate]:
+        """Train the runs of a group to its depths, one after the other; see `SharedTrainer.train`."""
+        for segment in group.segments:
+            for result in self.run(segment, check_cancelled):
+                yield GroupUpdate(group, results=(result,)) if result else GroupUpdate(group, steps=1)
 
     def run(
-        self,
-        seed: int,
-        depths: Sequence[int],
-        report: Callable[[Measurement], None],
-        tick: Callable[[], object] = lambda: None,
-        look: Callable[[], object] = lambda: None,
-        *,
-        start: RunState | None = None,
-        fork: Fork | None = None,
-        keep: bool = False,
-    ) -> RunState | None:
-        """Train run `seed` up to the last of `depths`, and report the metrics at each of them.
+        self, segment: RunSegment, check_cancelled: CancelCheck = never_cancelled
+    ) -> Iterator[CheckpointResult | None]:
+        """Train one run up to the last of its depths.
 
         Parameters
         ----------
-        seed : int
-            Of the three random streams, unless the recipe pins them.
-        depths : sequence of int
-            Increasing; steps after which to measure.
-        report : callable
-            Gets each `Measurement` as soon as it is made.
-        tick : callable
-            Called after each step.
-        look : callable
-            Called between batches of an evaluation.
-        start : RunState, optional
-            Go on from here, which gives the same numbers as a run in one go; `depths` then are deeper.
-        fork : Fork, optional
-            Go on as this fork of the run: with fresh randomness, its seconds and operations counted from zero where
-            ``start.step`` is ``fork.depth``.
-        keep : bool
-            Return the state at the last depth.
+        segment : RunSegment
+            With a state it goes on from there, which gives the same numbers as a run in one go. A fork goes on with
+            fresh randomness, its seconds and operations counted from zero at the depth of the fork.
+        check_cancelled : callable
+            Called between batches of an evaluation; raises to end the training.
 
-        Returns
-        -------
-        RunState or None
+        Yields
+        ------
+        CheckpointResult or None
+            What is measured at a depth, and None after each step.
 
         Notes
         -----
         AdamW decays matrices and leaves vectors (biases, norms) alone, as is usual. Seconds count training only. A
         run whose loss or weights are not finite is diverged from there on: NaN at this and all later depths.
         """
-        recipe, learner = self.recipe, self.learner
+        recipe, learner, start = self.recipe, self.learner, segment.state
         # Dropout layers draw from torch's global generator: seeded here for each step, given back at the end.
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        with forked_rng(self.device):
             optimiser = self._optimiser()
             if start is None:
-                learner.draw(seed)
+                learner.draw(segment.seed)
             else:
                 self._restore(start, optimiser)
-            order = DataOrder(recipe, seed, learner.n_rows, fork)
-            wanted, last, alive = set(depths), max(depths), start is None or start.alive
-            seconds, flops = (0.0, 0.0) if start is None else (start.seconds, start.flops)
-            if start and fork and start.step == fork.depth:
-                seconds, flops = 0.0, 0.0
-            for step in range(start.step if start else 0, last + 1):
-                if step in wanted:
-                    values = learner.evaluate(look) if alive else dict.fromkeys(learner.metrics, math.nan)
-                    alive = alive and finite(values)
+            order = DataOrder(recipe, segment.seed, learner.n_rows, segment.fork)
+            alive = start is None or start.alive
+            seconds, flops = segment.costs_before
+            for step in range(segment.begin, segment.depths[-1] + 1):
+                if step in segment.depths:
+                    values = learner.evaluate(check_cancelled) if alive else {}
+                    alive = alive and all_finite(values)
                     if not alive:
-                        values = dict.fromkeys(values, math.nan)
-                    report(Measurement(step, values, seconds, flops, "ok" if alive else "diverged"))
-                if step == last:
-                    break
+                        values = dict.fromkeys(learner.metrics, math.nan)
+                    yield CheckpointResult(segment, self._captured(optimiser, step, seconds, flops, alive), values)
+                if step == segment.depths[-1]:
+                    return
                 if alive:
                     began = time.perf_counter()
                     if recipe.dropout:
-                        torch.manual_seed(stream_seed(recipe, seed, "dropout", step, fork))
+                        torch.manual_seed(stream_seed(recipe, segment.seed, "dropout", step, segment.fork))
                     loss, done = self._step(step, order, optimiser)
                     flops += done
                     seconds += time.perf_counter() - began
                     alive = math.isfinite(loss)
-                tick()
-            return self._captured(optimiser, last, seconds, flops, alive) if keep else None
+                yield None
 
     def _optimiser(self) -> torch.optim.AdamW:
         parameters = list(self.learner.named.values())

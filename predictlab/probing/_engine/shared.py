@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,42 +18,30 @@ from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._backbone import TOKENS_PER_BATCH
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.learner import Classifier, Learner, finite
+from predictlab.probing._engine.learner import Classifier, Learner, all_finite
 from predictlab.probing._engine.parameters import StackedParameters
-from predictlab.probing._engine.randomness import DataOrder, stream_seed
-from predictlab.probing._engine.rows import Ragged, Vectors
+from predictlab.probing._engine.randomness import DataOrder, forked_rng, stream_seed
+from predictlab.probing._engine.rows import Ragged
 from predictlab.probing._engine.stacked import StackedEncoder
-from predictlab.probing._segments import Group, Measurement, Reached
+from predictlab.probing._segments import CancelCheck, CheckpointResult, Group, GroupUpdate, never_cancelled
 from predictlab.task import Recipe, Task
 
 log = logging.getLogger("predictlab")
 CHECKPOINT_SECONDS = 60.0  # between states of runs that reach no depth meanwhile
 
 
-class Passes(Protocol):
-    """How gradients and metrics of several runs are computed."""
-
-    at_once: int
-    """Runs whose gradients are best asked for together."""
-
-    def gradients(
-        self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
-    ) -> tuple[list[float], float]:
-        """Fill ``parameters.grad`` of `runs` from a batch of `rows` each; their losses, and the operations of a run."""
-
-    def evaluate(
-        self, parameters: StackedParameters, runs: Sequence[int], look: Callable[[], object]
-    ) -> list[dict[str, float]]:
-        """Metrics of each run over all evaluation rows; `look` is called between batches."""
-
-
-class Single:
-    """One run after the other through the model's own code: right for every architecture and recipe.
+class PerRunGradients:
+    """Gradients and metrics of one run after the other through the model's own code: right for every recipe.
 
     Parameters
     ----------
     learner : Learner
         Its parameters are made to read and write a run's row of numbers, which copies nothing.
+
+    Attributes
+    ----------
+    at_once : int
+        Runs whose gradients are best asked for together.
     """
 
     at_once = 1
@@ -77,7 +64,10 @@ class Single:
     def gradients(
         self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
     ) -> tuple[list[float], float]:
-        """See `Passes.gradients`."""
+        """Fill ``parameters.grad`` of `runs` from a batch of `rows` each; their losses, and the operations of a run.
+
+        `seeds` are those of dropout.
+        """
         losses, flops = [], 0.0
         self.learner.train(True)
         for run, batch, seed in zip(runs, rows, seeds, strict=True):
@@ -90,18 +80,18 @@ class Single:
         return losses, flops
 
     def evaluate(
-        self, parameters: StackedParameters, runs: Sequence[int], look: Callable[[], object] = lambda: None
+        self, parameters: StackedParameters, runs: Sequence[int], check_cancelled: CancelCheck = never_cancelled
     ) -> list[dict[str, float]]:
-        """See `Passes.evaluate`."""
-        found = []
+        """Metrics of each run over all evaluation rows; `check_cancelled` is called between batches."""
+        values = []
         for run in runs:
             with self._lent(parameters, run):
-                found.append(self.learner.evaluate(look))
-        return found
+                values.append(self.learner.evaluate(check_cancelled))
+        return values
 
 
-class Together:
-    """Several runs of a classifier in one pass (see `StackedEncoder`).
+class StackedGradients:
+    """The same for several runs of a classifier in one pass (see `StackedEncoder`).
 
     Parameters
     ----------
@@ -119,10 +109,10 @@ class Together:
     ) -> None:
         self.learner, self.encoder = learner, encoder
         self.train_rows, self.eval_rows = learner.train_rows, learner.eval_rows
-        if shared and encoder.projects and isinstance(self.train_rows, Ragged) and isinstance(self.eval_rows, Ragged):
-            both = shared.projected((self.train_rows, self.eval_rows), encoder.first_maps(), encoder.dtype)
-            if both is not None:
-                self.train_rows, self.eval_rows = both
+        if shared and encoder.projects:
+            projected = shared.projected((self.train_rows, self.eval_rows), encoder.first_maps(), encoder.dtype)
+            if projected is not None:
+                self.train_rows, self.eval_rows = projected
                 encoder.projected = True
         tokens = TOKENS_PER_BATCH if learner.device.type == "cpu" else 16 * TOKENS_PER_BATCH
         length = int(self.train_rows.lengths.max())
@@ -134,7 +124,7 @@ class Together:
     def gradients(
         self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
     ) -> tuple[list[float], float]:
-        """See `Passes.gradients`; `seeds` are not used, since nothing is drawn here."""
+        """See `PerRunGradients.gradients`; `seeds` are not used, since nothing is drawn here."""
         chosen = _as_slice(runs)
         leaves = {k: v[chosen].detach().requires_grad_() for k, v in parameters.views(parameters.values, _ALL).items()}
         every = torch.cat(list(rows))
@@ -151,13 +141,13 @@ class Together:
 
     @torch.inference_mode()
     def evaluate(
-        self, parameters: StackedParameters, runs: Sequence[int], look: Callable[[], object] = lambda: None
+        self, parameters: StackedParameters, runs: Sequence[int], check_cancelled: CancelCheck = never_cancelled
     ) -> list[dict[str, float]]:
-        """See `Passes.evaluate`: every batch of rows is read once, for all runs."""
+        """See `PerRunGradients.evaluate`: every batch of rows is read once, for all runs."""
         values = [parameters.views(parameters.values, slice(run, run + 1)) for run in runs]
         correct, loss = np.zeros(len(runs), dtype=int), np.zeros(len(runs))
         for rows in self.learner.eval_batches:
-            look()
+            check_cancelled()
             inputs, mask = (t.unsqueeze(0) for t in self._batch(self.eval_rows, rows))
             labels = self._eval_labels[rows.to(self._eval_labels.device)]
             for i, of_run in enumerate(values):
@@ -167,7 +157,7 @@ class Together:
         n = len(self._eval_labels)
         return [{"accuracy": int(c) / n, "eval_loss": float(v) / n} for c, v in zip(correct, loss, strict=True)]
 
-    def _batch(self, rows: Ragged | Vectors, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _batch(self, rows: Ragged, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         values, mask = rows.batch(chosen)
         device = self.learner.device
         return values.to(device, self.encoder.dtype), mask.to(device)
@@ -201,7 +191,7 @@ class SharedTrainer:
 
     def __init__(self, task: Task, learner: Learner, shared: SharedInputs, memory_limit: int) -> None:
         self.task, self.learner = task, learner
-        self.passes = passes_of(task, learner, shared, memory_limit // 2)
+        self.backend = gradient_backend(task, learner, shared, memory_limit // 2)
         run = StackedParameters.bytes_per_run(learner.named)
         self.largest_group = max(1, memory_limit // 2 // run)
         if run > memory_limit // 2:
@@ -213,128 +203,135 @@ class SharedTrainer:
     def train(
         self,
         group: Group,
-        report: Callable[[Sequence[Reached]], None],
-        tick: Callable[[int], object] = lambda steps: None,
+        check_cancelled: CancelCheck = never_cancelled,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    ) -> None:
+    ) -> Generator[GroupUpdate]:
         """Train the runs of a group to its depths.
 
         Parameters
         ----------
         group : Group
-        report : callable
-            Gets what all runs reached at a depth, as soon as it is measured, with their states.
-        tick : callable
-            Called with the number of steps just made (one a run), and with 0 between batches of an evaluation.
+        check_cancelled : callable
+            Called between batches of an evaluation; raises to end the training.
         checkpoint_seconds : float
-            States are reported without a measurement when this long nothing was reported.
+            States come without a measurement when this long nothing was measured.
+
+        Yields
+        ------
+        GroupUpdate
+            After each step, and what all runs reached at a depth as soon as it is measured.
         """
-        recipe, lanes = self.task.recipe, group.lanes
-        parameters = StackedParameters(self.learner.named, len(lanes))
-        alive = [lane.start is None or lane.start.alive for lane in lanes]
-        seconds, flops = np.zeros(len(lanes)), np.zeros(len(lanes))
-        devices = [self.learner.device] if self.learner.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):  # dropout draws from torch's global generator
-            for i, lane in enumerate(lanes):
-                if lane.start is None:
-                    self.learner.draw(lane.seed)
-                    parameters.start(i, self.learner.named)
-                    continue
-                parameters.restore(i, lane.start)
-                if not lane.fresh_fork:
-                    seconds[i], flops[i] = lane.start.seconds, lane.start.flops
-            orders = [DataOrder(recipe, lane.seed, self.learner.n_rows, lane.fork) for lane in lanes]
+        runs = _GroupRuns(self.task.recipe, self.learner, group)
+        with forked_rng(self.learner.device):  # dropout draws from torch's global generator
+            runs.begin()
             saved = time.monotonic()
-            for step in range(group.start, group.depths[-1] + 1):
+            for step in range(group.begin, group.depths[-1] + 1):
                 due = step in group.depths
                 if due or time.monotonic() - saved > checkpoint_seconds:
-                    values = self._measured(parameters, alive, lambda: tick(0)) if due else None
-                    found = []
-                    for i, lane in enumerate(lanes):
-                        state = parameters.captured(i, step, float(seconds[i]), float(flops[i]), alive[i])
-                        measured = None
-                        if values is not None:
-                            status = "ok" if alive[i] else "diverged"
-                            measured = Measurement(step, values[i], float(seconds[i]), float(flops[i]), status)
-                        found.append(Reached(lane, measured, state))
-                    report(found)
+                    values = self._measured(runs, check_cancelled) if due else [None] * len(group.segments)
+                    yield GroupUpdate(group, results=runs.results(step, values))
                     saved = time.monotonic()
                 if step < group.depths[-1]:
-                    self._step(step, group, parameters, orders, alive, seconds, flops)
-                    tick(len(lanes))
+                    self._step(step, runs)
+                    yield GroupUpdate(group, steps=len(group.segments))
 
-    def _measured(
-        self, parameters: StackedParameters, alive: list[bool], look: Callable[[], object]
-    ) -> list[dict[str, float]]:
+    def _measured(self, runs: _GroupRuns, check_cancelled: CancelCheck) -> list[dict[str, float] | None]:
         """Metrics of all runs; those that turn out to be lost are marked in `alive`."""
-        runs = [i for i, lives in enumerate(alive) if lives]
-        values = [dict.fromkeys(self.learner.metrics, math.nan) for _ in alive]
-        for i, found in zip(runs, self.passes.evaluate(parameters, runs, look) if runs else [], strict=True):
-            alive[i] = finite(found)
-            if alive[i]:
-                values[i] = found
+        living = runs.living()
+        values: list[dict[str, float] | None] = [dict.fromkeys(self.learner.metrics, math.nan) for _ in runs.alive]
+        measured = self.backend.evaluate(runs.parameters, living, check_cancelled) if living else []
+        for i, metrics in zip(living, measured, strict=True):
+            runs.alive[i] = all_finite(metrics)
+            if runs.alive[i]:
+                values[i] = metrics
         return values
 
-    def _step(
-        self, step: int, group: Group, parameters: StackedParameters, orders: Sequence[DataOrder], alive: list[bool],
-        seconds: np.ndarray, flops: np.ndarray,
-    ) -> None:  # fmt: skip
-        recipe = self.task.recipe
-        runs = [i for i, lives in enumerate(alive) if lives]
+    def _step(self, step: int, runs: _GroupRuns) -> None:
+        recipe, living = self.task.recipe, runs.living()
         began = time.perf_counter()
-        for start in range(0, len(runs), self.passes.at_once):
-            some = runs[start : start + self.passes.at_once]
-            rows = [orders[i].batch(step) for i in some]
-            seeds = [stream_seed(recipe, group.lanes[i].seed, "dropout", step, group.lanes[i].fork) for i in some]
-            losses, done = self.passes.gradients(parameters, some, rows, seeds)
-            flops[some] += done
+        for start in range(0, len(living), self.backend.at_once):
+            some = living[start : start + self.backend.at_once]
+            rows = [runs.orders[i].batch(step) for i in some]
+            seeds = [stream_seed(recipe, runs.segments[i].seed, "dropout", step, runs.segments[i].fork) for i in some]
+            losses, flops = self.backend.gradients(runs.parameters, some, rows, seeds)
+            runs.flops[some] += flops
             for i, loss in zip(some, losses, strict=True):
-                alive[i] = math.isfinite(loss)
-        if runs:
-            parameters.step(runs, recipe, step)
-            seconds[runs] += (time.perf_counter() - began) / len(runs)
+                runs.alive[i] = math.isfinite(loss)
+        if living:
+            runs.parameters.step(living, recipe, step)
+            runs.seconds[living] += (time.perf_counter() - began) / len(living)
 
 
-def passes_of(task: Task, learner: Learner, shared: SharedInputs, memory: int) -> Passes:
-    """The quickest passes that reproduce the learner's own."""
+class _GroupRuns:
+    """The runs of a group while they train: parameters, orders of rows, costs, and which are alive."""
+
+    def __init__(self, recipe: Recipe, learner: Learner, group: Group) -> None:
+        self.learner, self.segments = learner, group.segments
+        self.parameters = StackedParameters(learner.named, len(self.segments))
+        self.alive = [segment.state is None or segment.state.alive for segment in self.segments]
+        self.seconds, self.flops = np.zeros(len(self.segments)), np.zeros(len(self.segments))
+        self.orders = [DataOrder(recipe, one.seed, learner.n_rows, one.fork) for one in self.segments]
+
+    def begin(self) -> None:
+        """Put every run where it starts."""
+        for i, segment in enumerate(self.segments):
+            if segment.state is None:
+                self.learner.draw(segment.seed)
+                self.parameters.start(i, self.learner.named)
+                continue
+            self.parameters.restore(i, segment.state)
+            self.seconds[i], self.flops[i] = segment.costs_before
+
+    def living(self) -> list[int]:
+        """Numbers of the runs that have not diverged."""
+        return [i for i, alive in enumerate(self.alive) if alive]
+
+    def results(self, step: int, values: Sequence[dict[str, float] | None]) -> tuple[CheckpointResult, ...]:
+        """Where all runs are after `step` steps."""
+        states = [
+            self.parameters.captured(i, step, float(self.seconds[i]), float(self.flops[i]), alive)
+            for i, alive in enumerate(self.alive)
+        ]
+        return tuple(map(CheckpointResult, self.segments, states, values))
+
+
+def gradient_backend(
+    task: Task, learner: Learner, shared: SharedInputs, memory: int
+) -> PerRunGradients | StackedGradients:
+    """The quickest backend that reproduces the learner's own passes."""
+    alone = PerRunGradients(learner)
     if not isinstance(learner, Classifier) or not StackedEncoder.fits(learner, task.recipe):
-        return Single(learner)
+        return alone
     half = task.recipe.precision == "bf16"
     exact = StackedEncoder(learner, task.recipe, torch.float32)
-    found = Together(learner, exact, None if half else shared, task.recipe, memory)
-    if not _agree(found, Single(learner), task):
+    stacked = StackedGradients(learner, exact, None if half else shared, task.recipe, memory)
+    if not _agree(stacked, alone):
         log.warning("%s: stacked passes do not reproduce this model; its runs are trained one by one.", task.name)
-        return Single(learner)
+        return alone
     if half:
-        _warn_if_slow(learner.device)
-        found = Together(learner, StackedEncoder(learner, task.recipe, torch.bfloat16), shared, task.recipe, memory)
-    return found
+        if learner.device.type == "cpu" and not _has_bf16_instructions():
+            log.warning("precision='bf16': this processor has no instructions for it; float32 is quicker here.")
+        half_encoder = StackedEncoder(learner, task.recipe, torch.bfloat16)
+        stacked = StackedGradients(learner, half_encoder, shared, task.recipe, memory)
+    return stacked
 
 
-def _warn_if_slow(device: torch.device) -> None:
-    """Say so where bfloat16 buys nothing: many processors have no instructions for it."""
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a, taken = torch.ones((512, 512), dtype=dtype, device=device), []
-        for _ in range(5):
-            began = time.perf_counter()
-            float((a @ a)[0, 0])  # read, so that a GPU has finished
-            taken.append(time.perf_counter() - began)
-        seconds[dtype] = min(taken)
-    if seconds[torch.bfloat16] > seconds[torch.float32]:
-        times = seconds[torch.bfloat16] / seconds[torch.float32]
-        log.warning("precision='bf16': products of matrices take %.1f times as long as in float32 here.", times)
+def _has_bf16_instructions() -> bool:
+    """Whether the processor multiplies in bfloat16 by itself; True where torch cannot tell."""
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    known = [there for name, there in capabilities.items() if "bf16" in name]
+    return any(known) or not known
 
 
-def _agree(fast: Passes, plain: Passes, task: Task) -> bool:
+def _agree(fast: StackedGradients, plain: PerRunGradients) -> bool:
     """Whether both give the same losses and gradients on two runs with adapters that differ from their start."""
-    learner = plain.learner  # type: ignore[attr-defined]
+    learner = plain.learner
     parameters = StackedParameters(learner.named, 2)
     random = torch.Generator().manual_seed(0)
     parameters.values.copy_(0.05 * torch.randn(parameters.values.shape, generator=random))
     rows = [torch.randint(learner.n_rows, (min(4, learner.n_rows),), generator=random) for _ in range(2)]
     autocast, learner.autocast = learner.autocast, False
-    with torch.random.fork_rng(devices=[learner.device] if learner.device.type == "cuda" else []):
+    with forked_rng(learner.device):
         expected, _ = plain.gradients(parameters, (0, 1), rows, (0, 0))
         wanted = parameters.grad.clone()
         found, _ = fast.gradients(parameters, (0, 1), rows, (0, 0))

@@ -1,7 +1,8 @@
 """Upper layers and heads of many runs at once, for encoders built like BERT: one base, an adapter of its own a run.
 
 All that the fast engine knows of an architecture is in this module; what it does not know is trained one run after
-the other through the model's own code (`Single`). Three savings over that, all exact up to floating-point reordering:
+the other through the model's own code (`PerRunGradients`). Three savings over that, all exact up to floating-point
+reordering:
 
 - The base's query, key and value of the first trained layer are read, not computed (`SharedInputs.projected`).
 - With ``pooling="cls"`` the last layer is computed for the one token that the head reads.
@@ -19,7 +20,6 @@ import torch
 from torch.nn.functional import layer_norm, linear
 
 from predictlab.catalog._backbone import pool
-from predictlab.probing._engine.adapted import AdaptedLinear
 from predictlab.probing._engine.architectures import LAYERS
 from predictlab.probing._engine.learner import Classifier
 from predictlab.task import Recipe
@@ -58,6 +58,56 @@ class Norm:
         return layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
+class AdaptedLinear(torch.autograd.Function):
+    """``x W' + b + scale (x A') B'`` for each run, with gradients for `x`, `A` and `B` only.
+
+    Left to autograd, the sum would be written twice and kept; the base weight is frozen: its gradient is never asked.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, base: torch.Tensor | None,
+        a: torch.Tensor, b: torch.Tensor, scale: float,
+    ) -> torch.Tensor:  # fmt: skip
+        """Outputs of all runs.
+
+        Parameters
+        ----------
+        x : torch.Tensor (runs, n, in)
+        weight, bias : torch.Tensor (out, in), (out,) or None
+            Of the frozen map.
+        base : torch.Tensor (runs, n, out) or None
+            ``x W' + b`` where it is known already.
+        a, b : torch.Tensor (runs, rank, in), (runs, out, rank)
+            In float32; the passes are in the type of `x`.
+        scale : float
+
+        Returns
+        -------
+        torch.Tensor (runs, n, out)
+        """
+        a, b = a.to(x.dtype), b.to(x.dtype)
+        low = torch.bmm(x, a.mT)
+        if base is None:
+            out = linear(x, weight, bias).baddbmm_(low, b.mT, alpha=scale)
+        else:
+            out = torch.baddbmm(base, low, b.mT, alpha=scale)
+        ctx.save_for_backward(x, weight, low, a, b)
+        ctx.scale = scale
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of `x` (where it is asked for), `a` and `b`."""
+        (grad,) = grads
+        x, weight, low, a, b = ctx.saved_tensors
+        inner = torch.bmm(grad, b).mul_(ctx.scale)
+        grad_b = torch.bmm(grad.mT, low).float().mul_(ctx.scale)
+        grad_a = torch.bmm(inner.mT, x).float()
+        grad_x = (grad @ weight).baddbmm_(inner, a) if ctx.needs_input_grad[0] else None
+        return grad_x, None, None, None, grad_a, grad_b, None
+
+
 class StackedEncoder:
     """Class scores of many runs of a task.
 
@@ -78,32 +128,32 @@ class StackedEncoder:
     """
 
     def __init__(self, learner: Classifier, recipe: Recipe, dtype: torch.dtype) -> None:
-        model = learner.model
+        encoder = learner.encoder
         self.recipe, self.dtype, self.projected = recipe, dtype, False
         self.scale = recipe.alpha / recipe.rank
         self.operations = 0.0
-        head = "0" if model.encoder is None else "1"
+        head = "0" if encoder is None else "1"
         self.head = (f"{head}.weight", f"{head}.bias")
         self.layers: list[dict[str, Any]] = []
-        if model.encoder is None:
+        if encoder is None:
             return
-        config = model.encoder.config
+        config = encoder.config
         self.heads = int(getattr(config, "num_attention_heads", None) or config.n_heads)
-        assert model.body is not None
+        assert learner.body is not None
         stem = LAYERS[config.model_type]
-        for number in range(model.body.first or 0, len(model.encoder.get_submodule(stem))):
+        for number in range(learner.body.first or 0, len(encoder.get_submodule(stem))):
             path = f"{stem}.{number}"
             places = _PLACES[config.model_type]
             self.layers.append({
                 part: self._read(learner, f"{path}.{place}", norm=part in _NORMS) for part, place in places.items()
             })  # fmt: skip
-        last = model.encoder.get_submodule(f"{stem}.{number}")
+        last = encoder.get_submodule(f"{stem}.{number}")
         self.activation = last.ffn.activation if config.model_type == "distilbert" else (
             last.intermediate.intermediate_act_fn
         )  # fmt: skip
 
     def _read(self, learner: Classifier, path: str, norm: bool) -> Linear | Norm:
-        module = learner.model.encoder.get_submodule(path)
+        module = learner.encoder.get_submodule(path)
         adapter = (f"0.{path}.lora_A.default.weight", f"0.{path}.lora_B.default.weight")
         base = getattr(module, "base_layer", module)
         weight, bias = base.weight.detach().to(self.dtype), base.bias
@@ -138,12 +188,10 @@ class StackedEncoder:
     @staticmethod
     def fits(learner: Classifier, recipe: Recipe) -> bool:
         """Whether this class can compute the learner's model (its numbers are compared before it is used)."""
-        model = learner.model
-        if model.encoder is None:
+        if recipe.dropout or learner.body is None:
             return recipe.dropout == 0
-        known = model.encoder.config.model_type in _PLACES
-        cut = model.body is not None and model.body.first is not None
-        return known and cut and recipe.method == "lora" and recipe.dropout == 0
+        known = learner.encoder.config.model_type in _PLACES
+        return known and learner.body.first is not None and recipe.method == "lora"
 
     def logits(self, values: Mapping[str, torch.Tensor], inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Class scores.
@@ -152,7 +200,7 @@ class StackedEncoder:
         ----------
         values : mapping of str to torch.Tensor (runs, …)
             Trained parameters.
-        inputs : torch.Tensor (runs, rows, length, width or 4 width), or (runs, rows, width) for a head alone
+        inputs : torch.Tensor (runs, rows, length, width or 4 width); of length 1 for a head alone
         mask : torch.Tensor (runs, rows, length)
             True at real tokens.
 
@@ -160,7 +208,7 @@ class StackedEncoder:
         -------
         torch.Tensor, float32 (runs, rows, classes)
         """
-        hidden = inputs
+        hidden = inputs if self.layers else inputs[:, :, 0]
         if self.layers:
             bias = None
             if not bool(mask.all()):

@@ -6,18 +6,16 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
+from predictlab._validation import whole_number
 from predictlab.errors import DependencyError, WorkerError, bad_argument
-from predictlab.probing._executors import Settings
-from predictlab.probing._ray.pool import LOOK, Hand, Pool
+from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, TrainingOptions
+from predictlab.probing._ray.pool import POLL, Pool, WorkerHandle, WorkerSpec
 from predictlab.probing._ray.round import DEATHS, Round, raised_in
-from predictlab.probing._segments import Group, Reached
+from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
 from predictlab.task import Task
-
-PATIENCE, KEEP = 600.0, 60.0
 
 
 class RayExecutor:
@@ -25,8 +23,12 @@ class RayExecutor:
 
     Parameters
     ----------
-    settings : Settings
-        How runs are trained; `cache_limit` and `memory_limit` are those of each worker.
+    engine : {"shared", "reference"}
+        As for `probe`.
+    device : str, optional
+        A torch device; None takes the GPU where a worker has one.
+    cache_limit, memory_limit : int
+        As for `probe`, of each worker.
     cpus, gpus : float
         What one worker takes of a node; whole numbers above 1. A worker has as many torch threads as whole `cpus` (at
         least one). Without `gpus` it trains on the processor.
@@ -59,20 +61,26 @@ class RayExecutor:
 
     Examples
     --------
-    >>> pl.probe(tasks, plan, "runs.db", executor=RayExecutor(cpus=2, gpus=0.25, group=4))  # doctest: +SKIP
+    >>> from predictlab.probing import RayExecutor
+    >>> executor = RayExecutor(cpus=2, gpus=0.25, group=4)  # starts nothing yet
+
+    It is given to a probe: ``pl.probe(tasks, plan, "runs.db", executor=executor)``.
     """
 
     def __init__(
         self,
-        settings: Settings = Settings(),  # noqa: B008 (frozen)
         *,
+        engine: str = "shared",
+        device: str | None = None,
+        cache_limit: int = CACHE_LIMIT,
+        memory_limit: int = MEMORY_LIMIT,
         cpus: float = 1,
         gpus: float = 0,
         group: int = 8,
         workers: int | None = None,
-        options: Mapping[str, Any] | None = None,
-        patience: float = PATIENCE,
-        keep: float = KEEP,
+        options: Mapping[str, object] | None = None,
+        patience: float = 600.0,
+        keep: float = 60.0,
     ) -> None:
         try:
             import ray  # noqa: F401
@@ -84,45 +92,56 @@ class RayExecutor:
         for name, value, least in (("cpus", cpus, "> 0"), ("gpus", gpus, ">= 0")):
             if not _quantity(value) or (value == 0 and least == "> 0"):
                 raise bad_argument(name, value, f"a number {least}, whole if it is above 1")
-        for name, number in (("group", group), ("workers", workers)):
-            if not (isinstance(number, int) and number >= 1) and not (name == "workers" and number is None):
-                raise bad_argument(name, number, "a whole number >= 1")
+        self.group = whole_number("group", group, 1)
+        if workers is not None:
+            workers = whole_number("workers", workers, 1)
         if not patience > 0:
             raise bad_argument("patience", patience, "seconds > 0")
         if not keep >= 0:
             raise bad_argument("keep", keep, "seconds >= 0")
-        self.options = dict(options or {})
-        if taken := {"num_cpus", "num_gpus"} & set(self.options):
-            raise bad_argument("options", sorted(taken), "options other than these", "Use cpus= and gpus=.")
-        device = settings.device
+        if reserved := {"num_cpus", "num_gpus"} & set(options or {}):
+            raise bad_argument("options", sorted(reserved), "options other than these", "Use cpus= and gpus=.")
         if not gpus and device is not None and device != "cpu":
             raise bad_argument(
                 "device", device, "'cpu' or None for workers without a GPU",
-                "Give them one, or a part of one: executor=RayExecutor(Settings(device=...), gpus=0.25).",
+                "Give them one, or a part of one: executor=RayExecutor(device=..., gpus=0.25).",
             )  # fmt: skip
-        self.settings = replace(settings, device=device or (None if gpus else "cpu"))
-        self.cpus, self.gpus, self.group, self.workers, self.patience = cpus, gpus, group, workers, patience
+        self.training = TrainingOptions(engine, device or (None if gpus else "cpu"), cache_limit, memory_limit)
+        self._spec = WorkerSpec(self.training, cpus, gpus, workers, dict(options or {}), patience)
         self.keep = keep
-        self._kept: list[Hand] = []
+        self._kept: list[WorkerHandle] = []
         self._tasks: dict[int, tuple[str, Task, Any]] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._job: Any = None
 
-    def check(self, tasks: Sequence[Task], look: Callable[[], object] = lambda: None) -> None:
-        """See `Executor.check`: one worker, which stays for the first group, loads the models."""
+    def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:
+        """Load the models of tasks by one worker, which stays for the first group.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            All that will be trained.
+        check_cancelled : callable
+            Called meanwhile; what it raises ends the waiting.
+
+        Raises
+        ------
+        PredictlabError
+            A model cannot be loaded, a recipe does not fit it, or no worker can be started.
+        """
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         self._connect()
-        pool = Pool(self, self._taken())
+        pool = Pool(self._spec, self._take_kept())
         try:
             for death in range(1, DEATHS + 1):
-                hand = pool.first(look)
+                worker = pool.first(check_cancelled)
                 try:
-                    checked = hand.actor.check.remote([self.put(task) for task in tasks])
-                    while not ray.wait([checked], timeout=LOOK)[0]:
-                        look()
+                    checked = worker.actor.check.remote([self._put(task) for task in tasks])
+                    while not ray.wait([checked], timeout=POLL)[0]:
+                        check_cancelled()
                     ray.get(checked)
                     break
                 except RayTaskError as error:
@@ -132,26 +151,44 @@ class RayExecutor:
                         raise WorkerError(
                             f"{death} Ray workers in a row were lost as they loaded models: {error}"
                         ) from error
-                    pool.idle.remove(hand)
-                    hand.kill()
-                    pool.doubt()
+                    pool.idle.remove(worker)
+                    worker.kill()
+                    pool.ping_idle()
         except BaseException:
             pool.kill()
             raise
         self._keep(pool.idle + pool.starting)
 
-    def group_size(self, task: Task, look: Callable[[], object] = lambda: None) -> int:
-        """See `Executor.group_size`. The driver needs no model to say it."""
-        return 1 if self.settings.engine == "reference" else self.group
+    def group_size(self, task: Task, check_cancelled: CancelCheck = never_cancelled) -> int:
+        """Most runs of a task that are trained together; the driver needs no model to say it.
 
-    def run(
-        self,
-        groups: Iterable[Group],
-        report: Callable[[Group, Sequence[Reached]], None],
-        tick: Callable[[Group, int], object],
-        finish: Callable[[Group], None],
-    ) -> None:
-        """See `Executor.run`.
+        Parameters
+        ----------
+        task : Task
+            Any.
+        check_cancelled : callable
+            Not called.
+
+        Returns
+        -------
+        int
+        """
+        return 1 if self.training.engine == "reference" else self.group
+
+    def run(self, groups: Iterable[Group], check_cancelled: CancelCheck = never_cancelled) -> Generator[GroupUpdate]:
+        """Train all groups, and say how far they are; closing the generator ends the workers.
+
+        Parameters
+        ----------
+        groups : iterable of Group
+            Taken one by one, as there is room for them.
+        check_cancelled : callable
+            Called while nothing is heard of workers; what it raises ends the training.
+
+        Yields
+        ------
+        GroupUpdate
+            Steps and results, as workers tell them.
 
         Raises
         ------
@@ -159,32 +196,31 @@ class RayExecutor:
             Workers cannot be started, or keep dying over one group.
         """
         self._connect()
-        kept = self._taken()
-        pool = Pool(self, kept)
+        pool = Pool(self._spec, self._take_kept())
         try:
-            Round(pool, groups, report, tick, finish).run()
+            yield from Round(pool, groups, self._put).run(check_cancelled)
         except BaseException:
             pool.kill()  # what they are training is claimed no longer
             raise
-        for hand in pool.starting:  # not needed any more
-            hand.kill()
+        for worker in pool.starting:  # not needed any more
+            worker.kill()
         self._keep(pool.idle)
 
-    def put(self, task: Task) -> tuple[str, Any]:
+    def _put(self, task: Task) -> tuple[str, Any]:
         """A task's name among workers, and where Ray holds it: it is sent to each node once, not with each group."""
         import ray
 
         if id(task) not in self._tasks:
-            where = ray.put(task)
-            self._tasks[id(task)] = (where.hex(), task, where)
-        name, _, where = self._tasks[id(task)]
-        return name, where
+            reference = ray.put(task)
+            self._tasks[id(task)] = (reference.hex(), task, reference)
+        name, _, reference = self._tasks[id(task)]
+        return name, reference
 
-    def _keep(self, hands: Sequence[Hand]) -> None:
+    def _keep(self, workers: Sequence[WorkerHandle]) -> None:
         """Keep workers for a while."""
-        self._kept = [*self._kept, *hands]
+        self._kept = [*self._kept, *workers]
         close = weakref.WeakMethod(self.close)  # the timer must not keep the executor
-        self._timer = threading.Timer(self.keep, lambda: (found := close()) and found())
+        self._timer = threading.Timer(self.keep, lambda: (method := close()) and method())
         self._timer.daemon = True
         self._timer.start()
 
@@ -192,11 +228,11 @@ class RayExecutor:
         """End the workers that were kept for a next probe."""
         import ray
 
-        for hand in self._taken():
+        for worker in self._take_kept():
             if ray.is_initialized():
-                hand.kill()
+                worker.kill()
 
-    def _taken(self) -> list[Hand]:
+    def _take_kept(self) -> list[WorkerHandle]:
         """The workers that were kept, for the caller to use."""
         if self._timer is not None:
             self._timer.cancel()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from predictlab.errors import WorkerError
-from predictlab.probing._ray.pool import LOOK, Hand, Pool
-from predictlab.probing._ray.worker import Packed, pack, unpack
-from predictlab.probing._segments import Group, Lane, Reached
+from predictlab.probing._ray.pool import POLL, Pool, WorkerHandle
+from predictlab.probing._ray.worker import AHEAD, PackedResult, PackedSegment, pack
+from predictlab.probing._segments import CancelCheck, CheckpointResult, Group, GroupUpdate
+from predictlab.task import Task
 
 log = logging.getLogger("predictlab")
 DEATHS = 3  # of workers, in a row, over one group that gets nowhere
-AHEAD = 8  # messages of a worker that wait for the driver
 
 
 def raised_in(error: Any) -> Exception:
@@ -28,62 +28,71 @@ class Job:
     """A group, and what is left of it to do."""
 
     group: Group
-    left: tuple[tuple[Lane, bytes | None], ...]
+    left: tuple[PackedSegment, ...]
     deaths: int = 0
-    hand: Hand | None = None
+    worker: WorkerHandle | None = None
     stream: Any = None
 
     @classmethod
     def of(cls, group: Group) -> Job:
-        return cls(group, tuple(pack(lane) for lane in group.lanes))
+        """All of a group."""
+        return cls(group, tuple(pack(segment) for segment in group.segments))
 
-    def reached(self, found: Sequence[Packed]) -> list[Reached]:
-        """What its lanes reached, of which nothing is left to do from now on."""
-        out, left = [], []
-        for lane, (rest, _), (measured, state) in zip(self.group.lanes, self.left, found, strict=True):
-            out.append(unpack(lane, measured, state))
-            step = out[-1].state.step
-            depths = tuple(d for d in rest.depths if d > step or (d == step and measured is None))
-            left.append((replace(rest, begin=step, depths=depths), state))
+    def reached(self, results: Sequence[PackedResult]) -> tuple[CheckpointResult, ...]:
+        """What its runs reached, of which nothing is left to do from now on."""
+        from predictlab.probing._engine.parameters import RunState
+
+        unpacked, left = [], []
+        for segment, (rest, _), (values, raw) in zip(self.group.segments, self.left, results, strict=True):
+            state = RunState.from_bytes(raw)
+            unpacked.append(CheckpointResult(segment, state, values))
+            depths = tuple(d for d in rest.depths if d > state.step or (d == state.step and values is None))
+            left.append((replace(rest, begin=state.step, depths=depths), raw))
         self.left, self.deaths = tuple(left), 0
-        return out
+        return tuple(unpacked)
 
     @property
     def done(self) -> bool:
-        return not any(lane.depths for lane, _ in self.left)
+        """Whether nothing is left to do."""
+        return not any(segment.depths for segment, _ in self.left)
 
 
-@dataclass(eq=False)
 class Round:
-    """All groups of one call, from the first to the last."""
+    """All groups of one call, from the first to the last.
 
-    pool: Pool
-    groups: Iterable[Group]
-    report: Callable[[Group, Sequence[Reached]], None]
-    tick: Callable[[Group, int], object]
-    finish: Callable[[Group], None]
-    waiting: deque[Job] = field(default_factory=deque)
-    running: list[Job] = field(default_factory=list)
+    Parameters
+    ----------
+    pool : Pool
+    groups : iterable of Group
+    put : callable
+        Gives a task's name among workers, and Ray's reference to it.
+    """
 
-    def run(self) -> None:
+    def __init__(self, pool: Pool, groups: Iterable[Group], put: Callable[[Task], tuple[str, Any]]) -> None:
+        self.pool, self.put = pool, put
+        self.source: Iterator[Group] | None = iter(groups)
+        self.waiting: deque[Job] = deque()
+        self.running: list[Job] = []
+
+    def run(self, check_cancelled: CancelCheck) -> Generator[GroupUpdate]:
+        """Train all groups; what comes of them, as workers tell it."""
         import ray
 
-        self.source: Iterator[Group] | None = iter(self.groups)
         while True:
             self._take()
             if not (self.waiting or self.running):
                 return
             self.pool.check_patience()
-            signs = {hand.sign: hand for hand in self.pool.starting}
+            answers = {worker.answer: worker for worker in self.pool.starting}
             streams = {job.stream: job for job in self.running}
-            found, _ = ray.wait([*signs, *streams], num_returns=1, timeout=LOOK)
-            if not found:
-                self.tick((self.running or self.waiting)[0].group, 0)
-            for one in found:
-                if one in signs:
-                    self.pool.ready(signs[one])
+            ready, _ = ray.wait([*answers, *streams], num_returns=1, timeout=POLL)
+            if not ready:
+                check_cancelled()
+            for one in ready:
+                if one in answers:
+                    self.pool.answered(answers[one])
                 else:
-                    self._hear(streams[one])
+                    yield from self._receive(streams[one])
 
     def _take(self) -> None:
         """Groups for all workers that are idle, about to be there, or could be; not more, since they are claimed."""
@@ -107,54 +116,54 @@ class Round:
 
     def _send(self) -> None:
         """Give the first group that waits to an idle worker."""
-        job, hand = self.waiting.popleft(), self.pool.idle.pop()
-        name, where = self.pool.executor.put(job.group.task)
-        train = hand.actor.train.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
-        job.hand, job.stream = hand, train.remote(name, [where], job.left)
-        self.pool.busy.append(hand)
+        job, worker = self.waiting.popleft(), self.pool.idle.pop()
+        name, reference = self.put(job.group.task)
+        train = worker.actor.train.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
+        job.worker, job.stream = worker, train.remote(name, [reference], job.left)
+        self.pool.busy.append(worker)
         self.running.append(job)
 
-    def _hear(self, job: Job) -> None:
-        """Pass on what a worker says of its group."""
+    def _receive(self, job: Job) -> Generator[GroupUpdate]:
+        """The next message of a group's worker."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        assert job.hand is not None
+        assert job.worker is not None
         self.running.remove(job)
         try:
-            steps, reports, done = ray.get(next(job.stream))
+            steps, results, done = ray.get(next(job.stream))
         except RayTaskError as error:
             raise raised_in(error) from error
         except (RayError, StopIteration) as error:
-            self._rescue(job, error)
+            yield from self._rescue(job, error)
             return
-        for found in reports:
-            self.report(job.group, job.reached(found))
+        reached = [job.reached(one) for one in results]
         if done:
-            self.pool.busy.remove(job.hand)
-            self.pool.idle.append(job.hand)
-            self.finish(job.group)
+            self.pool.busy.remove(job.worker)
+            self.pool.idle.append(job.worker)
         else:
             self.running.append(job)  # behind the others, which are heard in turn
-        self.tick(job.group, steps)  # last, since it raises when the driver was cancelled
+        for one in reached:
+            yield GroupUpdate(job.group, results=one)
+        yield GroupUpdate(job.group, steps, finished=done)
 
-    def _rescue(self, job: Job, error: BaseException) -> None:
+    def _rescue(self, job: Job, error: BaseException) -> Generator[GroupUpdate]:
         """The worker of a group is lost: the next one goes on from the states that it sent last."""
-        assert job.hand is not None
-        self.pool.lost(job.hand)
-        job.hand = job.stream = None
+        assert job.worker is not None
+        self.pool.lost(job.worker)
+        job.worker = job.stream = None
         if job.done:
-            self.finish(job.group)
+            yield GroupUpdate(job.group, finished=True)
             return
         job.deaths += 1
-        lane = job.left[0][0]
+        segment = job.left[0][0]
         log.warning(
             "A Ray worker was lost; %s and the %d runs beside it go on from depth %d elsewhere.",
-            lane.run, len(job.left) - 1, lane.begin,
+            segment.run, len(job.left) - 1, segment.begin,
         )  # fmt: skip
         if job.deaths >= DEATHS:
             raise WorkerError(
-                f"{job.deaths} Ray workers in a row were lost over {lane.run} after depth {lane.begin} (is a group of "
-                f"{len(job.left)} runs too large for a worker's memory?). The last one: {error}"
+                f"{job.deaths} Ray workers in a row were lost over {segment.run} after depth {segment.begin} (is a "
+                f"group of {len(job.left)} runs too large for a worker's memory?). The last one: {error}"
             ) from error
         self.waiting.appendleft(job)

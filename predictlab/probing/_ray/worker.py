@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -12,29 +12,24 @@ from typing import Any
 from predictlab import __version__
 from predictlab.catalog._backbone import let_threads_sleep
 from predictlab.errors import bad_argument
-from predictlab.probing._executors import Settings, Workshop
-from predictlab.probing._segments import Group, Lane, Measurement, Reached
+from predictlab.probing._executors import LocalExecutor, TrainingOptions
+from predictlab.probing._segments import Group, GroupUpdate, RunSegment
 from predictlab.task import Task
 
 PERIOD = 0.25  # seconds between messages while nothing is measured
 GATHER = 0.02  # seconds that a measurement waits for what follows at once, such as the end of its group
-AHEAD = 8  # what training may be ahead of the messages
+AHEAD = 8  # updates that training may be ahead of the messages
 
-Packed = tuple[Measurement | None, bytes]
-Message = tuple[int, list[list[Packed]], bool]
-"""Steps made, what all lanes reached at each depth since, and whether the group is finished."""
-
-
-def pack(lane: Lane) -> tuple[Lane, bytes | None]:
-    """A lane, and apart from it the state it starts from as a safetensors file: many small tensors travel slowly."""
-    return replace(lane, start=None), lane.start.to_bytes() if lane.start is not None else None
+PackedSegment = tuple[RunSegment, bytes | None]
+"""A segment, and apart from it the state it starts from as a file: many small tensors travel slowly."""
+PackedResult = tuple[Mapping[str, float] | None, bytes]
+Message = tuple[int, list[list[PackedResult]], bool]
+"""Steps made, what all runs reached at each depth since, and whether the group is finished."""
 
 
-def unpack(lane: Lane, measured: Measurement | None, state: bytes) -> Reached:
-    """What a worker reached, as the driver wants it."""
-    from predictlab.probing._engine.state import RunState
-
-    return Reached(lane, measured, RunState.from_bytes(state))
+def pack(segment: RunSegment) -> PackedSegment:
+    """A segment as it is sent to a worker."""
+    return replace(segment, state=None), segment.state.to_bytes() if segment.state is not None else None
 
 
 class Worker:
@@ -42,13 +37,13 @@ class Worker:
 
     Parameters
     ----------
-    settings : Settings
+    options : TrainingOptions
     threads : int
         Of torch.
     """
 
-    def __init__(self, settings: Settings, threads: int) -> None:
-        self.workshop = Workshop(settings)
+    def __init__(self, options: TrainingOptions, threads: int) -> None:
+        self.executor = LocalExecutor(options)
         self._tasks: dict[str, Task] = {}
         # One thread for all groups: torch's number of threads is a matter of the thread that calls it.
         self._trains = ThreadPoolExecutor(1, initializer=_use_threads, initargs=(threads,))
@@ -59,56 +54,54 @@ class Worker:
 
     def check(self, tasks: Sequence[tuple[str, Any]]) -> None:
         """Load the models of tasks, given as name and reference, and see that the recipes fit them."""
-        for name, where in tasks:
-            self._trains.submit(self.workshop.backbone, self._task(name, where)).result()
+        self._trains.submit(lambda: self.executor.check([self._task(*task) for task in tasks])).result()
 
-    def _task(self, name: str, where: Any) -> Task:
+    def _task(self, name: str, reference: Any) -> Task:
         import ray
 
         if name not in self._tasks:
-            self._tasks[name] = ray.get(where)
+            self._tasks[name] = ray.get(reference)
         return self._tasks[name]
 
-    def train(self, name: str, where: Sequence[Any], lanes: Sequence[tuple[Lane, bytes | None]]) -> Iterator[Message]:
+    def train(self, name: str, references: Sequence[Any], segments: Sequence[PackedSegment]) -> Iterator[Message]:
         """Train a group; a generator of messages, whose objects are streamed to the driver.
 
         Parameters
         ----------
         name : str
             Name of the task, the same for all its groups.
-        where : sequence of ray.ObjectRef
+        references : sequence of ray.ObjectRef
             One reference to it. In a sequence Ray leaves it as it is: the task is fetched when it is not here yet.
-        lanes : sequence of (Lane, bytes or None)
+        segments : sequence of (RunSegment, bytes or None)
             See `pack`.
         """
-        said: queue.Queue[int | list[Packed] | None] = queue.Queue(AHEAD)
-        training = self._trains.submit(self._train, name, where[0], lanes, said)
-        training.add_done_callback(lambda _: said.put(None))
+        updates: queue.Queue[GroupUpdate | None] = queue.Queue(AHEAD)
+        training = self._trains.submit(self._train, name, references[0], segments, updates)
+        training.add_done_callback(lambda _: updates.put(None))
         done = False
         while not done:
-            steps, reports, done = _gathered(said)
-            if done and training.exception() and (steps or reports):
-                yield steps, reports, False
+            steps, results, done = _gathered(updates)
+            if done and training.exception() and (steps or results):
+                yield steps, results, False
             if done:
                 training.result()  # raises what went wrong
-            yield steps, reports, done
+            yield steps, results, done
 
-    def _train(self, name: str, where: Any, lanes: Sequence[tuple[Lane, bytes | None]], said: queue.Queue[Any]) -> None:
-        from predictlab.probing._engine.state import RunState
+    def _train(
+        self, name: str, reference: Any, segments: Sequence[PackedSegment], updates: queue.Queue[GroupUpdate | None]
+    ) -> None:
+        from predictlab.probing._engine.parameters import RunState
 
-        task = self._task(name, where)
-        starts = [replace(lane, start=RunState.from_bytes(raw) if raw else None) for lane, raw in lanes]
-
-        def report(found: Sequence[Reached]) -> None:
-            said.put([(reached.measured, reached.state.to_bytes()) for reached in found])
-
-        trainer, most = self.workshop.trainer(task)
-        if len(starts) > most:
+        task = self._task(name, reference)
+        most = self.executor.group_size(task)
+        if len(segments) > most:
             raise bad_argument(
-                "group", len(starts), f"at most {most}, the runs of {task.name} that memory_limit has room for",
-                f"Give executor=RayExecutor(group={most}), or settings with a larger memory_limit.",
+                "group", len(segments), f"at most {most}, the runs of {task.name} that memory_limit has room for",
+                f"Give executor=RayExecutor(group={most}), or a larger memory_limit.",
             )  # fmt: skip
-        trainer.train(Group(task, tuple(starts)), report, said.put)
+        starts = [replace(one, state=RunState.from_bytes(raw) if raw else None) for one, raw in segments]
+        for update in self.executor.run([Group(task, tuple(starts))]):
+            updates.put(update)
 
 
 def _use_threads(threads: int) -> None:
@@ -118,19 +111,18 @@ def _use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _gathered(said: queue.Queue[Any]) -> Message:
+def _gathered(updates: queue.Queue[GroupUpdate | None]) -> Message:
     """The next message: one a period, but measurements at once."""
     steps, until = 0, time.monotonic() + PERIOD
-    reports: list[list[Packed]] = []
+    results: list[list[PackedResult]] = []
     while True:
         try:
-            item = said.get(timeout=max(0.0, until - time.monotonic()) if steps or reports else None)
+            update = updates.get(timeout=max(0.0, until - time.monotonic()) if steps or results else None)
         except queue.Empty:
-            return steps, reports, False
-        if item is None:
-            return steps, reports, True
-        if isinstance(item, int):
-            steps += item
-        else:
-            reports.append(item)
+            return steps, results, False
+        if update is None:
+            return steps, results, True
+        steps += update.steps
+        if update.results:
+            results.append([(result.values, result.state.to_bytes()) for result in update.results])
             until = min(until, time.monotonic() + GATHER)

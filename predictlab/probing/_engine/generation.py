@@ -1,14 +1,8 @@
-"""Exact match of greedy generations, with as little generation as decides it.
-
-Given a row's completion, one pass over prompt and completion says which token greedy generation would take after each
-of its beginnings. As long as these are the completion's own, they are what would be generated. Where they first
-differ, the text up to there mostly cannot become the completion any more; only rows where it still can (white space,
-another spelling in tokens) are really generated, from there on.
-"""
+"""Exact match of greedy generations, with as little generation as decides it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +10,8 @@ import torch
 
 from predictlab.catalog._backbone import Backbone, length_sorted_batches
 from predictlab.catalog._quiet import quiet_transformers
-from predictlab.probing._engine.completions import CompletionRows
+from predictlab.probing._engine.rows import CompletionRows
+from predictlab.probing._segments import CancelCheck, never_cancelled
 
 
 class GreedyMatch:
@@ -25,6 +20,11 @@ class GreedyMatch:
     A row is matched if the text that greedy generation gives, up to the end token but of at most as many tokens as the
     longest completion and its end, is the completion, apart from white space at both ends; both as the tokenizer
     writes them.
+
+    One pass over prompt and completion says which token greedy generation would take after each beginning of the
+    completion. As long as these are the completion's own, they are what would be generated. Where they first differ,
+    the text up to there mostly cannot become the completion any more; only rows where it still can (white space,
+    another spelling in tokens) are really generated, from there on.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class GreedyMatch:
             return True
         return self._verdict(row, [*completion[:same], int(greedy[same])])
 
-    def count(self, model: Any, undecided: dict[int, list[int]], look: Callable[[], object] = lambda: None) -> int:
+    def count(self, model: Any, undecided: dict[int, list[int]], check_cancelled: CancelCheck = never_cancelled) -> int:
         """How many of these rows, given by what their generation starts with, are matched.
 
-        `look` is called before each token.
+        `check_cancelled` is called before each token.
         """
         rows = list(undecided)
         starts = [self.prompts[row] + undecided[row] for row in rows]
@@ -68,10 +68,12 @@ class GreedyMatch:
             # Beyond the model's length nothing may be asked of it; alone, each row is generated as far as it can be.
             parts = [batch] if longest + new <= self.max_length else np.split(batch, len(batch))
             for part in parts:
-                matched += self._generated(model, [rows[i] for i in part], [undecided[rows[i]] for i in part], look)
+                matched += self._generated(
+                    model, [rows[i] for i in part], [undecided[rows[i]] for i in part], check_cancelled
+                )
         return matched
 
-    def _generated(self, model: Any, rows: list[int], begun: list[list[int]], look: Callable[[], object]) -> int:
+    def _generated(self, model: Any, rows: list[int], begun: list[list[int]], check_cancelled: CancelCheck) -> int:
         """How many of these rows are matched once generation, in one batch, has gone to its end."""
         from transformers import GenerationConfig, StoppingCriteriaList
 
@@ -89,7 +91,7 @@ class GreedyMatch:
             return [*begun[i], *sequence[longest:].tolist()][: self.limit]
 
         def decided(sequences: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
-            look()
+            check_cancelled()
             done = [isinstance(self._verdict(row, whole(sequences[i], i)), bool) for i, row in enumerate(rows)]
             return torch.tensor(done, device=sequences.device)
 
@@ -99,11 +101,11 @@ class GreedyMatch:
             do_sample=False, num_beams=1, max_new_tokens=new, eos_token_id=self.end, pad_token_id=pad, use_cache=True
         )
         with quiet_transformers():
-            found = model.generate(
+            generated = model.generate(
                 input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config,
                 stopping_criteria=StoppingCriteriaList([decided]),
             )  # fmt: skip
-        return sum(self._ended(row, whole(found[i], i)) for i, row in enumerate(rows))
+        return sum(self._ended(row, whole(generated[i], i)) for i, row in enumerate(rows))
 
     def _verdict(self, row: int, tokens: list[int]) -> bool | list[int]:
         """Of the tokens generated so far: matched or not, or (undecided) the tokens themselves."""
