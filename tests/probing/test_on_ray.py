@@ -351,7 +351,7 @@ def test_options_go_along(task):
         ({"cpus": 1.5}, "cpus=1.5.*whole"),
         ({"gpus": -1}, "gpus=-1"),
         ({"group": 0}, "group=0"),
-        ({"workers": 2.0}, "workers=2.0"),
+        ({"workers": 2.5}, "workers=2.5"),
         ({"patience": 0}, "patience=0"),
         ({"keep": -1}, "keep=-1"),
         ({"options": {"num_cpus": 2}}, "num_cpus"),
