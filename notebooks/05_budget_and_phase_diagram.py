@@ -32,7 +32,6 @@
 import pandas as pd
 
 import predictlab as pl
-from predictlab.report._analysis import analyse
 from predictlab_widgets import BudgetAllocator, DecayExplorer, PhaseDiagram, RiskDecomposition
 
 pl.charts.enable()
@@ -224,9 +223,8 @@ plan.plans["newsgroups"]
 # **The case.** In one call, as the tour and the report do it, with what to do for each task:
 
 # %%
-decided = analyse(runs, TOLERANCE, BUDGET, exchange_rate=1e-6, metric="accuracy")
-for row in decided.phase.itertuples():
-    print(f"{row.task} ({row.regime}): {row.todo}\n")
+decided = pl.analyse(runs, tolerance=TOLERANCE, budget=BUDGET, exchange_rate=1e-6, metric="accuracy", confidence=0.9)
+decided
 
 # %% [markdown]
 # An open call is an answer too: it says (d), and how many seeds or steps would settle it. What is wrong with the old reviews

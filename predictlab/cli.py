@@ -70,21 +70,19 @@ def tour(
     budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
 ) -> None:
     """The whole analysis on real fine-tunes of a small embedded model; writes tour/report.html."""
-    from predictlab.report import _html as report
+    from predictlab.report._tables import fit_table, phase_table, score_table
     from predictlab.report._tour import run_tour
 
     if not margin > 0:
         raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
-    result = run_tour(out, quick=quick, store=store, tolerance=(margin / 1.96) ** 2, budget=budget, say=typer.echo)
+    result = run_tour(out, quick=quick, store=store, tolerance=(margin / 1.96) ** 2, budget=budget, narrate=typer.echo)
     a = result.analysis
-    _show(report.score_view(result.scores), "Static scores [95 %]")
+    _show(score_table(result.scores), "Static scores [95 %]")
     if a.fits:
-        _show(report.fit_view(a), "Decay fits, 95 % profile intervals")
-    _show(
-        report.phase_view(a), f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps"
-    )
-    for _, row in a.phase.iterrows():
-        typer.echo(f"{row['task']}: {row['todo']}")
+        _show(fit_table(a), "Decay fits, 95 % profile intervals")
+    _show(phase_table(a), f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps")
+    for name, recommendation in a.recommendations.items():
+        typer.echo(f"{name}: {recommendation}")
     for regime in a.missing_regimes:
         typer.echo(f"No task was found to be {regime} at this tolerance and budget.")
     typer.echo(f"\nReport: {result.report}   runs: {result.store}   {result.seconds:.0f} s")
@@ -263,21 +261,24 @@ def phase(
     margin: Annotated[float, typer.Option(help="Margin that seeds should agree within, 95 %, in the metric.")] = 0.025,
     budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
     exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-6,
-    confidence: Annotated[float, typer.Option(help="Probability that a regime call needs.")] = 0.9,
+    confidence: Annotated[float, typer.Option(help="Probability that a regime call needs.")] = 0.95,
     task: Names = None,
     metric: Metric = "accuracy",
 ) -> None:
     """Sort the tasks of a store into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
-    from predictlab.report._analysis import analyse
-    from predictlab.report._html import phase_view
+    from predictlab.report import analyse
+    from predictlab.report._tables import phase_table
 
     if not margin > 0:
         raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
     frame, names = _runs(store, task)
-    result = analyse(frame, (margin / 1.96) ** 2, budget, exchange_rate, metric, confidence, names)
-    _show(phase_view(result), f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
-    for _, row in result.phase.iterrows():
-        typer.echo(f"{row['task']}: {row['todo']}")
+    result = analyse(
+        frame, tolerance=(margin / 1.96) ** 2, budget=budget, exchange_rate=exchange_rate, metric=metric,
+        confidence=confidence, tasks=names,
+    )  # fmt: skip
+    _show(phase_table(result), f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
+    for name, recommendation in result.recommendations.items():
+        typer.echo(f"{name}: {recommendation}")
 
 
 @app.command()

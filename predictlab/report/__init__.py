@@ -1,7 +1,7 @@
 """The whole way in one call: `analyse`, its report, and the tour."""
 
 from predictlab.report._analysis import Analysis, analyse
-from predictlab.report._html import write_report
+from predictlab.report._page import write_report
 
 __all__ = ["Analysis", "analyse", "write_report"]
 

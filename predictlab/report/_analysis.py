@@ -2,120 +2,203 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from predictlab._summary import Summary
+from predictlab._validation import nonnegative
 from predictlab.budget import OptimalDepth, fitted_from, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError
-from predictlab.phase import PROBABILITY_COLUMNS, UNDETERMINED, classify
-from predictlab.planning._sentences import sentence
+from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, classify
+from predictlab.planning._sentences import margin, sentence
+from predictlab.report._tables import phase_table
 from predictlab.risk import risk_curve
+from predictlab.risk._frames import Runs, as_runs_frame
+from predictlab.runs import RunStore, read_runs
+from predictlab.runs._importers.read import Source
+
+if TYPE_CHECKING:
+    import altair as alt
 
 MIN_RUNS = 6  # with five degrees of freedom a variance is already known only within a factor of seven (95 %)
+EXCHANGE_RATE = 1e-6  # a hundred steps are worth the risk of one point of accuracy (0.01² metric²)
+CROSSING_COLUMNS = ("crossing_budget", "crossing_lower", "crossing_upper")
+SQLITE = b"SQLite format 3\x00"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
-    """Fits of several tasks and what follows at one tolerance, budget and price.
+    """Fits of several tasks, and what follows at one tolerance, budget and price.
 
-    Attributes
+    Parameters
     ----------
     fits : dict of str to DecayResults
+        The decay law of each task that carries one.
     unfit : dict of str to str
         Tasks that no fit was made for, and why.
     optima : dict of str to OptimalDepth
+        Of each fit, at the price.
     phase : pandas.DataFrame
-        Of ``pl.classify``, with rows for tasks without a fit or whose law does not reach down to the budget
-        (Undetermined, with the reason), and column ``todo``.
-    tolerance, budget, exchange_rate : float
+        What `pl.classify` returns, with rows for tasks without a fit or whose law does not reach down to the budget:
+        they are Undetermined, and their numbers NaN.
+    recommendations : dict of str to str
+        What to do for each task, or why nothing can be said.
+    tolerance, budget, exchange_rate, confidence : float
+        As they were given to `pl.analyse`.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> runs = pl.worlds.MartingaleWorld(0.0001, 0.01, 1.0).source(seed=0)([4, 8, 16, 32, 64], range(16))
+    >>> analysis = pl.analyse(runs.assign(task="a"), tolerance=0.002, budget=32)
+    >>> analysis.phase[["task", "regime"]].values.tolist()
+    [['a', 'Static-Sufficient']]
+    >>> analysis.missing_regimes
+    ['Dynamic-Critical', 'Noise-Dominant']
     """
 
     fits: dict[str, DecayResults]
     unfit: dict[str, str]
     optima: dict[str, OptimalDepth]
     phase: pd.DataFrame
+    recommendations: dict[str, str]
     tolerance: float
     budget: float
     exchange_rate: float
-
-    @property
-    def placed(self) -> dict[str, DecayResults]:
-        """The fits that have a place on the diagram: the budget is not before their first fitted depth."""
-        return {name: fit for name, fit in self.fits.items() if fitted_from(fit) <= self.budget}
-
-    def fit_table(self) -> pd.DataFrame:
-        """One row a task: parameters with 95 % profile intervals, ``c*`` with its interval, fitted depths."""
-        rows = []
-        for name, fit in self.fits.items():
-            ci, best = fit.conf_int(), self.optima[name]
-            depth = fit.fitted.depth
-            rows.append(
-                {
-                    "task": name,
-                    "runs": fit.curve.n_runs,
-                    "diverged": fit.curve.diverged,
-                    "fitted_from": depth[0],
-                    "fitted_to": depth[-1],
-                    **{
-                        key: value
-                        for p in fit.params.index
-                        for key, value in (
-                            (p, fit.params[p]), (f"{p}_lower", ci.loc[p, "lower"]), (f"{p}_upper", ci.loc[p, "upper"]))
-                    },
-                    "identified": fit.identified,
-                    "lack_of_fit_p": fit.burn_in.p_value,
-                    "optimal_depth": best.depth,
-                    "optimal_depth_lower": best.conf_int()[0],
-                    "optimal_depth_upper": best.conf_int()[1],
-                    "probability_pays": best.probability_pays,
-                }
-            )  # fmt: skip
-        return pd.DataFrame(rows)
+    confidence: float
 
     @property
     def missing_regimes(self) -> list[str]:
         """Regimes that no task was called to be in."""
-        from predictlab.phase import REGIMES
+        return [regime for regime in REGIMES if regime not in set(self.phase["regime"])]
 
-        return [r for r in REGIMES if r not in set(self.phase["regime"])]
+    def frame(self) -> pd.DataFrame:
+        """Return the fits and the optimal depths as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a fit: ``task``, ``runs``, ``diverged``, the first and last fitted depth (steps), each parameter
+            with its 95 % interval in ``_lower`` and ``_upper``, ``identified``, ``lack_of_fit_p``, and
+            ``optimal_depth`` with its interval and ``probability_pays``.
+        """
+        rows = []
+        for name, fit in self.fits.items():
+            row: dict[str, object] = {"task": name, "runs": fit.curve.n_runs, "diverged": fit.curve.diverged}
+            row |= {"fitted_from": fit.fitted.depth[0], "fitted_to": fit.fitted.depth[-1]}
+            for parameter, limits in fit.conf_int().iterrows():
+                row[f"{parameter}"] = fit.params[parameter]
+                row |= {f"{parameter}_{side}": limits[side] for side in ("lower", "upper")}
+            best = self.optima[name]
+            lower, upper = best.conf_int()
+            row |= {"identified": fit.identified, "lack_of_fit_p": fit.burn_in.p_value, "optimal_depth": best.depth}
+            row |= {"optimal_depth_lower": lower, "optimal_depth_upper": upper}
+            rows.append(row | {"probability_pays": best.probability_pays})
+        return pd.DataFrame(rows)
+
+    def summary(self) -> Summary:
+        """Say what was asked, show the phase table, and say what to do for each task.
+
+        Returns
+        -------
+        Summary
+            Prints as text, and as a table in a notebook.
+        """
+        title = (
+            f"Tolerance ±{margin(self.tolerance):.3g} (tau = {self.tolerance:.3g}), budget {self.budget:g} steps, "
+            f"regimes at {100 * self.confidence:g} %"
+        )
+        lines = [f"{task}: {text}" for task, text in self.recommendations.items()]
+        return Summary(title, phase_table(self), *lines)
+
+    def plot(self) -> alt.HConcatChart:
+        """Draw the phase diagram: each task that has a place on it, at this tolerance and budget.
+
+        Returns
+        -------
+        altair.HConcatChart
+            See `predictlab.charts.phase_planes`.
+        """
+        from predictlab.charts import phase_planes
+
+        return phase_planes(self.phase.dropna(subset="x"), tolerance=self.tolerance, budget=self.budget)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
 
 def analyse(
-    runs: pd.DataFrame,
+    source: Runs | Source,
+    *,
     tolerance: float,
     budget: float,
-    exchange_rate: float,
+    exchange_rate: float = EXCHANGE_RATE,
     metric: str | None = None,
-    confidence: float = 0.9,
+    confidence: float = 0.95,
     tasks: Iterable[str] | None = None,
-    eval_rows: dict[str, int] | None = None,
+    eval_rows: Mapping[str, int] | None = None,
 ) -> Analysis:
-    """Fit every task of a tidy frame and classify it; tasks that cannot carry a fit are Undetermined, with the reason.
+    """Fit every task and classify it; tasks that cannot carry a fit are Undetermined, with the reason.
 
     Parameters
     ----------
-    runs : pandas.DataFrame
-        Tidy frame of measurements.
-    tolerance, budget, exchange_rate : float
-        ``tau`` (metric²), ``B`` (steps), ``gamma`` (metric² per step).
+    source : DataFrame, RunStore or path
+        A tidy frame, a run store or the path of one, or anything that `pl.read_runs` reads: files, folders and tables
+        of other tools. What needs more words than `metric` to be read, read with `pl.read_runs` first.
+    tolerance : float
+        ``tau`` > 0, metric²: the risk that is small enough.
+    budget : float
+        ``B`` > 1, steps of one run.
+    exchange_rate : float
+        ``gamma`` > 0, metric² per step: the risk that one step is worth. Default 1e-6: a hundred steps for the risk of
+        one point of accuracy.
     metric : str, optional
-        See ``pl.risk_curve``.
+        See `pl.risk_curve`.
     confidence : float
-        Of the regime calls.
+        Probability that the call of a regime needs.
     tasks : iterable of str, optional
         Which tasks, in which order; default all.
-    eval_rows : dict of str to int, optional
+    eval_rows : mapping of str to int, optional
         Evaluation rows of each task, for the sampling error shown beside the floor.
+
+    Returns
+    -------
+    Analysis
+        With the phase table and what to do for each task as its last line in a cell.
+
+    Raises
+    ------
+    ArgumentError
+        A source that cannot be read, or a budget before the first fitted depth of every task.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> depths = [4, 8, 16, 32, 64]
+    >>> worlds = {"settles": (0.0001, 0.01), "stays apart": (0.02, 0.001)}
+    >>> runs = pd.concat([
+    ...     pl.worlds.MartingaleWorld(floor, scale, 1.0).source(seed=0)(depths, range(16)).assign(task=name)
+    ...     for name, (floor, scale) in worlds.items()
+    ... ])
+    >>> pl.analyse(runs, tolerance=0.002, budget=32).phase.set_index("task")["regime"].to_dict()
+    {'settles': 'Static-Sufficient', 'stays apart': 'Noise-Dominant'}
     """
+    runs = _runs(source, metric)
     fits: dict[str, DecayResults] = {}
     unfit: dict[str, str] = {}
-    names = list(tasks) if tasks is not None else [str(t) for t in pd.unique(runs["task"])]
-    for name in names:
+    for name in tasks if tasks is not None else map(str, pd.unique(runs["task"])):
         try:
-            curve = risk_curve(runs, task=name, metric=metric, eval_rows=(eval_rows or {}).get(name))
+            curve = risk_curve(runs, name, metric=metric, eval_rows=(eval_rows or {}).get(name))
             if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
                 raise DataError(f"{curve.n_runs} complete runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
             fits[name] = DecayModel(curve).fit()
@@ -123,21 +206,36 @@ def analyse(
             unfit[name] = str(error)
     optima = {name: optimal_depth(fit, exchange_rate=exchange_rate) for name, fit in fits.items()}
     # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
-    beyond = {
+    too_early = {
         name: f"budget of {budget:g} steps: the law holds from {fitted_from(fit):g} steps on and says nothing before. "
         "Raise the budget or probe shallower depths."
         for name, fit in fits.items()
-        if fitted_from(fit) > budget
+        if fitted_from(fit) > nonnegative("budget", budget)
     }
-    placed = {name: fit for name, fit in fits.items() if name not in beyond} or fits
+    placed = {name: fit for name, fit in fits.items() if name not in too_early} or fits
+    phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, *CROSSING_COLUMNS])
+    recommendations: dict[str, str] = {}
     if placed:
         phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence)
-        phase["todo"] = [
-            sentence(fits[row["task"]], row, tolerance, budget, optima[row["task"]]) for _, row in phase.iterrows()
-        ]
-    else:
-        phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, "crossing_budget", "todo"])
-    empty = [{"task": n, "regime": UNDETERMINED, "todo": why} for n, why in (beyond | unfit).items()]
-    if empty:
-        phase = pd.concat([phase, pd.DataFrame(empty)], ignore_index=True) if len(phase) else pd.DataFrame(empty)
-    return Analysis(fits, unfit, optima, phase, tolerance, budget, exchange_rate)
+        for row in phase.to_dict("records"):
+            task = row["task"]
+            recommendations[task] = sentence(fits[task], row, tolerance, budget, optima[task])
+    for name, reason in (too_early | unfit).items():
+        phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
+        recommendations[name] = reason
+    return Analysis(fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence)
+
+
+def _runs(source: Runs | Source, metric: str | None) -> pd.DataFrame:
+    """The tidy frame of whatever holds the runs."""
+    tidy = isinstance(source, pd.DataFrame) and {"task", "run", "depth", "metric", "value"} <= set(source)
+    if tidy or isinstance(source, RunStore) or _is_store(source):
+        return as_runs_frame(source)
+    return read_runs(source, metric=metric)
+
+
+def _is_store(source: object) -> bool:
+    if not isinstance(source, str | PathLike) or not Path(source).is_file():
+        return False
+    with Path(source).open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from predictlab.catalog import load_dataset, model_path
 from predictlab.errors import bad_argument
+from predictlab.probing import ProbePlan, probe
 from predictlab.report._analysis import Analysis, analyse
+from predictlab.report._page import write_report
+from predictlab.static import score
+from predictlab.task import Recipe, Task
 
 MODEL = "minilm-l6"
 TOLERANCE = (0.025 / 1.96) ** 2  # seeds within ±2.5 points of accuracy, 95 %
 BUDGET = 64.0
-EXCHANGE_RATE = 1e-6  # a hundred steps are worth the risk of one point of accuracy (0.01² metric²)
+CONFIDENCE = 0.9  # of the regimes
+
+log = logging.getLogger("predictlab")
 
 
 @dataclass(frozen=True)
-class Stop:
+class TourTask:
     """One task of the tour and how it is probed."""
 
     name: str
@@ -30,35 +38,41 @@ class Stop:
     depths: tuple[int, ...]
     train_size: int
     eval_size: int
-    recipe: dict[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, object] = field(default_factory=dict)
     label_noise: float = 0.0
+
+    def task(self) -> Task:
+        """The task itself, its data loaded from the catalog."""
+        data = load_dataset(self.data, eval_size=self.eval_size, train_size=self.train_size, seed=0)
+        recipe = Recipe(**{"steps": self.depths[-1], **self.recipe})  # type: ignore[arg-type]
+        return Task(MODEL, data, recipe, label_noise=self.label_noise, name=self.name)
 
 
 LORA = {"layers": "last:1", "max_length": 24, "learning_rate": 2e-3}
 
-STOPS = (
-    Stop(
+TASKS = (
+    TourTask(
         "r8 head", "news stories, 8 classes; only the head is trained: easy", "reuters_r8", 24,
         (4, 8, 16, 32, 64, 128), 2000, 500, {"method": "head", "max_length": 24, "learning_rate": 2e-2},
     ),
-    Stop(
+    TourTask(
         "newsgroups", "20 discussion groups; LoRA: slow", "newsgroups20", 16,
         (8, 16, 32, 64, 96, 128, 192), 2000, 600, LORA,
     ),
-    Stop(
+    TourTask(
         "reviews", "positive or negative film reviews; LoRA", "rotten_tomatoes", 16,
         (8, 16, 32, 64, 96, 128), 1500, 400, LORA,
     ),
-    Stop(
+    TourTask(
         "reviews flipped", "film reviews with half of all labels flipped; only the head is trained: noise",
         "rotten_tomatoes", 40, (4, 8, 16, 32, 64, 128, 256, 512), 1500, 200,
         {"method": "head", "max_length": 24, "learning_rate": 5e-3, "schedule": "constant"}, 0.5,
     ),
 )  # fmt: skip
 
-QUICK = tuple(
-    Stop(s.name, s.what, s.data, 8, tuple(c for c in s.depths if c <= 64)[-4:], 500, 200, s.recipe, s.label_noise)
-    for s in STOPS[:1] + STOPS[2:]
+QUICK_TASKS = tuple(
+    replace(task, seeds=8, depths=tuple(c for c in task.depths if c <= 64)[-4:], train_size=500, eval_size=200)
+    for task in TASKS[:1] + TASKS[2:]
 )
 
 
@@ -74,27 +88,16 @@ class TourResult:
     seconds: float
 
 
-def tasks_of(stops: tuple[Stop, ...], seed: int = 0) -> list[Any]:
-    """The tasks of the stops, their data loaded from the catalog."""
-    from predictlab.catalog import load_dataset
-    from predictlab.task import Recipe, Task
-
-    out = []
-    for stop in stops:
-        data = load_dataset(stop.data, eval_size=stop.eval_size, train_size=stop.train_size, seed=seed)
-        recipe = Recipe(**{"steps": stop.depths[-1], **stop.recipe})
-        out.append(Task(MODEL, data, recipe, label_noise=stop.label_noise, name=stop.name))
-    return out
-
-
 def run_tour(
-    out: str | Path = "tour",
+    out: str | PathLike[str] = "tour",
+    *,
     quick: bool = False,
-    store: str | Path | None = None,
+    store: str | PathLike[str] | None = None,
     tolerance: float = TOLERANCE,
     budget: float = BUDGET,
+    confidence: float = CONFIDENCE,
     progress: bool = True,
-    say: Callable[[str], None] = print,
+    narrate: Callable[[str], object] = log.info,
 ) -> TourResult:
     """Run the tour; a second call with the same folder reuses what was measured.
 
@@ -108,16 +111,14 @@ def run_tour(
         Run store; default ``runs.db`` (``quick.db`` when quick) in `out`.
     tolerance, budget : float
         ``tau`` (metric²) and ``B`` (steps).
+    confidence : float
+        Probability that the call of a regime needs.
     progress : bool
         Progress bars on standard error.
-    say : callable
-        Gets each line of narration.
+    narrate : callable
+        Gets a line at each step; default the log.
     """
-    from predictlab.catalog import model_path
-    from predictlab.charts import phase_diagram, png
-    from predictlab.probing import ProbePlan, probe
-    from predictlab.report._html import write_report
-    from predictlab.static import score
+    from predictlab.charts import png
 
     if not budget > 1:
         raise bad_argument("budget", budget, "more than 1 step")
@@ -125,54 +126,64 @@ def run_tour(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(store) if store is not None else folder / ("quick.db" if quick else "runs.db")
-    stops = QUICK if quick else STOPS
+    chosen = QUICK_TASKS if quick else TASKS
+    fine_tunes = sum(c.seeds for c in chosen)
 
-    say(f"1/4  model {MODEL} and data of {len(stops)} tasks (fetched once, then offline)")
+    narrate(f"1/4  model {MODEL} and data of {len(chosen)} tasks (fetched once, then offline)")
     model_path(MODEL)
-    tasks = tasks_of(stops)
-    say("2/4  static scores, before any training")
+    tasks = [c.task() for c in chosen]
+    narrate("2/4  static scores, before any training")
     scores = pd.concat([score(task, max_rows=500).assign(task=task.name) for task in tasks], ignore_index=True)
-    say(f"3/4  probes: {sum(s.seeds for s in stops)} fine-tunes, measured at each depth into {path}")
+    narrate(f"3/4  probes: {fine_tunes} fine-tunes, measured at each depth into {path}")
     runs = pd.concat(
         [
-            probe(task, ProbePlan(stop.depths, stop.seeds), store=path, progress=progress)
-            for task, stop in zip(tasks, stops, strict=True)
+            probe(task, ProbePlan(c.depths, c.seeds), store=path, progress=progress)
+            for task, c in zip(tasks, chosen, strict=True)
         ],
         ignore_index=True,
     )
-    say("4/4  risk curves, decay fits, optimal depths, regimes")
-    analysis = analyse(runs, tolerance, budget, EXCHANGE_RATE, eval_rows={str(t.name): len(t.data.eval) for t in tasks})
+    narrate("4/4  risk curves, decay fits, optimal depths, regimes")
+    eval_rows = {str(task.name): len(task.data.eval) for task in tasks}
+    analysis = analyse(runs, tolerance=tolerance, budget=budget, confidence=confidence, eval_rows=eval_rows)
     seconds = time.perf_counter() - began
-    described = pd.DataFrame(
-        {
-            "task": [s.name for s in stops],
-            "what": [s.what for s in stops],
-            "data": [t.data.name for t in tasks],
-            "train / eval rows": [f"{len(t.data.train)} / {len(t.data.eval)}" for t in tasks],
-            "method": [t.recipe.method + (f", {t.recipe.layers}" if t.recipe.method == "lora" else "") for t in tasks],
-            "schedule": [t.recipe.schedule for t in tasks],
-            "labels flipped": [f"{t.label_noise:.0%}" for t in tasks],
-            "seeds": [s.seeds for s in stops],
-            "final accuracy": [_final(runs, s) for s in stops],
-        }
-    )
     facts = [
         f"Model: {MODEL} (22.7M parameters), a new classification head on mean-pooled features, AdamW.",
-        f"{sum(s.seeds for s in stops)} fine-tunes; each seed draws its own adapter, head and data order.",
+        f"{fine_tunes} fine-tunes; each seed draws its own adapter, head and data order.",
         "Variances are over seeds on one fixed evaluation set a task.",
-        "Regimes are called at 90 % probability; below it a task is Undetermined.",
+        f"Regimes are called at {100 * confidence:g} % probability; below it a task is Undetermined.",
         f"Everything but the installation took {seconds:.0f} s here, downloads included where there were any.",
     ]
-    page = write_report(folder / "report.html", analysis, scores, described, "predictlab tour", facts)
+    page = write_report(
+        folder / "report.html", analysis, scores=scores, tasks=_described(chosen, tasks, runs),
+        title="predictlab tour", facts=facts,
+    )  # fmt: skip
     if analysis.fits:
-        chart = phase_diagram(analysis.placed, tolerance=tolerance, budget=budget)
-        (folder / "phase.png").write_bytes(png(chart))
-    analysis.phase.to_csv(folder / "phase.csv", index=False)
-    analysis.fit_table().to_csv(folder / "fits.csv", index=False)
-    scores.to_csv(folder / "scores.csv", index=False)
+        (folder / "phase.png").write_bytes(png(analysis.plot()))
+    advised = analysis.phase.assign(recommendation=analysis.phase["task"].map(analysis.recommendations))
+    for name, table in {"phase": advised, "fits": analysis.frame(), "scores": scores}.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
     return TourResult(analysis, scores, runs, page, path, seconds)
 
 
-def _final(runs: pd.DataFrame, stop: Stop) -> str:
-    rows = runs[(runs["task"] == stop.name) & (runs["metric"] == "accuracy") & (runs["depth"] == stop.depths[-1])]
-    return f"{rows['value'].mean():.3f} (sd {rows['value'].std():.3f})"
+def _described(chosen: Sequence[TourTask], tasks: Sequence[Task], runs: pd.DataFrame) -> pd.DataFrame:
+    """What each task is, and how its runs ended."""
+    rows = []
+    for c, task in zip(chosen, tasks, strict=True):
+        ends = runs.loc[
+            (runs["task"] == c.name) & (runs["metric"] == "accuracy") & (runs["depth"] == c.depths[-1]), "value"
+        ]
+        method = task.recipe.method
+        rows.append(
+            {
+                "task": c.name,
+                "what": c.what,
+                "data": task.data.name,
+                "train / eval rows": f"{len(task.data.train)} / {len(task.data.eval)}",
+                "method": f"{method}, {task.recipe.layers}" if method == "lora" else method,
+                "schedule": task.recipe.schedule,
+                "labels flipped": f"{task.label_noise:.0%}",
+                "seeds": c.seeds,
+                "final accuracy": f"{ends.mean():.3f} (sd {ends.std():.3f})",
+            }
+        )
+    return pd.DataFrame(rows)

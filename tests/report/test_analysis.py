@@ -10,8 +10,8 @@ import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab.phase import UNDETERMINED
 from predictlab.planning._sentences import sentence
-from predictlab.report._analysis import analyse
-from predictlab.report._html import fit_view, phase_view, write_report
+from predictlab.report import analyse, write_report
+from predictlab.report._tables import fit_table, phase_table
 
 DEPTHS = np.array([4, 8, 16, 32, 64, 128, 256])
 
@@ -43,17 +43,17 @@ def frame():
 
 
 def test_a_budget_before_the_law_of_one_task_is_its_answer(frame, tmp_path):
-    result = analyse(frame, 1e-4, 16.0, 1e-7)
+    result = analyse(frame, tolerance=1e-4, budget=16.0, exchange_rate=1e-7, confidence=0.9)
     table = result.phase.set_index("task")
     assert table.loc["late", "regime"] == UNDETERMINED
-    assert "budget of 16 steps: the law holds from 32 steps on" in table.loc["late", "todo"]
+    assert "budget of 16 steps: the law holds from 32 steps on" in result.recommendations["late"]
     assert table.loc["early", "regime"] != UNDETERMINED
     assert set(result.fits) == set(result.optima) == {"early", "late"}
-    assert set(result.placed) == {"early"}
-    assert list(fit_view(result)["task"]) == ["early", "late"]
-    assert phase_view(result).set_index("task").loc["late", "c_tau [95 %]"] == "–"
+    assert set(result.phase.dropna(subset="x")["task"]) == {"early"}
+    assert list(fit_table(result)["task"]) == ["early", "late"]
+    assert phase_table(result).set_index("task").loc["late", "c_tau [95 %]"] == "–"
     scores = pd.DataFrame({"task": ["early"], "method": "logme", "value": [1.0], "lower": [0.5], "upper": [1.5]})
-    page = write_report(tmp_path / "report.html", result, scores, pd.DataFrame({"task": ["late"]}), "T", []).read_text()
+    page = write_report(tmp_path / "report.html", result, scores=scores).read_text()
     assert "the law holds from 32 steps on" in page
 
 
@@ -61,7 +61,7 @@ def test_a_budget_before_the_law_of_every_task_is_refused(frame):
     with pytest.raises(
         ArgumentError, match=r"budget=2\.0: expected at least 4 steps, the first fitted depth of task 'early'"
     ):
-        analyse(frame, 1e-4, 2.0, 1e-7)
+        analyse(frame, tolerance=1e-4, budget=2.0, exchange_rate=1e-7)
 
 
 def test_the_price_is_mentioned_where_it_speaks_against_probing_or_cannot_tell():
@@ -81,3 +81,33 @@ def test_the_price_is_mentioned_where_it_speaks_against_probing_or_cannot_tell()
         ("does", "At the stated price of a step, probing does not pay."),
         ("tell", unsure),
     }
+
+
+def test_any_source_gives_the_same_analysis(frame, tmp_path):
+    """A frame, a store, its path, a table of another tool as a file, and that table as a frame."""
+    path, asked = tmp_path / "runs.db", {"tolerance": 1e-4, "budget": 64.0}
+    early = frame[frame["task"] == "early"]
+    expected = analyse(early, **asked).phase
+    with pl.RunStore(path) as store:
+        store.add_task("early", "0" * 16, {})
+        for row in early.itertuples():
+            store.record("early", row.run, row.depth, {"accuracy": row.value}, seed=row.seed)
+        pd.testing.assert_frame_equal(analyse(store, **asked).phase, expected)
+    pd.testing.assert_frame_equal(analyse(path, **asked).phase, expected)
+    table = early.rename(columns={"depth": "step", "value": "accuracy"})[["task", "run", "seed", "step", "accuracy"]]
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    for source in (tmp_path / "runs.csv", str(tmp_path / "runs.csv"), table):
+        pd.testing.assert_frame_equal(analyse(source, **asked).phase, expected)
+    with pytest.raises(ArgumentError, match=r"none\.csv"):
+        analyse(tmp_path / "none.csv", **asked)
+
+
+def test_a_cell_shows_the_phase_table_and_what_to_do(frame):
+    result = analyse(frame, tolerance=1e-4, budget=16.0, confidence=0.9)
+    text = str(result.summary())
+    assert "budget 16 steps, regimes at 90 %" in text
+    for task, recommendation in result.recommendations.items():
+        assert f"{task}: {recommendation}" in text
+    assert repr(result) == text
+    assert "<table" in result._repr_html_()
+    assert list(result.frame()["task"]) == ["early", "late"]

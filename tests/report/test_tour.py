@@ -4,14 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from predictlab import charts, tour
+from predictlab import charts
 from predictlab.errors import ArgumentError
 from predictlab.phase import DYNAMIC_CRITICAL, NOISE_DOMINANT, STATIC_SUFFICIENT, UNDETERMINED
-from predictlab.report._analysis import MIN_RUNS, analyse
-from predictlab.report._html import fit_view, number, phase_view, write_report
+from predictlab.report import _tour as tour
+from predictlab.report import analyse, write_report
+from predictlab.report._analysis import MIN_RUNS
+from predictlab.report._tables import fit_table, number, phase_table
 
 DEPTHS = np.array([4, 8, 16, 32, 64, 128, 256])
-TAU, BUDGET, GAMMA = 1e-4, 64.0, 1e-7
+TAU, BUDGET = 1e-4, 64.0
+ASKED = {"tolerance": TAU, "budget": BUDGET, "exchange_rate": 1e-7, "confidence": 0.9}
 
 
 def runs_of(name, sd, runs=64, seed=0):
@@ -47,7 +50,7 @@ def analysis():
         ],
         ignore_index=True,
     )
-    return analyse(frame, TAU, BUDGET, GAMMA, eval_rows={"easy": 400})
+    return analyse(frame, **ASKED, eval_rows={"easy": 400})
 
 
 def test_regimes_of_known_worlds(analysis):
@@ -62,12 +65,12 @@ def test_too_few_seeds_get_no_fit_but_a_reason(analysis):
     row = analysis.phase.set_index("task").loc["few"]
     assert row["regime"] == UNDETERMINED
     assert "few" not in analysis.fits
-    assert f"at least {MIN_RUNS}" in row["todo"]
-    assert "few" not in set(fit_view(analysis)["task"])
+    assert f"at least {MIN_RUNS}" in analysis.recommendations["few"]
+    assert "few" not in set(fit_table(analysis)["task"])
 
 
 def test_the_sentences_say_what_to_do(analysis):
-    todo = analysis.phase.set_index("task")["todo"]
+    todo = analysis.recommendations
     assert todo["easy"].startswith("Stop probing at")
     assert todo["slow"].startswith("Probe ")
     steps = float(todo["slow"].split()[1])
@@ -78,10 +81,10 @@ def test_the_sentences_say_what_to_do(analysis):
 
 def test_nothing_fitted_is_a_table_too():
     frame = runs_of("few", np.full(len(DEPTHS), 0.01), runs=3)
-    result = analyse(frame, TAU, BUDGET, GAMMA)
+    result = analyse(frame, **ASKED)
     assert list(result.phase["regime"]) == [UNDETERMINED]
-    assert phase_view(result).loc[0, "P(static)"] == "–"
-    assert fit_view(result).empty
+    assert phase_table(result).loc[0, "P(static)"] == "–"
+    assert fit_table(result).empty
     assert len(result.missing_regimes) == 3
 
 
@@ -101,10 +104,13 @@ def test_report_is_one_offline_page(analysis, tmp_path):
         }
     )
     tasks = pd.DataFrame({"task": ["easy <b>"], "what": ["a & b"]})
-    page = write_report(tmp_path / "new" / "report.html", analysis, scores, tasks, "T <1>", ["Fact."]).read_text()
+    page = write_report(
+        tmp_path / "new" / "report.html", analysis, scores=scores, tasks=tasks, title="T <1>", facts=["Fact <2>."]
+    ).read_text()
     assert page.count("<svg") == 2
     assert "easy &lt;b&gt;" in page
     assert "T &lt;1&gt;" in page
+    assert "Fact &lt;2&gt;." in page
     # nothing is fetched: addresses appear only as XML name spaces
     assert "<script" not in page
     assert "src=" not in page
@@ -126,12 +132,12 @@ def test_the_tour_names_real_data_and_sane_plans():
     from predictlab.catalog import datasets
 
     known = set(datasets()["name"])
-    assert len(tour.STOPS) >= 4
-    for stop in (*tour.STOPS, *tour.QUICK):
-        assert stop.data in known
-        assert stop.seeds >= MIN_RUNS
-        assert len(stop.depths) >= 4
-    assert any(stop.label_noise for stop in tour.STOPS)
+    assert len(tour.TASKS) >= 4
+    for task in (*tour.TASKS, *tour.QUICK_TASKS):
+        assert task.data in known
+        assert task.seeds >= MIN_RUNS
+        assert len(task.depths) >= 4
+    assert any(task.label_noise for task in tour.TASKS)
 
 
 def test_a_budget_of_one_step_is_refused(tmp_path):
@@ -142,12 +148,12 @@ def test_a_budget_of_one_step_is_refused(tmp_path):
 @pytest.mark.train
 def test_quick_tour_on_the_real_model(tmp_path):
     said = []
-    result = tour.run_tour(tmp_path, quick=True, progress=False, say=said.append)
+    result = tour.run_tour(tmp_path, quick=True, progress=False, narrate=said.append)
     assert result.report.exists()
     assert (tmp_path / "phase.png").read_bytes()[:4] == b"\x89PNG"
     assert len(said) == 4
-    assert set(result.runs["task"]) == {s.name for s in tour.QUICK}
+    assert set(result.runs["task"]) == {s.name for s in tour.QUICK_TASKS}
     assert result.runs.groupby("task")["run"].nunique().eq(8).all()
     # a second tour trains nothing: the store gives the same numbers
-    again = tour.run_tour(tmp_path, quick=True, progress=False, say=said.append)
+    again = tour.run_tour(tmp_path, quick=True, progress=False, narrate=said.append)
     pd.testing.assert_frame_equal(again.runs, result.runs)
