@@ -17,7 +17,6 @@ from predictlab.probing._executors import Executor
 from predictlab.probing._plan import ProbePlan
 from predictlab.probing._progress import Progress
 from predictlab.probing._segments import CheckpointResult, Group, RunSegment, grouped, missing, planned, steps_left
-from predictlab.probing._taken import Taken
 from predictlab.runs import Entry, RunStore
 from predictlab.task import Task
 
@@ -65,7 +64,6 @@ class Driver:
         self.revision = 0
         self._planning = threading.Lock()
         self._ended = False
-        self._taken = Taken.of(store)
         self._parents: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
 
     def run(self) -> None:
@@ -82,7 +80,6 @@ class Driver:
                     self.progress.say("waiting for the runs that somebody else trains")
                     time.sleep(STORE_POLL)
         finally:
-            self._taken.leave(self)
             with self._planning:
                 self._ended = True
 
@@ -140,7 +137,7 @@ class Driver:
 
         def release(group: Group) -> None:
             del claimed[id(group)]
-            self._release(str(group.task.name), [segment.run for segment in group.segments])
+            self.store.release(str(group.task.name), [segment.run for segment in group.segments], self)
 
         try:
             with closing(self.executor.run(groups(), self.check_cancelled)) as updates:
@@ -161,7 +158,7 @@ class Driver:
 
     def _claimed_groups(self) -> Iterator[Group]:
         for name, task in self.tasks.items():
-            seen = self._version()
+            seen = self.store.version(self)
             segments = self._missing(name)
             if not segments:
                 continue
@@ -169,33 +166,21 @@ class Driver:
             self.progress.say(f"{name}: frozen layers")
             size = self.executor.group_size(task, self.check_cancelled)
             for group in grouped(task, segments, size):
-                taken = self._taken.take(self, name, [segment.run for segment in group.segments])
-                ready: list[RunSegment] = []
+                granted = set(self.store.claim(name, [segment.run for segment in group.segments], self))
                 try:
-                    granted = set(self.store.claim(name, taken))
                     # Somebody else may have trained some of them between our reading of the store and our claim.
-                    if (version := self._version()) != seen:
+                    if (version := self.store.version(self)) != seen:
                         now, seen = {segment.run: segment for segment in self._missing(name)}, version
                     ours = [one for one in group.segments if one.run in granted and now.get(one.run) == one]
                     ready = [with_state for one in ours if (with_state := self._with_state(name, one))]
                 except BaseException:
-                    self._release(name, taken)
+                    self.store.release(name, granted, self)
                     raise
-                self._release(name, sorted(set(taken) - {segment.run for segment in ready}))
+                if not_needed := granted - {segment.run for segment in ready}:
+                    self.store.release(name, not_needed, self)
                 if ready:
                     self.progress.say(_title(name, ready))
                     yield Group(task, tuple(ready))
-
-    def _version(self) -> tuple[int, int]:
-        """Changes whenever another process, or another thread of this one, may have measured something."""
-        return self.store.version(), self._taken.by_others(self)
-
-    def _release(self, name: str, runs: Sequence[str]) -> None:
-        try:
-            if runs:  # each is a transaction
-                self.store.release(name, runs)
-        finally:
-            self._taken.give_back(self, name, runs)
 
     def _with_state(self, name: str, segment: RunSegment) -> RunSegment | None:
         """The segment with the state it starts from; None when that is lost, and has to be made again first."""

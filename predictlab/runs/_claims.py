@@ -1,9 +1,15 @@
-"""Claims: which process works on which runs, by a lock that the system frees when the process ends, however it ends."""
+"""Claims: who works on which runs.
+
+Processes are told apart by a lock that the system frees when a process ends, however it ends; those who share one open
+store, such as threads, by the token that each of them claims with.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -26,6 +32,30 @@ class Owner:
         self.folder = folder
         self.id = uuid.uuid4().hex
         self._lock: Any = None
+        self._tokens: dict[tuple[str, str], object] = {}  # (task, run) -> who holds it among those who share this store
+        self._released: Counter[object] = Counter()
+        self._sharing = threading.Lock()
+
+    def hold(self, task: str, runs: Iterable[str], token: object) -> tuple[str, ...]:
+        """Those of `runs` that nobody else who shares this store holds; `token` holds them now."""
+        with self._sharing:
+            return tuple(run for run in dict.fromkeys(runs) if self._tokens.setdefault((task, run), token) is token)
+
+    def held(self, task: str, runs: Iterable[str], token: object) -> tuple[str, ...]:
+        """Those of `runs` that `token` holds."""
+        return tuple(run for run in runs if self._tokens.get((task, run), self) is token)
+
+    def let_go(self, task: str, runs: Iterable[str], token: object) -> None:
+        """`token` holds these runs no longer."""
+        with self._sharing:
+            for run in runs:
+                del self._tokens[task, run]
+                self._released[token] += 1
+
+    def released_by_others(self, token: object) -> int:
+        """How often a run was let go by somebody else who shares this store."""
+        with self._sharing:
+            return self._released.total() - self._released[token]
 
     @property
     def registered(self) -> bool:

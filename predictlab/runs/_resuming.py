@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from predictlab.errors import DamagedState, StoreError, bad_argument
@@ -152,21 +152,23 @@ class Resumable:
         if one is not None:
             self._states.remove([one.file])
 
-    def claim(self, task: str, runs: Sequence[str]) -> tuple[str, ...]:
-        """Make `runs` ours, so that no other process does the same work.
+    def claim(self, task: str, runs: Sequence[str], token: object = None) -> tuple[str, ...]:
+        """Make `runs` ours, so that nobody else does the same work.
 
         Parameters
         ----------
         task : str
             Name of a task made known by `add_task`.
         runs : sequence of str
+        token : object, optional
+            Tells apart those who share this store object, such as threads; compared by identity.
 
         Returns
         -------
         tuple of str
-            Those that are ours now, or were before, in the given order. The others belong to a store that is open
-            elsewhere. What a process held that has ended, however it ended, is free at once. Look at `known` and
-            `state` only after this: the one who had a run before may have got further meanwhile.
+            Those that are ours now, or were before, in the given order. The others belong to another token, or to a
+            store that is open elsewhere. What a process held that has ended, however it ended, is free at once. Look
+            at `known` and `state` only after this: the one who had a run before may have got further meanwhile.
 
         Raises
         ------
@@ -175,24 +177,34 @@ class Resumable:
         DependencyError
             filelock is not installed.
         """
+        held = self._owner.hold(task, runs, token)
         if self._file.in_memory:
-            return tuple(dict.fromkeys(runs))
-        with self._file.write() as db:
-            return self._owner.claim(db, self._task_id(db, task), runs)
+            return held
+        ours: tuple[str, ...] = ()
+        try:
+            with self._file.write() as db:
+                ours = self._owner.claim(db, self._task_id(db, task), held)
+            return ours
+        finally:
+            self._owner.let_go(task, set(held) - set(ours), token)
 
-    def release(self, task: str, runs: Sequence[str]) -> None:
+    def release(self, task: str, runs: Iterable[str], token: object = None) -> None:
         """Give back those of `runs` that are ours."""
-        if self._file.in_memory:
-            return
-        with self._file.write() as db:
-            self._owner.release(db, self._task_id(db, task), runs)
+        held = self._owner.held(task, runs, token)
+        try:
+            if held and not self._file.in_memory:
+                with self._file.write() as db:
+                    self._owner.release(db, self._task_id(db, task), held)
+        finally:
+            self._owner.let_go(task, held, token)
 
-    def version(self) -> int:
-        """A number that changes whenever somebody else, through another store object, writes into the file."""
+    def version(self, token: object = None) -> tuple[int, int]:
+        """Changes whenever somebody else, with another token or through another store object, may have written."""
+        shared = self._owner.released_by_others(token)
         if self._file.in_memory:
-            return 0
+            return 0, shared
         with self._file.write() as db:  # of the connection that writes: its own changes do not count
-            return int(db.execute("PRAGMA data_version").fetchone()[0])
+            return int(db.execute("PRAGMA data_version").fetchone()[0]), shared
 
     def claimed_elsewhere(self, task: str) -> frozenset[str]:
         """Runs of `task` that another open store holds now; empty for an unknown task."""

@@ -40,6 +40,23 @@ def test_a_run_belongs_to_one_store_at_a_time(path):
         assert two.claim("a", ["w", "x"]) == ("x",)
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_tokens_tell_apart_those_who_share_a_store(path, in_memory):
+    one, two = object(), object()
+    with RunStore(":memory:" if in_memory else path) as store:
+        store.add_task("a", "f", {})
+        before = store.version(one), store.version(two)
+        assert store.claim("a", ["x", "y"], one) == ("x", "y")
+        assert store.claim("a", ["y", "z"], two) == ("z",)
+        assert store.claim("a", ["x"], one) == ("x",)  # as before
+        store.release("a", ["x", "z"], one)
+        assert store.claim("a", ["x", "z"], one) == ("x",)  # what is another's is not released
+        store.release("a", ["y"], one)
+        assert store.claim("a", ["y"], two) == ("y",)
+        assert store.version(one) == before[0]
+        assert store.version(two) != before[1], "the other one may have trained meanwhile"
+
+
 def test_closing_gives_everything_back(path):
     with RunStore(path) as two:
         with RunStore(path) as one:
