@@ -20,49 +20,56 @@ SKIPS = {
 HARMLESS = "import pytest\ndef test_pass(): pass\n@pytest.mark.xfail(strict=True)\ndef test_known(): assert False\n"
 
 
-def run_pytest(folder, source, no_skip):
+RANDOM = "import numpy\ndef test_it(): numpy.random.normal()\n"
+
+
+def run_pytest(folder, sources, no_skip):
     shutil.copy(Path(__file__).with_name("conftest.py"), folder)
-    (folder / "test_one.py").write_text(source)
+    for name, source in sources.items():
+        (folder / f"test_{name}.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-ra",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            str(folder),
-            str(folder),
-        ],
-        env={**os.environ, "PREDICTLAB_NO_SKIP": no_skip},
+        [*command, "--rootdir", str(folder), str(folder)],
+        env={**os.environ, "PREDICTLAB_NO_SKIP": no_skip, "COLUMNS": "1000"},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory):
+    """All kinds of skips, and what is no skip, in one run as the gate makes it."""
+    return run_pytest(tmp_path_factory.mktemp("gate"), SKIPS | {"harmless": HARMLESS}, "1")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A run as a developer makes it."""
+    return run_pytest(tmp_path_factory.mktemp("desk"), {"mark": SKIPS["mark"], "random": RANDOM}, "0")
+
+
 @pytest.mark.parametrize("kind", SKIPS)
-def test_a_skip_fails_and_says_why(tmp_path, kind):
-    done = run_pytest(tmp_path, SKIPS[kind], "1")
-    assert done.returncode not in (0, 5), done.stdout
-    assert "PREDICTLAB_NO_SKIP is set" in done.stdout
-    assert "no browser" in done.stdout
+def test_a_skip_fails_and_says_why(gate, kind):
+    assert gate.returncode not in (0, 5), gate.stdout
+    said = [line for line in gate.stdout.splitlines() if f"test_{kind}.py" in line and "did not run" in line]
+    assert said, gate.stdout
+    assert "PREDICTLAB_NO_SKIP is set" in said[0]
+    assert "no browser" in said[0]
 
 
-def test_without_the_variable_a_skip_stays_a_skip(tmp_path):
-    done = run_pytest(tmp_path, SKIPS["mark"], "0")
-    assert done.returncode == 0
-    assert "1 skipped" in done.stdout
+def test_without_the_variable_a_skip_stays_a_skip(desk):
+    assert "1 skipped" in desk.stdout
+    assert "PREDICTLAB_NO_SKIP" not in desk.stdout
 
 
-def test_passes_and_expected_failures_are_not_touched(tmp_path):
-    done = run_pytest(tmp_path, HARMLESS, "1")
-    assert done.returncode == 0, done.stdout
-    assert "1 passed, 1 xfailed" in done.stdout
+def test_passes_and_expected_failures_are_not_touched(gate):
+    assert "1 passed, 1 xfailed" in gate.stdout
+    assert not [
+        line for line in gate.stdout.splitlines() if line.startswith(("FAILED", "ERROR")) and "harmless" in line
+    ]
 
 
-def test_drawing_from_the_global_generator_fails(tmp_path):
-    done = run_pytest(tmp_path, "import numpy\ndef test_it(): numpy.random.normal()\n", "0")
-    assert done.returncode == 1
-    assert "numpy's global random state was used" in done.stdout
+def test_drawing_from_the_global_generator_fails(desk):
+    assert desk.returncode == 1
+    assert "numpy's global random state was used" in desk.stdout

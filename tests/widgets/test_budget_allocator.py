@@ -11,7 +11,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab_widgets import BudgetAllocator
+from predictlab_widgets import BudgetAllocator, fallback
 from predictlab_widgets.newest import BREATH
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -279,7 +279,7 @@ def test_a_long_table_is_cut_and_says_so(fits):
     crowd = {f"task {i}": fits["slow"] for i in range(60)}
     widget = BudgetAllocator(crowd)
     assert widget._settled["band"] == {}, "no band of the whole frontier for a crowd"
-    html = widget._repr_mimebundle_()[0]["text/html"]
+    html = fallback.html(widget)
     assert "The first 50 of 60 tasks" in html
     assert html.count("<tr>") == 51
 

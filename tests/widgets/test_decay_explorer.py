@@ -12,7 +12,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab_widgets import DecayExplorer
+from predictlab_widgets import DecayExplorer, fallback
 from predictlab_widgets.newest import BREATH, Newest
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -334,7 +334,7 @@ def test_an_interval_without_an_end_says_so():
     depth = (8, 16, 32, 64, 128)
     widget = DecayExplorer(pl.RiskCurve(depth=depth, risk=[4e-4, 4.1e-4, 3.9e-4, 4e-4, 3.8e-4], df=7))
     assert np.isinf(widget.conf_int["decay_rate"][1])
-    html = widget._repr_mimebundle_()[0]["text/html"]
+    html = fallback.html(widget)
     assert "unbounded" in html
     assert "not identified" in html
 
