@@ -86,7 +86,8 @@ def option(name: str, value: object, options: Iterable[Option], hint: str = "") 
     for one in known:
         if isinstance(value, str) == isinstance(one, str) and value == one:
             return one
-    raise bad_argument(name, value, f"one of {', '.join(map(repr, known))}", hint)
+    expected = ", ".join(map(repr, known))
+    raise bad_argument(name, value, f"one of {expected}" if len(known) > 1 else expected, hint)
 
 
 def generator(rng: object = None, name: str = "rng") -> np.random.Generator:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import altair as alt
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from predictlab.charts import _style as style
 from predictlab.decay import DecayResults
@@ -92,7 +89,6 @@ def _rate(fit: DecayResults, confidence: float) -> str:
 
 def decay_diagnostics_chart(
     fit: DecayResults,
-    profile: Mapping[str, ArrayLike],
     *,
     scale: str = "log",
     title: str = "",
@@ -105,9 +101,6 @@ def decay_diagnostics_chart(
     Parameters
     ----------
     fit : DecayResults
-    profile : mapping
-        ``rate``, shape (m,), decay rates; ``excess``, shape (m,), the deviance above its least at each of them; and
-        ``cut``, the excess at the ends of the interval.
     scale : {"log", "linear"}
         Of the depths and of the risk.
     title, subtitle : str
@@ -123,21 +116,20 @@ def decay_diagnostics_chart(
     --------
     >>> import predictlab as pl
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
-    >>> profile = {"rate": [0.5, 1.0, 2.0], "excess": [9.0, 0.1, 12.0], "cut": 3.84}
-    >>> chart = pl.charts.decay_diagnostics_chart(pl.DecayModel(curve).fit(), profile)
+    >>> chart = pl.charts.decay_diagnostics_chart(pl.DecayModel(curve).fit())
     >>> len(chart.hconcat)
     2
     """
     half = (height - 85) // 2
     main = decay_chart(fit, scale=scale, width=width, height=height)
     main.title = style.title(title or main.title.text, subtitle or main.title.subtitle)
-    side = alt.vconcat(_profile(profile, float(fit.params["decay_rate"]), half), _residuals(fit, scale, half))
+    side = alt.vconcat(_profile(fit, half), _residuals(fit, scale, half))
     return alt.hconcat(main, side)
 
 
-def _profile(profile: Mapping[str, ArrayLike], estimate: float, height: int) -> alt.LayerChart:
-    cut = float(np.asarray(profile["cut"]))
-    table = pd.DataFrame({name: np.asarray(profile[name], dtype=float) for name in ("rate", "excess")})
+def _profile(fit: DecayResults, height: int) -> alt.LayerChart:
+    table, estimate = fit.profile().rename(columns={"decay_rate": "rate"}), float(fit.params["decay_rate"])
+    cut = float(table["cut"].iloc[0])
     seen = [*table.loc[table["excess"] <= 3 * cut, "rate"], *([estimate] if estimate > 0 else [])]
     x = style.x_axis("rate", "decay rate alpha", style.scale_of(seen, pad=1.05))
     y = alt.Y("excess:Q", title="deviance", scale=alt.Scale(domain=[0, 3 * cut]), axis=alt.Axis(tickCount=4))

@@ -1,10 +1,14 @@
-"""Decay inference: ``U(c) = L_int + K c^-alpha`` with honest intervals (THEORY 3)."""
+"""Decay inference: ``U(c) = L_int + K c^-alpha`` with honest intervals (docs/theory.md, section 3)."""
 
+from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults
 from predictlab.decay._law import PARAMETERS, law
-from predictlab.decay._model import BurnIn, DecayModel
-from predictlab.decay._results import DecayResults
+from predictlab.decay._model import METHODS, MIN_DEPTHS, BurnIn, DecayModel
+from predictlab.decay._results import INTERVALS, DecayResults
 
-__all__ = ["PARAMETERS", "BurnIn", "DecayModel", "DecayResults", "law"]
+__all__ = [
+    "INTERVALS", "METHODS", "MIN_DEPTHS", "PARAMETERS", "BurnIn", "DecayModel", "DecayResults", "GEEResults",
+    "GammaResults", "LogLogResults", "law",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Bootstrap over whole runs: thousands of refits at once (THEORY 2 and 3)."""
+"""Bootstrap over whole runs: thousands of refits at once (docs/theory.md, sections 2 and 3)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def jackknife(curve: RiskCurve, errors: Array, noise: Noise) -> Array:
 
 
 def bca(
-    sample: Array, estimate: float, left_out: Array | None, level: float, unbounded: NDArray[np.bool_]
+    sample: Array, estimate: float, left_out: Array | None, confidence: float, unbounded: NDArray[np.bool_]
 ) -> tuple[float, float]:
     """Bias-corrected and accelerated interval (Efron 1987, JASA 82, 171-185).
 
@@ -71,7 +71,7 @@ def bca(
     estimate : float
     left_out : ndarray, shape (m,), or None
         Jackknife values.
-    level : float
+    confidence : float
     unbounded : ndarray of bool, shape (n,)
         Resamples that say nothing about the parameter: they count half below and half above everything.
     """
@@ -90,7 +90,7 @@ def bca(
             spread = float(np.sum(pull**2))
             acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
     ends = []
-    for tail in ((1 - level) / 2, (1 + level) / 2):
+    for tail in ((1 - confidence) / 2, (1 + confidence) / 2):
         z = bias + norm.ppf(tail)
         share = float(norm.cdf(bias + z / (1 - acceleration * z))) if acceleration * z < 1 else float(z > 0)
         at = share * n - open_share * n / 2

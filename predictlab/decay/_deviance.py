@@ -55,7 +55,7 @@ def logit_range(u: Array, rate: Array | float) -> tuple[float, Array]:
     return -_EDGE, _EDGE - np.asarray(rate) * u[0]
 
 
-def level(risk: Array, df: Array, g: Array, weight: Array | None) -> tuple[Array, Array, Array]:
+def profile_scale(risk: Array, df: Array, g: Array, weight: Array | None) -> tuple[Array, Array, Array]:
     """Best scale of each shape.
 
     Parameters
@@ -67,8 +67,8 @@ def level(risk: Array, df: Array, g: Array, weight: Array | None) -> tuple[Array
 
     Returns
     -------
-    deviance, log_level, information : ndarray, shape (...)
-        Deviance at the best level, the logarithm of that level, and half the curvature of the deviance in it.
+    deviance, log_scale, information : ndarray, shape (...)
+        Deviance at the best scale, the logarithm of that scale, and half the curvature of the deviance in it.
     """
     total = np.sum(df)
     log_s = np.log((risk * df / total) @ (1 / np.moveaxis(g, -1, 0).reshape(len(risk), -1))).reshape(g.shape[:-1])

@@ -1,10 +1,10 @@
-"""Draws of ``(L_int, K, alpha)`` from the likelihood (THEORY 3, 5)."""
+"""Draws of ``(L_int, K, alpha)`` from the likelihood (docs/theory.md, sections 3 and 5)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from predictlab.decay._deviance import level, shape
+from predictlab.decay._deviance import profile_scale, shape
 from predictlab.decay._law import Array, alpha_max
 from predictlab.decay._noise import Noise
 
@@ -52,7 +52,7 @@ def likelihood_draws(
 
     def weights() -> tuple[Array, Array]:
         alpha = np.exp(log_alpha)[:, None] * np.ones_like(log_cross)
-        value, _, _ = level(risk, df, shape(u, alpha, alpha * (np.log(depth[-1]) - log_cross)), noise.weight)
+        value, _, _ = profile_scale(risk, df, shape(u, alpha, alpha * (np.log(depth[-1]) - log_cross)), noise.weight)
         excess = (value - value.min()) / phi
         if np.isinf(nu):
             return np.exp(-excess / 2), excess
@@ -74,7 +74,7 @@ def likelihood_draws(
 
     rate = np.exp(jitter(log_alpha, row))
     share = rate * (np.log(depth[-1]) - jitter(log_cross, column))
-    _, log_s, information = level(risk, df, shape(u, rate, share), noise.weight)
+    _, log_s, information = profile_scale(risk, df, shape(u, rate, share), noise.weight)
     spread = np.full(n, phi)
     if np.isfinite(nu):
         spread *= (nu + excess.ravel()[cell]) / rng.chisquare(nu + 2, n)

@@ -1,4 +1,4 @@
-"""The decay law ``U(c) = L_int + K c^-alpha`` itself, and the range of its rate (THEORY 3)."""
+"""The decay law ``U(c) = L_int + K c^-alpha`` itself, and the range of its rate (docs/theory.md, section 3)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ALPHA_MIN = 0.01  # 2^-0.01: flatter than any spread can tell from a constant
 
 
 @dataclass(frozen=True)
-class GammaFit:
-    """Maximum of the likelihood: ``L_int``, ``K`` (metric²·steps^alpha), ``alpha`` and the deviance there.
+class Estimate:
+    """Fitted ``L_int`` (metric²), ``K`` (metric²·steps^alpha), ``alpha`` and the deviance there.
 
     ``alpha`` is NaN when ``K = 0``: no decay, so no rate.
     """
@@ -64,8 +64,3 @@ def law(depth: ArrayLike, intrinsic_limit: ArrayLike, scale: ArrayLike, decay_ra
         # in logs, since K and c^-alpha overflow apart long before their product does
         decaying = np.exp(np.log(k) - np.asarray(decay_rate, dtype=float) * np.log(depth))
     return np.asarray(intrinsic_limit + np.where(k > 0, decaying, 0.0))
-
-
-def rate_grid(depth: Array, size: int = 60) -> Array:
-    """Decay rates from `ALPHA_MIN` to `alpha_max`, log-spaced."""
-    return np.geomspace(ALPHA_MIN, alpha_max(depth), size)

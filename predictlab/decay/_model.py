@@ -1,29 +1,47 @@
-"""`DecayModel`: what is fitted, from which depth on, by which method (THEORY 3)."""
+"""`DecayModel`: what is fitted, from which depth on, by which method (docs/theory.md, section 3)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, overload
 
 import numpy as np
 from scipy.stats import norm
 
-from predictlab._validation import share
-from predictlab.decay import _solver as solver
-from predictlab.decay._law import Array, GammaFit
-from predictlab.decay._loglog import LogLogResults
+from predictlab._validation import option, share
+from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults
+from predictlab.decay._law import Array, Estimate
 from predictlab.decay._noise import Noise
 from predictlab.decay._results import DecayResults
+from predictlab.decay._solver import fit
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, from_depth
 
 MIN_DEPTHS = 4  # three parameters, and one depth left to contradict them
 RISE_SIGNIFICANCE = 0.3  # lenient: a start too early bends the law, one too late only costs precision
-METHODS = ("gamma", "gee", "loglog")
+METHODS: dict[str, type[DecayResults]] = {r.method: r for r in (GammaResults, GEEResults, LogLogResults)}
 
 
 @dataclass(frozen=True)
 class BurnIn:
-    """First depth of the fit, and the p value of the lack-of-fit test from there on."""
+    """Where a fit begins.
+
+    Parameters
+    ----------
+    first : float
+        First fitted depth, steps.
+    p_value : float
+        Of the lack-of-fit test from there on.
+    chosen : {"auto", "given"}
+        By whom.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[.1, .16, .085, .05, .032], df=31)
+    >>> pl.DecayModel(curve).fit().burn_in.first
+    8.0
+    """
 
     first: float
     p_value: float
@@ -85,31 +103,74 @@ class DecayModel:
         self.curve = curve
         self.burn_in = burn_in
         self.significance = share("significance", significance, "a level of a test in (0, 1), such as 0.05")
+        self.correlated = correlated
         self.noise = Noise.of(curve, correlated)
-        self._best: dict[int, GammaFit] = {}
+        self._estimates: dict[int, Estimate] = {}
+
+    def with_(
+        self,
+        *,
+        curve: RiskCurve | None = None,
+        burn_in: str | float | None = None,
+        significance: float | None = None,
+        correlated: bool | None = None,
+    ) -> DecayModel:
+        """Make a model that differs from this one in what is given.
+
+        Parameters
+        ----------
+        curve : RiskCurve, optional
+        burn_in : "auto" or float, optional
+        significance : float, optional
+        correlated : bool, optional
+            As for the class; None: as here.
+
+        Returns
+        -------
+        DecayModel
+        """
+        return DecayModel(
+            self.curve if curve is None else curve,
+            burn_in=self.burn_in if burn_in is None else burn_in,
+            significance=self.significance if significance is None else significance,
+            correlated=self.correlated if correlated is None else correlated,
+        )
 
     def find_burn_in(self) -> BurnIn:
-        """First depth of the fit; see the class."""
-        depth, risk, df = self.curve.depth, self.curve.risk, self.curve.df
+        """Find the first depth of the fit; see `burn_in` of the class.
+
+        Returns
+        -------
+        BurnIn
+        """
+        depth = self.curve.depth
         starts = len(depth) - MIN_DEPTHS + 1
         if self.burn_in != "auto":
             firsts = [int(np.flatnonzero(depth == float(self.burn_in))[0])]
         else:
-            firsts = list(range(_after_rise(risk, df, self.noise, starts), starts))
+            firsts = list(range(_after_rise(self.curve.risk, self.curve.df, self.noise, starts), starts))
         p_value, i = 0.0, 0
         for i in firsts:
-            p_value = self.noise.from_index(i).p_value(self._best_from(i).deviance, len(depth) - i - 3)
+            p_value = self.noise.from_index(i).p_value(self._estimate_from(i).deviance, len(depth) - i - 3)
             if p_value >= self.significance:
                 break
         return BurnIn(float(depth[i]), p_value, "given" if self.burn_in != "auto" else "auto")
 
-    def _best_from(self, first: int) -> GammaFit:
+    def _estimate_from(self, first: int) -> Estimate:
         """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
-        if first not in self._best:
+        if first not in self._estimates:
             depth, risk, df = (a[first:] for a in (self.curve.depth, self.curve.risk, self.curve.df))
-            self._best[first] = solver.fit(depth, risk, df, self.noise.from_index(first).weight)
-        return self._best[first]
+            self._estimates[first] = fit(depth, risk, df, self.noise.from_index(first).weight)
+        return self._estimates[first]
 
+    @overload
+    def fit(self, method: Literal["gamma"] = "gamma", *, floor: None = None) -> GammaResults: ...
+    @overload
+    def fit(self, method: Literal["gee"], *, floor: None = None) -> GEEResults: ...
+    @overload
+    def fit(self, method: Literal["loglog"], *, floor: float | str | None = None) -> LogLogResults: ...
+    @overload
+    def fit(self, method: str, *, floor: float | str | None = None) -> DecayResults: ...
     def fit(self, method: str = "gamma", *, floor: float | str | None = None) -> DecayResults:
         """Fit the law.
 
@@ -127,23 +188,32 @@ class DecayModel:
         Returns
         -------
         DecayResults
+            `GammaResults`, `GEEResults` or `LogLogResults`.
+
+        Raises
+        ------
+        ArgumentError
+            Another method, a floor where none is asked for or that is not below every risk, or ``"gee"`` for a curve
+            without its runs.
+        DataError
+            Fewer than three depths above the floor.
         """
-        if method not in METHODS:
-            raise bad_argument("method", method, f"one of {', '.join(map(repr, METHODS))}")
+        option("method", method, METHODS)
         if floor is not None and method != "loglog":
             raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
         burn_in = self.find_burn_in()
         first = int(np.flatnonzero(self.curve.depth == burn_in.first)[0])
         fitted, noise = from_depth(self.curve, burn_in.first), self.noise.from_index(first)
         if method == "loglog":
-            return LogLogResults.of(self, fitted, burn_in, noise, floor)
-        if method == "gee" and fitted.errors is None:
+            return LogLogResults(self, fitted, burn_in, noise, floor)
+        if method == "gamma":
+            return GammaResults(self, fitted, self._estimate_from(first), burn_in, noise)
+        if fitted.errors is None:
             raise bad_argument(
                 "method", method, "'gamma' or 'loglog' for a curve without its runs",
                 "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
             )  # fmt: skip
-        best = self._best_from(first) if method == "gamma" else solver.fit(fitted.depth, fitted.risk, fitted.df)
-        return DecayResults(self, fitted, best, burn_in, noise, method)
+        return GEEResults(self, fitted, fit(fitted.depth, fitted.risk, fitted.df), burn_in, noise)
 
 
 def _after_rise(risk: Array, df: Array, noise: Noise, starts: int) -> int:

@@ -1,4 +1,7 @@
-"""How estimates of one risk curve err: together across depths, and more than Gaussian runs would (THEORY 2 and 3)."""
+"""How estimates of one risk curve err: together across depths, and more than Gaussian runs would.
+
+Source: docs/theory.md, sections 2 and 3.
+"""
 
 from __future__ import annotations
 
@@ -71,11 +74,11 @@ class Noise:
             correlation = None
         return cls(correlation, None if correlation is None else _inverse(correlation), phi, phi_df)
 
-    def cut(self, level: float) -> float:
-        """Deviance above the least at which one parameter is outside its interval of confidence `level`."""
+    def cut(self, confidence: float) -> float:
+        """Deviance above the least at which one parameter is outside its interval of that confidence."""
         if np.isinf(self.dispersion_df):
-            return self.dispersion * float(chi2.ppf(level, 1))
-        return self.dispersion * float(f_distribution.ppf(level, 1, self.dispersion_df))
+            return self.dispersion * float(chi2.ppf(confidence, 1))
+        return self.dispersion * float(f_distribution.ppf(confidence, 1, self.dispersion_df))
 
     def p_value(self, deviance: float, df: int) -> float:
         """Probability of a deviance at least as large, with `df` degrees of freedom, if the law holds."""

@@ -1,4 +1,4 @@
-"""Rival laws of the decay, compared by an information criterion (THEORY 3)."""
+"""Rival laws of the decay, compared by an information criterion (docs/theory.md, section 3)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from predictlab.decay import _solver as solver
-from predictlab.decay._deviance import level
+from predictlab.decay._deviance import profile_scale
 from predictlab.decay._law import ALPHA_MIN, Array
 from predictlab.decay._noise import Noise
+from predictlab.decay._profile import without_floor
+from predictlab.decay._solver import Problem
 from predictlab.risk import RiskCurve
 
 LAWS = {
@@ -39,18 +40,17 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         ``estimate`` (the fitted parameters in words).
     """
     depth, risk, df = curve.depth, curve.risk, curve.df
-    u = np.log(depth / depth[-1])
-    power = solver.Problem.power(depth, risk, df, noise.weight)
+    power = Problem.power(depth, risk, df, noise.weight)
     # as a law of u = c / c_n - 1; the slowest rates are a straight line over the depths seen, the fastest are gone
     # within a tenth of the first gap
     linear = depth / depth[-1] - 1
     fast = min(np.log(1e4) / (linear[1] - linear[0]), 600.0)
-    exponential = solver.Problem(linear, risk, df, noise.weight, (np.log(ALPHA_MIN), np.log(fast)))
+    exponential = Problem(linear, risk, df, noise.weight, (np.log(ALPHA_MIN), np.log(fast)))
     fits = {
         "power + floor": _both(power, float(np.log(depth[-1])), "alpha"),
         "power": _no_floor(power, float(np.log(depth[-1]))),
         "exponential + floor": _both(exponential, float(depth[-1]), "s"),
-        "floor only": _flat(risk, df, u, noise.weight),
+        "floor only": _flat(risk, df, noise.weight),
     }
     table = pd.DataFrame(
         [
@@ -65,26 +65,23 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
     return table
 
 
-def _both(problem: solver.Problem, last: float, rate_name: str) -> _Fitted:
-    theta, value = solver.solve(problem)
-    floor = float(np.exp(theta[0]))
-    if np.isneginf(theta[1]):
+def _both(problem: Problem, last: float, rate_name: str) -> _Fitted:
+    (p, a, q), value = problem.solve()
+    floor, rate = float(np.exp(p)), float(np.exp(q))
+    if np.isneginf(a):
         return _Fitted(value, 3, f"floor {floor:.3g}, no decay")
-    rate = float(np.exp(theta[2]))
     if rate_name == "alpha":
-        text = f"floor {floor:.3g}, K {np.exp(theta[1] + rate * last):.3g}, alpha {rate:.3g}"
+        text = f"floor {floor:.3g}, K {np.exp(a + rate * last):.3g}, alpha {rate:.3g}"
     else:
-        text = f"floor {floor:.3g}, {np.exp(theta[1]):.3g} above it at the last depth, s {last / rate:.3g} steps"
+        text = f"floor {floor:.3g}, {np.exp(a):.3g} above it at the last depth, s {last / rate:.3g} steps"
     return _Fitted(value, 3, text)
 
 
-def _no_floor(problem: solver.Problem, last: float) -> _Fitted:
-    on = solver.plane(problem, np.exp(np.linspace(*problem.log_rates, 60)))
-    best, value = solver.without_floor(problem, on)
-    rate = float(np.exp(best[2]))
-    return _Fitted(value, 2, f"K {np.exp(best[1] + rate * last):.3g}, alpha {rate:.3g}")
+def _no_floor(problem: Problem, last: float) -> _Fitted:
+    value, log_last_risk, rate = without_floor(problem)
+    return _Fitted(value, 2, f"K {np.exp(log_last_risk + rate * last):.3g}, alpha {rate:.3g}")
 
 
-def _flat(risk: Array, df: Array, u: Array, weight: Array | None) -> _Fitted:
-    value, log_s, _ = level(risk, df, np.ones((1, len(u))), weight)
-    return _Fitted(float(value[0]), 1, f"floor {np.exp(log_s[0]):.3g}")
+def _flat(risk: Array, df: Array, weight: Array | None) -> _Fitted:
+    value, log_scale, _ = profile_scale(risk, df, np.ones_like(risk), weight)
+    return _Fitted(float(value), 1, f"floor {np.exp(log_scale):.3g}")

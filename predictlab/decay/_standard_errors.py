@@ -1,14 +1,13 @@
-"""Standard errors from statsmodels: Wald from the expected information, and cluster-robust by GEE (THEORY 3)."""
+"""Standard errors from statsmodels: Wald from the expected information, and cluster-robust by GEE."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from predictlab.decay._law import Array, GammaFit, law
+from predictlab.decay._law import Array, Estimate, law
 from predictlab.decay._noise import Noise
 from predictlab.risk import RiskCurve
 
@@ -31,10 +30,10 @@ class LogCovariance:
     names: tuple[str, ...]
     covariance: Array
     df: float
-    results: Any
+    results: object
 
 
-def _directions(depth: Array, best: GammaFit) -> tuple[tuple[str, ...], Array]:
+def _directions(depth: Array, best: Estimate) -> tuple[tuple[str, ...], Array]:
     """Derivatives of ``log mu`` in the logarithms of the parameters inside the boundaries, (k, p)."""
     mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     decaying = 1 - best.intrinsic_limit / mu
@@ -47,7 +46,7 @@ def _directions(depth: Array, best: GammaFit) -> tuple[tuple[str, ...], Array]:
     return tuple(columns), np.stack(list(columns.values()), axis=1)
 
 
-def wald(curve: RiskCurve, best: GammaFit, noise: Noise) -> LogCovariance:
+def wald(curve: RiskCurve, best: Estimate, noise: Noise) -> LogCovariance:
     """Inverse of the expected information at the fit, by statsmodels GLS.
 
     Linearised at the fit, ``log U`` is a linear model in the parameters with covariance
@@ -66,7 +65,7 @@ def wald(curve: RiskCurve, best: GammaFit, noise: Noise) -> LogCovariance:
     return LogCovariance(names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
 
 
-def gee(curve: RiskCurve, best: GammaFit) -> LogCovariance:
+def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
     """Sandwich covariance by statsmodels GEE: Gamma family, identity link, cluster = run (or group of runs).
 
     The response is each run's squared error, scaled so that its mean over runs is the risk. Regressors are those of the

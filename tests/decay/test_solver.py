@@ -1,4 +1,4 @@
-"""The vectorised solver against a fine grid and statsmodels (THEORY 3)."""
+"""The vectorised solver against a fine grid and statsmodels (docs/theory.md, section 3)."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy.stats import gamma
 
 from predictlab.decay import _law as likelihood
 from predictlab.decay import _solver as solver
-from predictlab.decay._deviance import deviance, level, logit_range, residuals, shape
+from predictlab.decay._deviance import deviance, logit_range, profile_scale, residuals, shape
 
 DEPTH = 2.0 ** np.arange(2, 10)
 SETTINGS = [(a, f, df) for a in (0.25, 0.5, 1.0, 2.0) for f in (0.0, 0.05, 0.5) for df in (7.0, 31.0)]
@@ -18,14 +18,13 @@ def curves(rate, floor, df, repeats, seed):
     return truth * np.random.default_rng(seed).chisquare(df, (repeats, len(DEPTH))) / df
 
 
-@pytest.mark.parametrize(("rate", "floor", "df"), SETTINGS)
 def finest(row, each, weight=None):
     """Least deviance on a fine grid of shapes, the scale profiled out."""
-    u, rates = np.log(DEPTH / DEPTH[-1]), likelihood.rate_grid(DEPTH, 300)
+    u, rates = np.log(DEPTH / DEPTH[-1]), np.geomspace(likelihood.ALPHA_MIN, likelihood.alpha_max(DEPTH), 300)
     low, high = logit_range(u, rates)
     logits = low + np.linspace(0, 1, 300) * (high[:, None] - low)
     logits = np.concatenate([np.full((len(rates), 1), -np.inf), logits, np.full((len(rates), 1), np.inf)], axis=1)
-    return level(row, each, shape(u, np.broadcast_to(rates[:, None], logits.shape), logits), weight)[0].min()
+    return profile_scale(row, each, shape(u, np.broadcast_to(rates[:, None], logits.shape), logits), weight)[0].min()
 
 
 @pytest.mark.parametrize(("rate", "floor", "df"), SETTINGS)

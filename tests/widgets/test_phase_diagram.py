@@ -298,8 +298,8 @@ def test_a_bad_price_is_refused(fits, widget, value):
 def test_one_fit_under_many_names_is_drawn_from_once(fits, monkeypatch):
     many = {f"{name} {i}": fit for i in range(40) for name, fit in fits.items()}
     drawn = []
-    draws = pl.DecayResults.draws
-    monkeypatch.setattr(pl.DecayResults, "draws", lambda self: drawn.append(self) or draws(self))
+    draws = pl.decay.GammaResults.draws
+    monkeypatch.setattr(pl.decay.GammaResults, "draws", lambda self: drawn.append(self) or draws(self))
     widget = PhaseDiagram(many, budget=100, tolerance=2e-4)
     assert len(drawn) == len(fits)
     expected = PhaseDiagram(fits, budget=100, tolerance=2e-4).regimes

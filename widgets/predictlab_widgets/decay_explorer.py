@@ -10,10 +10,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from predictlab.decay import DecayResults
-from predictlab.decay import _solver as solver
-from predictlab.decay._law import ALPHA_MIN, alpha_max
-from predictlab.decay._results import INTERVAL_WORDS, METHOD_WORDS, PARAMETERS
+from predictlab.decay import INTERVALS, METHODS, PARAMETERS, DecayResults
 from predictlab.errors import bad_argument
 from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
 from predictlab_widgets.base import Widget, module, refuse_unknown, stylesheet
@@ -23,7 +20,7 @@ from predictlab_widgets.messages import plain
 from predictlab_widgets.newest import Newest
 from predictlab_widgets.traits import Scale
 
-_CURVE, _RATES = 80, 120
+_CURVE = 80
 _SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
 
 
@@ -282,17 +279,17 @@ class DecayExplorer(Widget):
                 "bse": fit.bse,
                 "lower": band["mean_ci_lower"],
                 "upper": band["mean_ci_upper"],
-                "words": "least squares" if settings.method == "loglog" else INTERVAL_WORDS[settings.interval],
+                "words": "least squares" if settings.method == "loglog" else INTERVALS[settings.interval],
             }
         )
 
     def _critical(self, settings: Settings, ask: str) -> dict[str, Any]:
         fit = self._study.fit(settings)
-        laws = fit.compare_laws()
+        laws, profile = fit.compare_laws(), fit.profile().rename(columns={"decay_rate": "rate"})
         return plain(
             {
                 "ask": ask,
-                "profile": profile_of(fit),
+                "profile": profile.to_dict("list") | {"cut": float(profile["cut"].iloc[0])},
                 "laws": laws[["law", "formula", "delta", "weight", "estimate"]].to_dict("records"),
                 "cautions": fit.cautions(),
             }
@@ -308,7 +305,6 @@ class DecayExplorer(Widget):
         ends = f"[{lower:.3g}, {'unbounded' if math.isinf(upper) else format(upper, '.3g')}]"
         return charts.decay_diagnostics_chart(
             self.fit,
-            profile_of(self.fit),
             scale=self.scale,
             title=f"{self.task}: {self.estimator}",
             subtitle=f"α = {self.params['decay_rate']:.3g} {ends}, {self.method}, {self.interval}",
@@ -331,8 +327,8 @@ class DecayExplorer(Widget):
             for name in PARAMETERS
         ]  # fmt: skip
         state = (
-            f"of {s.task} ({fit.curve.metric or 'metric'}): {s.estimator}, {METHOD_WORDS[s.method]}, intervals: "
-            f"{INTERVAL_WORDS[s.interval]}; fitted depths {depth[0]:g} to {depth[-1]:g} steps "
+            f"of {s.task} ({fit.curve.metric or 'metric'}): {s.estimator}, {METHODS[s.method].description}, intervals: "
+            f"{INTERVALS[s.interval]}; fitted depths {depth[0]:g} to {depth[-1]:g} steps "
             f"(burn-in {fit.burn_in.chosen}), lack of fit p = {fit.burn_in.p_value:.3f}. {' '.join(fit.cautions())}"
         )
         columns = ("parameter", "estimate", "std err", "95 % lower", "95 % upper")
@@ -342,22 +338,6 @@ class DecayExplorer(Widget):
 def _depths_of(fit: DecayResults) -> Any:
     depth = fit.fitted.depth
     return np.geomspace(depth[0], depth[-1], _CURVE)
-
-
-def profile_of(fit: DecayResults) -> dict[str, Any]:
-    """Profile of alpha on the fitted depths, of the Gamma likelihood whatever the fit was made by.
-
-    Returns
-    -------
-    dict
-        ``rate`` (m,), ``excess`` (m,), the deviance above its least, and ``cut``, the excess at the ends of the 95 %
-        interval.
-    """
-    depth, risk, df = fit.fitted.depth, fit.fitted.risk, fit.fitted.df
-    rate = np.geomspace(max(ALPHA_MIN, 0.02), alpha_max(depth), _RATES)
-    value, _ = solver.profile_rate(solver.Problem.power(depth, risk, df, fit.noise.weight), rate)
-    least = fit.deviance if fit.method == "gamma" else solver.fit(depth, risk, df, fit.noise.weight).deviance
-    return {"rate": rate, "excess": np.maximum(value - least, 0.0), "cut": fit.noise.cut(0.95)}
 
 
 def _number(value: float) -> str:

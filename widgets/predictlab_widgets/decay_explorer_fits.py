@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from predictlab.decay import DecayModel, DecayResults
-from predictlab.decay._model import METHODS, MIN_DEPTHS
+from predictlab.decay import METHODS, MIN_DEPTHS, DecayModel, DecayResults
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, as_runs_frame, is_fork, risk_curve
 
-INTERVALS = {"gamma": ("profile", "wald", "bootstrap", "gee"), "gee": ("gee", "wald", "bootstrap"), "loglog": ("wald",)}
 _NEEDS_RUNS = "gee"
 _KEPT = 64  # answers that are at hand when a setting comes back
 
@@ -106,7 +104,7 @@ class Study:
         curve = self.curve(chosen["task"], chosen["estimator"])
         if name == "burn_in":
             return ["auto", *(float(c) for c in curve.depth[: 1 - MIN_DEPTHS])]
-        of = METHODS if name == "method" else INTERVALS[chosen["method"]]
+        of = METHODS if name == "method" else METHODS[chosen["method"]].interval_methods
         return [v for v in of if v != _NEEDS_RUNS or curve.errors is not None]
 
     def options(self, settings: Settings) -> dict[str, list[Any]]:
@@ -135,7 +133,7 @@ class Study:
         """`now` with `changes`; an interval that was the method's own gives way to that of the new method."""
         new = {name: value for name, value in changes.items() if value != getattr(now, name)}
         wanted = now.asdict() | new
-        if "method" in new and "interval" not in new and now.interval == INTERVALS[now.method][0]:
+        if "method" in new and "interval" not in new and now.interval == METHODS[now.method].interval_methods[0]:
             wanted["interval"] = None
         return self.settled(wanted, set(new))
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from predictlab.decay import DecayModel, DecayResults
-from predictlab.decay._model import MIN_DEPTHS
+from predictlab.decay import MIN_DEPTHS, DecayModel, DecayResults
 from predictlab.errors import DataError
 from predictlab.risk import RiskCurve, is_fork, is_invalid, risk_curve
 
