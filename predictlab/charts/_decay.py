@@ -128,18 +128,18 @@ def decay_diagnostics_chart(
 
 
 def _profile(fit: DecayResults, height: int) -> alt.LayerChart:
-    table, estimate = fit.profile().rename(columns={"decay_rate": "rate"}), float(fit.params["decay_rate"])
+    table, estimate = fit.profile(), float(fit.params["decay_rate"])
     cut = float(table["cut"].iloc[0])
-    seen = [*table.loc[table["excess"] <= 3 * cut, "rate"], *([estimate] if estimate > 0 else [])]
-    x = style.x_axis("rate", "decay rate alpha", style.scale_of(seen, pad=1.05))
+    seen = [*table.loc[table["excess"] <= 3 * cut, "decay_rate"], *([estimate] if estimate > 0 else [])]
+    x = style.x_axis("decay_rate", "decay rate alpha", style.scale_of(seen, pad=1.05))
     y = alt.Y("excess:Q", title="deviance", scale=alt.Scale(domain=[0, 3 * cut]), axis=alt.Axis(tickCount=4))
     layers = [
         alt.Chart(table).mark_line(color=style.LINE, clip=True).encode(x=x, y=y),
-        alt.Chart(pd.DataFrame({"excess": [cut]})).mark_rule(strokeDash=[7, 4]).encode(y="excess:Q"),
+        alt.Chart(table.head(1)).mark_rule(strokeDash=[7, 4]).encode(y="cut:Q"),
     ]
     if estimate > 0:
-        rule = alt.Chart(pd.DataFrame({"rate": [estimate]})).mark_rule(strokeDash=[2, 3])
-        layers.append(rule.encode(x="rate:Q"))
+        rule = alt.Chart(pd.DataFrame({"decay_rate": [estimate]})).mark_rule(strokeDash=[2, 3])
+        layers.append(rule.encode(x="decay_rate:Q"))
     return style.layered(layers, style.title("Profile of alpha", "dashed: the ends of its interval"), _SIDE, height)
 
 

@@ -115,21 +115,21 @@ def phase_planes(
     count, labelled = len(table), len(table) <= _LABELLED
     rate_top = min(1.15 * table["alpha_upper"].max(), 1.6 * np.quantile(table["alpha"], 0.99))
     rate_top = float(np.clip(rate_top, 1.0, 10.0))
-    if not labelled:
-        table = table.iloc[np.linspace(0, count - 1, min(count, _POINTS)).round().astype(int)]
-        table = table[["task", "regime", "x", "y", "alpha"]].round({"x": 5, "y": 5, "alpha": 4})
-    of_tolerance = [name for name in table.columns if name.partition("_")[0] in ("x", "y")]
+    ends = ("", "_lower", "_upper") if labelled else ("",)
+    of_tolerance = [axis + end for axis in ("x", "y") for end in ends]
+    chances = [name for name in table.columns if name.startswith("p_")]
+    shown = table.iloc[np.linspace(0, count - 1, count if labelled else min(count, _POINTS)).round().astype(int)]
+    table = shown[["task", "regime", *(chances if labelled else []), *of_tolerance, *(f"alpha{end}" for end in ends)]]
     table = table.assign(alpha=table["alpha"].clip(upper=rate_top))
     table[of_tolerance] = table[of_tolerance].clip(_LEAST, _MOST)
-    ends = "_upper" if labelled else ""
-    right, top = (float(np.clip(1.3 * table[name + ends].max(), 3.0, _MOST)) for name in ("x", "y"))
+    right, top = (float(np.clip(1.3 * table[name + ends[-1]].max(), 3.0, _MOST)) for name in ("x", "y"))
     floor = np.append(np.geomspace(_LEAST, 0.99, 80), 1 - np.geomspace(0.01, 1e-4, 20))
-    shown = "" if labelled else f"{len(table)} of {count} tasks; " if len(table) < count else f"{count} tasks; "
+    counted = "" if labelled else f"{len(table)} of {count} tasks; " if len(table) < count else f"{count} tasks; "
     budget_plane = _Plane(table, "y", ((_LEAST, right), (_LEAST, top)), (width, height), log=True).chart(
         f"V_opt({budget:g} steps) / tolerance",
         pd.DataFrame({"x": floor, "edge": 1 - floor}),
         (DYNAMIC_CRITICAL, STATIC_SUFFICIENT),
-        style.title("Budget plane", f"{shown}a larger budget moves tasks straight down"),
+        style.title("Budget plane", f"{counted}a larger budget moves tasks straight down"),
     )
     theory_plane = _Plane(table, "alpha", ((_LEAST, right), (0.0, rate_top)), (width, height), log=False).chart(
         "decay rate alpha",
