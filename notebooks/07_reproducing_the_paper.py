@@ -27,6 +27,7 @@
 # About two minutes.
 
 # %%
+import altair as alt
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
@@ -197,7 +198,7 @@ for name, fit in (laws | {f"real, {name}": fit for name, fit in fits.items()}).i
 verdicts(SHAPE)
 
 # %%
-pl.charts.alt.hconcat(*[pl.charts.decay_chart(fit, width=260).properties(title=name) for name, fit in laws.items()])
+alt.hconcat(*[pl.charts.decay_chart(fit, width=260).properties(title=name) for name, fit in laws.items()])
 
 # %% [markdown]
 # Then the exponent. In the SGD world it is exact where runs go on and on; a world that stops where the real runs stop shows what
