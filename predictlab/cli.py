@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,9 @@ from predictlab.errors import DataError, PredictlabError, bad_argument
 if TYPE_CHECKING:
     import pandas as pd
 
-    from predictlab.probing._plan import ProbePlan
+    from predictlab.probing import ProbePlan
+    from predictlab.report import Analysis
+    from predictlab.task import Recipe, Task
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,14 +52,32 @@ def _show(frame: pd.DataFrame, title: str = "") -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
+def _show_analysis(analysis: Analysis, title: str) -> None:
+    from predictlab.report._tables import phase_table
+
+    _show(phase_table(analysis), title)
+    for name, recommendation in analysis.recommendations.items():
+        typer.echo(f"{name}: {recommendation}")
+
+
+def _tolerance(margin: float) -> float:
+    """The variance at which seeds agree within the margin, 95 %."""
+    from predictlab._validation import positive
+
+    return (positive("--margin", margin, hint="Such as 0.025.") / 1.96) ** 2
+
+
 def _task(
     data: str, model: str, text: str | None, label: str | None, eval_size: int, train_size: int | None,
-    noise: float, name: str | None, recipe: Any, **columns: Any,
-) -> Any:  # fmt: skip
+    noise: float, name: str | None, recipe: Recipe, prompt: str | None = None,
+    completion: str | None = None,
+) -> Task:  # fmt: skip
     from predictlab.catalog import load_dataset
     from predictlab.task import Task
 
-    loaded = load_dataset(data, text=text, label=label, eval_size=eval_size, train_size=train_size, **columns)
+    loaded = load_dataset(
+        data, text=text, label=label, eval_size=eval_size, train_size=train_size, prompt=prompt, completion=completion
+    )
     return Task(model, loaded, recipe, label_noise=noise, name=name)
 
 
@@ -70,19 +90,16 @@ def tour(
     budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
 ) -> None:
     """The whole analysis on real fine-tunes of a small embedded model; writes tour/report.html."""
-    from predictlab.report._tables import fit_table, phase_table, score_table
+    from predictlab.report._tables import fit_table, score_table
     from predictlab.report._tour import run_tour
 
-    if not margin > 0:
-        raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
-    result = run_tour(out, quick=quick, store=store, tolerance=(margin / 1.96) ** 2, budget=budget, narrate=typer.echo)
+    result = run_tour(out, quick=quick, store=store, tolerance=_tolerance(margin), budget=budget, narrate=typer.echo)
     a = result.analysis
     _show(score_table(result.scores), "Static scores [95 %]")
     if a.fits:
         _show(fit_table(a), "Decay fits, 95 % profile intervals")
-    _show(phase_table(a), f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps")
-    for name, recommendation in a.recommendations.items():
-        typer.echo(f"{name}: {recommendation}")
+    title = f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps"
+    _show_analysis(a, title)
     for regime in a.missing_regimes:
         typer.echo(f"No task was found to be {regime} at this tolerance and budget.")
     typer.echo(f"\nReport: {result.report}   runs: {result.store}   {result.seconds:.0f} s")
@@ -117,13 +134,6 @@ def score(
     _show(table[["method", "value", "lower", "upper", "better", "seconds"]], f"Static scores of {task.name}")
 
 
-def _numbers(name: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise bad_argument(name, text, "whole numbers with commas, such as 8,16,32,64") from None
-
-
 def _plan(design: str, depths: str, seeds: int | None, parents: int | None, forks: int | None) -> ProbePlan:
     """The plan that the options ask for; what does not fit the design is named as it was written."""
     from predictlab.probing._plan import DESIGNS, ProbePlan
@@ -143,7 +153,11 @@ def _plan(design: str, depths: str, seeds: int | None, parents: int | None, fork
     for option, (value, least) in needed.items():
         if value is None or value < least:
             raise bad_argument(option, value, f"a number >= {least} with --design {design}", f"Such as {option} 8.")
-    return ProbePlan(_numbers("--depths", depths), seeds, design, parents, forks)
+    try:
+        steps = tuple(map(int, depths.split(",")))
+    except ValueError:
+        raise bad_argument("--depths", depths, "whole numbers with commas, such as 8,16,32,64") from None
+    return ProbePlan(steps, seeds, design, parents, forks)
 
 
 def _show_forks(runs: pd.DataFrame, task: str, metric: str) -> None:
@@ -221,7 +235,7 @@ def probe(
     _show(wide.reset_index(), f"{task.name}: over {'seeds' if design == 'spread' else 'parents'}")
     if design == "branch":
         for metric in wide.index.unique("metric"):
-            _show_forks(runs, task.name, metric)
+            _show_forks(runs, str(task.name), metric)
     typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}{' --estimator branch' * (design == 'branch')}")
 
 
@@ -267,18 +281,14 @@ def phase(
 ) -> None:
     """Sort the tasks of a store into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
     from predictlab.report import analyse
-    from predictlab.report._tables import phase_table
 
-    if not margin > 0:
-        raise bad_argument("--margin", margin, "a number > 0, such as 0.025")
+    tolerance = _tolerance(margin)
     frame, names = _runs(store, task)
     result = analyse(
-        frame, tolerance=(margin / 1.96) ** 2, budget=budget, exchange_rate=exchange_rate, metric=metric,
+        frame, tolerance=tolerance, budget=budget, exchange_rate=exchange_rate, metric=metric,
         confidence=confidence, tasks=names,
     )  # fmt: skip
-    _show(phase_table(result), f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
-    for name, recommendation in result.recommendations.items():
-        typer.echo(f"{name}: {recommendation}")
+    _show_analysis(result, f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
 
 
 @app.command()

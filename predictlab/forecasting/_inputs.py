@@ -116,7 +116,7 @@ def build_forecast_inputs(
         np.column_stack([used, static]),
         final,
         group,
-        _notes(lost.to_numpy(dtype=float), depth, used),
+        [_note(at, depth, bool(np.isnan(row).any())) for at, row in zip(lost, used, strict=True)],
         tuple(sorted({float(c) for _, c in wide.columns})),
         ends,
     )
@@ -133,16 +133,13 @@ def _usual_columns(wide: pd.DataFrame, ended: NDArray[np.bool_], path: str) -> N
     return np.asarray(usual & (of_path | measured[complete].all(axis=0)))
 
 
-def _notes(lost: Array, depth: float, used: Array) -> list[str]:
-    notes = []
-    for at, row in zip(lost, used, strict=True):
-        if at <= depth:
-            notes.append(f"diverged or failed at {at:g}")
-        elif np.isnan(row).any():
-            notes.append("not measured at all depths that the others were")
-        else:
-            notes.append(f"diverged or failed later, at {at:g}" if np.isfinite(at) else "")
-    return notes
+def _note(lost: float, depth: float, missing: bool) -> str:
+    """What is missing of a run, or has become of it."""
+    if lost <= depth:
+        return f"diverged or failed at {lost:g}"
+    if missing:
+        return "not measured at all depths that the others were"
+    return f"diverged or failed later, at {lost:g}" if np.isfinite(lost) else ""
 
 
 def _ends(
