@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -103,7 +103,7 @@ class LocalExecutor:
             raise DependencyError(
                 f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
             ) from error
-        return TrainerCache(self.options)
+        return TrainerCache(**asdict(self.options))
 
     def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:
         """See `Executor.check`."""

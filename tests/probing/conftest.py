@@ -1,6 +1,7 @@
 """Small random models with a toy vocabulary, written once per session, and a data set that they can learn."""
 
 import functools
+import os
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,24 @@ def _one_thread_and_no_draws():
     yield
     torch.set_num_threads(threads)
     assert torch.equal(before, torch.random.get_rng_state()), "torch's global random state was used"
+
+
+@functools.cache
+def loaded_once(model, device):
+    from predictlab.catalog._backbone import load_backbone
+
+    return load_backbone(model, device)
+
+
+@pytest.fixture(autouse=True)
+def _small_models_are_loaded_once(monkeypatch):
+    """A probe leaves the model that it loads as it was, which has tests of its own: the next one may have it too."""
+    from predictlab.probing._engine import trainers
+
+    load = trainers.load_backbone
+    monkeypatch.setattr(
+        trainers, "load_backbone", lambda model, device: (loaded_once if os.path.isdir(model) else load)(model, device)
+    )
 
 
 def save_model(folder, config, **changes):

@@ -61,11 +61,9 @@ def test_frozen_layers(bert, data, recipe, changes, calls, engine):
 
 def _filled(held):
     """Rows of activations that are held, the projected ones among them."""
-    for key, rows in held._held.items():
-        if key[0] == "projected":
-            yield from rows
-        elif "ids" not in key and "completions" not in key:
-            yield rows
+    for projected in held._projected.values():
+        yield from projected
+    yield from (rows for key, rows in held._held.items() if "ids" not in key)
 
 
 def test_an_evaluation(task, engine):

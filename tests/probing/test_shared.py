@@ -47,7 +47,7 @@ def both(task):
     return reference, SharedTrainer(task, Classifier(task, backbone, shared), shared, 10**9)
 
 
-def assert_same_trajectories(task, seeds=3, depths=(0, 5, 64), backend=StackedGradients, but=()):
+def assert_same_trajectories(task, seeds=2, depths=(0, 5, 24), backend=StackedGradients, but=()):
     reference, shared = both(task)
     assert type(shared.backend) is backend
     group = Group(task, tuple(RunSegment(f"toy:{seed}", seed, depths) for seed in range(seeds)))
@@ -61,7 +61,8 @@ def assert_same_trajectories(task, seeds=3, depths=(0, 5, 64), backend=StackedGr
             if not any(part in name for part in but):
                 away = torch.linalg.vector_norm(mine.state.parameters[name] - parameter)
                 assert away <= 1e-4 * torch.linalg.vector_norm(parameter), (key, name)
-    moved = (expected["toy:0", 64].state.parameters[n] - p for n, p in expected["toy:0", 0].state.parameters.items())
+    last = expected["toy:0", depths[-1]].state.parameters
+    moved = (last[n] - p for n, p in expected["toy:0", 0].state.parameters.items())
     assert max(float(m.abs().max()) for m in moved) > 0.01, "nothing was trained"
 
 
@@ -72,32 +73,33 @@ def long(recipe):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_same_parameters_and_metrics_as_the_reference_after_64_steps(bert, data, long, way):
-    assert_same_trajectories(pl.Task(bert, data, long.replace(**WAYS[way]), label_noise=0.1))
+    task = pl.Task(bert, data, long.replace(**WAYS[way]), label_noise=0.1)
+    assert_same_trajectories(task, depths=(0, 5, 64))
 
 
 @pytest.mark.parametrize("kind", ["roberta", "electra", "distilbert"])
 def test_other_architectures_stacked(model_of, data, long, kind):
     for way in ("two", "two-cls"):
-        assert_same_trajectories(pl.Task(model_of(kind), data, long.replace(**WAYS[way])), seeds=2)
+        assert_same_trajectories(pl.Task(model_of(kind), data, long.replace(**WAYS[way])))
 
 
 @pytest.mark.parametrize("kind", ["mpnet", "gpt2"])
 def test_architectures_that_are_not_known_are_trained_one_by_one(model_of, data, long, kind):
-    assert_same_trajectories(pl.Task(model_of(kind), data, long), seeds=2, backend=PerRunGradients)
+    assert_same_trajectories(pl.Task(model_of(kind), data, long), backend=PerRunGradients)
 
 
 @pytest.mark.parametrize("kind", EVERYWHERE)
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_adapters_on_every_map(model_of, data, long, kind, pooling):
     changed = long.replace(target_modules=EVERYWHERE[kind], layers="last:2", pooling=pooling, learning_rate=0.002)
-    assert_same_trajectories(pl.Task(model_of(kind), data, changed), seeds=2)
+    assert_same_trajectories(pl.Task(model_of(kind), data, changed))
 
 
 @pytest.mark.parametrize("way", GENERIC)
 def test_dropout_and_full_fine_tunes_are_trained_one_by_one(bert, data, long, way):
     # The bias of a key has no gradient but rounding errors, which AdamW blows up: it is left out of the comparison.
     task = pl.Task(bert, data, long.replace(**GENERIC[way]))
-    assert_same_trajectories(task, seeds=2, backend=PerRunGradients, but=("key.bias",))
+    assert_same_trajectories(task, backend=PerRunGradients, but=("key.bias",))
 
 
 def test_passes_that_do_not_reproduce_the_model_are_not_used(task, monkeypatch, caplog):

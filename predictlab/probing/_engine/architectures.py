@@ -60,10 +60,10 @@ class Body:
 
     def __call__(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Last hidden states of token ids (b, length) or activations (b, length, d); `mask` (b, length)."""
-        if self.first is None:
-            return self.encoder(input_ids=values, attention_mask=mask.long()).last_hidden_state
-        if self._decoder:
-            return self.encoder(inputs_embeds=values, attention_mask=mask.long(), use_cache=False).last_hidden_state
+        if self.first is None or self._decoder:
+            given = {"input_ids": values} if self.first is None else {"inputs_embeds": values, "use_cache": False}
+            hidden: torch.Tensor = self.encoder(**given, attention_mask=mask.long()).last_hidden_state
+            return hidden
         from transformers.masking_utils import create_bidirectional_mask
 
         attention = create_bidirectional_mask(config=self.encoder.config, inputs_embeds=values, attention_mask=mask)

@@ -121,4 +121,4 @@ class GreedyMatch:
         return self._text(tokens).strip() == self.wanted[row]
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False))

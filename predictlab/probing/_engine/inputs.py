@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,6 @@ from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool, 
 from predictlab.errors import DataError
 from predictlab.probing._engine import architectures
 from predictlab.probing._engine.rows import CompletionRows, Ragged, completion_rows
-from predictlab.probing._executors import CACHE_LIMIT
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import Task
 
@@ -29,16 +29,18 @@ class SharedInputs:
 
     Parameters
     ----------
-    limit : int
+    limit : float
         Bytes of activations held in memory; what does not fit is mapped from a temporary file, and the log says so.
     """
 
-    def __init__(self, limit: int = CACHE_LIMIT) -> None:
+    def __init__(self, limit: float = math.inf) -> None:
         self.limit = limit
         self.used = 0
         self.mapped = 0  # bytes in temporary files
         self._check_cancelled: CancelCheck = never_cancelled
-        self._held: dict[tuple[Any, ...], Any] = {}
+        self._held: dict[tuple[Any, ...], Ragged] = {}
+        self._projected: dict[tuple[Any, ...], tuple[Ragged, ...]] = {}
+        self._completions: dict[tuple[Any, ...], CompletionRows] = {}
 
     def rows(self, task: Task, backbone: Backbone, split: str, first: int | None) -> Ragged:
         """Inputs of one split of a task.
@@ -85,9 +87,9 @@ class SharedInputs:
             reading them from a file.
         """
         width = splits[0].values.shape[-1]
-        key = ("projected", *map(id, splits), dtype)
-        if key in self._held:
-            return self._held[key]
+        key = (*map(id, splits), dtype)
+        if key in self._projected:
+            return self._projected[key]
         needed = sum(len(rows.values) for rows in splits) * 4 * width * dtype.itemsize
         if self.used + needed > self.limit:
             log.info("Projections of the first layer need %.1f GB: they are computed in every step.", needed / 1e9)
@@ -102,8 +104,8 @@ class SharedInputs:
                     every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
                     values[start : start + 4096] = torch.cat(every, -1).to(dtype)
                 made.append(Ragged(values, rows.lengths))
-        self._held[key] = tuple(made)
-        return self._held[key]
+        self._projected[key] = tuple(made)
+        return self._projected[key]
 
     @contextmanager
     def cancellable(self, check_cancelled: CancelCheck) -> Iterator[None]:
@@ -186,10 +188,10 @@ class SharedInputs:
 
     def completions(self, task: Task, backbone: Backbone, split: str) -> CompletionRows:
         """Token ids of prompts and completions of one split."""
-        key = (backbone.name, task.data.fingerprint, split, task.recipe.max_length, "completions")
-        if key not in self._held:
-            self._held[key] = completion_rows(task, backbone, split)
-        return self._held[key]
+        key = (backbone.name, task.data.fingerprint, split, task.recipe.max_length)
+        if key not in self._completions:
+            self._completions[key] = completion_rows(task, backbone, split)
+        return self._completions[key]
 
     def _ids(self, task: Task, backbone: Backbone, split: str) -> Ragged:
         if task.data.kind == "completions":

@@ -117,9 +117,9 @@ class Learner(ABC):
         is computed. Cached layers cost nothing; softmax, norms and the optimiser are left out.
         """
         layers, weights, width, trained = self._computed
-        head = head_positions * self.head.weight.numel()
+        head = head_positions * int(self.head.weight.numel())
         forward = rows * length * (2 * weights + 4 * layers * length * width) + 2 * head
-        return 2 * forward + 2 * rows * length * trained + 2 * head * self.head.weight.requires_grad
+        return 2 * forward + 2 * rows * length * trained + 2 * head * bool(self.head.weight.requires_grad)
 
 
 class Classifier(Learner):
@@ -163,7 +163,8 @@ class Classifier(Learner):
     def logits(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Class scores, (b, classes), of a batch of inputs and its mask."""
         features = values[:, 0] if self.body is None else pool(self.body(values, mask), mask, self.recipe.pooling)
-        return self.head(self.dropout(features))
+        scores: torch.Tensor = self.head(self.dropout(features))
+        return scores
 
     def loss(self, rows: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Mean cross-entropy (nats) of these training rows, and the operations of a training step on them."""

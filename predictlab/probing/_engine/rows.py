@@ -141,7 +141,8 @@ def _tokens(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     if not texts:
         return []
     with quiet_transformers():
-        return tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def _begin(tokenizer: Any) -> list[int]:

@@ -180,7 +180,7 @@ class StackedEncoder:
         """
         if not self.layers:
             return 4 * rows * self.recipe.batch_size
-        width, inner = self.layers[0]["down"].weight.shape
+        width, inner = map(int, self.layers[0]["down"].weight.shape)
         full = len(self.layers) - (self.recipe.pooling == "cls")
         token = full * (14 * width + 3 * inner + 3 * self.heads * length) + 6 * width
         return rows * length * token * self.dtype.itemsize
@@ -243,7 +243,8 @@ class StackedEncoder:
         self._count(2 * n * (a[0].numel() + b[0].numel()), 2)
         flat = None if base is None else base.flatten(1, -2)
         out = AdaptedLinear.apply(x.flatten(1, -2), part.weight, part.bias, flat, a, b, self.scale)
-        return out.unflatten(1, x.shape[1:-1])
+        unflattened: torch.Tensor = out.unflatten(1, x.shape[1:-1])
+        return unflattened
 
     def _layer(
         self, layer: dict[str, Any], values: Mapping[str, torch.Tensor], x: torch.Tensor, bias: torch.Tensor | None,
@@ -275,7 +276,8 @@ class StackedEncoder:
     ) -> torch.Tensor:
         x = layer["first_norm"](attended + x)
         up = self.activation(self._linear(layer["up"], values, x))
-        return layer["last_norm"](self._linear(layer["down"], values, up) + x)
+        last_norm: Norm = layer["last_norm"]
+        return last_norm(self._linear(layer["down"], values, up) + x)
 
     def _read_token(
         self, layer: dict[str, Any], values: Mapping[str, torch.Tensor], x: torch.Tensor, bias: torch.Tensor | None,

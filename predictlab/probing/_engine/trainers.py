@@ -11,7 +11,6 @@ from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier
 from predictlab.probing._engine.reference import ReferenceTrainer
 from predictlab.probing._engine.shared import SharedTrainer
-from predictlab.probing._executors import TrainingOptions
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import Task
 
@@ -25,13 +24,14 @@ class TrainerCache:
 
     Parameters
     ----------
-    options : TrainingOptions
+    engine, device, cache_limit, memory_limit
+        See `TrainingOptions`.
     """
 
-    def __init__(self, options: TrainingOptions) -> None:
-        self.options = options
-        self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.inputs = SharedInputs(options.cache_limit)
+    def __init__(self, engine: str, device: str | None, cache_limit: int, memory_limit: int) -> None:
+        self.engine, self.memory_limit = engine, memory_limit
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.inputs = SharedInputs(cache_limit)
         self._backbones: dict[str, Backbone] = {}
         self._trainers: dict[
             int, tuple[Task, ReferenceTrainer | SharedTrainer, int]
@@ -69,7 +69,7 @@ class TrainerCache:
         with self.inputs.cancellable(check_cancelled):
             kind = CausalLearner if task.data.kind == "completions" else Classifier
             learner = kind(task, backbone, self.inputs)
-            if self.options.engine == "reference":
+            if self.engine == "reference":
                 return ReferenceTrainer(task.recipe, learner), 1
-            trainer = SharedTrainer(task, learner, self.inputs, self.options.memory_limit)
+            trainer = SharedTrainer(task, learner, self.inputs, self.memory_limit)
         return trainer, min(LARGEST_GROUP, trainer.largest_group)
