@@ -1,4 +1,4 @@
-"""Least deviance of thousands of curves at the same depths at once (THEORY 3).
+"""Least deviance of thousands of curves at the same depths at once (docs/theory.md, section 3).
 
 Newton's method from each valley that `predictlab.decay._screen` sees. Arrays are (k, n), depths first, so that every
 operation runs along the curves. Boundaries are searched on their own: a search that heads for one ends early, and one
@@ -18,17 +18,18 @@ from predictlab.decay._screen import Index, valleys
 
 Mask = NDArray[np.bool_]
 
+# Checked by benchmarks/constants.py: what each costs in time and in minima missed when it is half or double.
 _RATES = 40
-_ENOUGH = 1e-9  # gain of the deviance that a further step promises, at which a search ends
+_GAIN = 1e-9  # gain of the deviance that a further step promises, at which a search ends
 _STEPS = 80
-_FAR = 2.0  # longest step of a parameter
-_LEAST = 3.0  # logarithm of a ratio at which a part of the risk counts as hardly any
-_SUDDEN = 6.0  # logarithm of the fall by the second depth from which on the fastest rate is tried
-_SLOWER = 1.5  # the same from which on slower rates than the fastest are tried
-_TWICE = 0.7  # logarithm: how much faster than without a floor a rate may be with one
-_SADDLE = 0.2  # reach from which down Gauss and Newton's way is taken to go to and fro
+_MAX_STEP = 2.0  # longest step of a parameter
+_LOG_RATIO = 3.0  # logarithm of a ratio at which a part of the risk counts as hardly any
+_FAST_FALL = 6.0  # logarithm of the fall by the second depth from which on the fastest rate is tried
+_SLOW_FALL = 1.5  # the same from which on slower rates than the fastest are tried
+_LOG_FASTER = 0.7  # logarithm: how much faster than without a floor a rate may be with one
+_SADDLE_REACH = 0.2  # reach from which down Gauss and Newton's way is taken to go to and fro
 _DAMPING = 1e-6  # of the diagonal: what keeps a matrix without an inverse from a step without an end
-_THIN = 0.85  # share of searches that go on, at which the others are put away
+_COMPACT_SHARE = 0.85  # share of searches that go on, at which the others are put away
 
 
 def search(
@@ -57,15 +58,15 @@ def search(
         everyone = Search((u - u[0])[:, None], risk, df, weight, log_rates)
         start = np.stack([np.logaddexp(floor, decaying), decaying - floor, np.log(rate)])
         theta, value, early = everyone.rows(curve).descend(start)
-        ends, least, gone = theta[:, followed], value[followed], early[followed]
-        everyone.rows(curve[followed]).release(ends, least, gone, rates, farther=False)
-        theta[:, followed], value[followed], early[followed] = ends, least, gone
+        ends, least, left_early = theta[:, followed], value[followed], early[followed]
+        everyone.rows(curve[followed]).escape_boundary(ends, least, left_early, rates, beyond=False)
+        theta[:, followed], value[followed], early[followed] = ends, least, left_early
         order = np.lexsort((value, curve))
         best = order[np.unique(curve[order], return_index=True)[1]]
         theta, value, early = theta[:, best], value[best], early[best]
-        everyone.level_out(theta, value)
-        everyone.release(theta, value, early, rates, farther=True)
-        everyone.finish(theta, value, early)
+        everyone.try_constant(theta, value)
+        everyone.escape_boundary(theta, value, early, rates, beyond=True)
+        everyone.refine(theta, value, early)
         s, logit, q = theta
         return np.stack([s - np.logaddexp(0, logit), s - np.logaddexp(0, -logit) + np.exp(q) * u[0], q]), value
 
@@ -183,9 +184,12 @@ class Search:
         stays[2] = fixed
         right = np.where(stays, 0.0, -gradient)
         step, pivot = _solve(full, right, own, stays)
-        hill = ~(pivot > 1e-3)
+        indefinite = ~(pivot > 1e-3)
         # Gauss and Newton's way up to a valley is the faster one, but it goes to and fro where it leads along a saddle
-        far, near = np.flatnonzero(hill & (reach > _SADDLE)), np.flatnonzero(hill & (reach <= _SADDLE))
+        far, near = (
+            np.flatnonzero(indefinite & (reach > _SADDLE_REACH)),
+            np.flatnonzero(indefinite & (reach <= _SADDLE_REACH)),
+        )
         if len(far):
             step[:, far], _ = _solve(gauss[:, far], right[:, far], own[:, far], stays[:, far])
         if len(near):
@@ -218,48 +222,48 @@ class Search:
         n = theta.shape[1]
         found, least, early = theta.copy(), np.empty(n), np.zeros(n, dtype=bool)
         here, rows, model = self, np.arange(n), self.model(theta)
-        reach, over, calm = np.full(n, _FAR), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
+        reach, done, may_jump = np.full(n, _MAX_STEP), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
         for _ in range(_STEPS):
             trial, length, promise = here.step(theta, model, reach)
-            over |= (promise <= _ENOUGH) & (length < reach) | (reach < 1e-9)
+            done |= (promise <= _GAIN) & (length < reach) | (reach < 1e-9)
             if leave:
-                gone = here.leaves(theta, trial) & ~over
-                early[rows[gone]] = True
-                over |= gone
-            if np.count_nonzero(over) >= (1 - _THIN) * len(over):
+                left_early = here.heads_to_boundary(theta, trial) & ~done
+                early[rows[left_early]] = True
+                done |= left_early
+            if np.count_nonzero(done) >= (1 - _COMPACT_SHARE) * len(done):
                 found[:, rows], least[rows] = theta, model[0]
-                keep = np.flatnonzero(~over)
+                keep = np.flatnonzero(~done)
                 if len(keep) == 0:
                     return found, least, early
                 here, rows = here.rows(keep), rows[keep]
                 theta, model, trial = theta[:, keep], model[:, keep], trial[:, keep]
                 reach, length, promise = reach[keep], length[keep], promise[keep]
-                calm, over = calm[keep], np.zeros(len(keep), dtype=bool)
+                may_jump, done = may_jump[keep], np.zeros(len(keep), dtype=bool)
             # where the fastest rate is the best one the way there is nearly flat
-            rush = calm & (trial[2] > theta[2]) & (np.exp(trial[2]) * here.later[1] > _SUDDEN)
-            trial[2, rush] = here.log_rates[1]
-            calm &= ~rush
+            jump = may_jump & (trial[2] > theta[2]) & (np.exp(trial[2]) * here.later[1] > _FAST_FALL)
+            trial[2, jump] = here.log_rates[1]
+            may_jump &= ~jump
             new = here.model(trial)
             rise = new[0] - model[0]
             better = rise <= 0
-            theta = np.where(better & ~over, trial, theta)
-            model = np.where(better & ~over, new, model)
+            theta = np.where(better & ~done, trial, theta)
+            model = np.where(better & ~done, new, model)
             # after a failure as far as the parabola through what was seen has its least
             back = np.clip(np.nan_to_num(promise / (rise + 2 * promise)), 0.1, 0.5)
-            reach = np.where(better, np.clip(2 * length, reach, _FAR), np.where(rush, reach, back * length))
+            reach = np.where(better, np.clip(2 * length, reach, _MAX_STEP), np.where(jump, reach, back * length))
         found[:, rows], least[rows] = theta, model[0]
         return found, least, early
 
-    def leaves(self, theta: Array, trial: Array) -> Mask:
+    def heads_to_boundary(self, theta: Array, trial: Array) -> Mask:
         """Which steps from `theta` to `trial` head for no floor or no decay where there is hardly any."""
         floor, decaying = (theta[0] - np.logaddexp(0, sign * theta[1]) for sign in (1, -1))
         floor_next, decaying_next = (trial[0] - np.logaddexp(0, sign * trial[1]) for sign in (1, -1))
         last = decaying - np.exp(theta[2]) * self.later[-1]
         # Newton's step of half of the logarithm of a part is one to below nothing of the part itself
-        no_floor = (floor_next - floor < -0.5) & (floor < last - _LEAST)
-        return no_floor | (decaying_next - decaying < -0.5) & (decaying < floor - _LEAST)
+        no_floor = (floor_next - floor < -0.5) & (floor < last - _LOG_RATIO)
+        return no_floor | (decaying_next - decaying < -0.5) & (decaying < floor - _LOG_RATIO)
 
-    def release(self, theta: Array, value: Array, early: Mask, rates: Array, farther: bool) -> None:
+    def escape_boundary(self, theta: Array, value: Array, early: Mask, rates: Array, beyond: bool) -> None:
         """Go on from boundaries from which the deviance falls inwards, in place.
 
         From no floor a floor is the way, from a constant a decay at the best one of `rates`. With `farther` valleys
@@ -269,7 +273,7 @@ class Search:
         none, flat = np.flatnonzero(np.isposinf(theta[1])), np.flatnonzero(np.isneginf(theta[1]))
         r, slope, _, _, _, v = self.rows(none).residuals(theta[:, none])
         gain, size = self._inwards(slope * np.exp(-v), r)
-        out = gain > _ENOUGH
+        out = gain > _GAIN
         rows, start = none[out], theta[:, none[out]]
         start[1] = -np.log(size[out])
         if len(flat):
@@ -278,29 +282,29 @@ class Search:
             gains, sizes = np.stack([self._inwards(slope * x[:, None], r) for x in decays], axis=1)
             best = gains.argmax(axis=0)
             gain, size = gains[best, np.arange(len(flat))], sizes[best, np.arange(len(flat))]
-            out = gain > _ENOUGH
+            out = gain > _GAIN
             level = theta[0, flat[out]]
             rows = np.concatenate([rows, flat[out]])
             start = np.concatenate([start, [level, np.log(size[out]), np.log(rates[best[out]])]], axis=1)
-        if farther:
+        if beyond:
             fast = np.flatnonzero((theta[2] >= self.log_rates[1]) & np.isfinite(theta[1]))
             slower = theta[:, fast]
-            slower[2] = np.log(_SLOWER / self.later[1])
+            slower[2] = np.log(_SLOW_FALL / self.later[1])
             none = np.setdiff1d(none, rows)  # without those that go on already
             floored = theta[:, none]
             floor = np.mean(np.log(self.risk[-(len(self.risk) // 2) :, none]), axis=0)
             floored[1] = np.log(np.maximum(np.expm1(floored[0] - floor), 1.0))
-            floored[2] = np.clip(floored[2] + _TWICE, *self.log_rates)
+            floored[2] = np.clip(floored[2] + _LOG_FASTER, *self.log_rates)
             rows = np.concatenate([rows, fast, none])
             start = np.concatenate([start, slower, floored], axis=1)
         if len(rows) == 0:
             return
-        found, least, gone = self.rows(rows).descend(start)
+        found, least, left_early = self.rows(rows).descend(start)
         better = least < value[rows]
         rows = rows[better]
-        theta[:, rows], value[rows], early[rows] = found[:, better], least[better], gone[better]
+        theta[:, rows], value[rows], early[rows] = found[:, better], least[better], left_early[better]
 
-    def finish(self, theta: Array, value: Array, early: Mask) -> None:
+    def refine(self, theta: Array, value: Array, early: Mask) -> None:
         """Go to the end of those best searches that left early, in place: they were on the way to nothing better."""
         rows = np.flatnonzero(early & (theta[1] > 0) & np.isfinite(theta[1]))
         start = theta[:, rows]
@@ -318,7 +322,7 @@ class Search:
         size = np.maximum(fall, 1e-300) / curvature
         return np.where(fall > 0, fall * size, 0.0), size
 
-    def level_out(self, theta: Array, value: Array) -> None:
+    def try_constant(self, theta: Array, value: Array) -> None:
         """Take the constant where it is as good, in place."""
         level = np.log(np.sum(self.df * self.risk, axis=0) / np.sum(self.df, axis=0))
         flat = np.stack([level, np.full_like(level, -np.inf), np.full_like(level, self.log_rates[0])])

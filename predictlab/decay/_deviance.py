@@ -1,4 +1,4 @@
-"""The decay law ``U(c) = L_int + K c^-alpha`` and its Gamma deviance, as pure functions of arrays (THEORY 3).
+"""The decay law ``U(c) = L_int + K c^-alpha`` and its Gamma deviance, as pure functions of arrays.
 
 Inside, the curve is ``mu_i = e^p + e^(a - e^q u_i)``: `p` is the logarithm of the floor, `a` that of the decaying part
 at the last depth, `q` that of the rate, and ``u_i = log(c_i / c_n) <= 0``. The boundaries ``L_int = 0`` and ``K = 0``

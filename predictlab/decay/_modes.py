@@ -1,4 +1,4 @@
-"""Two modes: a few runs that end apart from all others, where a variance alone misleads (THEORY 7)."""
+"""Two modes: a few runs that end apart from all others, where a variance alone misleads (docs/theory.md, section 7)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class Modes:
 
 
 def threshold(runs: int) -> float:
-    """Gap that is taken for two modes: one that Gaussian samples of so many runs seldom show."""
+    """Gap that is taken for two modes: one that Gaussian samples of so many runs seldom show.
+
+    At most about one sample in a hundred does: benchmarks/constants.py.
+    """
     return max(4.0, 9.5 * (LEAST_RUNS / runs) ** 2)
 
 

@@ -16,7 +16,9 @@ from predictlab.risk import RiskCurve
 
 LEAST_R2, MOST_R2 = 1e-3, 0.98
 _RIDGE = 1e-3
-TAIL_FACTOR = 1.5  # most samples of a heavy tail show less of it than there is; calibrated on Student's t with 5 df
+# Both fitted to simulations by benchmarks/constants.py.
+TAIL_FACTOR = 1.5  # most samples of a heavy tail show less of it than there is; by Student's t with 5 df
+JACKKNIFE_LOSS = {True: 2.9, False: 1.8}  # n / (n - loss) is the jackknife variance of Gaussian runs; mean estimated
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +149,7 @@ def _dispersion(squares: Array, df: Array) -> float:
     # with a run its pull on the mean goes as well
     left = np.log(np.maximum(total - squares * (n / (n - 1) if centred else 1.0), 1e-12 * total))
     jackknife = (n - 1) / n * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
-    # its mean over Gaussian runs, in units of 2 / df: fitted to simulations from 6 runs on
-    gaussian = n / (n - (2.9 if centred else 1.8))
+    # its mean over Gaussian runs, in units of 2 / df, from 6 runs on
+    gaussian = n / (n - JACKKNIFE_LOSS[centred])
     excess = float(np.mean(jackknife * df / 2)) / gaussian - 1
     return 1.0 + TAIL_FACTOR * max(0.0, excess)

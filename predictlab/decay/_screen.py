@@ -1,4 +1,4 @@
-"""Where the deviances of thousands of curves at the same depths have their valleys (THEORY 3).
+"""Where the deviances of thousands of curves at the same depths have their valleys (docs/theory.md, section 3).
 
 The cube root of a Gamma variable is nearly Gaussian (Wilson, Hilferty 1931, PNAS 17, 684-688), and the deviance
 residual of ``U / mu`` is ``3 sqrt(df / 2) ((U / mu)^(1/3) - 1)`` to second order. In that form the best scale of a

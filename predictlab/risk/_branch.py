@@ -1,8 +1,8 @@
-"""`branch`: the variance of the final metric among forks of one parent, and its analysis of variance (THEORY 2)."""
+"""`branch`: the variance of the final metric among forks of one parent, and its analysis of variance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,11 @@ class Anova:
     What needs two parents is NaN with one. Source: Searle, Casella, McCulloch (1992), *Variance Components*, ch. 3;
     the interval is Wald's (Ann. Math. Stat. 11, 1940, 96-99), which with equal groups is the usual F interval of the
     intraclass correlation.
+
+    Examples
+    --------
+    >>> anova([np.array([0.70, 0.72, 0.74]), np.array([0.80, 0.82, 0.81])]).df_within
+    4
     """
 
     parents: int
@@ -69,7 +74,7 @@ class Anova:
 
 
 def anova(groups: list[Array]) -> Anova:
-    """Analysis of variance of the final values in `groups`, one array for each parent.
+    """Compute the analysis of variance of final values in groups, one array for each parent.
 
     Parameters
     ----------
@@ -86,6 +91,12 @@ def anova(groups: list[Array]) -> Anova:
         No group of two.
     DataError
         The sums of squares do not add up: the values differ by no more than rounding.
+
+    Examples
+    --------
+    >>> table = anova([np.array([0.70, 0.72, 0.74]), np.array([0.80, 0.82, 0.81])])
+    >>> round(table.share_resolved, 2)
+    0.94
     """
     groups = [np.asarray(g, dtype=float) for g in groups if len(g)]
     sizes = np.array([len(g) for g in groups], dtype=float)
@@ -290,32 +301,12 @@ def _at_depth(depth: float, forks: pd.DataFrame, own: pd.Series) -> dict[str, fl
     counts = {state: int((forks["state"] == state).sum()) for state in ("diverged", "incomplete")}
     if not groups or max(len(g) for g in groups.values()) < 2:
         return row | {"parents": len(groups), "forks": len(finished)} | counts | {"df_within": 0}
-    result = anova(list(groups.values()))
+    table = anova(list(groups.values()))
     known = [name for name in groups if name in own.index]
-    return (
-        row
-        | {"parents": result.parents, "forks": result.forks}
-        | counts
-        | {
-            "within": result.within,
-            "between": result.between,
-            "total": result.total,
-            "share_resolved": result.share_resolved,
-            "share_lower": result.share_lower,
-            "share_upper": result.share_upper,
-            "total_p_value": total_p_value(
-                result,
-                np.array([len(g) for g in groups.values()], dtype=float),
-                np.array([name in own.index for name in groups]),
-                own.to_numpy(),
-            ),
-            "own_end_p_value": own_end_p_value(result, [groups[name] for name in known], own[known].to_numpy()),
-            "f_value": result.f_value,
-            "df_within": result.df_within,
-            "df_between": result.df_between,
-            "n0": result.n0,
-            "ss_within": result.ss_within,
-            "ss_between": result.ss_between,
-            "ss_total": result.ss_total,
-        }
-    )
+    sizes = np.array([len(g) for g in groups.values()], dtype=float)
+    shared = np.array([name in own.index for name in groups])
+    tests = {
+        "total_p_value": total_p_value(table, sizes, shared, own.to_numpy()),
+        "own_end_p_value": own_end_p_value(table, [groups[name] for name in known], own[known].to_numpy()),
+    }
+    return row | asdict(table) | counts | tests

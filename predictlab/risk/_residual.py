@@ -1,4 +1,4 @@
-"""`residual`: out-of-fold error of a predictor of the final metric, for one task or a table of many (THEORY 2)."""
+"""`residual`: out-of-fold error of a predictor of the final metric, for one task or a table of many."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from scipy import stats
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
 
-# THEORY 7: sd of accuracy over 16 seeds of MiniLM-L6 at these steps
+# docs/theory.md, section 7: sd of accuracy over 16 seeds of MiniLM-L6 at these steps
 STEPS = [4, 8, 16, 32, 64, 128, 192]
 FIELD = {
     "reviews": [0.045, 0.044, 0.052, 0.010, 0.008, 0.006, 0.005],
@@ -23,7 +23,7 @@ def field_fit(name):
 
 
 def test_field_reviews_fall_too_fast_for_more_than_a_lower_bound():
-    """THEORY 7: alpha > 2.8, onto a floor of .006 (a standard deviation)."""
+    """docs/theory.md, section 7: alpha > 2.8, onto a floor of .006 (a standard deviation)."""
     fit = field_fit("reviews")
     assert fit.conf_int().loc["decay_rate", "lower"] == pytest.approx(2.9, abs=0.15)
     assert np.sqrt(fit.params["intrinsic_limit"]) == pytest.approx(0.006, abs=0.0005)
@@ -32,7 +32,7 @@ def test_field_reviews_fall_too_fast_for_more_than_a_lower_bound():
 
 @pytest.mark.parametrize(("name", "rate", "lower", "upper"), [("verbs", 1.5, 1.0, 2.8), ("newsgroups", 1.7, 1.1, 2.4)])
 def test_field_rates(name, rate, lower, upper):
-    """THEORY 7, to its one decimal (it rounds the standard deviations as well): no floor in sight."""
+    """docs/theory.md, section 7, to its one decimal (it rounds the standard deviations as well): no floor in sight."""
     fit = field_fit(name)
     assert fit.burn_in.first == 32  # the peak
     assert fit.identified
@@ -42,7 +42,7 @@ def test_field_rates(name, rate, lower, upper):
 
 
 def test_field_flipped_labels_are_not_identified():
-    """THEORY 7: [0.1, unbounded]; floor and slow decay cannot be told apart with 16 seeds."""
+    """docs/theory.md, section 7: [0.1, unbounded]; floor and slow decay cannot be told apart with 16 seeds."""
     fit = field_fit("flipped")
     bounds = fit.conf_int()
     assert not fit.identified
