@@ -36,16 +36,23 @@ check: lint  ## style, types and the fast tests: no training, no browser, under 
 lab: $(VENV)/.lab  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter lab $(ARGS) notebooks/00_quickstart.ipynb
 
-lint: $(VENV)/.dev  ## style, format and types
+lint: $(VENV)/.dev  ## style, format and types; the widgets' JavaScript too where npm is
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory widgets/node_modules/.stamp && \
+	    npm --prefix widgets run --silent lint; \
+	else echo "No npm on the PATH: the widgets' JavaScript is not checked (Debian: apt-get install npm)."; fi
+
+widgets/node_modules/.stamp: widgets/package-lock.json
+	npm --prefix widgets ci --silent --no-fund --no-audit
+	@touch $@
 
 notebooks: $(VENV)/.dev  ## execute every notebook top to bottom, changing none
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks $(ARGS)
 
 clean:  ## remove .venv and what builds leave behind; tour/ and its results stay
-	rm -rf $(VENV) build widgets/build *.egg-info widgets/*.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) build widgets/build widgets/node_modules *.egg-info widgets/*.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The stamps. One pip call each, so that the resolver sees every bound at once.

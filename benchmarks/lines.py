@@ -1,4 +1,4 @@
-"""Lines of code: Python without blanks, comments and docstrings; JavaScript and CSS as they are.
+"""Lines of code: Python without blanks, comments and docstrings; JavaScript and CSS (sources, not bundles) as they are.
 
 Run: python benchmarks/lines.py [FOLDER]      (another checkout's root; default this one)
 """
@@ -38,7 +38,8 @@ def main() -> None:
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
     package = sum(python_lines(p.read_text()) for p in (root / "predictlab").rglob("*.py"))
     widgets = sum(python_lines(p.read_text()) for p in (root / "widgets/predictlab_widgets").rglob("*.py"))
-    folder = root / "widgets/predictlab_widgets"
+    sources = root / "widgets/js"  # what predictlab_widgets/static holds is made from them
+    folder = sources if sources.exists() else root / "widgets/predictlab_widgets"
     browser = sum(len(p.read_text().splitlines()) for kind in ("*.js", "*.css") for p in folder.rglob(kind))
     print(f"predictlab/ {package}, widgets' Python {widgets}, both {package + widgets}; JavaScript and CSS {browser}")
 

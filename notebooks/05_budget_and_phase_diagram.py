@@ -79,7 +79,7 @@ explorer.task = "newsgroups"
 seen = {}
 for interval in ("profile", "wald", "bootstrap"):
     explorer.interval = interval
-    seen[interval] = explorer.conf_int["decay_rate"]
+    seen[interval] = explorer.param_intervals["decay_rate"]
 assert explorer.fit is fits["newsgroups"]
 pd.DataFrame(seen, index=["lower", "upper"]).T.round(2)
 
@@ -169,7 +169,7 @@ pd.DataFrame(by_margin).rename_axis("task").rename_axis("margin", axis=1)
 # frontier is what its next unit is worth. Lock a task at its depth, or give one that matters more a larger weight.
 
 # %%
-plan = BudgetAllocator(fits, budget=400)
+plan = BudgetAllocator(fits, total_budget=400)
 plan
 
 # %%
@@ -190,7 +190,7 @@ compared.map("{:.3g}".format)
 # %%
 worth = {}
 for budget in (100, 200, 400, 800, 1600):
-    plan.budget = budget
+    plan.total_budget = budget
     worth[budget] = (plan.risk, plan.multiplier)
     assert abs(pl.frontier(fits, [budget])["multiplier"].iloc[0] / plan.multiplier - 1) < 1e-6
 worth = pd.DataFrame(worth, index=["risk, all tasks", "worth of the next step"]).T.rename_axis("budget")
@@ -201,7 +201,7 @@ worth.map("{:.2e}".format)
 # are two ways to say one thing. The plan can be copied from the widget; as an object it goes straight into `pl.probe`:
 
 # %%
-plan.budget = 400
+plan.total_budget = 400
 plan.plans["newsgroups"]
 
 # %% [markdown]

@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 PATIENCE = 120_000  # ms; a guard against hanging on a busy machine, not a claim about speed
 
@@ -213,7 +214,9 @@ class Notebook:
 @contextmanager
 def notebooks(lab: LabServer, browser: Any) -> Iterator[Callable[[str, list[str]], Notebook]]:
     """Function ``(name, cells) -> Notebook`` that writes a notebook and opens it in a page of its own."""
-    contexts = []
+    # One context, so that JupyterLab's own files are loaded once. Requests are watched, not routed: routing turns the
+    # browser's cache off; Chromium itself resolves no other machine's name (see FLAGS).
+    context = browser.new_context(viewport={"width": 1360, "height": 1800})
 
     def opener(name: str, cells: list[str]) -> Notebook:
         notebook = nbformat.v4.new_notebook(
@@ -223,8 +226,6 @@ def notebooks(lab: LabServer, browser: Any) -> Iterator[Callable[[str, list[str]
         path = lab.folder / f"{name}.ipynb"
         nbformat.write(notebook, path)
         # Tall enough for a whole test notebook: JupyterLab takes cells out of the page that are scrolled away.
-        context = browser.new_context(viewport={"width": 1360, "height": 1800})
-        contexts.append(context)
         page = context.new_page()
         opened = Notebook(page, path, f"{lab.url}/lab/workspaces/{name}/tree/{path.name}?token={lab.token}&reset")
 
@@ -232,14 +233,7 @@ def notebooks(lab: LabServer, browser: Any) -> Iterator[Callable[[str, list[str]
             parts = urlsplit(url)
             return parts.scheme in ("data", "blob", "about") or parts.hostname == "127.0.0.1"
 
-        def guard(route: Any) -> None:
-            if local(route.request.url):
-                route.continue_()
-            else:
-                opened.left_the_machine.append(route.request.url)
-                route.abort()
-
-        context.route("**/*", guard)
+        page.on("request", lambda r: None if local(r.url) else opened.left_the_machine.append(r.url))
         page.on("websocket", lambda ws: None if local(ws.url) else opened.left_the_machine.append(ws.url))
         page.on("console", lambda m: opened.complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: opened.complaints.append(str(error)))
@@ -247,5 +241,4 @@ def notebooks(lab: LabServer, browser: Any) -> Iterator[Callable[[str, list[str]
         return opened
 
     yield opener
-    for context in contexts:
-        context.close()
+    context.close()

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
-import numpy as np
 import pytest
-
-import predictlab as pl
-import predictlab_widgets
-from predictlab_widgets import BudgetAllocator
 
 pytestmark = pytest.mark.ui
 
@@ -28,20 +22,25 @@ fits = {
     for name, (limit, scale, rate) in laws.items()
 }
 """
-SHOW = "w = BudgetAllocator(fits, budget=300)\nheard = []\nw.observe(lambda c: heard.append(c['new']), 'budget')\nw"
+SHOW = """
+w = BudgetAllocator(fits, total_budget=300)
+heard = []
+w.observe(lambda c: heard.append(c["new"]), "total_budget")
+w
+"""
 REPORT = """
 bounds = {name: (w.locked.get(name, 8.0), w.locked.get(name, float("inf"))) for name in fits}
-table = pl.allocate(fits, w.budget, weights=w.weights, bounds=bounds)
-point = pl.frontier(fits, [w.budget], weights=w.weights, bounds=bounds).iloc[0]
+table = pl.allocate(fits, w.total_budget, weights=w.weights, bounds=bounds)
+point = pl.frontier(fits, [w.total_budget], weights=w.weights, bounds=bounds).iloc[0]
 said = dict(
-    budget=w.budget, weights=w.weights, locked=w.locked, heard=len(heard), plan=w.plan_text,
+    budget=w.total_budget, weights=w.weights, locked=w.locked, heard=len(heard), plan=w.plan_text,
     table=table.to_dict("list"), risk=point["risk"], multiplier=point["multiplier"],
     mine=[w.depths, w.risk, w.multiplier],
 )
 _ = pathlib.Path("budget.json").write_text(json.dumps(said))
 """
-BACK = "w.locked = {}\nw.weights = {}\nw.budget = 300\nheard.clear()"
-MOVE = "w.budget = 1234.5\nw.lock('slow', 99)\nw.weights = {'noisy': 3}"
+BACK = "w.locked = {}\nw.weights = {}\nw.total_budget = 300\nheard.clear()"
+MOVE = "w.total_budget = 1234.5\nw.lock('slow', 99)\nw.weights = {'noisy': 3}"
 BUSY = """
 import time
 while not pathlib.Path("budget-go").exists():
@@ -286,7 +285,7 @@ def test_many_tasks_have_pages(open_notebook):
 
 
 def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):
-    opened = open_notebook("budget-restarted", [SETUP, "v = BudgetAllocator(fits, budget=300)\nv"])
+    opened = open_notebook("budget-restarted", [SETUP, "v = BudgetAllocator(fits, total_budget=300)\nv"])
     opened.run(0)
     opened.run(1)
     page = opened.page
@@ -311,69 +310,6 @@ def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):
     opened.picture(".jp-OutputArea:has(.predictlab-fallback)", "budget_reopened")
     assert opened.path.stat().st_size < 200_000
     assert opened.left_the_machine == []
-
-
-def fit_of(limit, scale, rate):
-    depths = (8, 16, 32, 64, 128, 192)
-    risk = [limit + scale * c**-rate for c in depths]
-    return pl.DecayModel(pl.RiskCurve(depth=depths, risk=risk, df=31)).fit()
-
-
-def test_the_page_and_the_library_share_alike(browser):
-    """The closed form of the page against `pl.allocate` and `pl.frontier`, over odd corners and many tasks."""
-    rng = np.random.default_rng(1)
-    few = {"fast": fit_of(3e-5, 0.5, 2), "slow": fit_of(1e-5, 0.02, 0.8), "flat": fit_of(4e-4, 0, 1)}
-    many = {
-        f"t{i}": fit_of(10 ** rng.uniform(-6, -3), 10 ** rng.uniform(-3, 2), rng.uniform(0.3, 4)) for i in range(30)
-    }
-    cases = []
-    for chosen, price, bounds in ((few, 1.0, None), (few, 0.3, (2, 500)), (many, 2.0, None), (many, 1.0, (1, 64))):
-        names = list(chosen)
-        ends = bounds or (8, np.inf)
-        for i, times in enumerate((1, 1.0001, 3, 40, 1e5)):
-            lock = {names[i]: 1.5 * ends[0]} if i in (1, 2) else {}
-            weights = {name: float(10 ** rng.uniform(-1, 1)) for name in names}
-            budget = times * price * (ends[0] * len(names) + 0.5 * ends[0] * len(lock))
-            given = {"weights": weights, "cost_per_step": price}
-            widget = BudgetAllocator(chosen, budget=budget, bounds=bounds, locked=lock, **given)
-            pairs = {name: (lock.get(name, ends[0]), lock.get(name, ends[1])) for name in names}
-            table = pl.allocate(chosen, budget, bounds=pairs, **given)
-            line = pl.frontier(chosen, [budget, 2 * budget], bounds=pairs, **given)
-            fixed = {key: value for key, value in widget._fixed.items() if isinstance(value, bytes)}
-            arrays = {key: np.minimum(np.frombuffer(value), 1e300).tolist() for key, value in fixed.items()}
-            cases.append(
-                {
-                    "data": {**arrays, "names": names, "size": len(names)}, "budget": budget, "locked": lock,
-                    "weights": list(weights.values()), "depth": table["depth"].tolist(),
-                    "worth": table["marginal"].tolist(), "risk": line["risk"].iloc[0],
-                    "multiplier": line["multiplier"].iloc[0], "twice": line["risk"].iloc[1],
-                }
-            )  # fmt: skip
-            widget.close()
-    numbers = Path(predictlab_widgets.__file__).with_name("budget_allocator_numbers.js").read_text("utf-8")
-    page = browser.new_page()
-    pages = page.evaluate(
-        f"""(cases) => {{
-            {numbers}
-            return cases.map((c) => {{
-                const t = arranged(c.data, c.weights, c.locked);
-                const at = allocated(t, c.budget);
-                const line = frontierOf(t, 2 * c.budget);
-                return {{
-                    depth: Array.from(at.depth), multiplier: at.multiplier, risk: at.risk,
-                    worth: at.each.map((e) => e.worth), twice: allocated(t, 2 * c.budget).risk,
-                    first: line[0].budget / t.least, last: line[line.length - 1].risk,
-                }};
-            }});
-        }}""",
-        cases,
-    )
-    page.close()
-    for case, found in zip(cases, pages, strict=True):
-        for key in ("depth", "multiplier", "risk", "worth", "twice"):
-            assert found[key] == pytest.approx(case[key], rel=1e-9), key
-        assert found["first"] == pytest.approx(1), "the frontier begins at the least budget"
-        assert found["last"] == pytest.approx(case["twice"], rel=1e-6), "and ends where it was asked to"
 
 
 def test_nothing_left_the_machine_and_nothing_complained(notebook):

@@ -11,8 +11,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab_widgets import BudgetAllocator, fallback
-from predictlab_widgets.newest import BREATH
+from predictlab_widgets import BudgetAllocator, _fallback
+from predictlab_widgets._latest_job import BREATH
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
@@ -36,7 +36,7 @@ def fits():
 
 @pytest.fixture
 def widget(fits):
-    made = BudgetAllocator(fits, budget=300)
+    made = BudgetAllocator(fits, total_budget=300)
     yield made
     made.close()
 
@@ -46,7 +46,7 @@ def widget(fits):
 
 def test_depths_equal_allocate_wherever_the_budget_stands(fits, widget):
     for budget in (32.0, 40.0, 300.0, 5e3, 1e6):
-        widget.budget = budget
+        widget.total_budget = budget
         table = pl.allocate(fits, budget)
         assert widget.depths == pytest.approx(dict(zip(table["task"], table["depth"], strict=True)), rel=1e-12)
         point = pl.frontier(fits, [budget]).iloc[0]
@@ -56,7 +56,7 @@ def test_depths_equal_allocate_wherever_the_budget_stands(fits, widget):
 
 def test_weights_prices_and_bounds_are_those_of_allocate(fits):
     price = {"fast <b>": 2.0, "slow": 1.0, "noisy": 3.0, "flat": 0.5}
-    widget = BudgetAllocator(fits, budget=900, weights={"noisy": 4}, cost_per_step=price, bounds=(4, 150))
+    widget = BudgetAllocator(fits, total_budget=900, weights={"noisy": 4}, cost_per_step=price, bounds=(4, 150))
     weights = {"fast <b>": 1, "slow": 1, "noisy": 4, "flat": 1}
     assert widget.weights == weights
     table = pl.allocate(fits, 900, weights=weights, cost_per_step=price, bounds=(4, 150))
@@ -71,7 +71,7 @@ def test_a_locked_task_stays_and_the_others_share_the_rest(fits, widget):
     before = dict(widget.depths)
     widget.lock("slow")
     assert widget.depths == pytest.approx(before), "a lock where it stands changes nothing"
-    widget.budget = 900
+    widget.total_budget = 900
     assert widget.depths["slow"] == before["slow"]
     rest = {name: fit for name, fit in fits.items() if name != "slow"}
     table = pl.allocate(rest, 900 - before["slow"])
@@ -86,7 +86,7 @@ def test_a_locked_task_stays_and_the_others_share_the_rest(fits, widget):
 
 
 def test_a_lock_beyond_the_measured_depths_still_says_so(widget):
-    widget.budget = 2000
+    widget.total_budget = 2000
     widget.lock("slow", 1000)
     assert widget.table().set_index("task")["note"]["slow"].startswith("locked; beyond its last fitted depth")
 
@@ -103,7 +103,7 @@ def test_a_heavier_task_gets_more(widget):
 
 def test_the_multiplier_is_what_the_next_unit_saves(widget):
     risk, worth = widget.risk, widget.multiplier
-    widget.budget += 0.01
+    widget.total_budget += 0.01
     assert (risk - widget.risk) / 0.01 == pytest.approx(worth, rel=1e-4)
 
 
@@ -111,7 +111,7 @@ def test_the_multiplier_is_what_the_next_unit_saves(widget):
 
 
 def test_a_plan_stays_within_the_budget_and_ends_at_its_depth(widget):
-    widget.budget = 2345.6
+    widget.total_budget = 2345.6
     for name, plan in widget.plans.items():
         assert isinstance(plan, pl.ProbePlan)
         assert plan == widget.plan(name)
@@ -124,7 +124,7 @@ def test_a_plan_stays_within_the_budget_and_ends_at_its_depth(widget):
 
 
 def test_a_plan_before_the_first_measured_depth(fits):
-    widget = BudgetAllocator(fits, budget=15, bounds=(2, 100))
+    widget = BudgetAllocator(fits, total_budget=15, bounds=(2, 100))
     assert widget.plan("flat").depths == (2,)
 
 
@@ -149,9 +149,9 @@ def test_seeds_are_those_of_the_fit_or_as_asked(fits):
 
 def test_observers_hear_of_what_follows(widget):
     heard = {}
-    names = ["budget", "depths", "multiplier", "risk", "cost"]
+    names = ["total_budget", "depths", "multiplier", "risk", "cost"]
     widget.observe(lambda change: heard.update({change["name"]: change["new"]}), names=names)
-    widget.budget = 600
+    widget.total_budget = 600
     assert set(heard) == set(names)
     assert heard["depths"] == widget.depths
     assert heard["multiplier"] == widget.multiplier
@@ -166,8 +166,8 @@ def test_what_follows_cannot_be_overwritten(widget, name):
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("budget", 31, "budget=31: expected at least 32"), ("budget", float("nan"), "budget=nan"),
-        ("budget", True, "budget=True"), ("budget", None, "budget=None"),
+        ("total_budget", 31, "budget=31: expected at least 32"), ("total_budget", float("nan"), "budget=nan"),
+        ("total_budget", True, "budget=True"), ("total_budget", None, "budget=None"),
         ("weights", {"slow": 0}, r"weights\['slow'\]=0"), ("weights", {"other": 1}, "'other' is none of"),
         ("weights", 3, "weights=3: expected a mapping"), ("locked", {"slow": 4}, r"locked\['slow'\]=4.*8 to inf"),
         ("locked", {"slow": 290}, "expected at least 314"), ("locked", {"slow": "deep"}, r"locked\['slow'\]='deep'"),
@@ -181,7 +181,7 @@ def test_a_bad_value_is_refused_and_changes_nothing(widget, name, value, says):
 
 
 def test_bad_calls_are_answered_with_what_to_do(fits):
-    with pytest.raises(ArgumentError, match=r"'budgets'.*budget, weights"):
+    with pytest.raises(ArgumentError, match=r"'budgets'.*total_budget, weights"):
         BudgetAllocator(fits, budgets=3)
     with pytest.raises(ArgumentError, match="budget_range="):
         BudgetAllocator(fits, budget_range=(10, 10))
@@ -192,12 +192,12 @@ def test_bad_calls_are_answered_with_what_to_do(fits):
 
 
 def test_one_fit_is_a_budget_of_one_task(fits):
-    widget = BudgetAllocator(fits["slow"], budget=77)
+    widget = BudgetAllocator(fits["slow"], total_budget=77)
     assert widget.depths == {"task": pytest.approx(77)}
 
 
 def test_where_more_buys_nothing_the_multiplier_is_zero(fits):
-    widget = BudgetAllocator(fits, budget=5000, bounds=(8, 100))
+    widget = BudgetAllocator(fits, total_budget=5000, bounds=(8, 100))
     assert widget.multiplier == 0
     assert widget.cost == pytest.approx(308)
     widget.lock("slow")
@@ -208,42 +208,42 @@ def test_where_more_buys_nothing_the_multiplier_is_zero(fits):
 
 
 def content(ask, widget, **changes):
-    state = {"budget": widget.budget, "weights": widget.weights, "locked": widget.locked}
-    return {"ask": ask, **state, **changes}
+    state = {"total_budget": widget.total_budget, "weights": widget.weights, "locked": widget.locked}
+    return {"request": ask, **state, **changes}
 
 
 def test_the_page_is_answered_by_the_name_of_its_request(fits, widget):
     locked = {"slow": widget.depths["slow"]}
-    widget._asked(widget, content("view 1", widget, budget=700.0, locked=locked), [])
-    assert (widget.budget, widget.locked) == (700, locked)
-    assert widget._state["ask"] == widget._settled["ask"] == "view 1"
+    widget._on_request(widget, content("view 1", widget, total_budget=700.0, locked=locked), [])
+    assert (widget.total_budget, widget.locked) == (700, locked)
+    assert widget._state["request"] == widget._details["request"] == "view 1"
     table = widget.table()
-    assert widget._settled["lower"] == list(table["depth_lower"])
-    assert widget._settled["notes"] == list(table["note"])
-    assert widget._settled["plan"] == widget.plan_text
+    assert widget._details["lower"] == list(table["depth_lower"])
+    assert widget._details["notes"] == list(table["note"])
+    assert widget._details["plan"] == widget.plan_text
     point = widget.frontier([700]).iloc[0]
-    assert widget._settled["total"] == [point["risk_lower"], point["risk_upper"]]
-    json.dumps([widget._state, widget._settled], allow_nan=False)
+    assert widget._details["total"] == [point["risk_lower"], point["risk_upper"]]
+    json.dumps([widget._state, widget._details], allow_nan=False)
 
 
 def test_a_request_that_cannot_be_met_is_answered_with_why(widget):
     before = repr(widget)
-    widget._asked(widget, content("view 2", widget, budget=1.0), [])
+    widget._on_request(widget, content("view 2", widget, total_budget=1.0), [])
     assert repr(widget) == before
-    assert widget._refused["ask"] == "view 2"
+    assert widget._refused["request"] == "view 2"
     assert "at least 32" in widget._refused["text"]
-    assert widget._state["budget"] == 300
-    assert widget._state["ask"] == widget._settled["ask"] != "view 2"
+    assert widget._state["total_budget"] == 300
+    assert widget._state["request"] == widget._details["request"] != "view 2"
 
 
 def test_positions_that_were_left_are_never_worked_out(fits):
     async def page():
-        widget = BudgetAllocator(fits, budget=300)
+        widget = BudgetAllocator(fits, total_budget=300)
         heard = []
-        widget.observe(lambda change: heard.append(change["new"]), names="budget")
+        widget.observe(lambda change: heard.append(change["new"]), names="total_budget")
         for i in range(6):
-            widget._asked(widget, content(f"view {i}", widget, budget=400.0 + i), [])
-        while widget._settled["ask"] != "view 5":
+            widget._on_request(widget, content(f"view {i}", widget, total_budget=400.0 + i), [])
+        while widget._details["request"] != "view 5":
             await asyncio.sleep(BREATH)
         return heard
 
@@ -278,8 +278,8 @@ def test_the_bundle_holds_picture_and_table_beside_the_widget(widget):
 def test_a_long_table_is_cut_and_says_so(fits):
     crowd = {f"task {i}": fits["slow"] for i in range(60)}
     widget = BudgetAllocator(crowd)
-    assert widget._settled["band"] == {}, "no band of the whole frontier for a crowd"
-    html = fallback.html(widget)
+    assert widget._details["band"] == {}, "no band of the whole frontier for a crowd"
+    html = _fallback.html(widget)
     assert "The first 50 of 60 tasks" in html
     assert html.count("<tr>") == 51
 

@@ -12,8 +12,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab_widgets import DecayExplorer, fallback
-from predictlab_widgets.newest import BREATH, Newest
+from predictlab_widgets import DecayExplorer, _fallback
+from predictlab_widgets._latest_job import BREATH, LatestJobRunner
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 COLUMNS = ["task", "run", "parent", "seed", "depth", "metric", "value", "seconds", "flops", "status"]
@@ -57,9 +57,9 @@ def assert_is_the_library(runs, widget):
     fit = library(runs, widget)
     assert widget.params == pytest.approx(fit.params.to_dict(), nan_ok=True)
     table = fit.conf_int(method=widget.interval)
-    for name, ends in widget.conf_int.items():
+    for name, ends in widget.param_intervals.items():
         assert ends == pytest.approx(tuple(table.loc[name]))
-    assert list(widget.conf_int) == list(table.index)
+    assert list(widget.param_intervals) == list(table.index)
 
 
 # -- settings -------------------------------------------------------------------------------------------------------
@@ -98,13 +98,13 @@ def test_the_methods_own_interval_follows_the_method(widget):
 
 def test_what_was_before_the_last_change(widget):
     assert widget.before == {}
-    params, ends = widget.params, widget.conf_int
+    params, ends = widget.params, widget.param_intervals
     widget.method = "gee"
     assert widget.before["settings"] == {
         "task": "verbs <b>", "estimator": "spread", "method": "gamma", "interval": "profile", "burn_in": "auto",
     }  # fmt: skip
     assert widget.before["params"] == params
-    assert widget.before["conf_int"] == ends
+    assert widget.before["param_intervals"] == ends
     table = widget.table()
     assert table["before"].to_dict() == params
     assert table["estimate"].to_dict() == widget.params
@@ -114,7 +114,7 @@ def test_what_was_before_the_last_change(widget):
 
 def test_observers_see_one_consistent_state(widget):
     heard = []
-    names = ["method", "interval", "params", "conf_int"]
+    names = ["method", "interval", "params", "param_intervals"]
     widget.observe(lambda change: heard.append((change["name"], widget.method, widget.interval, widget.params)), names)
     widget.method = "gee"
     fit = widget.fit
@@ -151,7 +151,7 @@ def test_an_unknown_keyword_is_answered_with_the_known_ones(runs):
         DecayExplorer(runs, method="loglog", interval="profile")
 
 
-@pytest.mark.parametrize("name", ["params", "conf_int", "before"])
+@pytest.mark.parametrize("name", ["params", "param_intervals", "before"])
 def test_what_follows_cannot_be_overwritten(widget, name):
     with pytest.raises(Exception, match="read-only"):
         setattr(widget, name, {})
@@ -212,9 +212,9 @@ def test_something_else_is_answered_with_what_to_bring():
 
 
 def test_the_page_is_answered_by_the_name_of_its_request(runs, widget):
-    widget._asked(widget, {"ask": "view 7", "settings": {"method": "gee", "burn_in": 4}}, [])
+    widget._on_request(widget, {"request": "view 7", "settings": {"method": "gee", "burn_in": 4}}, [])
     assert (widget.method, widget.burn_in) == ("gee", 4)
-    assert {m["ask"] for m in (widget._fitted, widget._intervals, widget._criticism)} == {"view 7"}
+    assert {m["request"] for m in (widget._fitted, widget._intervals, widget._criticism)} == {"view 7"}
     assert_is_the_library(runs, widget)
     assert widget._fitted["params"] == pytest.approx(list(widget.params.values()))
     assert widget._fitted["before"]["settings"]["method"] == "gamma"
@@ -222,11 +222,11 @@ def test_the_page_is_answered_by_the_name_of_its_request(runs, widget):
 
 def test_a_request_that_cannot_be_met_is_answered_with_why(widget):
     before = repr(widget)
-    widget._asked(widget, {"ask": "view 8", "settings": {"task": "short"}}, [])
+    widget._on_request(widget, {"request": "view 8", "settings": {"task": "short"}}, [])
     assert repr(widget) == before
-    assert widget._refused["ask"] == "view 8"
+    assert widget._refused["request"] == "view 8"
     assert "3 depths" in widget._refused["text"]
-    assert widget._fitted["ask"] == widget._intervals["ask"] == widget._criticism["ask"] != "view 8"
+    assert widget._fitted["request"] == widget._intervals["request"] == widget._criticism["request"] != "view 8"
 
 
 def test_what_the_page_is_sent_is_what_the_library_says(runs, widget):
@@ -249,7 +249,7 @@ def test_the_profile_crosses_its_cut_at_the_profile_interval(widget):
     found = widget._criticism["profile"]
     rate, inside = np.array(found["rate"]), np.array(found["excess"]) <= found["cut"]
     step = rate[1] / rate[0]
-    lower, upper = widget.conf_int["decay_rate"]
+    lower, upper = widget.param_intervals["decay_rate"]
     assert rate[inside][0] / step <= lower <= rate[inside][0]
     assert rate[inside][-1] <= upper <= rate[inside][-1] * step
 
@@ -262,8 +262,8 @@ def test_positions_that_were_left_are_never_fitted(runs):
         heard = []
         widget.observe(lambda change: heard.append(change["new"]), names="params")
         for i, burn_in in enumerate((2.0, 4.0, 8.0, 16.0)):
-            widget._asked(widget, {"ask": f"view {i}", "settings": {"burn_in": burn_in}}, [])
-        while widget._criticism["ask"] != "view 3":
+            widget._on_request(widget, {"request": f"view {i}", "settings": {"burn_in": burn_in}}, [])
+        while widget._criticism["request"] != "view 3":
             await asyncio.sleep(BREATH)
         return widget, heard
 
@@ -283,7 +283,7 @@ def test_a_newer_job_stops_the_older_one_between_its_steps():
             yield
 
     async def main():
-        newest = Newest()
+        newest = LatestJobRunner()
         newest.start(job("old"))
         while not done:
             await asyncio.sleep(BREATH / 4)
@@ -303,7 +303,7 @@ def test_without_a_loop_all_of_a_job_is_done_at_once():
         yield done.append(1)
         done.append(2)
 
-    Newest().start(job())
+    LatestJobRunner().start(job())
     assert done == [1, 2]
 
 
@@ -327,14 +327,14 @@ def test_the_bundle_holds_picture_and_table_beside_the_widget(widget):
     assert "profile likelihood" in html
     for name, value in widget.params.items():
         assert f"{value:.4g}" in html
-        assert f"{widget.conf_int[name][0]:.4g}" in html
+        assert f"{widget.param_intervals[name][0]:.4g}" in html
 
 
 def test_an_interval_without_an_end_says_so():
     depth = (8, 16, 32, 64, 128)
     widget = DecayExplorer(pl.RiskCurve(depth=depth, risk=[4e-4, 4.1e-4, 3.9e-4, 4e-4, 3.8e-4], df=7))
-    assert np.isinf(widget.conf_int["decay_rate"][1])
-    html = fallback.html(widget)
+    assert np.isinf(widget.param_intervals["decay_rate"][1])
+    html = _fallback.html(widget)
     assert "unbounded" in html
     assert "not identified" in html
 

@@ -8,8 +8,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab_widgets import PhaseDiagram, fallback
-from predictlab_widgets.regime_counts import by_tolerance, sufficient_by_budget
+from predictlab_widgets import PhaseDiagram, _fallback
+from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
@@ -141,7 +141,7 @@ def test_many_tasks_are_counted_in_chunks(fits, monkeypatch):
     widget = PhaseDiagram(fits)
     budgets = np.array([2.0, 50.0, 1000.0])
     whole = sufficient_by_budget(widget._sample, 2e-4, budgets)
-    monkeypatch.setattr("predictlab_widgets.regime_counts._CHUNK", 4000)
+    monkeypatch.setattr("predictlab_widgets._regime_counts._CHUNK", 4000)
     assert (sufficient_by_budget(widget._sample, 2e-4, budgets) == whole).all()
 
 
@@ -267,13 +267,13 @@ def test_optimal_depths_are_those_of_budget(fits):
         assert list(widget.table()["optimal_depth"]) == list(widget.optimal_depths.values())
         seen.append(sum(depth > 0 for depth in widget.optimal_depths.values()))
     assert seen[0] > seen[-1] == 0
-    assert "does not pay" in fallback.html(widget)
+    assert "does not pay" in _fallback.html(widget)
 
 
 def test_without_a_price_there_is_no_optimal_depth(fits, widget):
     assert (widget.exchange_rate, widget.optimal_depths) == (None, {})
     assert "optimal_depth" not in widget.table()
-    assert "c*" not in fallback.html(widget)
+    assert "c*" not in _fallback.html(widget)
     widget.exchange_rate = 1e-6
     assert list(widget.optimal_depths) == list(fits)
     widget.exchange_rate = None
@@ -329,7 +329,7 @@ def test_the_bundle_holds_a_table_beside_the_widget(fits, widget):
 
 def test_a_long_table_is_cut_and_says_so(fits):
     many = {f"task {i}": fits["fast"] for i in range(60)}
-    html = fallback.html(PhaseDiagram(many))
+    html = _fallback.html(PhaseDiagram(many))
     assert html.count("<tr>") == 51
     assert "The first 50 of 60 tasks" in html
 

@@ -17,9 +17,9 @@ import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab.probing import start_probe
 from predictlab.probing._segments import CheckpointResult, GroupUpdate
-from predictlab_widgets import ProbeMonitor, fallback
-from predictlab_widgets.probe_monitor_data import Curves, Findings
-from predictlab_widgets.pulse import Pulse
+from predictlab_widgets import ProbeMonitor, _fallback
+from predictlab_widgets._probe_data import Curves, Findings
+from predictlab_widgets._polling import PollingThread
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PATIENCE = 60  # seconds; a guard against hanging, not a claim about speed
@@ -96,7 +96,7 @@ def until(condition):
 
 def asleep(widget):
     """Until its thread has seen the end."""
-    until(lambda: not widget._pulse.beating)
+    until(lambda: not widget._polling.beating)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def assert_is_the_library(run, widget):
     assert (sent["seeds"], sent["depths"]) == (wanted.index.tolist(), wanted.columns.tolist())
     np.testing.assert_allclose(values, wanted, rtol=1e-6)
     if widget.fit is None:
-        assert widget.params == widget.conf_int == {}
+        assert widget.params == widget.param_intervals == {}
         assert widget.waiting_for
         return
     curve = pl.risk_curve(frame, widget.task, metric=widget.metric)
@@ -178,15 +178,15 @@ def test_the_page_is_told_nothing_when_nothing_has_changed(standing):
     sent = []
     widget.send_state = lambda key=None: sent.append(key)
     widget.notify_change, before = lambda change: sent.append(change["name"]), widget.notify_change
-    widget._look()
-    widget._look()
+    widget._update()
+    widget._update()
     assert sent == []
     widget.notify_change = before
 
 
 def test_a_probe_that_has_ended_or_was_in_the_store_needs_no_thread(ended, tasks, tmp_path):
     run, widget = ended
-    assert not widget._pulse.beating
+    assert not widget._polling.beating
     assert_is_the_library(run, widget)
     path = tmp_path / "runs.db"
     start_probe(tasks, pl.ProbePlan(DEPTHS, 8), path, executor=Law()).wait(PATIENCE)
@@ -195,7 +195,7 @@ def test_a_probe_that_has_ended_or_was_in_the_store_needs_no_thread(ended, tasks
     second = ProbeMonitor(again)
     assert second.steps_total == 0
     assert second.params == widget.params
-    assert second._now["status"] == "done"
+    assert second._progress["status"] == "done"
     second.close()
 
 
@@ -215,31 +215,31 @@ def test_task_and_metric_can_be_set_observed_and_nothing_else(ended):
         with pytest.raises(ArgumentError, match=name):
             setattr(widget, name, wrong)
     assert widget._risk == before
-    for name in ("status", "steps_done", "params", "conf_int", "waiting_for"):
+    for name in ("status", "steps_done", "params", "param_intervals", "waiting_for"):
         with pytest.raises(Exception, match="read-only"):
             setattr(widget, name, getattr(widget, name))
 
 
 def test_the_page_cancels_goes_on_and_extends(standing):
     law, run, widget = standing
-    widget._asked(widget, {"ask": "1", "do": "cancel"}, [])
+    widget._on_request(widget, {"request": "1", "do": "cancel"}, [])
     until(lambda: run.status == "cancelled")
     run.wait(PATIENCE)
-    until(lambda: widget.status == "cancelled" and widget._heard == {"ask": "1", "text": ""})
+    until(lambda: widget.status == "cancelled" and widget._answer == {"request": "1", "text": ""})
     law.go_on()
-    widget._asked(widget, {"ask": "2", "do": "extend", "seeds": 2}, [])
-    until(lambda: widget._heard["ask"] == "2")
+    widget._on_request(widget, {"request": "2", "do": "extend", "seeds": 2}, [])
+    until(lambda: widget._answer["request"] == "2")
     run.wait(PATIENCE)
     asleep(widget)
     assert run.plan.run_seeds == tuple(range(10))
     assert widget.status == "done"
     assert widget._curves["seeds"] == list(range(10))
     assert_is_the_library(run, widget)
-    widget._asked(widget, {"ask": "3", "do": "extend", "depths": 65}, [])
-    until(lambda: widget._heard["ask"] == "3")
-    assert "at most 64" in widget._heard["text"]
-    widget._asked(widget, {"ask": "4", "do": "choose", "name": "task", "value": "news"}, [])
-    until(lambda: widget._heard["ask"] == "4")
+    widget._on_request(widget, {"request": "3", "do": "extend", "depths": 65}, [])
+    until(lambda: widget._answer["request"] == "3")
+    assert "at most 64" in widget._answer["text"]
+    widget._on_request(widget, {"request": "4", "do": "choose", "name": "task", "value": "news"}, [])
+    until(lambda: widget._answer["request"] == "4")
     assert widget.task == "news"
 
 
@@ -262,7 +262,7 @@ def test_errors_of_the_probe_are_shown(tasks):
     law.go_on()
     asleep(widget)
     assert widget.status == "failed"
-    assert widget._now["error"] == "MemoryError: no room"
+    assert widget._progress["error"] == "MemoryError: no room"
     assert widget._curves["depths"] == [0, 2, 4]
     widget.close()
 
@@ -275,7 +275,7 @@ def test_a_look_that_fails_is_told_on_the_page(standing):
 
     run.frame = broken
     law.go_on()
-    until(lambda: widget._heard.get("text") == "the disk is gone")
+    until(lambda: widget._answer.get("text") == "the disk is gone")
     del run.frame
 
 
@@ -317,7 +317,7 @@ def test_curves_of_forks_and_diverged_runs():
 
 def test_what_is_sent_is_small_and_json(ended):
     _, widget = ended
-    for name in ("_now", "_risk", "_heard"):
+    for name in ("_progress", "_risk", "_answer"):
         assert len(json.dumps(getattr(widget, name), allow_nan=False)) < 10_000
     json.dumps({k: v for k, v in widget._curves.items() if k != "values"}, allow_nan=False)
     assert len(widget._curves["values"]) == 4 * 8 * 5
@@ -326,13 +326,13 @@ def test_what_is_sent_is_small_and_json(ended):
 def test_chart_and_fallback_at_every_stage(standing, capsys):
     law, run, widget = standing
     assert "waits for 4 depths" in json.dumps(widget.chart().to_dict())
-    assert "The fit waits for 4 depths beyond 0 (so far 2)." in fallback.html(widget)
+    assert "The fit waits for 4 depths beyond 0 (so far 2)." in _fallback.html(widget)
     law.go_on()
     run.wait(PATIENCE)
     asleep(widget)
     chart = json.dumps(widget.chart().to_dict())
     assert "done, 256 of 256 steps" in chart
-    html = fallback.html(widget)
+    html = _fallback.html(widget)
     assert "verbs &lt;b&gt;, accuracy: done" in html
     assert html.count("<tr>") == 1 + len(DEPTHS)
     assert "Decay fit so far" in html
@@ -349,7 +349,7 @@ def test_nothing_is_measured_yet(tasks):
     assert widget.waiting_for == "the first measurement"
     assert "nothing is measured yet" in json.dumps(widget.chart().to_dict())
     assert widget.table().empty
-    assert "0 of 128 steps" in fallback.html(widget)
+    assert "0 of 128 steps" in _fallback.html(widget)
     run.cancel()
     run.wait(PATIENCE)
     widget.close()
@@ -357,7 +357,7 @@ def test_nothing_is_measured_yet(tasks):
 
 def test_closing_stops_the_looks_and_not_the_probe(standing):
     law, run, widget = standing
-    assert widget._pulse.beating
+    assert widget._polling.beating
     widget.close()
     asleep(widget)
     assert run.status == "running"
@@ -384,7 +384,7 @@ def test_a_pulse_ends_with_its_object():
             return True
 
     owner = Owner()
-    pulse = Pulse(owner.beat)
+    pulse = PollingThread(owner.beat)
     pulse.wake()
     gone = weakref.ref(owner)
     until(lambda: gone().beats)

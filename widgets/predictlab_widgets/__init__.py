@@ -1,12 +1,16 @@
-"""Jupyter widgets of predictlab: small classes, each with a real ``.js`` file beside it, that need no network."""
+"""Jupyter widgets of predictlab, that need no network: each a small class, with its view in ``widgets/js``."""
 
 from __future__ import annotations
 
-from predictlab_widgets.budget_allocator import BudgetAllocator
-from predictlab_widgets.decay_explorer import DecayExplorer
-from predictlab_widgets.phase_diagram import PhaseDiagram
-from predictlab_widgets.probe_monitor import ProbeMonitor
-from predictlab_widgets.risk_decomposition import RiskDecomposition
+from predictlab_widgets._budget_allocator import BudgetAllocator
+from predictlab_widgets._decay_explorer import DecayExplorer
+from predictlab_widgets._phase_diagram import PhaseDiagram
+from predictlab_widgets._probe_monitor import ProbeMonitor
+from predictlab_widgets._risk_decomposition import RiskDecomposition
 
 __version__ = "0.1.0"
-__all__ = ["BudgetAllocator", "DecayExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition", "__version__"]
+__all__ = ["BudgetAllocator", "DecayExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition"]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,82 @@
+// The numbers of the widgets' pages against those that predictlab gave: run by test_numbers.py with a file of cases.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { endsOf, position, positions, scaled, short, tickText, ticksOf } from "../../widgets/js/axis.js";
+import * as numbers from "../../widgets/js/numbers.js";
+
+const words = { NaN, Infinity, "-Infinity": -Infinity };
+const cases = JSON.parse(readFileSync(process.env.PREDICTLAB_CASES, "utf8"), (_, v) => words[v] ?? v);
+
+/** Equal to a share of 1e-9, through lists and objects. */
+function close(found, expected, what = "", share = 1e-9) {
+  if (typeof expected === "object") for (const key of Object.keys(expected)) close(found[key], expected[key], `${what}.${key}`, share);
+  else assert.ok(Object.is(found, expected) || Math.abs(found - expected) <= share * Math.abs(expected), `${what}: ${found} is not ${expected}`);
+}
+
+test("optimal depth, whether it pays, depth for a tolerance", () => {
+  for (const { law: [floor, scale, rate], price, fixed, first, tolerance, expected } of cases.depths) {
+    close(numbers.optimalDepth(scale, rate, price), expected.optimal, "c*");
+    close(numbers.payingDepth(scale, rate, { price, fixed, first }), expected.paying, "c* where it pays");
+    close(numbers.toleranceDepth(floor, scale, rate, tolerance), expected.reachable, "c_tau");
+    close(expected.depths.map((c) => floor + numbers.reducible(scale, rate, c)), expected.risk, "L");
+  }
+});
+
+test("what makes up the total cost", () => {
+  for (const { traits, rows } of cases.costs) {
+    for (const { depth, paid, ...expected } of rows) close(numbers.costsAt(traits, depth, paid), expected, "costs");
+  }
+});
+
+test("intervals over draws", () => {
+  for (const { draws, tolerance, costs, expected } of cases.intervals) close(numbers.intervals(Float64Array.from(draws), tolerance, costs), expected, "intervals");
+});
+
+test("regimes of draws along both sliders", () => {
+  for (const { data, places } of cases.regimes) {
+    const p = new Float64Array(3 * data.size);
+    for (const { budget, tolerance, expected, likeliest } of places) {
+      assert.ok(numbers.shares(data, budget, tolerance, p));
+      close([...p], expected, "shares", 1e-12);
+      assert.deepEqual(likeliest.map((_, t) => numbers.likeliest(p, t)), likeliest);
+    }
+    assert.equal(numbers.shares(data, 2.5, 2.5, p), false, "a place that was not counted is not known");
+  }
+});
+
+test("allocation of one budget, and its frontier", () => {
+  for (const { data, weights, locked, budget, expected } of cases.allocations) {
+    const tasks = numbers.arranged(data, weights, locked);
+    const now = numbers.allocated(tasks, budget);
+    const twice = numbers.allocated(tasks, 2 * budget).risk;
+    close({ depth: now.depth, multiplier: now.multiplier, risk: now.risk, worth: now.each.map(({ worth }) => worth), twice }, expected, "allocation");
+    const frontier = numbers.frontierOf(tasks, 2 * budget);
+    close(frontier[0].budget, tasks.least, "the frontier begins at the least budget", 1e-6);
+    close(frontier.at(-1).risk, twice, "and ends where it was asked to", 1e-6);
+  }
+});
+
+test("scales, ticks and positions of sliders", () => {
+  for (const axis of [{ from: 1, to: 1e4, log: true }, { from: -3, to: 3 }, { from: 0, to: 30, knee: 0.1 }]) {
+    const x = scaled(axis, 10, 410);
+    for (const px of [10, 100, 410]) close(x.at(x.value(px)), px, "there and back");
+    assert.equal(x.held(1e9), 410);
+    const ticks = ticksOf(axis, 6);
+    assert.ok(ticks.length >= 3 && ticks.every((v) => x.holds(v)));
+  }
+  assert.deepEqual(ticksOf({ from: 0, to: 2 }, 5), [0, 0.5, 1, 1.5, 2]);
+  assert.ok(endsOf([1, 100], true).to > 100);
+  assert.equal(endsOf([0, 5], false).from, 0);
+  const grid = positions({ low: 1e-6, high: 1e-2, zero: true, step: 0 }, 3.14e-4);
+  assert.ok(grid.every((v, i) => i === 0 || v > grid[i - 1]));
+  assert.equal(grid[position(grid, 0)], 0);
+  assert.equal(position(grid, grid[7] * 1.001), 7);
+});
+
+test("numbers as they are read", () => {
+  const read = [[0, "0"], [1234.5, "1230"], [2.0004e-4, "2e−4"], [1.23e-4, "1.23e−4"], [Infinity, "never"], [NaN, "–"]];
+  for (const [value, text] of read) assert.equal(short(value), text);
+  assert.deepEqual([0.25, -2, 1e-3, 2e5].map(tickText), ["0.25", "−2", "10⁻³", "2·10⁵"]);
+});

@@ -1,0 +1,151 @@
+"""What the widgets' pages compute without the kernel is what predictlab computes, in node on the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import predictlab as pl
+from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.decay import law
+from predictlab_widgets import BudgetAllocator, PhaseDiagram, RiskDecomposition
+from predictlab_widgets._messages import to_jsonable
+
+HERE = Path(__file__).parent
+DEPTHS = (8, 16, 32, 64, 128, 192)
+
+
+def fit_of(limit, scale, rate):
+    risk = [limit + scale * c**-rate for c in DEPTHS]
+    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=31)).fit()
+
+
+FITS = {
+    "fast": fit_of(3e-5, 0.5, 2), "slow": fit_of(1e-5, 0.02, 0.8), "noisy": fit_of(6e-4, 0.02, 1.2),
+    "flat": fit_of(4e-4, 0, 1),
+}  # fmt: skip
+
+
+def depths():
+    """Laws with odd corners: nothing decays, a floor above the tolerance, prices from nothing to too much."""
+    rng = np.random.default_rng(0)
+    laws = [(1e-4, 0.0, 1.0), (0.0, 1e3, 0.05), (2e-3, 0.02, 1.2), (1e-5, 1e-300, 4.0)]
+    laws += [(10 ** rng.uniform(-6, -3), 10 ** rng.uniform(-3, 2), rng.uniform(0.2, 4)) for _ in range(20)]
+    at = [1.0, 8.0, 1e4]
+    for i, (floor, scale, rate) in enumerate(laws):
+        price, fixed, first, tolerance = 10.0 ** (i % 7 - 9), (0.0, 1e-4)[i % 2], (1.0, 8.0)[i % 2], 3e-4
+        optimal = float(optimal_depth_of(scale, rate, price))
+        probed = max(optimal, first)
+        total = law(probed, floor, scale, rate) + fixed + price * probed
+        expected = {
+            "optimal": optimal, "paying": probed if total < law(first, floor, scale, rate) else 0.0,
+            "reachable": float(tolerance_depth_of(floor, scale, rate, tolerance)),
+            "depths": at, "risk": law(np.array(at), floor, scale, rate),
+        }  # fmt: skip
+        given = {"price": price, "fixed": fixed, "first": first, "tolerance": tolerance}
+        yield {"law": [floor, scale, rate], **given, "expected": expected}
+
+
+def costs():
+    for changes in ({}, {"scale": 0.0}, {"fixed_cost": 50.0, "exchange_rate": 1e-5}, {"tolerance": 5e-5}):
+        widget = RiskDecomposition(depths=(2, 1e4), **changes)
+        names = ["intrinsic_limit", "scale", "decay_rate", "exchange_rate", "cost_per_step", "fixed_cost", "tolerance"]
+        found = {"risk": widget.risk, "reducible": widget.reducible, "cost": widget.cost, "total": widget.total}
+        rows = [
+            {"depth": widget.optimal_depth, "paid": True, **found},
+            {"depth": 2.0, "paid": False, "risk": widget.static_risk, "price": 0.0},
+            {"depth": np.inf, "paid": True, "risk": np.nan, "total": np.nan},
+        ]
+        yield {"traits": {name: getattr(widget, name) for name in names}, "rows": rows}
+
+
+def intervals():
+    for fit in (FITS["slow"], FITS["noisy"], FITS["flat"]):
+        widget = RiskDecomposition(fit, fixed_cost=1.0)
+        table = widget.conf_int()
+        gamma = widget.exchange_rate
+        yield {
+            "draws": fit.draws().to_numpy(float).ravel(), "tolerance": widget.tolerance,
+            "costs": {
+                "price": gamma * widget.cost_per_step, "fixed": gamma * widget.fixed_cost,
+                "first": float(fit.fitted.depth[0]),
+            },
+            "expected": {"optimal": table.loc["optimal_depth"], "reachable": table.loc["tolerance_depth"]},
+        }  # fmt: skip
+
+
+def regimes():
+    widget = PhaseDiagram(FITS, budget=100, tolerance=2e-4)
+    kinds = {
+        "by_budget": "byBudget",
+        "by_tolerance": "byTolerance",
+        "noise_by_tolerance": "noiseByTolerance",
+        "here": "here",
+    }
+    counts = {new: np.frombuffer(widget._counts[old], dtype=np.uint16) for old, new in kinds.items()}
+    grid = {name: np.frombuffer(widget._grids[name]) for name in ("budget", "tolerance")}
+    places = [
+        (100.0, 2e-4),
+        *((float(b), 2e-4) for b in grid["budget"][::40]),
+        *((100.0, float(t)) for t in grid["tolerance"][::40]),
+    ]
+    rows = []
+    for budget, tolerance in places:
+        table = pl.classify(FITS, tolerance=tolerance, budget=budget, extrapolate=True, advise=False)
+        p = table[list(pl.phase.PROBABILITY_COLUMNS)].to_numpy()
+        rows.append({"budget": budget, "tolerance": tolerance, "expected": p.ravel(), "likeliest": p.argmax(axis=1)})
+    data = {"size": len(FITS), "draws": widget._counts["draws"], "budget": 100.0, "tolerance": 2e-4, "grid": grid}
+    yield {"data": data | counts, "places": rows}
+
+
+def allocations():
+    rng = np.random.default_rng(1)
+    few = {name: FITS[name] for name in ("fast", "slow", "flat")}
+    many = {
+        f"t{i}": fit_of(10 ** rng.uniform(-6, -3), 10 ** rng.uniform(-3, 2), rng.uniform(0.3, 4)) for i in range(30)
+    }
+    for chosen, price, bounds in ((few, 1.0, None), (few, 0.3, (2, 500)), (many, 2.0, None), (many, 1.0, (1, 64))):
+        names = list(chosen)
+        ends = bounds or (8, np.inf)
+        for i, times in enumerate((1, 1.0001, 3, 40, 1e5)):
+            lock = {names[i]: 1.5 * ends[0]} if i in (1, 2) else {}
+            weights = {name: float(10 ** rng.uniform(-1, 1)) for name in names}
+            budget = times * price * (ends[0] * len(names) + 0.5 * ends[0] * len(lock))
+            given = {"weights": weights, "cost_per_step": price}
+            widget = BudgetAllocator(chosen, total_budget=budget, bounds=bounds, locked=lock, **given)
+            pairs = {name: (lock.get(name, ends[0]), lock.get(name, ends[1])) for name in names}
+            table = pl.allocate(chosen, budget, bounds=pairs, **given)
+            line = pl.frontier(chosen, [budget, 2 * budget], bounds=pairs, **given)
+            arrays = {key: np.frombuffer(value) for key, value in widget._fixed.items() if isinstance(value, bytes)}
+            expected = {
+                "depth": table["depth"], "worth": table["marginal"], "risk": line["risk"].iloc[0],
+                "multiplier": line["multiplier"].iloc[0], "twice": line["risk"].iloc[1],
+            }  # fmt: skip
+            data = {**arrays, "names": names}
+            yield {
+                "data": data,
+                "budget": budget,
+                "locked": lock,
+                "weights": list(weights.values()),
+                "expected": expected,
+            }
+            widget.close()
+
+
+def test_the_numbers_of_the_page_are_those_of_the_library(tmp_path):
+    if shutil.which("node") is None:
+        pytest.skip("no node on the PATH: install it (Debian: apt-get install nodejs)")
+    made = {make.__name__: list(make()) for make in (depths, costs, intervals, regimes, allocations)}
+    cases = tmp_path / "cases.json"
+    cases.write_text(json.dumps(to_jsonable(made)))
+    environment = os.environ | {"PREDICTLAB_CASES": str(cases), "NODE_NO_WARNINGS": "1"}
+    done = subprocess.run(
+        ["node", "--test", str(HERE / "numbers.test.mjs")], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

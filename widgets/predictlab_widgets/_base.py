@@ -1,0 +1,72 @@
+"""`Widget`: an AnyWidget with its files in ``static/``, that leaves a picture and a table where it cannot run."""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from predictlab.errors import bad_argument
+from predictlab_widgets import _fallback
+
+# Bundled from widgets/js (see its build.js); paths, so that ANYWIDGET_HMR=1 loads them again at every change.
+STATIC = Path(__file__).parent / "static"
+
+
+class Widget(anywidget.AnyWidget):
+    """Base of the widgets here; a subclass has a `chart`, and says in `_summary` what a page without scripts shows.
+
+    A subclass calls ``__init__`` last, with the keywords that it has no parameter for: this opens the channel to the
+    page, which then gets everything in one message, and nothing of a refused call.
+    """
+
+    _uid = traitlets.Unicode().tag(sync=True)  # by it the live view finds and hides its own fallback
+
+    def __init__(self, **kwargs: Any) -> None:
+        unknown = kwargs.keys() - {"layout"}
+        if unknown:
+            own = inspect.signature(type(self)).parameters.values()
+            known = [p.name for p in own if p.kind is p.KEYWORD_ONLY] + ["layout"]
+            raise bad_argument(f"{type(self).__name__}()", min(unknown), f"one of the keywords {', '.join(known)}")
+        self._uid = uuid.uuid4().hex[:12]
+        self._displayed: list[tuple[str, str]] = []  # names of its outputs that can be put in place anew
+        super().__init__(**{name: value for name, value in kwargs.items() if value is not None})
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state."""
+        raise NotImplementedError
+
+    def _summary(self) -> _fallback.Summary:
+        """The state in words and a table."""
+        raise NotImplementedError
+
+    def _picture(self) -> bytes:
+        """PNG of the current state."""
+        from predictlab import charts
+
+        return charts.png(self.chart())
+
+    def _own_request(self) -> str:
+        """Name for a change made in Python, as the page names its requests: every answer says whose it is."""
+        self._own_requests = getattr(self, "_own_requests", 0) + 1
+        return f"kernel {self._own_requests}"
+
+    def _set_traits(self, **values: Any) -> None:
+        """Set traits, read-only ones too, and let observers hear of all of them together."""
+        with self.hold_trait_notifications():
+            for name, value in values.items():
+                self.set_trait(name, value)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return data | _fallback.bundle(self), metadata
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        _fallback.display_with_fallback(self, super()._repr_mimebundle_(**kwargs))

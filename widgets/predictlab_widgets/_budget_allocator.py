@@ -1,0 +1,384 @@
+"""`BudgetAllocator`: one budget over many tasks, what its next unit is worth, and the plan to probe by (THEORY 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+from numpy.typing import NDArray
+
+import predictlab as pl
+from predictlab.budget import checked_fits
+from predictlab.budget._allocation import Bounds, PerTask, Problem
+from predictlab.decay import law
+from predictlab.errors import PredictlabError, bad_argument
+from predictlab.probing import DEFAULT_SEEDS, ProbePlan
+from predictlab_widgets._arguments import check_comparable, increasing_pair, round3
+from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._fallback import MAX_ROWS, Summary
+from predictlab_widgets._latest_job import LatestJobRunner
+
+Array = NDArray[np.float64]
+_BANDED = 50  # tasks up to which the band of the whole frontier is drawn: it takes joint draws at each of its points
+_BAND_POINTS = 24
+
+
+class _Arranged(traitlets.TraitType[Any, Any]):
+    """Checked by its owner, together with the other two."""
+
+    default_value = None  # until the owner has its first; None itself is refused
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return obj._checked(**{str(self.name): value})[self.name]
+
+
+class BudgetAllocator(Widget):
+    """One total budget shared among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum lambda_t c_t <= B``.
+
+    A bar of depth for each task, the efficiency frontier with the point where the budget stands, and what the next unit
+    of budget is worth. A task can be weighted, or locked at its depth while the budget moves the others.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+        As for ``pl.allocate``.
+    total_budget : float, optional
+        ``B`` > 0, cost. Default: what the middle of its fitted depths (on a log scale) costs, summed over the tasks: a
+        place to start from, and no advice.
+    weights : float, mapping or sequence of float, optional
+        ``w_t`` > 0; default 1. A mapping may leave tasks out.
+    cost_per_step : float, mapping or sequence of float
+        ``lambda_t`` > 0: what a step costs, with all the seeds that take it.
+    bounds : as for ``pl.allocate``, optional
+        Lowest and highest depths, steps.
+    locked : mapping of str to float, optional
+        Depths that stay, steps, within the bounds.
+    seeds : int, optional
+        Of the plans; default as many runs as each fit was made of, or 16.
+    budget_range : pair of float, optional
+        Ends of the slider. Default: from the cost of the lowest depths to 32 times that of the last fitted ones.
+
+    Attributes
+    ----------
+    total_budget, weights, locked
+        Traits that can be read, set and observed; `weights` holds every task, `locked` those that are.
+    depths : dict of str to float
+        Trait, read-only: depth of each task, steps, the same as ``pl.allocate`` gives.
+    multiplier : float
+        Trait, read-only: weighted risk that the next unit of budget saves, metric²/cost; 0 where it buys nothing.
+    risk, cost : float
+        Traits, read-only: weighted risk summed over tasks, floors included (metric²), and what the depths cost.
+    plans : dict of str to ProbePlan
+        The plan of each task; `plan` has that of one.
+
+    Raises
+    ------
+    predictlab.errors.ArgumentError
+        A bad value, a budget that does not pay for the lowest and the locked depths, or an unknown keyword.
+    """
+
+    _esm = STATIC / "budget_allocator.js"
+    _css = STATIC / "budget_allocator.css"
+
+    total_budget = _Arranged().tag(sync=True)
+    weights = _Arranged().tag(sync=True)
+    locked = _Arranged().tag(sync=True)
+    depths = traitlets.Dict(read_only=True)
+    multiplier = traitlets.Float(read_only=True)
+    risk = traitlets.Float(read_only=True)
+    cost = traitlets.Float(read_only=True)
+
+    _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _fixed = traitlets.Dict().tag(sync=True)  # numbers that no control changes
+    _state = traitlets.Dict().tag(sync=True)  # where the controls stand, and whose request it was
+    _details = traitlets.Dict().tag(sync=True)  # what takes longer: intervals, notes, the plan
+    _refused = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        fits: Mapping[str, Any],
+        *,
+        total_budget: float | None = None,
+        weights: PerTask | None = None,
+        cost_per_step: PerTask = 1.0,
+        bounds: Bounds | None = None,
+        locked: Mapping[str, float] | None = None,
+        seeds: int | None = None,
+        budget_range: tuple[float, float] | None = None,
+        **unknown: Any,
+    ) -> None:
+        self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
+        self.task_names = list(self.fits)
+        hint = "Their risks cannot be added up: share a budget among each kind by itself."
+        check_comparable(self.fits, hint)
+        self.seeds = seeds
+        free = self._free = Problem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
+        self._problem = free
+        first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
+        least = float(free.step @ free.low)
+        if total_budget is None:
+            total_budget = max(round3(float(free.step @ np.sqrt(first * last))), least)
+        self._arrangement: dict[str, Any] = {"total_budget": None, "weights": None, "locked": None}
+        start = self._checked(
+            total_budget=total_budget, weights=dict(zip(self.task_names, free.weight, strict=True)), locked=locked
+        )
+        self._range = increasing_pair("budget_range", budget_range, "two increasing numbers > 0 (cost)") or (
+            least,
+            max(32 * float(free.step @ last), 2 * least),
+        )
+        self.plan(self.task_names[0])  # seeds that no plan takes are refused now
+        self._jobs = LatestJobRunner()
+        self._band: tuple[Any, dict[str, Any]] | None = None
+        self._names = self.task_names
+        floor, scale, rate = free.params.T
+        arrays = {
+            "floor": floor, "scale": scale, "rate": rate, "step": free.step, "low": free.low, "high": free.high,
+            "last": last,
+        }  # fmt: skip
+        self._fixed = {name: np.ascontiguousarray(a, dtype="<f8").tobytes() for name, a in arrays.items()} | {
+            "range": list(self._range),
+            "metric": next(iter(self.fits.values())).curve.metric or "",
+        }
+        request = self._own_request()
+        self._commit(start, request)
+        self._details = self._make_details(request)
+        self.observe(self._moved, names=["total_budget", "weights", "locked"])
+        super().__init__(**unknown)
+        self.on_msg(self._on_request)
+
+    # -- what is arranged ----------------------------------------------------------------------------------------
+
+    def _checked(self, **changes: Any) -> dict[str, Any]:
+        """The arrangement with `changes`, complete and checked; nothing has changed yet."""
+        wanted = self._arrangement | changes
+        if wanted == self._arrangement:
+            return wanted
+        weights = _mapping("weights", wanted["weights"], self.task_names, "numbers > 0")
+        weights = {name: weights.get(name, 1.0) for name in self.task_names}
+        locked = _mapping("locked", wanted["locked"], self.task_names, "depths (steps)")
+        for i, name in enumerate(self.task_names):
+            if name in locked and not self._free.low[i] <= locked[name] <= self._free.high[i]:
+                raise bad_argument(
+                    f"locked[{name!r}]", locked[name],
+                    f"a depth within its bounds, {self._free.low[i]:g} to {self._free.high[i]:g} steps",
+                )  # fmt: skip
+        problem = self._problem_of(weights, locked)
+        if isinstance(wanted["total_budget"], bool):
+            raise bad_argument("total_budget", wanted["total_budget"], "a finite number > 0 (cost)")
+        problem.checked_budget(wanted["total_budget"])
+        return {"total_budget": float(wanted["total_budget"]), "weights": weights, "locked": locked}
+
+    def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> Problem:
+        return Problem.of(self.fits, weights, self._free.step.tolist(), self._bounds(locked))
+
+    def _bounds(self, locked: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+        pairs = zip(self.task_names, self._free.low.tolist(), self._free.high.tolist(), strict=True)
+        return {name: (locked.get(name, low), locked.get(name, high)) for name, low, high in pairs}
+
+    def _moved(self, change: Any) -> None:
+        """A trait was set in Python: the depths follow at once."""
+        wanted = {name: getattr(self, name) for name in self._arrangement}
+        if wanted == self._arrangement:
+            return
+        request = self._own_request()
+        self._commit(self._checked(**wanted), request)
+        self._jobs.start(self._send_details(request))
+
+    def _on_request(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """The page has moved."""
+        request = str(content["request"])
+        try:
+            arrangement = self._checked(**{name: content[name] for name in self._arrangement})
+        except PredictlabError as error:
+            self._state = {"request": self._own_request(), **self._arrangement}
+            self._refused = {"request": request, "text": str(error)}
+            self._jobs.start(self._send_details(self._state["request"]))
+            return
+        self._jobs.start(self._answer(arrangement, request))
+
+    def _answer(self, arrangement: dict[str, Any], request: str) -> Iterator[None]:
+        self._commit(arrangement, request)
+        yield
+        yield from self._send_details(request)
+
+    def _send_details(self, request: str) -> Iterator[None]:
+        self._details = self._make_details(request)
+        yield
+
+    def _commit(self, arrangement: dict[str, Any], request: str) -> None:
+        """Make `arrangement` the state, with its depths."""
+        if (arrangement["weights"], arrangement["locked"]) != (
+            self._arrangement["weights"],
+            self._arrangement["locked"],
+        ):
+            self._problem = self._problem_of(arrangement["weights"], arrangement["locked"])
+        self._arrangement = arrangement
+        problem = self._problem
+        depth, multiplier = problem.share(problem.params[None], problem.checked_budget(arrangement["total_budget"]))
+        floor, scale, rate = problem.params.T
+        values = {
+            "depths": dict(zip(self.task_names, depth[0].tolist(), strict=True)),
+            "multiplier": float(multiplier[0]),
+            "risk": float(law(depth[0], floor, scale, rate) @ problem.weight),
+            "cost": float(problem.step @ depth[0]),
+        }
+        self._set_traits(**arrangement, **values)
+        self._state = {"request": request, **arrangement}
+
+    def lock(self, task: str, depth: float | None = None) -> None:
+        """Keep `task` at `depth` (steps); default where it is now."""
+        self.locked = self.locked | {task: self.depths.get(task) if depth is None else depth}
+
+    def unlock(self, task: str) -> None:
+        """Let the budget move `task` again."""
+        if task not in self.locked:
+            raise bad_argument("task", task, f"a locked task: {', '.join(self.locked) or 'there is none'}")
+        self.locked = {name: depth for name, depth in self.locked.items() if name != task}
+
+    # -- what follows --------------------------------------------------------------------------------------------
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "weights": self.weights,
+            "cost_per_step": self._free.step.tolist(),
+            "bounds": self._bounds(self.locked),
+        }
+
+    def table(self) -> pd.DataFrame:
+        """The plan as ``pl.allocate`` gives it, with its intervals, and a column ``locked``."""
+        table = pl.allocate(self.fits, self.total_budget, **self._arguments())
+        table["locked"] = table["task"].isin(list(self.locked))
+        at_an_end = table["note"].str.replace(r"^at its (lowest|highest) depth[^;]*", "locked", regex=True)
+        table["note"] = at_an_end.where(table["locked"], table["note"])
+        return table
+
+    def frontier(self, budgets: Any = None) -> pd.DataFrame:
+        """``pl.frontier`` with the weights and locks as they are; default at budgets along the slider."""
+        if budgets is None:
+            least = max(float(self._problem.step @ self._problem.low), self._range[0])
+            beyond = max(self._range[1], self.total_budget, 1.1 * least) - least
+            # closer where it is steep: right above the least budget
+            budgets = np.append(least, least + np.geomspace(min(0.02 * least, 0.1 * beyond), beyond, _BAND_POINTS - 1))
+        return pl.frontier(self.fits, budgets, **self._arguments())
+
+    def plan(self, task: str) -> ProbePlan:
+        """Plan that probes `task` to its depth, rounded down to whole steps.
+
+        Measured at the depths that its fit has, doubled beyond the last, and at the end.
+        """
+        if task not in self.fits:
+            raise bad_argument("task", task, f"one of {', '.join(self.task_names[:10])}")
+        curve = self.fits[task].curve
+        if not self.depths:
+            return ProbePlan((1,), self._seeds(task))
+        end = max(1, int(self.depths[task] * (1 + 1e-12)))
+        measured = [int(c) for c in curve.depth if c >= 1]
+        while measured and measured[-1] < end:
+            measured.append(2 * measured[-1])
+        return ProbePlan(tuple(sorted({c for c in measured if c < end} | {end})), self._seeds(task))
+
+    def _seeds(self, task: str) -> int:
+        return (self.fits[task].curve.n_runs or DEFAULT_SEEDS) if self.seeds is None else self.seeds
+
+    @property
+    def plans(self) -> dict[str, ProbePlan]:
+        """Plan of every task."""
+        return {name: self.plan(name) for name in self.task_names}
+
+    @property
+    def plan_text(self) -> str:
+        """`plans` as Python source, which the page copies."""
+        plans = self.plans.items()
+        lines = (f"    {name!r}: pl.ProbePlan(depths={p.depths!r}, seeds={len(p.run_seeds)})," for name, p in plans)
+        return "\n".join(["import predictlab as pl", "", "plans = {", *lines, "}"])
+
+    def _make_details(self, request: str) -> dict[str, Any]:
+        """What the page is told once the controls are at rest."""
+        table = self.table()
+        at = self.frontier([self.total_budget]).iloc[0]
+        return {
+            "request": request,
+            "lower": table["depth_lower"].tolist(),
+            "upper": table["depth_upper"].tolist(),
+            "risk_lower": table["risk_lower"].tolist(),
+            "risk_upper": table["risk_upper"].tolist(),
+            "notes": table["note"].tolist(),
+            "total": [float(at["risk_lower"]), float(at["risk_upper"])],
+            "band": self._frontier_band(),
+            "plan": self.plan_text,
+        }
+
+    def _frontier_band(self) -> dict[str, Any]:
+        """Interval of the frontier along the slider; only weights and locks change it."""
+        if len(self.fits) > _BANDED:
+            return {}
+        key = (self.weights, self.locked)
+        if self._band is None or self._band[0] != key:
+            self._band = key, self.frontier()[["budget", "risk_lower", "risk_upper"]].to_dict("list")
+        return self._band[1]
+
+    # -- how it is shown -----------------------------------------------------------------------------------------
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state: depths, and the frontier."""
+        from predictlab import charts
+
+        metric = next(iter(self.fits.values())).curve.metric
+        bars = charts.allocation_chart(self.table(), subtitle=f"budget {self.total_budget:.4g}, 95 % intervals")
+        return bars | charts.frontier_chart(self.frontier(), at=self.frontier([self.total_budget]), metric=metric)
+
+    def __repr__(self) -> str:
+        locked = f", locked={', '.join(self.locked)}" if self.locked else ""
+        return (
+            f"BudgetAllocator({len(self.fits)} tasks, total_budget={self.total_budget:g}, risk={self.risk:.4g}, "
+            f"multiplier={self.multiplier:.4g}{locked})"
+        )
+
+    def _summary(self) -> Summary:
+        rows = [
+            [row.task, row.note or "–", f"{self.weights[row.task]:.4g}", f"{row.depth:.4g}",
+             f"{row.depth_lower:.4g} to {row.depth_upper:.4g}", f"{row.risk:.4g}",
+             f"{row.risk_lower:.4g} to {row.risk_upper:.4g}", f"{row.cost:.4g}", f"{row.marginal:.4g}"]
+            for row in self.table().head(MAX_ROWS).itertuples()
+        ]  # fmt: skip
+        state = (
+            f"B = {self.total_budget:.4g} over {len(self.fits)} tasks: weighted risk {self.risk:.4g} metric²; the next "
+            f"unit saves {self.multiplier:.4g} metric² (the multiplier)."
+        )
+        if len(self.fits) > MAX_ROWS:
+            state += f" The first {MAX_ROWS} of {len(self.fits)} tasks."
+        columns = (
+            "task", "note", "weight", "depth (steps)", "depth, 95 %", "risk L", "risk, 95 %", "cost",
+            "worth of one more unit",
+        )  # fmt: skip
+        return Summary("Budget", state, columns, rows, words=2)
+
+
+def _filled(weights: Any, names: list[str]) -> Any:
+    """Weights of all tasks, where a mapping names only some."""
+    if not isinstance(weights, Mapping):
+        return weights
+    known = _mapping("weights", weights, names, "numbers > 0")
+    return {name: known.get(name, 1.0) for name in names}
+
+
+def _mapping(name: str, value: Any, tasks: list[str], what: str) -> dict[str, float]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise bad_argument(name, value, f"a mapping of task names to {what}")
+    unknown = [task for task in value if task not in tasks]
+    if unknown:
+        raise bad_argument(name, value, f"names of tasks; {unknown[0]!r} is none of {', '.join(tasks[:10])}")
+    out = {}
+    for task, number in value.items():
+        try:
+            out[task] = float(number)
+        except (TypeError, ValueError):
+            out[task] = float("nan")
+        if isinstance(number, bool) or not (np.isfinite(out[task]) and out[task] > 0):
+            raise bad_argument(f"{name}[{task!r}]", number, "a finite number > 0")
+    return out

@@ -1,0 +1,333 @@
+"""`DecayExplorer`: one decay fit under the hands, with everything that is there to criticise it (THEORY 2 and 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from predictlab.decay import INTERVALS, METHODS, PARAMETERS, DecayResults
+from predictlab.errors import bad_argument
+from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
+from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._decay_study import NAMES, Settings, Study
+from predictlab_widgets._fallback import Summary
+from predictlab_widgets._latest_job import LatestJobRunner
+from predictlab_widgets._messages import to_jsonable
+from predictlab_widgets._traits import Scale
+
+_CURVE = 80
+_SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
+
+
+class _Setting(traitlets.TraitType[Any, Any]):
+    """One of the values that the owner offers for it now; what cannot be fitted is refused too."""
+
+    default_value = None  # until the owner has its first; None itself is refused
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return obj._checked(self.name, value)
+
+
+class DecayExplorer(Widget):
+    """The decay fit of a task under every setting: estimator, method, intervals, burn-in.
+
+    Shows the estimates with their own intervals, the fitted law with its band, the profile of alpha, residuals, rival
+    laws, and what changed since the last setting. Every number comes from the library.
+
+    Parameters
+    ----------
+    source : runs or fits
+        A tidy frame of runs, a RunStore or the path of one; or a DecayResults, a RiskCurve, or a mapping of task names
+        to either. Fits start as they were made.
+    task : str, optional
+        Task shown first; default the first.
+    estimator : {"spread", "branch", "residual"}, optional
+        What the risk is; fits and curves have only their own.
+    method : {"gamma", "gee", "loglog"}, optional
+        As for ``DecayModel.fit``.
+    interval : {"profile", "wald", "bootstrap", "gee"}, optional
+        As for ``DecayResults.conf_int``; default that of the method.
+    burn_in : "auto" or float, optional
+        First depth of the fit, steps.
+    scale : {"log", "linear"}
+        Both axes.
+    metric : str, optional
+        Of runs: which metric; default as for ``pl.risk_curve``.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Attributes
+    ----------
+    task, estimator, method, interval, burn_in, scale
+        Traits that can be read, set and observed. A setting that another one does not go with falls back: a depth that
+        the new task does not have to ``"auto"``, an interval that the new method does not have to the method's own.
+    params : dict of str to float
+        Trait, read-only: ``intrinsic_limit``, ``scale``, ``decay_rate`` (NaN where nothing decays).
+    param_intervals : dict of str to (float, float)
+        Trait, read-only: their 95 % intervals.
+    before : dict
+        Trait, read-only: ``settings``, ``params`` and ``param_intervals`` before the last change; empty at first.
+    fit : DecayResults
+        The fit shown; ``fit.summary()``, ``fit.draws()`` and so on.
+
+    Raises
+    ------
+    predictlab.errors.ArgumentError, predictlab.errors.DataError
+        A value that is not offered, an unknown keyword, or runs that no curve can be made of.
+    """
+
+    _esm = STATIC / "decay_explorer.js"
+    _css = STATIC / "decay_explorer.css"
+
+    task = _Setting().tag(sync=True)
+    estimator = _Setting().tag(sync=True)
+    method = _Setting().tag(sync=True)
+    interval = _Setting().tag(sync=True)
+    burn_in = _Setting().tag(sync=True)
+    scale = Scale().tag(sync=True)
+    params = traitlets.Dict(read_only=True)
+    param_intervals = traitlets.Dict(read_only=True)
+    before = traitlets.Dict(read_only=True)
+
+    # Three messages, each when it is known; "request" names the one of the page that they answer, or the kernel's own.
+    _fitted = traitlets.Dict().tag(sync=True)
+    _intervals = traitlets.Dict().tag(sync=True)
+    _criticism = traitlets.Dict().tag(sync=True)
+    _refused = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        task: str | None = None,
+        estimator: str | None = None,
+        method: str | None = None,
+        interval: str | None = None,
+        burn_in: str | float | None = None,
+        scale: str = "log",
+        metric: str | None = None,
+        resamples: int = 1000,
+        seed: int = 0,
+        **unknown: Any,
+    ) -> None:
+        if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
+            raise bad_argument("resamples", resamples, "a whole number >= 1")
+        asked = {"task": task, "estimator": estimator, "method": method, "interval": interval, "burn_in": burn_in}
+        self._study = Study(source, metric, resamples, seed)
+        self._jobs = LatestJobRunner()
+        self._settings = self._study.start({name: value for name, value in asked.items() if value is not None})
+        self.scale = scale
+        for name, value in self._settings.asdict().items():
+            setattr(self, name, value)
+        self._show(self._settings)
+        self.observe(self._moved, names=list(NAMES))
+        super().__init__(**unknown)
+        self.on_msg(self._on_request)
+
+    @property
+    def task_names(self) -> list[str]:
+        """Names of the tasks."""
+        return self._study.tasks
+
+    @property
+    def curve(self) -> RiskCurve:
+        """The risk curve shown, burn-in included."""
+        return self._study.curve(self._settings.task, self._settings.estimator)
+
+    @property
+    def fit(self) -> DecayResults:
+        """The fit shown."""
+        return self._study.fit(self._settings)
+
+    def options(self) -> dict[str, list[Any]]:
+        """Values that each setting can take now, the others being what they are."""
+        return self._study.options(self._settings)
+
+    def table(self) -> pd.DataFrame:
+        """Parameters with standard errors and intervals, and both as they were before the last change."""
+        table = pd.DataFrame({"estimate": self.fit.params, "std err": self.fit.bse})
+        table = table.join(self._study.conf_int(self._settings))
+        if self.before:
+            table["before"] = pd.Series(self.before["params"])
+            ends = pd.DataFrame(self.before["param_intervals"], index=["lower before", "upper before"]).T
+            table = table.join(ends)
+        return table
+
+    # -- settings ------------------------------------------------------------------------------------------------
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """The value as it is kept; all that can go wrong with it goes wrong here, before anything has changed."""
+        if value == getattr(self._settings, name):
+            return getattr(self._settings, name)
+        settings = self._study.changed(self._settings, {name: value})
+        self._study.conf_int(settings)
+        return getattr(settings, name)
+
+    def _moved(self, change: Any) -> None:
+        """A trait was set in Python: parameters and intervals follow at once."""
+        wanted = {name: getattr(self, name) for name in NAMES}
+        if wanted == self._settings.asdict():
+            return
+        settings, request = self._study.changed(self._settings, wanted), self._own_request()
+        self._send_fit(settings, request)
+        self._commit(settings, request)
+        self._jobs.start(self._criticise(settings, request))
+
+    def _criticise(self, settings: Settings, request: str) -> Iterator[None]:
+        self._criticism = self._critical(settings, request)
+        yield
+
+    def _show(self, settings: Settings) -> None:
+        """Everything about `settings`, at once."""
+        request = self._own_request()
+        self._send_fit(settings, request)
+        self._commit(settings, request)
+        self._criticism = self._critical(settings, request)
+
+    def _on_request(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """The page asks for a setting."""
+        self._jobs.start(self._answer(str(content["request"]), content["settings"]))
+
+    def _answer(self, request: str, wanted: dict[str, Any]) -> Iterator[None]:
+        """Answer the page in steps; the traits change, all together, once the intervals are known."""
+        try:
+            settings = self._study.changed(self._settings, wanted)
+            self._send_fit(settings, request)
+            yield
+            self._study.conf_int(settings)
+            yield
+            self._commit(settings, request)
+            yield
+            self._criticism = self._critical(settings, request)
+        except Exception as error:  # nothing else would tell the reader: there is no cell that could fail
+            self._show(self._settings)
+            self._refused = {"request": request, "text": str(error) or type(error).__name__}
+
+    def _commit(self, settings: Settings, request: str) -> None:
+        """Make `settings` the state, with its parameters and intervals."""
+        params = {name: float(value) for name, value in self._study.fit(settings).params.items()}
+        table = self._study.conf_int(settings)
+        ends = {str(name): (float(lower), float(upper)) for name, lower, upper in table.itertuples()}
+        values = {"params": params, "param_intervals": ends}
+        if self.params and settings != self._settings:
+            values["before"] = self._snapshot()
+        self._settings = settings
+        self._set_traits(**settings.asdict(), **values)
+        self._intervals = self._interval_numbers(settings, request)
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {"settings": self._settings.asdict(), "params": self.params, "param_intervals": self.param_intervals}
+
+    # -- what the page is told -----------------------------------------------------------------------------------
+
+    def _send_fit(self, settings: Settings, request: str) -> None:
+        """The fit itself, which is known first."""
+        fit = self._study.fit(settings)
+        first = float(fit.fitted.depth[0])
+        points = fit.curve.frame()[["depth", "risk", "lower", "upper", "df"]]
+        depths = _depths_of(fit)
+        before = dict(self._snapshot() if self.params and settings != self._settings else self.before)
+        if before:
+            old = Settings(**before["settings"])
+            before["curve"] = self._study.fit(old).predict(_depths_of(self._study.fit(old)))
+            before["depths"] = _depths_of(self._study.fit(old))
+            before["same_points"] = (old.task, old.estimator) == (settings.task, settings.estimator)
+        runs = "" if fit.curve.n_runs is None else f" of {fit.curve.n_runs} runs"
+        self._fitted = to_jsonable(
+            {
+                "request": request,
+                "settings": settings.asdict(),
+                "options": self._study.options(settings),
+                "metric": fit.curve.metric,
+                "about": f"{settings.estimator}{runs}: {ESTIMATORS[settings.estimator]}. "
+                f"Speaks to {QUESTIONS[fit.question]}.",
+                "points": points.to_numpy(float).T,
+                "first": first,
+                "chosen": fit.burn_in.chosen,
+                "p_value": fit.burn_in.p_value,
+                "depths": depths,
+                "curve": fit.predict(depths),
+                "params": fit.params,
+                "residuals": fit.residuals["residual"],
+                "before": before,
+            }
+        )
+
+    def _interval_numbers(self, settings: Settings, request: str) -> dict[str, Any]:
+        fit = self._study.fit(settings)
+        band = fit.summary_frame(_depths_of(fit))
+        return to_jsonable(
+            {
+                "request": request,
+                "ends": self._study.conf_int(settings).to_numpy(),
+                "bse": fit.bse,
+                "lower": band["mean_ci_lower"],
+                "upper": band["mean_ci_upper"],
+                "words": "least squares" if settings.method == "loglog" else INTERVALS[settings.interval],
+            }
+        )
+
+    def _critical(self, settings: Settings, request: str) -> dict[str, Any]:
+        fit = self._study.fit(settings)
+        laws, profile = fit.compare_laws(), fit.profile().rename(columns={"decay_rate": "rate"})
+        return to_jsonable(
+            {
+                "request": request,
+                "profile": profile.to_dict("list") | {"cut": float(profile["cut"].iloc[0])},
+                "laws": laws[["law", "formula", "delta", "weight", "estimate"]].to_dict("records"),
+                "cautions": fit.cautions(),
+            }
+        )
+
+    # -- how it is shown -----------------------------------------------------------------------------------------
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state: the fit, the profile of alpha, the residuals."""
+        from predictlab import charts
+
+        lower, upper = self.param_intervals["decay_rate"]
+        ends = f"[{lower:.3g}, {'unbounded' if math.isinf(upper) else format(upper, '.3g')}]"
+        return charts.decay_diagnostics_chart(
+            self.fit,
+            scale=self.scale,
+            title=f"{self.task}: {self.estimator}",
+            subtitle=f"α = {self.params['decay_rate']:.3g} {ends}, {self.method}, {self.interval}",
+        )
+
+    def __repr__(self) -> str:
+        s = self._settings
+        return (
+            f"DecayExplorer({s.task}: estimator={s.estimator!r}, method={s.method!r}, interval={s.interval!r}, "
+            f"burn_in={s.burn_in!r})"
+        )
+
+    def _summary(self) -> Summary:
+        fit, s = self.fit, self._settings
+        depth = fit.fitted.depth
+        bse = fit.bse
+        rows = [
+            [f"{_SYMBOLS[name]} ({name.replace('_', ' ')})", _number(self.params[name]), _number(bse[name]),
+             *(_number(end) for end in self.param_intervals[name])]
+            for name in PARAMETERS
+        ]  # fmt: skip
+        state = (
+            f"of {s.task} ({fit.curve.metric or 'metric'}): {s.estimator}, {METHODS[s.method].description}, intervals: "
+            f"{INTERVALS[s.interval]}; fitted depths {depth[0]:g} to {depth[-1]:g} steps "
+            f"(burn-in {fit.burn_in.chosen}), lack of fit p = {fit.burn_in.p_value:.3f}. {' '.join(fit.cautions())}"
+        )
+        columns = ("parameter", "estimate", "std err", "95 % lower", "95 % upper")
+        return Summary("Decay law L(c) = L_int + K c^-α", state, columns, rows)
+
+
+def _depths_of(fit: DecayResults) -> Any:
+    depth = fit.fitted.depth
+    return np.geomspace(depth[0], depth[-1], _CURVE)
+
+
+def _number(value: float) -> str:
+    return "unbounded" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.4g}"

@@ -1,0 +1,290 @@
+"""`PhaseDiagram`: tasks move across the phase diagram as the budget changes (THEORY 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+from numpy.typing import NDArray
+
+from predictlab import phase
+from predictlab.budget import checked_fits, tolerance_depth_of
+from predictlab.decay import PARAMETERS, law
+from predictlab_widgets._arguments import check_comparable, increasing_pair, paying_depth, round3
+from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._fallback import MAX_ROWS, Summary
+from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
+from predictlab_widgets._traits import Number, OptionalNumber, TaskName
+
+_QUANTILES = (0.025, 0.5, 0.975)
+_STEPS = 161  # slider positions
+_KNOTS = 25
+_MANY = 1000  # tasks from which on the points are drawn through fewer knots
+_FEW_KNOTS = 9
+_LOG_NOTHING = -690.0  # ln of a variance too small for a float
+
+
+class PhaseDiagram(Widget):
+    """Both planes of the phase diagram, linked, with sliders for the budget, the tolerance and the price.
+
+    In the *budget plane* the boundaries stand still and the tasks sink as the budget grows; in the *theory plane* the
+    tasks stand still and the boundary sinks. A table below says the regime of every task, its probabilities and the
+    budget at which it becomes Static-Sufficient, and, when a price is given, the depth that is worth paying for.
+    Probabilities of the regimes are rings around the points (paleness, where there are very many); after each move a
+    trail shows where a task came from, and a line says which ones crossed.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+        Task name to decay fit, as ``pl.classify`` takes it.
+    budget : float, optional
+        Steps, > 1. Default: the median over tasks of the greatest depth that was measured.
+    tolerance : float, optional
+        Risk that can be lived with, metric², > 0. Default: the median over tasks of the risk at the budget: a
+        place to start from, with tasks on either side, and no advice.
+    confidence : float in (0.5, 1)
+        Probability from which a regime is called; below it the task is Undetermined.
+    selected : str, optional
+        Task to select at first.
+    exchange_rate : float, optional
+        ``gamma`` > 0, metric² per unit of cost. When given, there is a slider for it and ``c*`` of each task.
+    cost_per_step : float
+        ``lambda`` > 0, cost per step.
+    budget_range, tolerance_range : pair of float, optional
+        Ends of the sliders. A value set from Python beyond an end moves the end. Default for the budget: from the
+        first depth at which the law was fitted in every task to 32 times the greatest depth.
+
+    Attributes
+    ----------
+    budget, tolerance, confidence, selected, exchange_rate, cost_per_step
+        Traits that can be read, set and observed; the page follows, and the sliders set them.
+    regimes : dict of str to str
+        Trait, read-only: the regime of each task now, the same as ``pl.classify`` gives.
+    optimal_depths : dict of str to float
+        Trait, read-only: ``c*`` of each task, steps, the same as ``pl.optimal_depth`` gives: 0 where probing does not
+        pay. Empty without an exchange rate.
+
+    Raises
+    ------
+    predictlab.errors.ArgumentError
+        A bad value or an unknown keyword.
+    """
+
+    _esm = STATIC / "phase_diagram.js"
+    _css = STATIC / "phase_diagram.css"
+
+    budget = Number(2.0, "a finite number of steps > 1", low=1).tag(sync=True)
+    tolerance = Number(1.0, "a finite number > 0 (metric²)", low=0).tag(sync=True)
+    confidence = Number(0.95, "a probability in (0.5, 1)", low=0.5, high=1).tag(sync=True)
+    selected = TaskName().tag(sync=True)
+    exchange_rate = OptionalNumber("None or a finite number > 0 (metric² per unit of cost)", low=0).tag(sync=True)
+    cost_per_step = Number(1.0, "a finite number > 0 (cost per step)", low=0).tag(sync=True)
+    optimal_depths = traitlets.Dict(read_only=True)
+    regimes = traitlets.Dict(read_only=True).tag(sync=True)
+
+    _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _fixed = traitlets.Dict().tag(sync=True)  # numbers that no slider changes
+    _grids = traitlets.Dict().tag(sync=True)  # slider positions
+    _counts = traitlets.Dict().tag(sync=True)  # draws per regime, along both sliders from where they stand
+
+    def __init__(
+        self,
+        fits: Mapping[str, Any],
+        *,
+        budget: float | None = None,
+        tolerance: float | None = None,
+        confidence: float = 0.95,
+        selected: str | None = None,
+        exchange_rate: float | None = None,
+        cost_per_step: float = 1.0,
+        budget_range: tuple[float, float] | None = None,
+        tolerance_range: tuple[float, float] | None = None,
+        **unknown: Any,
+    ) -> None:
+        self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
+        check_comparable(self.fits, "Show each kind in a diagram of its own.")
+        self.task_names = list(self.fits)
+        # One and the same fit under several names is drawn from once.
+        samples = {id(fit): np.empty(0) for fit in self.fits.values()}
+        for fit in self.fits.values():
+            if not samples[id(fit)].size:
+                samples[id(fit)] = fit.draws().to_numpy(float).T
+        row = {key: i for i, key in enumerate(samples)}
+        self._sample = np.stack(list(samples.values()))
+        self._which = np.array([row[id(fit)] for fit in self.fits.values()])
+
+        depths = [fit.curve.depth for fit in self.fits.values()]
+        if budget is None:
+            budget = max(2.0, round3(float(np.median([d.max() for d in depths]))))
+        self.budget = budget
+        if tolerance is None:
+            risks = law(np.asarray(self.budget), *self._sample.transpose(1, 0, 2))
+            tolerance = round3(float(np.median(np.median(risks, axis=1)[self._which])))
+        self.tolerance, self.confidence = tolerance, confidence
+        self.exchange_rate, self.cost_per_step = exchange_rate, cost_per_step
+        self._names = self.task_names
+        self.selected = selected
+        first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])
+        widest = (max(2.0, float(first.max())), 32 * max(d.max() for d in depths))
+        around = (self.tolerance / 100, self.tolerance * 100)
+        self._ranges: dict[str, tuple[float, float]] = {
+            "budget": increasing_pair("budget_range", budget_range, "two increasing numbers > 1", 1) or widest,
+            "tolerance": increasing_pair("tolerance_range", tolerance_range, "two increasing numbers > 0") or around,
+        }
+        low, middle, high = np.quantile(self._sample, _QUANTILES, axis=2)[:, self._which]
+        self._estimates = np.array([[fit.params[p] for p in PARAMETERS] for fit in self.fits.values()], dtype=float)
+        self._first = first
+        fixed = {"estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": first}
+        self._fixed = {name: _bytes(values) for name, values in fixed.items()}
+        self._price()
+        self._refresh({"budget", "tolerance"})
+        self.observe(lambda change: self._refresh({change["name"]}), names=["budget", "tolerance"])
+        self.observe(lambda change: self._refresh(set()), names=["confidence"])
+        self.observe(lambda change: self._price(), names=["exchange_rate", "cost_per_step"])
+        super().__init__(**unknown)
+
+    # -- what is computed ----------------------------------------------------------------------------------------
+
+    def _refresh(self, changed: set[str]) -> None:
+        """Bring the regimes, and the counts that the browser needs, up to date after the traits in `changed` moved."""
+        probabilities = self._probabilities()
+        if changed:
+            grids = self._fit_grids()
+            counts = dict(self._counts)
+            # Moving one slider changes only what the *other* one would find along its way.
+            if "tolerance" in changed or grids["changed"]:
+                along = sufficient_by_budget(self._sample, self.tolerance, grids["budget"])
+                counts["by_budget"] = along[self._which].tobytes()
+            if "budget" in changed or grids["changed"]:
+                sufficient, noise = by_tolerance(self._sample, self.budget, grids["tolerance"])
+                counts["by_tolerance"] = sufficient[self._which].tobytes()
+                counts["noise_by_tolerance"] = noise[self._which].tobytes()
+            n = self._sample.shape[2]
+            here = np.rint(probabilities * n).astype(np.uint16)
+            counts |= {"here": here.tobytes(), "draws": n, "budget": self.budget, "tolerance": self.tolerance}
+            self._counts = counts
+        regimes = [phase.called(p, self.confidence) for p in probabilities]
+        self.set_trait("regimes", dict(zip(self.task_names, regimes, strict=True)))
+
+    def _price(self) -> None:
+        """Bring `optimal_depths` up to date."""
+        if self.exchange_rate is None:
+            self.set_trait("optimal_depths", {})
+            return
+        floor, scale, rate = self._estimates.T
+        depths = paying_depth(floor, scale, rate, self._first, self.exchange_rate * self.cost_per_step)
+        self.set_trait("optimal_depths", dict(zip(self.task_names, depths.tolist(), strict=True)))
+
+    def _probabilities(self) -> NDArray[np.float64]:
+        limit, scale, rate = self._sample.transpose(1, 0, 2)
+        return phase.decision_probabilities(limit, scale, rate, self.tolerance, self.budget)[self._which]
+
+    def _decay(self, budgets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Quantiles over draws of ``ln V_opt(B)``, shape (tasks, quantiles, len(budgets)): where the points stand."""
+        with np.errstate(divide="ignore"):
+            log_scale = np.maximum(np.log(self._sample[:, 1]), _LOG_NOTHING)
+        rate = self._sample[:, 2]
+        steps = [np.quantile(log_scale - rate * np.log(b), _QUANTILES, axis=1).T for b in budgets]
+        return np.stack(steps, axis=2)[self._which]
+
+    def _fit_grids(self) -> dict[str, Any]:
+        """Slider positions; remade only when a value from Python lies beyond an end."""
+        changed = not self._grids
+        for name in ("budget", "tolerance"):
+            low, high = self._ranges[name]
+            value = getattr(self, name)
+            if not low <= value <= high:
+                self._ranges[name] = (min(low, value), max(high, value))
+                changed = True
+        grids = {name: _grid(*self._ranges[name]) for name in ("budget", "tolerance")}
+        if changed:
+            # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
+            size = _KNOTS if len(self._sample) <= _MANY else _FEW_KNOTS
+            knots = np.geomspace(*self._ranges["budget"], size)
+            decay = self._decay(knots).astype("<f4").tobytes()
+            self._grids = {name: _bytes(grid) for name, grid in grids.items()} | {
+                "knots": _bytes(knots),
+                "decay": decay,
+            }
+        return grids | {"changed": changed}
+
+    def table(self) -> pd.DataFrame:
+        """Regimes now, as ``pl.classify`` gives them at the widget's budget, tolerance and confidence.
+
+        Also at a budget before a task's first fitted depth, where nothing was seen to follow the law. With an exchange
+        rate there is a column ``optimal_depth`` too.
+        """
+        table = phase.classify(
+            self.fits,
+            tolerance=self.tolerance,
+            budget=self.budget,
+            confidence=self.confidence,
+            extrapolate=True,
+            advise=False,
+        )
+        return table.assign(optimal_depth=list(self.optimal_depths.values())) if self.optimal_depths else table
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state; names and intervals up to 50 tasks, points alone beyond."""
+        from predictlab import charts
+
+        limit, scale, rate = self._sample.transpose(1, 0, 2)
+        places = {
+            "x": limit / self.tolerance,
+            "y": law(np.asarray(self.budget), 0.0, scale, rate) / self.tolerance,
+            "alpha": rate,
+        }
+        table = pd.DataFrame({"task": self.task_names, "regime": list(self.regimes.values())})
+        table["scale"] = np.median(scale, axis=1)[self._which]
+        for name, values in places.items():
+            ends = np.quantile(values, _QUANTILES, axis=1)[:, self._which]
+            table[[f"{name}_lower", name, f"{name}_upper"]] = ends.T
+        return charts.phase_planes(table, tolerance=self.tolerance, budget=self.budget, selected=self.selected)
+
+    # -- how it is shown -----------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return (
+            f"PhaseDiagram({len(self.task_names)} tasks, budget={self.budget:g}, tolerance={self.tolerance:g}, "
+            f"confidence={self.confidence:g})"
+        )
+
+    def _summary(self) -> Summary:
+        rows = []
+        floor, scale, rate = self._estimates.T
+        crossing = tolerance_depth_of(floor, scale, rate, self.tolerance)
+        for i, p in enumerate(self._probabilities()[:MAX_ROWS]):
+            regime, name = phase.called(p, self.confidence), self.task_names[i]
+            if regime == phase.UNDETERMINED:
+                regime += f" (leans {phase.REGIMES[int(np.argmax(p))]})"
+            rows.append([name, regime, *(f"{v:.3f}" for v in p), _steps(crossing[i], "never")])
+            if self.optimal_depths:
+                rows[-1].append(_steps(self.optimal_depths[name] or np.inf, "does not pay"))
+        total = len(self.fits)
+        state = (
+            f"at budget B = {self.budget:g} steps, tolerance τ = {self.tolerance:.4g} metric², "
+            f"confidence {self.confidence:g}."
+        )
+        if total > MAX_ROWS:
+            state += f" The first {MAX_ROWS} of {total} tasks."
+        columns = ["task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)"]
+        if self.exchange_rate is not None:
+            state += f" Exchange rate γ = {self.exchange_rate:.4g} metric² per unit of cost."
+            columns.append("c* (steps)")
+        return Summary("Phase diagram", state, columns, rows, words=2)
+
+
+def _steps(depth: float, otherwise: str) -> str:
+    return f"{depth:.4g}" if np.isfinite(depth) else otherwise
+
+
+def _grid(low: float, high: float) -> NDArray[np.float64]:
+    inner = np.array([round3(v) for v in np.geomspace(low, high, _STEPS)[1:-1]])
+    return np.unique(np.concatenate([[low], inner[(inner > low) & (inner < high)], [high]]))
+
+
+def _bytes(values: NDArray[np.float64]) -> bytes:
+    return np.ascontiguousarray(values, dtype="<f8").tobytes()

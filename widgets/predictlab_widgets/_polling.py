@@ -1,0 +1,63 @@
+"""A thread that looks again and again at something that changes by itself, and ends when it no longer does."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+EVERY = 1.0  # seconds between two looks
+SHARE = 5.0  # and this many times what a look took, so that it takes at most a sixth of one core
+
+
+class PollingThread:
+    """Calls a bound method, held weakly, until that says that it has seen the end, or its object is gone.
+
+    Parameters
+    ----------
+    beat : bound method
+        Returns whether there will be more to see.
+    """
+
+    def __init__(self, beat: Callable[[], bool]) -> None:
+        self._poll = weakref.WeakMethod(beat)
+        self._woken = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    @property
+    def beating(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread is not None
+
+    def wake(self) -> None:
+        """Look at once, and from now on."""
+        with self._lock:
+            self._woken.set()
+            if self._thread is None and not self._stopped:
+                self._thread = threading.Thread(target=self._run, name="predictlab-pulse", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End for good, after the look that is being taken."""
+        with self._lock:
+            self._stopped = True
+            self._woken.set()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while True:
+            self._woken.wait(pause)
+            self._woken.clear()
+            began, more = time.monotonic(), False
+            beat = None if self._stopped else self._poll()
+            if beat is not None:
+                more = beat()
+            del beat  # between two looks nothing here keeps the object alive
+            with self._lock:
+                if self._stopped or not (more or self._woken.is_set()):
+                    self._thread = None
+                    return
+            pause = max(EVERY, SHARE * (time.monotonic() - began))

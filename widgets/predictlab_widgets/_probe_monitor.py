@@ -1,0 +1,350 @@
+"""`ProbeMonitor`: a probe as it trains, with what can be said from it so far, and the levers to stop or extend it."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from predictlab.decay import DecayResults
+from predictlab.errors import bad_argument
+from predictlab.probing import ProbeRun
+from predictlab.risk import RiskCurve
+from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._fallback import Summary, refresh
+from predictlab_widgets._messages import to_jsonable
+from predictlab_widgets._polling import PollingThread
+from predictlab_widgets._probe_data import Curves, Findings
+from predictlab_widgets._traits import Scale
+
+_ALWAYS = "eval_loss"  # is measured of every kind of task
+PICTURE_EVERY = 20.0  # seconds between two pictures for a page without scripts, while it trains
+
+
+class _Choice(traitlets.TraitType[Any, Any]):
+    """One of the values that the owner offers for it now."""
+
+    default_value = None  # until the owner has its first; None itself is refused
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        if value is None and not obj.trait_has_value(self.name):
+            return None
+        offered = obj.options()[self.name]
+        if value not in offered:
+            raise bad_argument(str(self.name), value, f"one of {', '.join(map(repr, offered))}")
+        return str(value)
+
+
+class ProbeMonitor(Widget):
+    """A probe as it trains: the curves of all seeds, throughput, time left, the risk curve and the decay fit so far.
+
+    Buttons cancel the probe and extend it by seeds or depths. A thread of its own looks once a second while the probe
+    runs. It is as good for a probe that has ended, or whose store held everything: extended, that starts again.
+
+    Parameters
+    ----------
+    run : ProbeRun
+        From ``pl.start_probe``.
+    task : str, optional
+        Task shown first; default the first.
+    metric : str, optional
+        Metric shown first; default the task's own.
+    scale : {"log", "linear"}
+        Axis of the depths, and of the risk.
+
+    Attributes
+    ----------
+    task, metric, scale
+        Traits that can be read, set and observed.
+    status : str
+        Trait, read-only: ``"running"``, ``"done"``, ``"cancelled"`` or ``"failed"``.
+    steps_done, steps_total : int
+        Traits, read-only: optimiser steps of all tasks.
+    rate : float or None
+        Trait, read-only: steps per second of the task being trained; None while it is not known.
+    seconds_left : float or None
+        Trait, read-only: for all tasks; None while the throughput of one of them is not known, 0 at the end.
+    params : dict of str to float
+        Trait, read-only: ``intrinsic_limit``, ``scale``, ``decay_rate`` of the fit; empty while there is none.
+    param_intervals : dict of str to (float, float)
+        Trait, read-only: their 95 % profile intervals.
+    waiting_for : str
+        Trait, read-only: what the risk curve or the fit waits for; empty when both are there.
+    run : ProbeRun
+    curve : RiskCurve or None
+        The risk curve shown: the spread over seeds, or of a plan with forks the variance within them.
+    fit : DecayResults or None
+
+    Notes
+    -----
+    Functions that observe its traits are called from that thread, unless it was Python that set a trait.
+
+    Raises
+    ------
+    predictlab.errors.ArgumentError
+        Not a ProbeRun, a value that is not offered, an unknown keyword.
+    """
+
+    _esm = STATIC / "probe_monitor.js"
+    _css = STATIC / "probe_monitor.css"
+
+    task = _Choice().tag(sync=True)
+    metric = _Choice().tag(sync=True)
+    scale = Scale().tag(sync=True)
+    status = traitlets.Unicode("running", read_only=True)
+    steps_done = traitlets.Int(0, read_only=True)
+    steps_total = traitlets.Int(0, read_only=True)
+    rate = traitlets.Float(None, allow_none=True, read_only=True)
+    seconds_left = traitlets.Float(None, allow_none=True, read_only=True)
+    params = traitlets.Dict(read_only=True)
+    param_intervals = traitlets.Dict(read_only=True)
+    waiting_for = traitlets.Unicode("", read_only=True)
+
+    _polling: PollingThread | None = None
+
+    # What the page shows, sent when it has changed; "request" of the last one names what it answers.
+    _progress = traitlets.Dict().tag(sync=True)
+    _curves = traitlets.Dict().tag(sync=True)
+    _risk = traitlets.Dict().tag(sync=True)
+    _answer = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self, run: ProbeRun, *, task: str | None = None, metric: str | None = None, scale: str = "log", **unknown: Any
+    ) -> None:
+        if not isinstance(run, ProbeRun):
+            raise bad_argument("run", run, "a ProbeRun", "Start one with pl.start_probe(tasks, plan, store).")
+        self.run = run
+        self._turn = threading.RLock()  # one thread at a time: pages, cells and the look at the probe
+        self._requests: list[dict[str, Any]] = []
+        self._frame, self._seen, self._shown = pd.DataFrame(), (-1, -1), ("", "")
+        self._data: Curves | None = None
+        self._findings = Findings(None, None, None, "")
+        self._new, self._new_picture, self._pictured = True, False, time.monotonic()
+        self._read()
+        self.task = self.task_names[0] if task is None else task
+        self.metric = self._own_metric() if metric is None else metric
+        self.scale = scale
+        self._update()
+        self.observe(self._moved, names=["task", "metric"])
+        super().__init__(**unknown)
+        self.on_msg(self._on_request)
+        self._polling = PollingThread(self._poll)
+        run.on_restart(self._poll_now)
+        if self.status == "running":
+            self._poll_now()
+
+    @property
+    def task_names(self) -> list[str]:
+        """Names of the tasks."""
+        return [str(task.name) for task in self.run.tasks]
+
+    @property
+    def curve(self) -> RiskCurve | None:
+        """The risk curve shown."""
+        return self._findings.curve
+
+    @property
+    def fit(self) -> DecayResults | None:
+        """The fit shown."""
+        return self._findings.fit
+
+    def options(self) -> dict[str, list[str]]:
+        """Values that `task` and `metric` can take now."""
+        rows = self._frame[self._frame["task"] == self.task] if len(self._frame) else self._frame
+        own = self._own_metric()
+        measured = [str(m) for m in pd.unique(rows["metric"])] if len(rows) else []
+        return {"task": self.task_names, "metric": measured or list(dict.fromkeys((own, _ALWAYS)))}
+
+    def table(self) -> pd.DataFrame:
+        """One row a depth: seeds measured there, their mean, standard deviation, least and greatest value."""
+        if self._data is None:
+            return pd.DataFrame(columns=["depth", "seeds", "mean", "sd", "least", "greatest"])
+        return self._data.table()
+
+    def refresh(self) -> None:
+        """Look at the probe now; it does so by itself once a second."""
+        with self._turn:
+            self._update()
+
+    def close(self) -> None:
+        """Take the widget off the page; the probe goes on."""
+        if self._polling is not None:
+            self._polling.stop()
+        super().close()
+
+    def _own_metric(self) -> str:
+        return next(str(t.metric) for t in self.run.tasks if str(t.name) == (self.task or self.task_names[0]))
+
+    # -- looking at the probe ------------------------------------------------------------------------------------
+
+    def _poll_now(self) -> None:
+        if self._polling is not None:
+            self._polling.wake()
+
+    def _poll(self) -> bool:
+        """One look from the thread; whether there will be more to see."""
+        with self._turn:
+            more = False
+            try:
+                for request in self._take_requests():
+                    self._carry_out(request)
+                more = self.run.status == "running"  # asked before the look, so that the end is not missed
+                self._update()
+                self._picture_for_later(more)
+            except Exception as error:  # there is no cell that could fail: it is said on the page
+                self._answer = {"request": "kernel", "text": str(error) or type(error).__name__}
+            return more
+
+    def _update(self) -> None:
+        """Take up what has changed, and tell the page only that."""
+        now = self._read_progress()
+        self._read()
+        if self._shown != (self.task, self.metric) or self._new:
+            self._shown, self._new = (self.task, self.metric), False
+            self._study()
+        now["metrics"] = self.options()["metric"]
+        if now != self._progress:
+            self._progress = now
+
+    def _read(self) -> None:
+        revision = self.run.revision
+        if revision != self._seen:
+            self._frame, self._seen, self._new = self.run.frame(), revision, True
+
+    def _study(self) -> None:
+        """Curves, risk curve and fit of what is shown."""
+        rows = self._frame[(self._frame["task"] == self.task) & (self._frame["metric"] == self.metric)]
+        self._data = Curves.of(rows) if len(rows) else None
+        self._findings = Findings.of(self._frame, self.task, self.metric, self.run.plan.design)
+        self._new_picture = True
+        about = {"task": self.task, "metric": self.metric}
+        data, found = self._data, self._findings
+        curves: dict[str, Any] = {"depths": [], "seeds": [], "forks": [], "diverged": [], "table": [], "values": b""}
+        if data is not None:
+            curves = {
+                "depths": data.depths, "seeds": data.seeds, "forks": data.forks, "diverged": data.diverged,
+                "table": data.table().to_numpy(float),
+            }  # fmt: skip
+            curves = to_jsonable(curves) | {"values": data.values.astype("<f4").tobytes()}
+        self._curves = about | curves
+        self._risk = about | to_jsonable(found.drawing() | {"waiting_for": found.waiting_for})
+        params, ends = {}, {}
+        if found.fit is not None and found.conf_int is not None:
+            params = {str(name): float(value) for name, value in found.fit.params.items()}
+            ends = {str(name): (float(low), float(high)) for name, low, high in found.conf_int.itertuples()}
+        self._set_traits(params=params, param_intervals=ends, waiting_for=found.waiting_for)
+
+    def _read_progress(self) -> dict[str, Any]:
+        run = self.run
+        status, tasks = run.status, run.progress
+        done, total = (sum(getattr(p, name) for p in tasks.values()) for name in ("done", "total"))
+        left = sum(p.seconds_left for p in tasks.values() if p.done < p.total or math.isnan(p.seconds_left))
+        busy = [p.rate for p in tasks.values() if 0 < p.done < p.total and not math.isnan(p.rate)]
+        rates = busy or [p.rate for p in tasks.values() if not math.isnan(p.rate)]
+        rate = rates[-1] if rates else None
+        left = left if status == "running" else 0.0
+        seconds_left = None if math.isnan(left) else left
+        self._set_traits(status=status, steps_done=done, steps_total=total, rate=rate, seconds_left=seconds_left)
+        plan = run.plan
+        return to_jsonable({
+            "status": status, "doing": run.doing, "done": done, "total": total,
+            "error": "" if run.error is None else f"{type(run.error).__name__}: {run.error}",
+            "rate": math.nan if rate is None else rate, "left": left,
+            "tasks": [[name, p.done, p.total, p.rate, p.seconds_left] for name, p in tasks.items()],
+            "runs": len(plan.run_seeds), "word": "parent" if plan.design == "branch" else "seed",
+            "deepest": plan.depths[-1], "limit": min(task.recipe.steps for task in run.tasks),
+        })  # fmt: skip
+
+    def _picture_for_later(self, more: bool) -> None:
+        """Keep up to date what is on the page for when this cannot run; a picture takes a while, so seldom."""
+        if self._new_picture and (not more or time.monotonic() - self._pictured > PICTURE_EVERY):
+            self._new_picture = False
+            refresh(self)
+            self._pictured = time.monotonic()
+
+    # -- being asked ---------------------------------------------------------------------------------------------
+
+    def _moved(self, change: Any) -> None:
+        """Python has set the task or the metric."""
+        with self._turn:
+            if change["name"] == "task" and self.metric not in self.options()["metric"]:
+                self.metric = self._own_metric()
+            self._update()
+
+    def _on_request(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """The page asks for something: the thread does it, so that the kernel is free; to cancel takes no time."""
+        if content["do"] == "cancel":
+            self.run.cancel()
+        self._requests.append(content)
+        self._poll_now()
+
+    def _take_requests(self) -> list[dict[str, Any]]:
+        taken, self._requests = self._requests, []
+        return taken
+
+    def _carry_out(self, request: dict[str, Any]) -> None:
+        text = ""
+        try:
+            if request["do"] == "extend":
+                self.run.extend(seeds=request.get("seeds"), depths=request.get("depths"))
+            elif request["do"] == "choose":
+                setattr(self, request["name"], request["value"])
+        except Exception as error:  # nothing else would tell the reader
+            text = str(error) or type(error).__name__
+        self._answer = {"request": str(request["request"]), "text": text}
+
+    # -- how it is shown -----------------------------------------------------------------------------------------
+
+    def chart(self) -> Any:
+        """Static altair chart of the current state: the curves, and the risk with its fit as far as there is one."""
+        from predictlab import charts
+
+        with self._turn:
+            rows = self._frame
+            if len(rows):
+                rows = rows[(rows["task"] == self.task) & (rows["metric"] == self.metric)]
+            return charts.probe_chart(
+                rows,
+                self.curve,
+                self.fit,
+                title=f"{self.task}: {self.metric}",
+                subtitle=f"{self.status}, {self.steps_done} of {self.steps_total} steps",
+                waiting_for=self.waiting_for,
+                scale=self.scale,
+            )
+
+    def __repr__(self) -> str:
+        return f"ProbeMonitor({self.task}, {self.metric}: {self.status}, {self.steps_done} of {self.steps_total} steps)"
+
+    def _summary(self) -> Summary:
+        with self._turn:
+            table, found = self.table(), self._findings
+            rows = [
+                [f"{depth:.0f}", f"{seeds:.0f}", *("–" if math.isnan(v) else f"{v:.4g}" for v in numbers)]
+                for depth, seeds, *numbers in table.itertuples(index=False)
+            ]
+            state = f"{self.task}, {self.metric}: {self.status}, {self.steps_done} of {self.steps_total} steps. "
+            if found.fit is not None:
+                estimates = (f"{words} {_with_ends(found, name)}" for name, words in _WORDS.items())
+                state += f"Decay fit so far (95 % intervals): {', '.join(estimates)}."
+            elif found.waiting_for:
+                state += f"The {'fit' if found.curve is not None else 'risk curve'} waits for {found.waiting_for}."
+        columns = ("depth (steps)", "seeds", "mean", "sd over seeds", "least", "greatest")
+        return Summary("Probe", state, columns, rows)
+
+
+_WORDS = {"intrinsic_limit": "floor L_int", "scale": "K", "decay_rate": "α"}
+
+
+def _with_ends(found: Findings, name: str) -> str:
+    assert found.fit is not None
+    assert found.conf_int is not None
+    low, high = found.conf_int.loc[name]
+    estimate = found.fit.params[name]
+    shown = "–" if np.isnan(estimate) else f"{estimate:.3g}"
+    return f"{shown} [{low:.3g}, {'unbounded' if np.isinf(high) else f'{high:.3g}'}]"
