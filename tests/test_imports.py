@@ -158,8 +158,10 @@ OUTSIDE = sorted(
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda p: str(p.relative_to(PACKAGE.parent)))
 def test_outside_the_library_only_public_names_are_used(path):
     text = path.read_text()
-    private = r"(?:predictlab|pl)(?:\.\w+)*\._[a-z]\w*|from predictlab[\w.]* import .*\b_[a-z]\w*"
+    private = r"(?:predictlab|pl)(?:\.\w+)*\._[a-z]\w*|from predictlab(?:\.\w+)* import .*\b_[a-z]\w*"
     assert not re.findall(private, text)
-    for package, names in re.findall(r"^\s*from (predictlab(?:\.\w+)+) import \(?([\w\s,]+)", text, re.MULTILINE):
+    imports = r"^\s*from (predictlab(?:\.\w+)+) import (?:\(([\w\s,]+)\)|([\w, ]+))"
+    for package, many, one_line in re.findall(imports, text, re.MULTILINE):
+        names = many or one_line
         offered = importlib.import_module(package).__all__
         assert {name.split(" as ")[0] for name in re.findall(r"\w+(?: as \w+)?", names)} <= set(offered)

@@ -324,7 +324,7 @@ def test_the_bundle_holds_a_table_beside_the_widget(fits, widget):
     assert "slow &lt;&amp;&gt;" in html
     assert "slow <" not in html
     assert "B = 100 steps" in html
-    assert data["text/plain"] == "PhaseDiagram(5 tasks, budget=100, tolerance=0.0002, confidence=0.9)"
+    assert data["text/plain"] == "PhaseDiagram(5 tasks, budget=100, tolerance=0.0002, confidence=0.95)"
 
 
 def test_a_long_table_is_cut_and_says_so(fits):

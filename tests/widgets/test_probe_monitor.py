@@ -18,8 +18,8 @@ from predictlab.errors import ArgumentError
 from predictlab.probing import start_probe
 from predictlab.probing._segments import CheckpointResult, GroupUpdate
 from predictlab_widgets import ProbeMonitor, _fallback
-from predictlab_widgets._probe_data import Curves, Findings
 from predictlab_widgets._polling import PollingThread
+from predictlab_widgets._probe_data import Curves, Findings
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PATIENCE = 60  # seconds; a guard against hanging, not a claim about speed
@@ -143,7 +143,7 @@ def assert_is_the_library(run, widget):
     curve = pl.risk_curve(frame, widget.task, metric=widget.metric)
     fit = pl.DecayModel(curve).fit()
     assert widget.params == pytest.approx(fit.params.to_dict())
-    assert widget.conf_int == {n: pytest.approx(tuple(fit.conf_int().loc[n])) for n in widget.params}
+    assert widget.param_intervals == {n: pytest.approx(tuple(fit.conf_int().loc[n])) for n in widget.params}
     assert widget.waiting_for == ""
     np.testing.assert_allclose(widget._risk["points"][1], curve.risk)
     np.testing.assert_allclose(widget._risk["curve"], fit.predict(np.array(widget._risk["depths"])))
