@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,8 +47,8 @@ class Progress:
     def __init__(self, show: bool, before: Progress | None = None) -> None:
         self.doing = "starting"
         self._lock = threading.Lock()
-        self._done: dict[str, int] = {} if before is None else dict(before._done)
-        self._total: dict[str, int] = dict(self._done)
+        self._done: Counter[str] = Counter(before._done if before else {})
+        self._total = Counter(self._done)
         self._lately: dict[str, deque[tuple[float, int]]] = {}
         self._show = show
         self._bar: tqdm | None = None  # made when there is something to count
@@ -57,13 +57,13 @@ class Progress:
         """Say how many steps are left of each task from now on."""
         with self._lock:
             for task, steps in left.items():
-                self._total[task] = self._done.setdefault(task, 0) + steps
+                self._total[task] = self._done[task] + steps
             self._show_total()
 
     def more(self, task: str, steps: int) -> None:
         """Say that so many steps are to be made beside those that were expected."""
         with self._lock:
-            self._total[task] = self._total.get(task, 0) + steps
+            self._total[task] += steps
             self._show_total()
 
     def _show_total(self) -> None:
@@ -89,8 +89,8 @@ class Progress:
             return
         now = time.monotonic()
         with self._lock:
-            self._done[task] = self._done.get(task, 0) + steps
-            self._total[task] = max(self._total.get(task, 0), self._done[task])
+            self._done[task] += steps
+            self._total[task] = max(self._total[task], self._done[task])
             lately = self._lately.setdefault(task, deque([(now, self._done[task] - steps)]))
             lately.append((now, self._done[task]))
             while now - lately[0][0] > _WINDOW and len(lately) > 2:
@@ -103,7 +103,7 @@ class Progress:
         with self._lock:
             out = {}
             for task, total in self._total.items():
-                done, lately = self._done.get(task, 0), self._lately.get(task)
+                done, lately = self._done[task], self._lately.get(task)
                 rate = math.nan
                 if lately and lately[-1][0] > lately[0][0]:
                     rate = (lately[-1][1] - lately[0][1]) / (lately[-1][0] - lately[0][0])

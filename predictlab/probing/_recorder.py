@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -128,13 +128,8 @@ class ProbeRecorder(TrainerCallback):
         self._step_began: float | None = None
         self._logged: tuple[int, dict[str, float]] = (-1, {})
 
-    @contextmanager
-    def _opened(self) -> Iterator[RunStore]:
-        if isinstance(self.store, RunStore):
-            yield self.store
-            return
-        with RunStore(self.store) as opened:
-            yield opened
+    def _opened(self) -> AbstractContextManager[RunStore]:
+        return nullcontext(self.store) if isinstance(self.store, RunStore) else RunStore(self.store)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object

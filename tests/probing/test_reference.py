@@ -279,6 +279,13 @@ def test_ragged_rows_come_back_padded_to_the_batch():
     assert [b[m].tolist() for b, m in zip(batch, mask, strict=True)] == [[5, 6], [4]]
 
 
+def test_rows_of_one_vector_each_are_rows_of_length_one():
+    values = torch.arange(12.0).reshape(4, 3)
+    batch, mask = Ragged(values, [1] * 4).batch(torch.tensor([2, 0]))
+    assert torch.equal(batch, values[[2, 0]].unsqueeze(1))
+    assert torch.equal(mask, torch.ones((2, 1), dtype=torch.bool))
+
+
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(task, bert, data, recipe, monkeypatch):
     wild = pl.Task(bert, data, recipe.replace(method="full", learning_rate=1e30, max_grad_norm=0.0), name="wild")
     frame = pl.probe([wild, task], ProbePlan((0, 4, 12), 2), progress=False)

@@ -238,6 +238,13 @@ def test_bfloat16_is_another_recipe_near_the_same_numbers(bert, data, recipe):
         recipe.replace(precision="fp8")
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_processor_without_bfloat16_is_said(bert, data, recipe, monkeypatch, caplog, there):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": there, "amx_bf16": False})
+    both(pl.Task(bert, data, recipe.replace(precision="bf16")))
+    assert ("no instructions for it" in caplog.text) != there
+
+
 def test_a_lost_run_leaves_its_group_and_the_others_go_on(task, poison):
     calm = pl.probe(task, ProbePlan((4, 8, 12), 3), progress=False)
     poison(seed=1, at=5)
