@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
@@ -45,17 +46,28 @@ def ridge(x: Array, y: Array, group: Labels, new: Array) -> Array:
     The errors of leaving out a group are exact, ``(I - H_gg)^-1 r_g`` with H the hat matrix (the block form of Allen's
     PRESS, Technometrics 16, 1974, 125-127), so that nothing is refitted.
     """
-    centre, scale = x.mean(axis=0), x.std(axis=0)
-    keep = scale > 1e-12 * np.maximum(1.0, np.abs(centre))
+    centre, scale, keep = _standard(x)
     if not keep.any():
         return np.full(len(new), y.mean())
-    u, d, vt = np.linalg.svd((x[:, keep] - centre[keep]) / scale[keep], full_matrices=False)
-    target = u.T @ (y - y.mean())
-    shrink = _shrinkage(d, len(y))
-    best = shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]
+    d, vt, target, best = _chosen(x, y, group)
     slope = vt.T @ (np.divide(best, d, out=np.zeros_like(d), where=d > 0) * target)
     room = np.ptp(y) / 2
     return np.clip(y.mean() + (new[:, keep] - centre[keep]) / scale[keep] @ slope, y.min() - room, y.max() + room)
+
+
+def _standard(x: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Mean and standard deviation of the columns, and which of them vary."""
+    centre, scale = x.mean(axis=0), x.std(axis=0)
+    return centre, scale, scale > 1e-12 * np.maximum(1.0, np.abs(centre))
+
+
+def _chosen(x: Array, y: Array, group: Labels) -> tuple[Array, Array, Array, Array]:
+    """Singular values and right vectors of the standardised features, the rotated target, and the best shrinkage."""
+    centre, scale, keep = _standard(x)
+    u, d, vt = np.linalg.svd((x[:, keep] - centre[keep]) / scale[keep], full_matrices=False)
+    target = u.T @ (y - y.mean())
+    shrink = _shrinkage(d, len(y))
+    return d, vt, target, shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]
 
 
 def _shrinkage(d: Array, n: int) -> Array:
@@ -82,14 +94,7 @@ def _left_out(u: Array, shrink: Array, target: Array, y: Array, group: Labels) -
 
 def effective_parameters(x: Array, y: Array, group: Labels) -> float:
     """Trace of the hat matrix of `ridge` on all runs, without its mean."""
-    scale = x.std(axis=0)
-    keep = scale > 1e-12 * np.maximum(1.0, np.abs(x.mean(axis=0)))
-    if not keep.any():
-        return 0.0
-    u, d, _ = np.linalg.svd((x[:, keep] - x[:, keep].mean(axis=0)) / scale[keep], full_matrices=False)
-    target = u.T @ (y - y.mean())
-    shrink = _shrinkage(d, len(y))
-    return float(np.sum(shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]))
+    return float(np.sum(_chosen(x, y, group)[3])) if _standard(x)[2].any() else 0.0
 
 
 def group_folds(group: Labels, folds: int | None, rng: np.random.Generator, alone: int = LEAVE_ONE_OUT) -> list[Labels]:
