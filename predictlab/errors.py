@@ -49,7 +49,7 @@ def bad_argument(name: str, value: Any, expected: str, hint: str = "") -> Argume
     name : str
         Argument as the caller wrote it.
     value : object
-        What was given; long values are shortened.
+        What was given; long values are shortened in the middle.
     expected : str
         What would have been accepted, e.g. ``"a number > 0 (metric²)"``.
     hint : str, optional
@@ -57,6 +57,6 @@ def bad_argument(name: str, value: Any, expected: str, hint: str = "") -> Argume
     """
     shown = repr(value)
     if len(shown) > 80:
-        shown = shown[:77] + "..."
+        shown = f"{shown[:38]}...{shown[-39:]}"  # the end of a path says which file it is
     message = f"{name}={shown}: expected {expected}."
     return ArgumentError(f"{message} {hint}" if hint else message)
