@@ -47,9 +47,9 @@ def truth(world: MartingaleWorld, rule: dict[str, Any]) -> str:
 
 
 def look(source: Any, seeds: int, depths: tuple[int, ...], rule: dict[str, Any]) -> pd.Series:
-    """Row of the phase table for these runs."""
+    """The advice for these runs."""
     fit = pl.DecayModel(pl.risk_curve(source(depths, range(seeds)))).fit()
-    return pl.classify({"world": fit}, **rule, extrapolate=True).iloc[0]
+    return pl.advise({"world": fit}, **rule, confidence=0.9, extrapolate=True).iloc[0]
 
 
 def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str,
     out = {"first": row["regime"], "advice": row["advice"], "kind": "", "chance": np.nan, "runs": np.nan, "then": ""}
     if row["regime"] != UNDETERMINED:
         return out
-    if np.isnan(row["settle_chance"]):
+    if np.isnan(row["chance"]):
         return out | {"kind": "none within reach"}
-    more, to = int(row["settle_runs"]), int(row["settle_depth"])
+    more, to = int(row["runs"]), int(row["depth"])
     depths: tuple[int, ...] = DEPTHS
     last = DEPTHS[-1]
     while last < to:
@@ -69,7 +69,7 @@ def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str,
         depths = (*depths, last)
     kind = "more seeds" if to == DEPTHS[-1] else "deeper and more seeds" if more else "deeper"
     then = look(source, SEEDS + more, depths, rule)["regime"]
-    return out | {"kind": kind, "chance": row["settle_chance"], "runs": more, "then": then}
+    return out | {"kind": kind, "chance": row["chance"], "runs": more, "then": then}
 
 
 def table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:

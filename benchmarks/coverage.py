@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import predictlab as pl
-from predictlab.budget import optimal_depth_of
+from predictlab.budget import best_depth
 from predictlab.phase import REGIMES, decision_probabilities
 from predictlab.risk import RiskCurve
 
@@ -115,7 +115,7 @@ def one(setting: Setting, methods: tuple[str, ...], seed: int) -> dict[str, obje
         def total(c: float, price: float = price) -> float:
             return setting.world.intrinsic_limit + c**-setting.alpha + price * c
 
-        found = float(optimal_depth_of(fit.params["scale"], np.nan_to_num(fit.params["decay_rate"]), price))
+        found = float(best_depth(fit.params["scale"], np.nan_to_num(fit.params["decay_rate"]), price))
         depth = float(np.clip(found, DEPTHS[0], 4 * DEPTHS[-1]))
         regrets.append(total(depth) / total(aim) - 1)
     out["regret"] = regrets

@@ -80,11 +80,11 @@ alt.vconcat(*[pl.charts.decay_chart(fit, tolerance=TOLERANCE, budget=BUDGET, wid
 
 # %% [markdown]
 # ## 5. Regimes
-# Each call has a probability; below 90 % it is Undetermined, and the advice says what would settle it.
+# Each call has a probability; below 90 % it is Undetermined, and `pl.advise` says what would settle it.
 
 # %%
-phase = pl.classify(fits, tolerance=TOLERANCE, budget=BUDGET)
-advice = phase.set_index("task")["advice"].replace("", "the call stands")
+phase = pl.classify(fits, tolerance=TOLERANCE, budget=BUDGET, confidence=0.9)
+advice = pl.advise(fits, tolerance=TOLERANCE, budget=BUDGET, confidence=0.9).set_index("task")["advice"]
 print(*(f"{task}: {text}" for task, text in advice.items()), sep="\n")
 phase[["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant", "crossing_budget"]]
 

@@ -97,7 +97,7 @@ rows = []
 for gamma in (1e-7, 1e-6, 1e-5):
     price.exchange_rate = gamma
     best = pl.optimal_depth(fits["newsgroups"], exchange_rate=gamma)
-    rows.append((gamma, price.optimal_depth, *best.conf_int(), best.probability_pays))
+    rows.append((gamma, price.optimal_depth, *best.conf_int().loc["depth"], best.probability_pays))
     assert not best.probing_pays or abs(best.depth / price.optimal_depth - 1) < 1e-9
 pd.DataFrame(rows, columns=["gamma", "c*", "c*, lower", "c*, upper", "P(pays)"]).map("{:.3g}".format)
 
@@ -128,7 +128,7 @@ diagram
 # %%
 SHOWN = ["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant"]
 CROSSING = ["crossing_budget", "crossing_lower", "crossing_upper"]
-table = pl.classify(fits, tolerance=TOLERANCE, budget=BUDGET)
+table = pl.classify(fits, tolerance=TOLERANCE, budget=BUDGET, confidence=0.9)
 table[SHOWN + CROSSING].round(2)
 
 # %% [markdown]
@@ -139,7 +139,7 @@ moved = {}
 for budget in (8, 16, 32, 64, 128, 256, 512):
     diagram.budget = budget
     moved[budget] = diagram.regimes
-    called = pl.classify(fits, tolerance=TOLERANCE, budget=budget, extrapolate=True, advise=False)
+    called = pl.classify(fits, tolerance=TOLERANCE, budget=budget, confidence=0.9, extrapolate=True)
     assert diagram.regimes == dict(zip(called["task"], called["regime"], strict=True))
 pd.DataFrame(moved).rename_axis("task").rename_axis("budget", axis=1)
 
@@ -234,7 +234,7 @@ decided
 
 # %%
 three = {"±2": TOLERANCE, "±3": (0.03 / 1.96) ** 2}
-both = {k: pl.classify(fits, tolerance=tau, budget=BUDGET, advise=False).set_index("task") for k, tau in three.items()}
+both = {k: pl.classify(fits, tolerance=tau, budget=BUDGET, confidence=0.9).set_index("task") for k, tau in three.items()}
 pd.concat({k: t.loc[["reviews"], SHOWN[1:]] for k, t in both.items()}).round(3)
 
 # %% [markdown]
@@ -244,7 +244,7 @@ pd.concat({k: t.loc[["reviews"], SHOWN[1:]] for k, t in both.items()}).round(3)
 # %%
 walls = {}
 for budget in (BUDGET, 4 * BUDGET):
-    moved_to = pl.classify(fits, tolerance=TOLERANCE, budget=budget, advise=False).set_index("task")
+    moved_to = pl.classify(fits, tolerance=TOLERANCE, budget=budget, confidence=0.9).set_index("task")
     walls[budget] = moved_to["p_noise_dominant"]
 assert (walls[BUDGET] == walls[4 * BUDGET]).all()
 pd.DataFrame(walls).rename_axis("budget", axis=1).round(3)

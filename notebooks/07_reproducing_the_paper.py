@@ -261,7 +261,7 @@ curve, rng, regret = law.curve, np.random.default_rng(0), []
 for _ in range(40):
     order = rng.permutation(curve.n_runs)
     half = len(order) // 2
-    best = pl.optimal_depth(pl.DecayModel(pl.risk.without_runs(curve, order[:half])).fit(), GAMMA).depth
+    best = pl.optimal_depth(pl.DecayModel(pl.risk.without_runs(curve, order[:half])).fit(), exchange_rate=GAMMA).depth
     other = pl.risk.without_runs(curve, order[half:]).risk
     total = other + GAMMA * curve.depth
     there = np.exp(np.interp(np.log(max(best, curve.depth[0])), np.log(curve.depth), np.log(other)))
@@ -281,7 +281,7 @@ pd.concat([verdicts(CHOICE), verdicts(SLOPE)])
 # %%
 REGIMES = "there are three regimes"
 TOLERANCE = (0.02 / 1.96) ** 2
-table = pl.classify({k: fits[k] for k in fits}, tolerance=TOLERANCE, budget=64, advise=False).set_index("task")
+table = pl.classify({k: fits[k] for k in fits}, tolerance=TOLERANCE, budget=64, confidence=0.9).set_index("task")
 expected = {"news, head": "static_sufficient", "newsgroups, head": "dynamic_critical", "coin flips": "noise_dominant"}
 for name, regime in expected.items():
     p = float(table.loc[name, f"p_{regime}"])

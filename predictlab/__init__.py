@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from predictlab.decay import DecayModel, DecayResults
     from predictlab.forecasting import ForecastResults, forecast
     from predictlab.phase import classify
-    from predictlab.planning import SequentialResult, probe_until
+    from predictlab.planning import SequentialResult, advise, probe_until
     from predictlab.probing import ProbePlan, ProbeRecorder, probe, start_probe
     from predictlab.report import analyse
     from predictlab.risk import RiskCurve, risk_curve
@@ -61,6 +61,7 @@ _NAMES = {
     "RunStore": "runs",
     "SequentialResult": "planning",
     "Task": "task",
+    "advise": "planning",
     "allocate": "budget",
     "analyse": "report",
     "classify": "phase",
@@ -80,10 +81,10 @@ _NAMES = {
 
 __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ForecastResults", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve",
-    "RunStore", "SequentialResult", "Task", "__version__", "allocate", "analyse", "budget", "catalog", "charts",
-    "classify", "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier", "load_dataset",
-    "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report", "risk",
-    "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
+    "RunStore", "SequentialResult", "Task", "__version__", "advise", "allocate", "analyse", "budget", "catalog",
+    "charts", "classify", "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier",
+    "load_dataset", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report",
+    "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

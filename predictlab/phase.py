@@ -1,22 +1,31 @@
-"""The predictability phase diagram: regimes, rules, probabilities (THEORY 5)."""
+"""The predictability phase diagram: regimes, rules, probabilities (docs/theory.md, section 5)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from, positive
+from predictlab._validation import option, positive, share
+from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from
 from predictlab.decay import DecayResults, law
+from predictlab.decay._results import Rng
 from predictlab.errors import bad_argument
 from predictlab.risk import same_question
 
-if TYPE_CHECKING:
-    from predictlab.planning._value import Step
+__all__ = [
+    "DYNAMIC_CRITICAL", "NOISE_DOMINANT", "PROBABILITY_COLUMNS", "REGIMES", "STATIC_SUFFICIENT", "UNDETERMINED",
+    "Decision", "Thresholds", "classify", "decision_probabilities", "regime_or_undetermined", "theory_boundary",
+    "threshold_probabilities",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
 
 Array = NDArray[np.float64]
 
@@ -27,13 +36,18 @@ UNDETERMINED = "Undetermined"
 REGIMES = (STATIC_SUFFICIENT, DYNAMIC_CRITICAL, NOISE_DOMINANT)
 PROBABILITY_COLUMNS = ("p_static_sufficient", "p_dynamic_critical", "p_noise_dominant")
 _TAIL = 0.025
-_AT_ITSELF = 0.1  # closer to the tolerance than this share of it, a quantity is "at" it
+
+
+def _shares(noise: NDArray[np.bool_], static: NDArray[np.bool_]) -> Array:
+    """Share of draws (..., n) in each regime, (..., 3), where `static` is asked of those that are not `noise`."""
+    static = ~noise & static
+    return np.stack([static.mean(-1), (~noise & ~static).mean(-1), noise.mean(-1)], axis=-1)
 
 
 def decision_probabilities(
     intrinsic_limit: ArrayLike, scale: ArrayLike, decay_rate: ArrayLike, tolerance: float, budget: float
 ) -> Array:
-    """Share of draws in each regime under the rule ``decision(tau, B)``.
+    """Count the draws in each regime under the rule ``decision(tau, B)``.
 
     Parameters
     ----------
@@ -47,32 +61,72 @@ def decision_probabilities(
     Returns
     -------
     ndarray, shape (..., 3)
-        In the order of `REGIMES`.
+        Shares, in the order of `REGIMES`.
+
+    Examples
+    --------
+    >>> decision_probabilities([0.0, 0.0, 0.5, 2.0], 1.0, 1.0, tolerance=1.0, budget=2.0).tolist()
+    [0.75, 0.0, 0.25]
     """
-    floor = np.asarray(intrinsic_limit, dtype=float)
-    noise = floor > tolerance
-    static = ~noise & (law(np.asarray(float(budget)), floor, np.asarray(scale), np.asarray(decay_rate)) <= tolerance)
-    return np.stack([static.mean(-1), (~noise & ~static).mean(-1), noise.mean(-1)], axis=-1)
+    floor, scale, rate = (np.asarray(v, dtype=float) for v in (intrinsic_limit, scale, decay_rate))
+    return _shares(floor > tolerance, law(float(budget), floor, scale, rate) <= tolerance)
 
 
 def threshold_probabilities(
     intrinsic_limit: ArrayLike, decay_rate: ArrayLike, intrinsic_threshold: float, rate_threshold: float
 ) -> Array:
-    """Share of draws in each regime under the paper's rule ``thresholds(l*, alpha*)``; shapes as above."""
-    noise = np.asarray(intrinsic_limit, dtype=float) > intrinsic_threshold
-    static = ~noise & (np.asarray(decay_rate, dtype=float) >= rate_threshold)
-    return np.stack([static.mean(-1), (~noise & ~static).mean(-1), noise.mean(-1)], axis=-1)
+    """Count the draws in each regime under the paper's rule ``thresholds(l*, alpha*)``.
+
+    Parameters
+    ----------
+    intrinsic_limit, decay_rate : array_like, shape (..., n)
+        Draws of the parameters.
+    intrinsic_threshold : float
+        ``l*``, metric².
+    rate_threshold : float
+        ``alpha*``.
+
+    Returns
+    -------
+    ndarray, shape (..., 3)
+        Shares, in the order of `REGIMES`.
+
+    Examples
+    --------
+    >>> threshold_probabilities([0.0, 0.0, 2.0, 2.0], [2.0, 0.5, 1.0, 1.0], 1.0, 1.0).tolist()
+    [0.25, 0.25, 0.5]
+    """
+    floor, rate = np.asarray(intrinsic_limit, dtype=float), np.asarray(decay_rate, dtype=float)
+    return _shares(floor > intrinsic_threshold, rate >= rate_threshold)
 
 
-def called(probabilities: ArrayLike, confidence: float) -> str:
-    """The regime whose probability reaches `confidence`, else ``"Undetermined"``."""
+def regime_or_undetermined(probabilities: ArrayLike, confidence: float) -> str:
+    """Name the regime whose probability reaches a confidence.
+
+    Parameters
+    ----------
+    probabilities : array_like, shape (3,)
+        In the order of `REGIMES`.
+    confidence : float
+        In (0.5, 1).
+
+    Returns
+    -------
+    str
+        ``"Undetermined"`` where none does.
+
+    Examples
+    --------
+    >>> regime_or_undetermined([0.02, 0.97, 0.01], 0.95), regime_or_undetermined([0.5, 0.4, 0.1], 0.95)
+    ('Dynamic-Critical', 'Undetermined')
+    """
     p = np.asarray(probabilities)
     best = int(np.argmax(p))
     return REGIMES[best] if p[best] >= confidence else UNDETERMINED
 
 
 def theory_boundary(intrinsic_limit: ArrayLike, scale: ArrayLike, tolerance: float, budget: float) -> Array:
-    """``alpha_B(L_int) = ln(K / (tau - L_int)) / ln B``, at least 0; NaN where ``L_int >= tau``.
+    """Find the rate from which on a task is Static-Sufficient, ``alpha_B(L_int) = ln(K / (tau - L_int)) / ln B``.
 
     Above it a task of scale `K` is Static-Sufficient at the budget. It depends on `K`: draw it for one task, or at the
     median of ``classify(...)["scale"]``, and say which.
@@ -87,6 +141,16 @@ def theory_boundary(intrinsic_limit: ArrayLike, scale: ArrayLike, tolerance: flo
         ``tau``, metric².
     budget : float
         ``B`` > 1, steps.
+
+    Returns
+    -------
+    ndarray
+        At least 0; NaN where ``L_int >= tau``.
+
+    Examples
+    --------
+    >>> theory_boundary([0.0, 2.0], 10.0, 1.0, 10.0).tolist()
+    [1.0, nan]
     """
     if not budget > 1:
         raise bad_argument("budget", budget, "more than 1 step")
@@ -97,102 +161,159 @@ def theory_boundary(intrinsic_limit: ArrayLike, scale: ArrayLike, tolerance: flo
 
 @dataclass(frozen=True)
 class Decision:
-    """The rule ``decision(tau, B)``: the floor against the tolerance, then the risk at the budget."""
+    """The rule ``decision(tau, B)``: the floor against the tolerance, then the risk at the budget.
+
+    Parameters
+    ----------
+    tolerance : float
+        ``tau``, metric².
+    budget : float
+        ``B``, steps.
+
+    Examples
+    --------
+    >>> Decision(tolerance=1.0, budget=2.0).member(np.array([[0.0, 1.0, 1.0], [2.0, 1.0, 1.0]])).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
 
     tolerance: float
     budget: float
 
     def member(self, draws: Array) -> Array:
-        """Regime of each draw (n, 3) as 0 and 1, (n, 3) in the order of `REGIMES`."""
-        floor, scale, rate = draws.T[:, :, None]
-        return decision_probabilities(floor, scale, rate, self.tolerance, self.budget)
+        """Find the regime of each draw.
+
+        Parameters
+        ----------
+        draws : ndarray, shape (n, 3)
+            ``L_int``, ``K``, ``alpha``.
+
+        Returns
+        -------
+        ndarray, shape (n, 3)
+            0 and 1, in the order of `REGIMES`.
+        """
+        limit, scale, rate = draws.T[:, :, None]
+        return decision_probabilities(limit, scale, rate, self.tolerance, self.budget)
 
     def plane(self, draws: Array) -> tuple[Array, Array]:
-        """Coordinates of each draw on the budget plane: ``L_int / tau`` and ``V_opt(B) / tau``."""
-        decaying = law(np.asarray(self.budget), 0.0, draws[:, 1], draws[:, 2])
-        return draws[:, 0] / self.tolerance, decaying / self.tolerance
+        """Place each draw on the budget plane.
 
-    def undecided(self, draws: Array, p: Array, confidence: float) -> Undecided:
-        """What an undetermined call turns on."""
-        total = law(np.asarray(self.budget), *draws.T)
-        others = (
-            f"from {_quantile(total, confidence):.3g} up it is {STATIC_SUFFICIENT}, "
-            f"below {_quantile(draws[:, 0], 1 - confidence):.3g} {NOISE_DOMINANT}"
-        )
-        if _floor_is_open(p):
-            return Undecided("the floor", draws[:, 0], "tolerance", self.tolerance, others)
-        return Undecided(f"the risk at {self.budget:g} steps", total, "tolerance", self.tolerance, others)
+        Parameters
+        ----------
+        draws : ndarray, shape (n, 3)
+            ``L_int``, ``K``, ``alpha``.
+
+        Returns
+        -------
+        x, y : ndarray, shape (n,)
+            ``L_int / tau`` and ``V_opt(B) / tau``.
+        """
+        return draws[:, 0] / self.tolerance, law(self.budget, 0.0, draws[:, 1], draws[:, 2]) / self.tolerance
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The paper's rule ``thresholds(l*, alpha*)``: the floor against ``l*``, then the rate against ``alpha*``."""
+    """The paper's rule ``thresholds(l*, alpha*)``: the floor against ``l*``, then the rate against ``alpha*``.
+
+    Parameters
+    ----------
+    intrinsic_threshold : float
+        ``l*``, metric².
+    rate_threshold : float
+        ``alpha*``.
+
+    Examples
+    --------
+    >>> Thresholds(1.0, 1.0).member(np.array([[0.0, 1.0, 0.5], [2.0, 1.0, 1.0]])).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
 
     intrinsic_threshold: float
     rate_threshold: float
 
     def member(self, draws: Array) -> Array:
-        """Regime of each draw (n, 3) as 0 and 1, (n, 3) in the order of `REGIMES`."""
+        """Find the regime of each draw.
+
+        Parameters
+        ----------
+        draws : ndarray, shape (n, 3)
+            ``L_int``, ``K``, ``alpha``.
+
+        Returns
+        -------
+        ndarray, shape (n, 3)
+            0 and 1, in the order of `REGIMES`.
+        """
         return threshold_probabilities(draws[:, :1], draws[:, 2:], self.intrinsic_threshold, self.rate_threshold)
 
     def plane(self, draws: Array) -> tuple[Array, Array]:
-        """``L_int / l*``; there is no budget in this rule, so no second coordinate (NaN)."""
+        """Place each draw; there is no budget in this rule, so no second coordinate.
+
+        Parameters
+        ----------
+        draws : ndarray, shape (n, 3)
+            ``L_int``, ``K``, ``alpha``.
+
+        Returns
+        -------
+        x, y : ndarray, shape (n,)
+            ``L_int / l*``, and NaN.
+        """
         return draws[:, 0] / self.intrinsic_threshold, np.full(len(draws), np.nan)
 
-    def undecided(self, draws: Array, p: Array, confidence: float) -> Undecided:
-        """What an undetermined call turns on."""
-        if _floor_is_open(p):
-            others = f"below {_quantile(draws[:, 0], 1 - confidence):.3g} it is {NOISE_DOMINANT}"
-            return Undecided("the floor", draws[:, 0], "intrinsic_threshold", self.intrinsic_threshold, others)
-        rate = draws[:, 2]
-        others = (
-            f"up to {_quantile(rate, 1 - confidence):.3g} it is {STATIC_SUFFICIENT}, "
-            f"above {_quantile(rate, confidence):.3g} {DYNAMIC_CRITICAL}, as long as the floor is low"
+
+def checked_rule(
+    fits: Mapping[str, DecayResults],
+    rule: str,
+    tolerance: float | None,
+    budget: float | None,
+    intrinsic_threshold: float | None,
+    rate_threshold: float | None,
+    extrapolate: bool,
+) -> Decision | Thresholds:
+    """The rule with its numbers, if all fits can be classified by it together."""
+    same_question(fits)
+    metrics = sorted({str(fit.curve.metric) for fit in fits.values()})
+    if len(metrics) > 1:
+        raise bad_argument(
+            "fits", metrics, "fits of one metric", "One metric says nothing about another; classify them apart."
         )
-        return Undecided("the decay rate", rate, "rate_threshold", self.rate_threshold, others)
-
-
-@dataclass(frozen=True)
-class Undecided:
-    """What an undetermined call turns on, over the draws; what it is compared with; where it would be clear."""
-
-    what: str
-    values: Array
-    name: str
-    limit: float
-    others: str
-
-    @property
-    def target(self) -> Array:
-        """The values on a scale that is logarithmic above the limit and does not tell small from smaller below."""
-        return np.log1p(self.values / self.limit)
-
-
-def _quantile(values: Array, q: float) -> float:
-    return float(np.quantile(values, q))
-
-
-def _floor_is_open(p: Array) -> bool:
-    return bool(p[2] > min(p[0], p[1]))
+    if option("rule", rule, ("decision", "thresholds")) == "thresholds":
+        return Thresholds(
+            positive("intrinsic_threshold", intrinsic_threshold, " (metric²)"),
+            positive("rate_threshold", rate_threshold),
+        )
+    chosen = Decision(positive("tolerance", tolerance, " (metric²)"), positive("budget", budget, " (steps)"))
+    if chosen.budget <= 1:
+        raise bad_argument("budget", budget, "more than 1 step")
+    for name, fit in fits.items() if not extrapolate else ():
+        if chosen.budget < fitted_from(fit):
+            raise bad_argument(
+                "budget", budget, f"at least {fitted_from(fit):g} steps, the first fitted depth of task {name!r}",
+                "The law says nothing before it: raise the budget, leave the task out, or probe shallower depths.",
+            )  # fmt: skip
+    return chosen
 
 
 def classify(
     fits: Mapping[str, DecayResults],
+    *,
     tolerance: float | None = None,
     budget: float | None = None,
     rule: str = "decision",
-    confidence: float = 0.9,
+    confidence: float = 0.95,
     intrinsic_threshold: float | None = None,
     rate_threshold: float | None = None,
     extrapolate: bool = False,
-    advise: bool = True,
+    draws: int = 2000,
+    rng: Rng = None,
 ) -> pd.DataFrame:
-    """Sort tasks on the phase diagram, each call with its probabilities, each open one with what would settle it.
+    """Sort tasks on the phase diagram, each call with its probabilities.
 
     Parameters
     ----------
     fits : mapping of str to DecayResults
-        All must answer the same question (THEORY 7) in the same metric.
+        All must answer the same question (docs/theory.md, section 7) in the same metric.
     tolerance : float
         ``tau`` > 0, metric²; needed by the decision rule.
     budget : float
@@ -200,13 +321,15 @@ def classify(
     rule : {"decision", "thresholds"}
         ``decision(tau, B)``, or the paper's ``thresholds(l*, alpha*)``.
     confidence : float
-        Probability below which a call is Undetermined.
+        In (0.5, 1): probability below which a call is Undetermined.
     intrinsic_threshold, rate_threshold : float
         ``l*`` (metric²) and ``alpha*`` of the thresholds rule.
     extrapolate : bool
         True: read the law also at a budget before the first fitted depth, where nothing was seen to follow it.
-    advise : bool
-        False: leave out what would settle an open call, which is most of the work.
+    draws : int
+        Number of draws of each fit.
+    rng : int, numpy.random.Generator or None
+        None: a fresh generator of seed 0 for each fit.
 
     Returns
     -------
@@ -218,10 +341,6 @@ def classify(
         - ``crossing_budget`` (``c_tau``, at which a Dynamic-Critical task becomes Static-Sufficient; inf where the
           floor is above the tolerance), ``crossing_lower``, ``crossing_upper`` (95 %); NaN under thresholds;
         - ``question``;
-        - ``advice``: what would settle an Undetermined call; empty for one that stands. In numbers: ``settle_runs``
-          more runs (0: none), trained to ``settle_depth`` (beyond the last fitted depth: the present runs as well),
-          after which the call is expected to stand with probability ``settle_chance``; NaN where nothing within reach
-          would, or nothing is open. See `predictlab.planning._value.settling_steps`;
         - the planes (medians of the fit's draws, 95 % in ``_lower``, ``_upper``): ``x`` = ``L_int / tau``, ``y`` =
           ``V_opt(B) / tau``, ``alpha``, and ``scale``, the median of `K`. Under thresholds ``x`` is relative to ``l*``
           and ``y`` is NaN.
@@ -230,112 +349,43 @@ def classify(
     ------
     ArgumentError
         Also when fits of different questions or metrics are mixed, or the budget is below a task's first fitted depth.
+
+    See Also
+    --------
+    predictlab.advise : What to do next for each task.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> table = pl.classify({"reviews": pl.DecayModel(curve).fit()}, tolerance=1e-3, budget=64)
+    >>> table["regime"].tolist()
+    ['Static-Sufficient']
     """
     checked = checked_fits(fits)
-    if not 0.5 < confidence < 1:
-        raise bad_argument("confidence", confidence, "a probability in (0.5, 1)")
-    same_question(checked)
-    metrics = sorted({fit.curve.metric for fit in checked.values()})
-    if len(metrics) > 1:
-        raise bad_argument(
-            "fits", metrics, "fits of one metric", "One metric says nothing about another; classify them apart."
-        )
-    chosen: Decision | Thresholds
-    if rule == "decision":
-        chosen = Decision(positive("tolerance", tolerance, " (metric²)"), positive("budget", budget, " (steps)"))
-        if chosen.budget <= 1:
-            raise bad_argument("budget", budget, "more than 1 step")
-        if not extrapolate:
-            _check_reach(checked, chosen.budget, budget)
-    elif rule == "thresholds":
-        l_star = positive("intrinsic_threshold", intrinsic_threshold, " (metric²)")
-        chosen = Thresholds(l_star, positive("rate_threshold", rate_threshold))
-    else:
-        raise bad_argument("rule", rule, "'decision' or 'thresholds'")
-    return pd.DataFrame([_row(name, fit, chosen, confidence, advise) for name, fit in checked.items()])
+    share("confidence", confidence, "a probability in (0.5, 1)", above=0.5)
+    chosen = checked_rule(checked, rule, tolerance, budget, intrinsic_threshold, rate_threshold, extrapolate)
+    return pd.DataFrame([_row(name, fit, chosen, confidence, draws, rng) for name, fit in checked.items()])
 
 
-def _check_reach(fits: Mapping[str, DecayResults], budget: float, given: Any) -> None:
-    for name, fit in fits.items():
-        if budget < fitted_from(fit):
-            raise bad_argument(
-                "budget", given, f"at least {fitted_from(fit):g} steps, the first fitted depth of task {name!r}",
-                "The law says nothing before it: raise the budget, leave the task out, or probe shallower depths.",
-            )  # fmt: skip
-
-
-def _row(name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, advise: bool) -> dict[str, Any]:
-    from predictlab.planning._value import DRAWS, settling_steps
-
-    draws = fit.draws().to_numpy()
-    member = rule.member(draws)
-    p = member.mean(axis=0)
-    regime = called(p, confidence)
-    row: dict[str, Any] = {"task": name, "regime": regime, "likely": REGIMES[int(np.argmax(p))]}
-    row |= dict(zip(PROBABILITY_COLUMNS, p, strict=True))
-    cross, ends = float("nan"), [float("nan")] * 2
-    if isinstance(rule, Decision):
-        crossing = depth_for_tolerance(fit, rule.tolerance)
-        cross, ends = crossing.depth, list(crossing.conf_int(2 * _TAIL))
-    row |= {"crossing_budget": cross, "crossing_lower": ends[0], "crossing_upper": ends[1], "question": fit.question}
-    advice, step = "", None
-    if regime == UNDETERMINED and advise:
-        focus = rule.budget if isinstance(rule, Decision) and not _floor_is_open(p) else None
-        finer = fit.draws(DRAWS).to_numpy()
-        open_ = rule.undecided(finer, p, confidence)
-        steps = settling_steps(fit, finer, rule.member(finer), open_.target, confidence, focus)
-        step = steps[0] if steps else None
-        advice = _advice(fit, open_, steps)
-    row |= {"advice": advice} | {
-        f"settle_{what}": float(getattr(step, what)) if step else float("nan") for what in ("runs", "depth", "chance")
+def _row(
+    name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, draws: int, rng: Rng
+) -> dict[str, object]:
+    sample = fit.draws(draws, rng=rng).to_numpy()
+    p = rule.member(sample).mean(axis=0)
+    row: dict[str, object] = {
+        "task": name,
+        "regime": regime_or_undetermined(p, confidence),
+        "likely": REGIMES[int(np.argmax(p))],
+        **dict(zip(PROBABILITY_COLUMNS, p, strict=True)),
     }
-    x, y = rule.plane(draws)
-    for axis, values in (("x", x), ("y", y), ("alpha", draws[:, 2])):
+    depth = lower = upper = float("nan")
+    if isinstance(rule, Decision):
+        crossing = depth_for_tolerance(fit, rule.tolerance, draws=draws, rng=rng)
+        depth, (lower, upper) = crossing.depth, crossing.conf_int(1 - 2 * _TAIL).loc["depth"]
+    row |= {"crossing_budget": depth, "crossing_lower": lower, "crossing_upper": upper, "question": fit.question}
+    x, y = rule.plane(sample)
+    for axis, values in (("x", x), ("y", y), ("alpha", sample[:, 2])):
         # medians of the draws: at a boundary the estimate itself is 0 or has no rate
         row[axis], row[f"{axis}_lower"], row[f"{axis}_upper"] = np.quantile(values, [0.5, _TAIL, 1 - _TAIL])
-    return row | {"scale": float(np.median(draws[:, 1]))}
-
-
-def _unit(fit: DecayResults) -> str:
-    return {"spread": "seeds", "branch": "parents"}.get(fit.curve.estimator, "runs")
-
-
-def _told(fit: DecayResults, step: Step) -> str:
-    """A step in words."""
-    from predictlab.planning._value import runs_of
-
-    last, unit = float(fit.fitted.depth[-1]), _unit(fit)
-    if step.depth > last:
-        present, _ = runs_of(fit)
-        more = f"the same {present} {unit}" if not step.runs else f"the same {unit} and about {step.runs} more"
-        return f"a deeper depth, {step.depth:g} steps with {more},"
-    where = "at the same depths" if step.depth == last else f"at depth {step.depth:g}"
-    return f"about {step.runs} more {unit} {where}"
-
-
-def _advice(fit: DecayResults, open_: Undecided, steps: list[Step]) -> str:
-    """What would settle an Undetermined call."""
-    from predictlab.planning._value import DEEPER, MOST_FOLD, MOST_RUNS, runs_of
-
-    blurred = open_.what == "the floor" and not fit.identified
-    why = "the depths do not separate a floor from slow decay: " if blurred else ""
-    side = f"on which side of the {open_.name} {open_.what} lies"
-    if steps:
-        best = steps[0]
-        text = (
-            f"{why}{_told(fit, best)} would settle {side} in about {10 * best.chance:.0f} of 10 cases "
-            f"(and leave {best.left:.0%} of its variance)"
-        )
-        if len(steps) > 1:
-            text += f"; or {_told(fit, steps[1]).rstrip(',')}, for {steps[1].cost / best.cost:.1f} times the steps"
-        return text
-    unit, (present, _) = _unit(fit), runs_of(fit)
-    middle = float(np.median(open_.values))
-    if abs(middle - open_.limit) <= _AT_ITSELF * open_.limit:
-        why = f"{open_.what} is at the {open_.name} itself: "
-    most = min(MOST_RUNS, MOST_FOLD * present)
-    deepest = DEEPER[-1] * float(fit.fitted.depth[-1])
-    return (
-        f"{why}more {unit} will not settle {side}, neither {most} of them nor depths up to {deepest:g} steps; "
-        f"another {open_.name} would: {open_.others}"
-    )
+    return row | {"scale": float(np.median(sample[:, 1]))}

@@ -14,8 +14,8 @@ from predictlab.phase import (
     REGIMES,
     STATIC_SUFFICIENT,
     UNDETERMINED,
-    called,
     decision_probabilities,
+    regime_or_undetermined,
     theory_boundary,
     threshold_probabilities,
 )
@@ -39,7 +39,6 @@ def test_three_clear_tasks(fits):
     p = table[["p_static_sufficient", "p_dynamic_critical", "p_noise_dominant"]]
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert (p.max(axis=1) > 0.99).all()
-    assert (table["advice"] == "").all()
     assert np.isinf(table.loc["noisy", "crossing_budget"])
     assert (
         table.loc["slow", "crossing_lower"] < table.loc["slow", "crossing_budget"] < table.loc["slow", "crossing_upper"]
@@ -52,7 +51,7 @@ def test_a_task_crosses_at_exactly_its_crossing_budget(fits):
     assert crossing == pytest.approx(float(pl.depth_for_tolerance(fits["slow"], 1.0)))
     at = [[v] for v in fits["slow"].params]
     for factor, regime in [(1 - 1e-9, DYNAMIC_CRITICAL), (1 + 1e-9, STATIC_SUFFICIENT)]:
-        assert called(decision_probabilities(*at, 1.0, crossing * factor), 0.9) == regime
+        assert regime_or_undetermined(decision_probabilities(*at, 1.0, crossing * factor), 0.9) == regime
     for factor, regime in [(0.7, DYNAMIC_CRITICAL), (1.4, STATIC_SUFFICIENT)]:
         table = pl.classify({"slow": fits["slow"]}, tolerance=1.0, budget=crossing * factor)
         assert table["regime"][0] == regime
@@ -101,8 +100,8 @@ def test_the_papers_rule(fits):
 
 
 def test_called():
-    assert called([0.9, 0.1, 0.0], 0.9) == STATIC_SUFFICIENT
-    assert called([0.89, 0.11, 0.0], 0.9) == UNDETERMINED
+    assert regime_or_undetermined([0.9, 0.1, 0.0], 0.9) == STATIC_SUFFICIENT
+    assert regime_or_undetermined([0.89, 0.11, 0.0], 0.9) == UNDETERMINED
 
 
 def test_no_decay_is_sorted_by_its_level():
@@ -113,31 +112,40 @@ def test_no_decay_is_sorted_by_its_level():
     assert np.isinf(table.loc["high", "crossing_budget"])
 
 
-def test_a_call_that_stands_needs_no_advice(fits):
-    table = pl.classify(fits, tolerance=1.0, budget=32)
-    assert table[["settle_runs", "settle_depth", "settle_chance"]].isna().all().all()
+def advised(fits, **options):
+    """The table of `classify` beside that of `advise`, at 90 %."""
+    options = {"confidence": 0.9} | options
+    return pl.classify(fits, **options).merge(pl.advise(fits, **options).drop(columns="regime"), on="task")
+
+
+def test_a_call_that_stands_says_what_to_do(fits):
+    table = advised(fits, tolerance=1.0, budget=32).set_index("task")
+    assert table[["chance", "variance_left"]].isna().all().all()
+    for task, start in {"easy": "Stop probing", "slow": "Probe ", "noisy": "Do not probe deeper"}.items():
+        assert table.loc[task, "advice"].startswith(start)
+    assert table.loc["slow", "depth"] == table.loc["slow", "crossing_budget"]
+    paper = pl.advise(fits, rule="thresholds", intrinsic_threshold=1.0, rate_threshold=1.2)
+    assert paper["advice"].tolist() == [f"The call stands: {regime}." for regime in REGIMES]
 
 
 def test_undetermined_says_what_would_settle_it():
     edge = {"edge": exact(0.0, 20.0, 1.0, df=60)}
-    row = pl.classify(edge, tolerance=20 / 64 * 1.08, budget=64).iloc[0]
+    row = advised(edge, tolerance=20 / 64 * 1.08, budget=64).iloc[0]
     assert row["regime"] == UNDETERMINED
     assert row["likely"] in REGIMES
     assert "on which side of the tolerance the risk at 64 steps lies" in row["advice"]
-    assert f"about {row['settle_runs']:.0f} more runs at depth 64 would settle" in row["advice"]
-    assert row["settle_depth"] == 64
-    assert row["settle_chance"] >= 0.6
-    plain = pl.classify(edge, tolerance=20 / 64 * 1.08, budget=64, advise=False).iloc[0]
-    assert (plain["regime"], plain["advice"]) == (UNDETERMINED, "")
+    assert f"about {row['runs']:.0f} more runs at depth 64 would settle" in row["advice"]
+    assert row["depth"] == 64
+    assert row["chance"] >= 0.6
 
 
 def test_the_further_from_the_tolerance_the_fewer_runs():
     fit = exact(0.0, 20.0, 1.0, df=60)
     sample = fit.draws()
     risk = sample["intrinsic_limit"] + sample["scale"] * 64.0 ** -sample["decay_rate"]
-    asked = [pl.classify({"t": fit}, tolerance=risk.quantile(q), budget=64).iloc[0] for q in (0.6, 0.88)]
+    asked = [advised({"t": fit}, tolerance=risk.quantile(q), budget=64).iloc[0] for q in (0.6, 0.88)]
     assert [row["regime"] for row in asked] == [UNDETERMINED] * 2
-    near, far = (row["settle_runs"] for row in asked)
+    near, far = (row["runs"] for row in asked)
     assert near > 2 * far > 0
 
 
@@ -146,32 +154,32 @@ def test_seeds_are_asked_for_at_all_depths():
     world = pl.worlds.MartingaleWorld(0.01, 4.8, 1.0)
     fit = pl.DecayModel(world.spread(16, DEPTHS.astype(int) - 1, seed=3)).fit()
     tolerance = float(fit.predict(64)[0]) * 1.2
-    row = pl.classify({"t": fit}, tolerance=tolerance, budget=64).iloc[0]
+    row = advised({"t": fit}, tolerance=tolerance, budget=64).iloc[0]
     assert row["regime"] == UNDETERMINED
-    assert row["settle_depth"] >= 512
+    assert row["depth"] >= 512
     assert "seeds" in row["advice"]
 
 
 def test_a_floor_that_slow_decay_imitates_needs_a_deeper_depth():
     few = {"few": exact(0.2, 2.0, 0.7, df=5)}
-    row = pl.classify(few, tolerance=0.1, budget=64).iloc[0]
+    row = advised(few, tolerance=0.1, budget=64).iloc[0]
     assert row["regime"] == UNDETERMINED
     assert not few["few"].identified
-    assert row["advice"].startswith("the depths do not separate a floor from slow decay: ")
-    assert row["settle_depth"] > 512
-    assert f"a deeper depth, {row['settle_depth']:g} steps with the same" in row["advice"]
+    assert "not surely: the depths do not separate a floor from slow decay: " in row["advice"]
+    assert row["depth"] > 512
+    assert f"a deeper depth, {row['depth']:g} steps with the same" in row["advice"]
 
 
 def test_where_no_probing_settles_it_another_tolerance_does():
     sure = exact(0.1, 20.0, 1.0, df=1e6)
     tolerance = float(sure.predict(64)[0])
-    row = pl.classify({"t": sure}, tolerance=tolerance, budget=64).iloc[0]
+    row = advised({"t": sure}, tolerance=tolerance, budget=64).iloc[0]
     assert row["regime"] == UNDETERMINED
-    assert np.isnan(row["settle_chance"])
+    assert np.isnan(row["chance"])
     assert "the risk at 64 steps is at the tolerance itself: more runs will not settle" in row["advice"]
     up, down = re.search(r"from (\S+) up it is Static-Sufficient, below (\S+) Noise-Dominant", row["advice"]).groups()
     for other, regime in [(float(up) * 1.001, STATIC_SUFFICIENT), (float(down) * 0.99, NOISE_DOMINANT)]:
-        assert pl.classify({"t": sure}, tolerance=other, budget=64)["regime"][0] == regime
+        assert advised({"t": sure}, tolerance=other, budget=64)["regime"][0] == regime
 
 
 def test_advised_runs_settle_it_about_as_often_as_said():
@@ -180,15 +188,15 @@ def test_advised_runs_settle_it_about_as_often_as_said():
     for seed in range(40):
         risk = 20.0 / DEPTHS * np.random.default_rng(seed).chisquare(15, 8) / 15
         fit = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=15)).fit()
-        row = pl.classify({"t": fit}, tolerance=0.25, budget=64).iloc[0]
-        if not row["settle_runs"] > 0 or row["settle_depth"] > 512:
+        row = advised({"t": fit}, tolerance=0.25, budget=64).iloc[0]
+        if not row["runs"] > 0 or row["depth"] > 512:
             continue
-        df = np.where(row["settle_depth"] >= DEPTHS, row["settle_runs"], 0)
+        df = np.where(row["depth"] >= DEPTHS, row["runs"], 0)
         fresh = 20.0 / DEPTHS * np.random.default_rng(1000 + seed).chisquare(np.maximum(df, 1))
         both = (15 * risk + np.where(df > 0, fresh, 0)) / (15 + df)
         wider = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=both, df=15 + df)).fit()
-        settled.append(pl.classify({"t": wider}, tolerance=0.25, budget=64, advise=False)["regime"][0] != UNDETERMINED)
-        said.append(row["settle_chance"])
+        settled.append(advised({"t": wider}, tolerance=0.25, budget=64)["regime"][0] != UNDETERMINED)
+        said.append(row["chance"])
     assert len(settled) >= 12
     assert 0.55 < np.mean(said) < 0.8
     assert np.mean(settled) > 0.5 - 2 * np.sqrt(0.25 / len(settled))
@@ -197,15 +205,15 @@ def test_advised_runs_settle_it_about_as_often_as_said():
 def test_the_papers_rule_has_advice_too():
     fit = {"t": exact(0.01, 20.0, 1.1, df=15)}
     asked = {"rule": "thresholds", "intrinsic_threshold": 1.0, "rate_threshold": 1.0}
-    row = pl.classify(fit, **asked).iloc[0]
+    row = advised(fit, **asked).iloc[0]
     assert row["regime"] == UNDETERMINED
     assert "on which side of the rate_threshold the decay rate lies" in row["advice"]
-    assert row["settle_chance"] >= 0.6
+    assert row["chance"] >= 0.6
     sure = {"t": exact(0.01, 20.0, 1.0, df=1e6)}
-    row = pl.classify(sure, **(asked | {"rate_threshold": sure["t"].draws()["decay_rate"].median()})).iloc[0]
+    row = advised(sure, **(asked | {"rate_threshold": sure["t"].draws()["decay_rate"].median()})).iloc[0]
     assert "the decay rate is at the rate_threshold itself" in row["advice"]
     floor = {"t": exact(1.0, 20.0, 1.0, df=15)}
-    assert "on which side of the intrinsic_threshold the floor lies" in pl.classify(floor, **asked)["advice"][0]
+    assert "on which side of the intrinsic_threshold the floor lies" in advised(floor, **asked)["advice"][0]
 
 
 def test_planes_are_medians_of_the_draws(fits):
@@ -259,7 +267,7 @@ def test_wrong_calls_are_rare(floor, truth):
         ({"budget": np.nan}, "budget=nan"),
         ({"budget": 1}, "budget=1: expected more than 1 step"),
         ({"confidence": 0.4}, r"confidence=0.4: expected a probability in \(0.5, 1\)"),
-        ({"rule": "paper"}, "rule='paper': expected 'decision' or 'thresholds'"),
+        ({"rule": "paper"}, "rule='paper': expected one of 'decision', 'thresholds'"),
         ({"rule": "thresholds"}, "intrinsic_threshold=None: expected a finite number > 0"),
         ({"rule": "thresholds", "intrinsic_threshold": 1}, "rate_threshold=None"),
     ],

@@ -1,19 +1,22 @@
-"""How much probing is worth paying for: optimal depth, depth for a tolerance, allocation, frontier (THEORY 4)."""
+"""How much probing is worth paying for: depths of one task, and one budget for many (docs/theory.md, section 4)."""
 
-from predictlab.budget._allocation import allocate, frontier
-from predictlab.budget._checks import checked_fits, fitted_from, positive
+from predictlab.budget._allocation import AllocationProblem, Bounds, PerTask, allocate, frontier
+from predictlab.budget._checks import checked_fits, fitted_from
 from predictlab.budget._depth import (
     OptimalDepth,
+    PricedDepth,
     ToleranceDepth,
+    best_depth,
+    crossing_depth,
     depth_for_tolerance,
     optimal_depth,
-    optimal_depth_of,
-    tolerance_depth_of,
+    priced_depth,
 )
 
 __all__ = [
-    "OptimalDepth", "ToleranceDepth", "allocate", "checked_fits", "depth_for_tolerance", "fitted_from", "frontier",
-    "optimal_depth", "optimal_depth_of", "positive", "tolerance_depth_of",
+    "AllocationProblem", "Bounds", "OptimalDepth", "PerTask", "PricedDepth", "ToleranceDepth", "allocate",
+    "best_depth", "checked_fits", "crossing_depth", "depth_for_tolerance", "fitted_from", "frontier", "optimal_depth",
+    "priced_depth",
 ]  # fmt: skip
 
 

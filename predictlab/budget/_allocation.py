@@ -1,4 +1,4 @@
-"""One budget for many tasks: the plan, its intervals, and the efficiency frontier (THEORY 4)."""
+"""One budget for many tasks: the plan, its intervals, and the efficiency frontier (docs/theory.md, section 4)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,41 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
-from predictlab.budget._checks import checked_fits, fitted_from, positive
+from predictlab._validation import confidence_level, generator, positive, whole_number
+from predictlab.budget._checks import checked_fits, fitted_from
 from predictlab.decay import DecayResults, law
+from predictlab.decay._results import Rng
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
 PerTask = Mapping[str, float] | Sequence[float] | float
 Bounds = tuple[float, float] | Mapping[str, tuple[float, float]] | Sequence[tuple[float, float]]
-_DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Arrays over tasks, (t,): estimates, weights, prices of a step, and depths that exist."""
+class AllocationProblem:
+    """What `allocate` and `frontier` solve, as arrays over tasks.
+
+    Parameters
+    ----------
+    tasks : list of str
+        Names.
+    fits : list of DecayResults
+        Decay law of each.
+    params : ndarray, shape (t, 3)
+        Estimates of ``L_int``, ``K`` and ``alpha``; a task that does not decay has ``K = 0`` and ``alpha = 1``.
+    weight, step, low, high : ndarray, shape (t,)
+        Weights, prices of a step, and the lowest and highest depth (steps).
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> problem = AllocationProblem.of({"reviews": pl.DecayModel(curve).fit()}, bounds=(4, 256))
+    >>> depth, multiplier = problem.share(problem.params[None], 100)
+    >>> depth.round(6).tolist()
+    [[100.0]]
+    """
 
     tasks: list[str]
     fits: list[DecayResults]
@@ -36,11 +58,21 @@ class Problem:
     def of(
         cls,
         fits: Mapping[str, DecayResults],
-        weights: PerTask | None,
-        cost_per_step: PerTask,
-        bounds: Bounds | None,
-    ) -> Problem:
-        """Check the arguments of `allocate` and `frontier`."""
+        weights: PerTask | None = None,
+        cost_per_step: PerTask = 1.0,
+        bounds: Bounds | None = None,
+    ) -> AllocationProblem:
+        """Check the arguments of `allocate` and `frontier`.
+
+        Parameters
+        ----------
+        fits, weights, cost_per_step, bounds
+            As for `allocate`.
+
+        Returns
+        -------
+        AllocationProblem
+        """
         checked = checked_fits(fits)
         tasks = list(checked)
         low, high = _bounds(bounds, checked)
@@ -54,35 +86,73 @@ class Problem:
             high,
         )
 
-    def checked_budget(self, budget: float) -> float:
-        """The budget, if it pays for the lowest depths."""
+    def checked_budget(self, total_budget: float, name: str = "total_budget") -> float:
+        """Check that a budget pays for the lowest depths.
+
+        Parameters
+        ----------
+        total_budget : float
+            In the unit of the prices.
+        name : str
+            Of the argument, for the error.
+
+        Returns
+        -------
+        float
+            The budget.
+        """
         least = self.step * self.low
         total = float(np.sum(least))
-        value = positive("budget", budget, " (cost)")
+        value = positive(name, total_budget, " (cost)")
         if value < total * (1 - 1e-12):
             dear = int(np.argmax(least))
             raise bad_argument(
-                "budget", budget, f"at least {total:g}, the cost of the lowest depths of all tasks (the most of it, "
+                name, total_budget, f"at least {total:g}, the cost of the lowest depths of all tasks (the most of it, "
                 f"{least[dear]:g}, for depth {self.low[dear]:g} of task {self.tasks[dear]!r})",
                 "Leave tasks out, lower the bounds, or raise the budget.",
             )  # fmt: skip
         return max(value, total)
 
-    def share(self, params: Array, budget: ArrayLike) -> tuple[Array, Array]:
-        """Best depths (n, t) and multipliers (n,) for parameters (n or 1, t, 3) and budgets (n,) or one."""
-        return share(params[..., 1], params[..., 2], self.weight, self.step, self.low, self.high, budget)
+    def share(self, params: Array, total_budget: ArrayLike) -> tuple[Array, Array]:
+        """Share budgets among the tasks: depths that minimise ``sum w K c^-alpha``.
 
-    def draws(self, n: int = _DRAWS) -> Array:
-        """Draws of all tasks at once, (n, t, 3), independent between tasks."""
-        known: dict[int, Array] = {}  # one fit may stand for many tasks
-        out = np.empty((n, len(self.tasks), 3))
+        Parameters
+        ----------
+        params : ndarray, shape (n or 1, t, 3)
+            Parameters as in `params`.
+        total_budget : float or array_like, shape (n,)
+            Each enough for the lowest depths.
+
+        Returns
+        -------
+        depth : ndarray, shape (n, t)
+            Steps.
+        multiplier : ndarray, shape (n,)
+            Weighted risk that one more unit of cost would save; 0 where everything that decays is at its highest depth.
+        """
+        return share_budget(params[..., 1], params[..., 2], self.weight, self.step, self.low, self.high, total_budget)
+
+    def draws(self, draws: int = 1000, rng: Rng = None) -> Array:
+        """Draw the parameters of all tasks at once, independently between tasks.
+
+        Parameters
+        ----------
+        draws : int
+            Number of draws.
+        rng : int, numpy.random.Generator or None
+            None: a fresh generator of seed 0.
+
+        Returns
+        -------
+        ndarray, shape (draws, t, 3)
+        """
+        count, source = whole_number("draws", draws, 1), generator(rng)
+        samples: dict[int, Array] = {}  # one fit may stand for many tasks
+        out = np.empty((count, len(self.tasks), 3))
         for i, fit in enumerate(self.fits):
-            if id(fit) not in known:
-                known[id(fit)] = fit.draws().to_numpy()
-            sample = known[id(fit)]
-            # every fit is drawn from the same seed: without this, tasks would err together
-            order = np.random.default_rng(i).permutation(len(sample))
-            out[:, i] = sample[np.resize(order, n)]
+            if id(fit) not in samples:
+                samples[id(fit)] = fit.draws(count, rng=source).to_numpy()
+            out[:, i] = source.permutation(samples[id(fit)])  # tasks that share a fit do not err together
         return _with_a_rate(out)
 
 
@@ -142,7 +212,7 @@ def _pairs(value: object, *shapes: tuple[int, ...]) -> Array:
     return array
 
 
-def share(
+def share_budget(
     scale: Array, decay_rate: Array, weight: Array, step: Array, low: Array, high: Array, budget: ArrayLike
 ) -> tuple[Array, Array]:
     """Depths that minimise ``sum w K c^-alpha`` within a budget, for many budgets or sets of parameters at once.
@@ -210,33 +280,31 @@ def share(
     return out, multiplier
 
 
-def _interval(values: Array, level: float) -> tuple[Array, Array]:
-    half = (1 - level) / 2
+def _interval(values: Array, confidence: float) -> tuple[Array, Array]:
+    half = (1 - confidence_level(confidence)) / 2
     lower, upper = np.quantile(values, [half, 1 - half], axis=0)
     return lower, upper
 
 
-def _checked_level(level: float) -> float:
-    if not 0 < level < 1:
-        raise bad_argument("level", level, "a confidence level in (0, 1), such as 0.95")
-    return level
-
-
 def allocate(
     fits: Mapping[str, DecayResults],
-    budget: float,
+    total_budget: float,
+    *,
     weights: PerTask | None = None,
     cost_per_step: PerTask = 1.0,
     bounds: Bounds | None = None,
-    level: float = 0.95,
+    confidence: float = 0.95,
+    draws: int = 1000,
+    rng: Rng = None,
 ) -> pd.DataFrame:
     """Share one budget among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum lambda_t c_t <= B``.
 
     Parameters
     ----------
     fits : mapping of str to DecayResults
-    budget : float
-        ``B``, in the unit of `cost_per_step`.
+        Decay law of each task.
+    total_budget : float
+        ``B`` over all tasks, in the unit of `cost_per_step`.
     weights : float, mapping or sequence of float, optional
         ``w_t`` > 0; default 1.
     cost_per_step : float, mapping or sequence
@@ -244,8 +312,12 @@ def allocate(
     bounds : (float, float), mapping of str to such pairs, or sequence of them, optional
         Lowest and highest depth, of every task or of each. Default, also for tasks that a mapping leaves out: from the
         first fitted depth up.
-    level : float
-        Of the intervals.
+    confidence : float
+        Confidence level of the intervals, in (0, 1).
+    draws : int
+        Number of joint draws of the fits, for the intervals.
+    rng : int, numpy.random.Generator or None
+        None: a fresh generator of seed 0.
 
     Returns
     -------
@@ -259,17 +331,27 @@ def allocate(
     ------
     ArgumentError
         Also when the budget does not pay for the lowest depths.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> fits = {
+    ...     name: pl.DecayModel(pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=scale / 2.0 ** np.arange(5), df=31)).fit()
+    ...     for name, scale in (("reviews", 4e-3), ("news", 1e-3))
+    ... }
+    >>> pl.allocate(fits, 90)["depth"].round().tolist()
+    [60.0, 30.0]
     """
-    level = _checked_level(level)
-    problem = Problem.of(fits, weights, cost_per_step, bounds)
-    total = problem.checked_budget(budget)
+    confidence_level(confidence)
+    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds)
+    total = problem.checked_budget(total_budget)
     depth = problem.share(problem.params[None], total)[0][0]
     floor, k, a = problem.params.T
     with np.errstate(divide="ignore"):
         marginal = np.where(k > 0, problem.weight * a * np.exp(np.log(k) - (a + 1) * np.log(depth)) / problem.step, 0.0)
-    draws = problem.draws()
-    depth_lower, depth_upper = _interval(problem.share(draws, total)[0], level)
-    risk_lower, risk_upper = _interval(law(depth, draws[..., 0], draws[..., 1], draws[..., 2]), level)
+    sample = problem.draws(draws, rng)
+    depth_lower, depth_upper = _interval(problem.share(sample, total)[0], confidence)
+    risk_lower, risk_upper = _interval(law(depth, *np.moveaxis(sample, -1, 0)), confidence)
     return pd.DataFrame(
         {
             "task": problem.tasks,
@@ -286,7 +368,7 @@ def allocate(
     )
 
 
-def _notes(problem: Problem, depth: Array) -> list[str]:
+def _notes(problem: AllocationProblem, depth: Array) -> list[str]:
     out = []
     for i, fit in enumerate(problem.fits):
         fitted = fit.fitted.depth
@@ -308,19 +390,24 @@ def _notes(problem: Problem, depth: Array) -> list[str]:
 def frontier(
     fits: Mapping[str, DecayResults],
     budgets: ArrayLike,
+    *,
     weights: PerTask | None = None,
     cost_per_step: PerTask = 1.0,
     bounds: Bounds | None = None,
-    level: float = 0.95,
+    confidence: float = 0.95,
+    draws: int = 1000,
+    rng: Rng = None,
 ) -> pd.DataFrame:
-    """Least total risk for each budget; the slope of the curve is minus the multiplier (``gamma``).
+    """Find the least total risk for each budget; the slope of the curve is minus the multiplier (``gamma``).
 
     Parameters
     ----------
-    fits, weights, cost_per_step, bounds, level
-        As for `allocate`.
+    fits : mapping of str to DecayResults
+        Decay law of each task.
     budgets : array_like
-        Budgets, each enough for the lowest depths.
+        Total budgets, each enough for the lowest depths.
+    weights, cost_per_step, bounds, confidence, draws, rng
+        As for `allocate`.
 
     Returns
     -------
@@ -328,18 +415,26 @@ def frontier(
         ``budget``; ``risk``, the weighted sum over tasks, floors included; ``multiplier``, the marginal worth of the
         next unit of budget (metric²/cost), 0 where everything that decays is at its highest depth; ``risk_lower``,
         ``risk_upper``, of the plan that the estimates give.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> line = pl.frontier({"reviews": pl.DecayModel(curve).fit()}, [8, 16, 32])
+    >>> bool(line["risk"].is_monotonic_decreasing)
+    True
     """
-    level = _checked_level(level)
-    problem = Problem.of(fits, weights, cost_per_step, bounds)
-    asked = np.atleast_1d(np.asarray(budgets, dtype=float))
-    depth, multiplier = problem.share(problem.params[None], [problem.checked_budget(float(b)) for b in asked])
-    floor, k, a = problem.params.T
-    risk, draws = law(depth, floor, k, a), problem.draws()
+    confidence_level(confidence)
+    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds)
+    totals = np.atleast_1d(np.asarray(budgets, dtype=float))
+    depth, multiplier = problem.share(
+        problem.params[None], [problem.checked_budget(float(b), "budgets") for b in totals]
+    )
+    risk, sample = law(depth, *problem.params.T), np.moveaxis(problem.draws(draws, rng), -1, 0)
     ends = [
-        _of_sum(at, *_interval(law(c, draws[..., 0], draws[..., 1], draws[..., 2]), level), problem.weight)
-        for c, at in zip(depth, risk, strict=True)
+        _of_sum(at, *_interval(law(c, *sample), confidence), problem.weight) for c, at in zip(depth, risk, strict=True)
     ]
-    frame = pd.DataFrame({"budget": asked, "risk": risk @ problem.weight, "multiplier": multiplier})
+    frame = pd.DataFrame({"budget": totals, "risk": risk @ problem.weight, "multiplier": multiplier})
     return frame.join(pd.DataFrame(ends, columns=["risk_lower", "risk_upper"]))
 
 

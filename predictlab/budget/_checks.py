@@ -1,36 +1,37 @@
-"""What budget and phase ask of their arguments."""
+"""What budget, phase and planning ask of fits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 
 from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 
 
-def positive(name: str, value: Any, unit: str = "") -> float:
-    """`value` as a float, if it is a finite number > 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not (np.isfinite(number) and number > 0):
-        raise bad_argument(name, value, f"a finite number > 0{unit}")
-    return number
-
-
-def tail(alpha: float) -> float:
-    """Half of `alpha`, if that is one minus a confidence level."""
-    if not 0 < alpha < 1:
-        raise bad_argument("alpha", alpha, "one minus the confidence level, in (0, 1)")
-    return alpha / 2
-
-
 def checked_fits(fits: Mapping[str, DecayResults]) -> dict[str, DecayResults]:
-    """`fits` as a plain dict, or an error that says what was expected."""
+    """Check a mapping of fits.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+        One fit alone is taken under the name of its task.
+
+    Returns
+    -------
+    dict of str to DecayResults
+
+    Raises
+    ------
+    ArgumentError
+        Which entry is not a fit, and how to make one.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> list(checked_fits({"reviews": pl.DecayModel(curve).fit()}))
+    ['reviews']
+    """
     if isinstance(fits, DecayResults):
         return {fits.task or "task": fits}
     if not isinstance(fits, Mapping) or not fits:
@@ -42,5 +43,23 @@ def checked_fits(fits: Mapping[str, DecayResults]) -> dict[str, DecayResults]:
 
 
 def fitted_from(fit: DecayResults) -> float:
-    """First fitted depth, steps; the law says nothing before it."""
+    """Find the first fitted depth; the law says nothing before it.
+
+    Parameters
+    ----------
+    fit : DecayResults
+        Decay law of a task.
+
+    Returns
+    -------
+    float
+        Steps.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> fitted_from(pl.DecayModel(curve).fit())
+    4.0
+    """
     return float(fit.fitted.depth[0])

@@ -1,41 +1,168 @@
-"""Depths of one task: the one that minimises risk plus cost, and the one that meets a tolerance (THEORY 4)."""
+"""Depths of one task: the one that minimises risk plus cost, and the one that meets a tolerance.
+
+Formulas and sources: docs/theory.md, section 4.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab.budget._checks import fitted_from, positive, tail
-from predictlab.decay import PARAMETERS, DecayResults, law
+from predictlab._validation import confidence_level, nonnegative, positive, share
+from predictlab.budget._checks import fitted_from
+from predictlab.decay import DecayResults, law
+from predictlab.decay._results import Rng
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
 
 
-def optimal_depth_of(scale: ArrayLike, decay_rate: ArrayLike, price: float) -> Array:
-    """``c* = (alpha K / price)^(1/(alpha+1))`` for a price ``gamma lambda`` of a step; 0 where nothing decays."""
+def best_depth(
+    scale: ArrayLike, decay_rate: ArrayLike, price: ArrayLike, bounds: tuple[ArrayLike, ArrayLike] = (0.0, np.inf)
+) -> Array:
+    """Depth at which the risk plus the price of the steps is least, ``c* = (alpha K / price)^(1/(alpha+1))``.
+
+    Parameters
+    ----------
+    scale : array_like
+        ``K`` >= 0, metric²·steps^alpha; broadcast against the others.
+    decay_rate : array_like
+        ``alpha`` > 0.
+    price : array_like
+        ``gamma lambda`` > 0, metric² per step: exchange rate times cost per step.
+    bounds : (array_like, array_like)
+        Lowest and highest depth that exist, steps; the result is clamped to them.
+
+    Returns
+    -------
+    ndarray
+        Steps; the lowest depth where nothing decays.
+
+    Notes
+    -----
+    Source: Luo, Wang, Tang (2026), Thm. 6.1.
+
+    Examples
+    --------
+    >>> round(float(best_depth(1.0, 1.0, 0.0001)), 6)
+    100.0
+    """
     k, a = np.asarray(scale, dtype=float), np.asarray(decay_rate, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         depth = np.exp((np.log(a) + np.log(k) - np.log(price)) / (a + 1))
-    return np.where(k > 0, depth, 0.0)
+    return np.clip(np.where(k > 0, depth, 0.0), *bounds)
 
 
-def tolerance_depth_of(intrinsic_limit: ArrayLike, scale: ArrayLike, decay_rate: ArrayLike, tolerance: float) -> Array:
-    """``c_tau = (K / (tau - L_int))^(1/alpha)``; inf where ``L_int >= tau``, 0 where nothing decays below it."""
-    floor = np.asarray(intrinsic_limit, dtype=float)
-    k, a = np.asarray(scale, dtype=float), np.asarray(decay_rate, dtype=float)
+def crossing_depth(intrinsic_limit: ArrayLike, scale: ArrayLike, decay_rate: ArrayLike, tolerance: ArrayLike) -> Array:
+    """Depth at which the risk falls to a tolerance, ``c_tau = (K / (tau - L_int))^(1/alpha)``.
+
+    Parameters
+    ----------
+    intrinsic_limit : array_like
+        ``L_int`` >= 0, metric²; broadcast against the others.
+    scale : array_like
+        ``K`` >= 0, metric²·steps^alpha.
+    decay_rate : array_like
+        ``alpha`` > 0.
+    tolerance : array_like
+        ``tau`` > 0, metric².
+
+    Returns
+    -------
+    ndarray
+        Steps; inf where ``L_int >= tau``, 0 where nothing decays and the risk is below the tolerance anyway.
+
+    Examples
+    --------
+    >>> crossing_depth([0.0, 0.2], 1.0, 1.0, 0.1).round(6).tolist()
+    [10.0, inf]
+    """
+    floor, k, a = (np.asarray(v, dtype=float) for v in (intrinsic_limit, scale, decay_rate))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         depth = np.exp((np.log(k) - np.log(tolerance - floor)) / a)
     return np.where(floor >= tolerance, np.inf, np.where(k > 0, depth, 0.0))
 
 
-@dataclass(frozen=True)
+class PricedDepth(NamedTuple):
+    """What `priced_depth` finds; arrays of one shape.
+
+    Parameters
+    ----------
+    depth : ndarray
+        Best depth among those that exist, steps, whether it pays or not.
+    risk : ndarray
+        Risk there, metric².
+    price : ndarray
+        ``gamma (C_s + lambda c)`` of going there, metric².
+    pays : ndarray of bool
+        Whether risk plus price is below the risk without a probe.
+
+    Examples
+    --------
+    >>> bool(priced_depth(0.0, 1.0, 1.0, 1.0, exchange_rate=1e-4).pays)
+    True
+    """
+
+    depth: Array
+    risk: Array
+    price: Array
+    pays: NDArray[np.bool_]
+
+
+def priced_depth(
+    intrinsic_limit: ArrayLike,
+    scale: ArrayLike,
+    decay_rate: ArrayLike,
+    static_risk: ArrayLike,
+    *,
+    exchange_rate: float,
+    cost_per_step: float = 1.0,
+    fixed_cost: float = 0.0,
+    bounds: tuple[ArrayLike, ArrayLike] = (0.0, np.inf),
+) -> PricedDepth:
+    """Best depth of each set of parameters, what it costs, and whether probing pays there.
+
+    Parameters
+    ----------
+    intrinsic_limit, scale, decay_rate : array_like
+        ``L_int`` (metric²), ``K`` (metric²·steps^alpha) and ``alpha``, such as draws of a fit.
+    static_risk : array_like
+        The risk of deciding without a probe, metric².
+    exchange_rate : float
+        ``gamma`` > 0, metric² per unit of cost.
+    cost_per_step : float
+        ``lambda`` > 0, cost per step.
+    fixed_cost : float
+        ``C_s`` >= 0, cost.
+    bounds : (array_like, array_like)
+        Lowest and highest depth that exist, steps.
+
+    Returns
+    -------
+    PricedDepth
+
+    Examples
+    --------
+    >>> found = priced_depth([0.0, 0.0], [1.0, 1e-6], 1.0, [1.0, 1e-6], exchange_rate=1e-4, bounds=(1, 512))
+    >>> found.depth.round(6).tolist(), found.pays.tolist()
+    ([100.0, 1.0], [True, False])
+    """
+    floor, k, a = (np.asarray(v, dtype=float) for v in (intrinsic_limit, scale, decay_rate))
+    depth = best_depth(k, a, exchange_rate * cost_per_step, bounds)
+    risk = law(depth, floor, k, a)
+    price = exchange_rate * (fixed_cost + cost_per_step * depth)
+    return PricedDepth(depth, risk, price, risk + price < np.asarray(static_risk, dtype=float))
+
+
+@dataclass(frozen=True, repr=False)
 class OptimalDepth:
     """The probing depth at which risk plus priced cost is least.
 
-    Attributes
+    Parameters
     ----------
     depth : float
         ``c*``, steps, within `bounds`; 0 when probing does not pay.
@@ -52,6 +179,13 @@ class OptimalDepth:
         The depth if the truth were each draw of the fit; 0 where probing would not pay.
     risk_draws, total_draws : ndarray, shape (n,)
         Risk and total at the depth that was chosen, over the draws.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> pl.optimal_depth(pl.DecayModel(curve).fit(), exchange_rate=1e-6).conf_int().columns.tolist()
+    ['lower', 'upper']
     """
 
     depth: float
@@ -70,62 +204,81 @@ class OptimalDepth:
         """Share of the fit's draws in which probing pays, each to its own best depth."""
         return float(np.mean(self.draws > 0))
 
-    def conf_int(self, alpha: float = 0.05, what: str = "depth") -> tuple[float, float]:
-        """Interval at level ``1 - alpha``: quantiles over draws of the fit.
+    def conf_int(self, confidence: float = 0.95) -> pd.DataFrame:
+        """Compute intervals: quantiles over draws of the fit.
 
         Parameters
         ----------
-        alpha : float
-        what : {"depth", "risk", "total"}
-            ``depth``: where ``c*`` may lie, 0 for draws in which probing does not pay. ``risk`` and ``total``: what is
-            to be expected at the depth that was chosen.
-        """
-        values = {"depth": self.draws, "risk": self.risk_draws, "total": self.total_draws}
-        if what not in values:
-            raise bad_argument("what", what, "'depth', 'risk' or 'total'")
-        half = tail(alpha)
-        lower, upper = np.quantile(values[what], [half, 1 - half])
-        return float(lower), float(upper)
+        confidence : float
+            Confidence level, in (0, 1).
 
-    def verdict(self, confidence: float = 0.9) -> str:
-        """Whether probing pays, in a sentence; "Cannot tell" where fewer draws than `confidence` agree on it."""
-        if not 0.5 < confidence < 1:
-            raise bad_argument("confidence", confidence, "a probability in (0.5, 1)")
-        share = self.probability_pays
-        lower, upper = self.conf_int()
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``lower``, ``upper``; rows ``depth`` (where ``c*`` may lie, steps; 0 for draws in which probing does
+            not pay), ``risk`` and ``total`` (metric²; to be expected at the depth that was chosen).
+        """
+        half = (1 - confidence_level(confidence)) / 2
+        values = {"depth": self.draws, "risk": self.risk_draws, "total": self.total_draws}
+        ends = {name: np.quantile(sample, [half, 1 - half]) for name, sample in values.items()}
+        return pd.DataFrame.from_dict(ends, orient="index", columns=["lower", "upper"])
+
+    def verdict(self, confidence: float = 0.95) -> str:
+        """Say whether probing pays, in a sentence.
+
+        Parameters
+        ----------
+        confidence : float
+            In (0.5, 1): "Cannot tell" where a smaller share of the draws agrees.
+
+        Returns
+        -------
+        str
+        """
+        share("confidence", confidence, "a probability in (0.5, 1)", above=0.5)
+        agree = self.probability_pays
+        lower, upper = self.conf_int().loc["depth"]
         against = f"total {self.total:.3g} against {self.static_risk:.3g} without a probe"
         if not self.probing_pays:
             against = f"deciding now has risk {self.risk:.3g}, and no depth is worth its cost"
         if self.elasticity == 0:
             against = "the risk does not decay, so more depth buys nothing"
-        if self.probing_pays and share >= confidence:
+        if self.probing_pays and agree >= confidence:
             return f"Probing pays, to {self.depth:.3g} steps (95 %: {lower:.3g} to {upper:.3g}): {against}."
-        if not self.probing_pays and share <= 1 - confidence:
+        if not self.probing_pays and agree <= 1 - confidence:
             return f"Probing does not pay: {against}."
         guess = f"at the estimate it does, to {self.depth:.3g} steps" if self.probing_pays else "at the estimate not"
-        return f"Cannot tell whether probing pays: it does in {share:.0%} of the draws; {guess} ({against})."
+        return f"Cannot tell whether probing pays: it does in {agree:.0%} of the draws; {guess} ({against})."
+
+    def _line(self) -> str:
+        ends = self.conf_int()
+        parts = (f"{n} {getattr(self, n):.3g} (95 %: {ends.lower[n]:.3g} to {ends.upper[n]:.3g})" for n in ends.index)
+        return f"{'; '.join(parts)}; cost {self.cost:.3g}"
+
+    def __repr__(self) -> str:
+        return f"{self.verdict()}\n{self._line()}"
 
     def _repr_html_(self) -> str:
-        parts = []
-        for name in ("depth", "risk", "total"):
-            lower, upper = self.conf_int(what=name)
-            parts.append(f"{name} {getattr(self, name):.3g} (95 %: {lower:.3g} to {upper:.3g})")
-        return f"<b>{self.verdict()}</b><br>{'; '.join(parts)}; cost {self.cost:.3g}"
+        return f"<b>{self.verdict()}</b><br>{self._line()}"
 
 
 def optimal_depth(
     fit: DecayResults,
+    *,
     exchange_rate: float,
     cost_per_step: float = 1.0,
     fixed_cost: float = 0.0,
     bounds: tuple[float, float] | None = None,
     static_risk: float | None = None,
+    draws: int = 2000,
+    rng: Rng = None,
 ) -> OptimalDepth:
     """Depth that minimises ``L(c) + gamma (C_s + lambda c)``.
 
     Parameters
     ----------
     fit : DecayResults
+        Decay law of the task.
     exchange_rate : float
         ``gamma`` > 0, metric² per unit of cost.
     cost_per_step : float
@@ -138,65 +291,76 @@ def optimal_depth(
     static_risk : float, optional
         ``L(0)``, the risk of deciding without a probe. Default: the fitted risk at the first fitted depth, a lower
         bound of it, so that probing is never recommended on an extrapolation towards depth 0.
+    draws : int
+        Number of draws of the fit, for the intervals and the verdict.
+    rng : int, numpy.random.Generator or None
+        None: a fresh generator of seed 0.
 
     Returns
     -------
     OptimalDepth
 
+    Raises
+    ------
+    ArgumentError
+        A price that is not positive, or bounds that leave no depth.
+
     Notes
     -----
     Source: Luo, Wang, Tang (2026), Thm. 6.1.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> best = pl.optimal_depth(pl.DecayModel(curve).fit(), exchange_rate=1e-6)
+    >>> round(best.depth), best.probing_pays
+    (129, True)
     """
-    gamma = positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
-    step = positive("cost_per_step", cost_per_step, " (cost per step)")
-    if not (np.isfinite(fixed_cost) and fixed_cost >= 0):
-        raise bad_argument("fixed_cost", fixed_cost, "a finite cost >= 0")
     first = fitted_from(fit)
     low, high = bounds if bounds is not None else (first, np.inf)
     if not 0 < low <= high:
         raise bad_argument("bounds", bounds, "(lowest, highest) depth with 0 < lowest <= highest (steps)")
+    gamma = positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
+    step = positive("cost_per_step", cost_per_step, " (cost per step)")
+    fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
-    def best(floor: ArrayLike, k: ArrayLike, a: ArrayLike) -> tuple[Array, Array, Array]:
-        """Best depth, risk there, and risk without a probe."""
-        depth = np.clip(optimal_depth_of(k, a, gamma * step), low, high)
-        args = (np.asarray(floor), np.asarray(k), np.asarray(a))
-        static = law(np.asarray(first), *args) if given is None else np.full_like(depth, given)
-        return depth, law(depth, *args), static
+    def at(params: Array) -> tuple[PricedDepth, Array]:
+        limit, scale, rate = params
+        static = law(first, limit, scale, rate) if given is None else np.full(params.shape[1:], given)
+        found = priced_depth(
+            limit, scale, rate, static, exchange_rate=gamma, cost_per_step=step, fixed_cost=fixed, bounds=(low, high)
+        )
+        return found, np.asarray(static)
 
-    def priced(depth: Array | float) -> Array:
-        return np.asarray(gamma * (fixed_cost + step * np.asarray(depth)))
-
-    l_int, k, a = (float(v) for v in fit.params)
-    depth, risk, static = (float(v) for v in best(l_int, k, a))
-    pays = risk + float(priced(depth)) < static
-    if not pays:
-        depth, risk = 0.0, static
-    cost = fixed_cost + step * depth if pays else 0.0
-
-    sample = fit.draws().to_numpy().T
-    depths, risks, statics = best(*sample)
-    draws = np.where(risks + priced(depths) < statics, depths, 0.0)
-    here = law(np.asarray(depth), *sample) if pays else statics
+    params = fit.params.to_numpy(dtype=float)
+    here, static = at(params)
+    pays = bool(here.pays)
+    sample = fit.draws(draws, rng=rng).to_numpy().T
+    drawn, statics = at(sample)
+    depth, risk = (float(here.depth), float(here.risk)) if pays else (0.0, float(static))
+    cost = fixed + step * depth if pays else 0.0
+    risk_draws = law(depth, *sample) if pays else statics
     return OptimalDepth(
         depth=depth,
         risk=risk,
         cost=cost,
         total=risk + gamma * cost,
         probing_pays=pays,
-        static_risk=static,
-        elasticity=-1 / (a + 1) if k > 0 else 0.0,
-        draws=draws,
-        risk_draws=here,
-        total_draws=here + gamma * cost,
+        static_risk=float(static),
+        elasticity=-1 / (params[2] + 1) if params[1] > 0 else 0.0,
+        draws=np.where(drawn.pays, drawn.depth, 0.0),
+        risk_draws=risk_draws,
+        total_draws=risk_draws + gamma * cost,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ToleranceDepth:
     """Depth at which the risk meets a tolerance; inf when the floor is above it.
 
-    Attributes
+    Parameters
     ----------
     depth : float
         ``c_tau``, steps; inf where no depth meets it, 0 where nothing decays and the risk is below it anyway.
@@ -206,6 +370,13 @@ class ToleranceDepth:
         The depth if the truth were each draw of the fit.
     fitted : (float, float)
         First and last fitted depth, between which the law was seen to hold.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> pl.depth_for_tolerance(pl.DecayModel(curve).fit(), 1e-3).reachable > 0.95
+    True
     """
 
     depth: float
@@ -218,12 +389,23 @@ class ToleranceDepth:
         """Share of the fit's draws in which the tolerance is met at some depth."""
         return float(np.mean(np.isfinite(self.draws)))
 
-    def conf_int(self, alpha: float = 0.05) -> tuple[float, float]:
-        """Interval of the depth at level ``1 - alpha``; its end is inf where the draws' is."""
-        half = tail(alpha)
-        ordered = np.sort(self.draws)
-        last = len(ordered) - 1
-        return float(ordered[round(last * half)]), float(ordered[round(last * (1 - half))])
+    def conf_int(self, confidence: float = 0.95) -> pd.DataFrame:
+        """Compute the interval of the depth from the draws of the fit.
+
+        Parameters
+        ----------
+        confidence : float
+            Confidence level, in (0, 1).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row, ``depth``; columns ``lower``, ``upper``, steps; inf where the draws are.
+        """
+        half = (1 - confidence_level(confidence)) / 2
+        # whole draws: between a depth and infinity nothing can be interpolated
+        ends = np.quantile(self.draws, [half, 1 - half], method="nearest")
+        return pd.DataFrame([ends], index=["depth"], columns=["lower", "upper"])
 
     @property
     def note(self) -> str:
@@ -240,31 +422,50 @@ class ToleranceDepth:
     def __float__(self) -> float:
         return self.depth
 
-    def _repr_html_(self) -> str:
-        lower, upper = self.conf_int()
+    def __repr__(self) -> str:
+        lower, upper = self.conf_int().loc["depth"]
         note = f"; {self.note}" if self.note else ""
         return (
-            f"<b>c_tau = {self.depth:.3g} steps</b> (95 %: {lower:.3g} to {upper:.3g}) for a risk of "
-            f"{self.tolerance:.3g}; reached in {self.reachable:.0%} of the draws{note}"
+            f"c_tau = {self.depth:.3g} steps (95 %: {lower:.3g} to {upper:.3g}) for a risk of {self.tolerance:.3g}; "
+            f"reached in {self.reachable:.0%} of the draws{note}"
         )
 
+    def _repr_html_(self) -> str:
+        head, _, rest = repr(self).partition(" (95 %")
+        return f"<b>{head}</b> (95 %{rest}"
 
-def depth_for_tolerance(fit: DecayResults, tolerance: float) -> ToleranceDepth:
-    """``c_tau``, the depth at which the fitted risk falls to `tolerance` (metric²).
+
+def depth_for_tolerance(fit: DecayResults, tolerance: float, *, draws: int = 2000, rng: Rng = None) -> ToleranceDepth:
+    """Depth ``c_tau`` at which the fitted risk falls to a tolerance.
 
     Parameters
     ----------
     fit : DecayResults
+        Decay law of the task.
     tolerance : float
         ``tau`` > 0, metric²; for a decision margin `m` at 95 % it is ``(m / 1.96)²``.
+    draws : int
+        Number of draws of the fit, for the interval.
+    rng : int, numpy.random.Generator or None
+        None: a fresh generator of seed 0.
+
+    Returns
+    -------
+    ToleranceDepth
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> round(pl.depth_for_tolerance(pl.DecayModel(curve).fit(), 1e-3).depth)
+    17
     """
     tau = positive("tolerance", tolerance, " (metric²)")
-    floor, k, a = fit.draws().to_numpy().T
-    estimate = [float(fit.params[name]) for name in PARAMETERS]
-    depth = fit.fitted.depth
+    depth, (limit, scale, rate) = fit.fitted.depth, fit.params.to_numpy(dtype=float)
+    limits, scales, rates = fit.draws(draws, rng=rng).to_numpy().T
     return ToleranceDepth(
-        depth=float(tolerance_depth_of(estimate[0], estimate[1], estimate[2], tau)),
+        depth=float(crossing_depth(limit, scale, rate, tau)),
         tolerance=tau,
-        draws=tolerance_depth_of(floor, k, a, tau),
+        draws=crossing_depth(limits, scales, rates, tau),
         fitted=(float(depth[0]), float(depth[-1])),
     )

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.budget import best_depth, crossing_depth
 from predictlab.charts import _style as style
 from predictlab.decay import law
 
@@ -59,8 +59,8 @@ def risk_decomposition_chart(
     """
     limit, scale, rate = (float(value) for value in params)
     first, last = depths
-    best = float(optimal_depth_of(scale, rate, exchange_rate * cost_per_step))
-    enough = float(tolerance_depth_of(limit, scale, rate, tolerance))
+    best = float(best_depth(scale, rate, exchange_rate * cost_per_step))
+    enough = float(crossing_depth(limit, scale, rate, tolerance))
     # along the axis; then without a probe, at c*, and at the place of c* on the axis
     depth = np.array([*np.geomspace(first, last, 160), first, max(best, first), np.clip(best, first, last)])
     risk = np.asarray(law(depth, limit, scale, rate))

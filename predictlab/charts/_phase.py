@@ -66,7 +66,7 @@ def phase_diagram(
     >>> chart.hconcat[1].title.subtitle
     'boundary at 64 steps for the K of reviews'
     """
-    table = classify(checked_fits(fits), tolerance=tolerance, budget=budget, confidence=confidence, advise=False)
+    table = classify(checked_fits(fits), tolerance=tolerance, budget=budget, confidence=confidence)
     return phase_planes(table, tolerance=tolerance, budget=budget, selected=selected, width=width, height=height)
 
 

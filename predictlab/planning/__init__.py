@@ -1,10 +1,11 @@
-"""Sequential probing: seeds and depths are added where they are worth most, until the answer stands."""
+"""What to measure next: advice for each task, and probing that goes on until an answer stands."""
 
+from predictlab.planning._advice import advise, margin
 from predictlab.planning._boundary import Boundary, obrien_fleming, pocock
 from predictlab.planning._result import SequentialResult
 from predictlab.planning._sequential import probe_until
 
-__all__ = ["Boundary", "SequentialResult", "obrien_fleming", "pocock", "probe_until"]
+__all__ = ["Boundary", "SequentialResult", "advise", "margin", "obrien_fleming", "pocock", "probe_until"]
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.budget import optimal_depth_of
+from predictlab.budget import best_depth
 from predictlab.decay import DecayResults
 from predictlab.phase import REGIMES, decision_probabilities
 
@@ -111,8 +111,8 @@ class Depth:
     def answer(self, fit: DecayResults, draws: Array, level: float) -> Answer:
         """See `Question`."""
         _, scale, rate = (float(v) for v in fit.params)
-        estimate = float(optimal_depth_of(scale, rate, self.price))
-        depths = optimal_depth_of(draws[:, 1], draws[:, 2], self.price)
+        estimate = float(best_depth(scale, rate, self.price))
+        depths = best_depth(draws[:, 1], draws[:, 2], self.price)
         interval = (0.0, float("inf"))
         if level > 0:
             lower, upper = np.quantile(depths, [level / 2, 1 - level / 2])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from predictlab.budget import positive
+from predictlab._validation import positive
 from predictlab.decay import DecayModel
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED

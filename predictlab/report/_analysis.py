@@ -16,7 +16,7 @@ from predictlab.budget import OptimalDepth, fitted_from, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError
 from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, classify
-from predictlab.planning._sentences import margin, sentence
+from predictlab.planning import advise, margin
 from predictlab.report._tables import phase_table
 from predictlab.risk import risk_curve
 from predictlab.risk._frames import Runs, as_runs_frame
@@ -96,7 +96,7 @@ class Analysis:
                 row[f"{parameter}"] = fit.params[parameter]
                 row |= {f"{parameter}_{side}": limits[side] for side in ("lower", "upper")}
             best = self.optima[name]
-            lower, upper = best.conf_int()
+            lower, upper = best.conf_int().loc["depth"]
             row |= {"identified": fit.identified, "lack_of_fit_p": fit.burn_in.p_value, "optimal_depth": best.depth}
             row |= {"optimal_depth_lower": lower, "optimal_depth_upper": upper}
             rows.append(row | {"probability_pays": best.probability_pays})
@@ -214,12 +214,11 @@ def analyse(
     }
     placed = {name: fit for name, fit in fits.items() if name not in too_early} or fits
     phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, *CROSSING_COLUMNS])
-    recommendations: dict[str, str] = {}
+    recommendations = {}
     if placed:
         phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence)
-        for row in phase.to_dict("records"):
-            task = row["task"]
-            recommendations[task] = sentence(fits[task], row, tolerance, budget, optima[task])
+        advice = advise(placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate)
+        recommendations = advice.set_index("task")["advice"].to_dict()
     for name, reason in (too_early | unfit).items():
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
         recommendations[name] = reason

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab.phase import UNDETERMINED
-from predictlab.planning._sentences import margin
+from predictlab.planning import margin
 from predictlab.report._analysis import Analysis
 from predictlab.report._tables import fit_table, phase_table, score_table
 from predictlab.risk import ESTIMATORS, QUESTIONS

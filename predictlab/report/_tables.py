@@ -64,7 +64,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
                 "sd of the floor": interval(*np.sqrt(floor)),
                 "alpha": interval(*rate) + ("" if fit.identified else " not identified"),
                 "lack of fit p": f"{fit.burn_in.p_value:.2f}",
-                "c*": interval(best.depth, *best.conf_int()),
+                "c*": interval(best.depth, *best.conf_int().loc["depth"]),
                 "P(pays)": f"{best.probability_pays:.2f}",
             }
         )

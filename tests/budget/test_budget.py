@@ -5,8 +5,8 @@ import pytest
 from scipy import optimize
 
 import predictlab as pl
-from predictlab.budget import optimal_depth_of, tolerance_depth_of
-from predictlab.budget._allocation import share
+from predictlab.budget import best_depth, crossing_depth
+from predictlab.budget._allocation import share_budget
 from predictlab.errors import ArgumentError
 
 DEPTHS = [4, 8, 16, 32, 64, 128]
@@ -36,7 +36,7 @@ def flat():
 @pytest.mark.parametrize(("gamma", "step"), [(1e-4, 1.0), (1e-5, 30.0), (3e-3, 0.5)])
 def test_optimal_depth_meets_theorem_6_1(fits, gamma, step):
     fit = fits["a"]
-    found = pl.optimal_depth(fit, gamma, step, fixed_cost=2.0)
+    found = pl.optimal_depth(fit, exchange_rate=gamma, cost_per_step=step, fixed_cost=2.0)
     floor, scale, rate = fit.params
     # Luo, Wang, Tang (2026), Thm. 6.1: gamma lambda c* = alpha K c*^-alpha
     assert gamma * step * found.depth == pytest.approx(rate * scale * found.depth**-rate, rel=1e-10)
@@ -45,80 +45,80 @@ def test_optimal_depth_meets_theorem_6_1(fits, gamma, step):
     assert np.all(fit.predict(grid) + gamma * (2.0 + step * grid) >= found.total * (1 - 1e-12))
     assert found.probing_pays
     assert found.cost == pytest.approx(2.0 + step * found.depth)
-    lower, upper = found.conf_int()
+    lower, upper = found.conf_int().loc["depth"]
     assert lower < found.depth < upper
 
 
 def test_elasticity_is_the_derivative(fits):
     fit = fits["a"]
-    base = pl.optimal_depth(fit, 1e-4)
-    for changed in (pl.optimal_depth(fit, 1e-4 * 1.001), pl.optimal_depth(fit, 1e-4, 1.001)):
+    base = pl.optimal_depth(fit, exchange_rate=1e-4)
+    for gamma, step in ((1e-4 * 1.001, 1.0), (1e-4, 1.001)):
+        changed = pl.optimal_depth(fit, exchange_rate=gamma, cost_per_step=step)
         assert np.log(changed.depth / base.depth) / np.log(1.001) == pytest.approx(base.elasticity, rel=1e-6)
     assert base.elasticity == pytest.approx(-1 / (fit.params["decay_rate"] + 1))
 
 
 def test_the_floor_moves_the_total_and_never_the_depth():
     low, high = exact(0.001, 2.0, 1.0), exact(0.101, 2.0, 1.0)
-    a, b = pl.optimal_depth(low, 1e-4), pl.optimal_depth(high, 1e-4)
+    a, b = pl.optimal_depth(low, exchange_rate=1e-4), pl.optimal_depth(high, exchange_rate=1e-4)
     assert a.depth == pytest.approx(b.depth, rel=1e-3)
     assert b.total - a.total == pytest.approx(0.1, rel=1e-3)
 
 
 def test_optimal_depth_is_clamped_and_may_be_nought(fits, flat):
     fit = fits["a"]
-    free = pl.optimal_depth(fit, 1e-4).depth
-    assert pl.optimal_depth(fit, 1e-4, bounds=(4, free / 2)).depth == pytest.approx(free / 2)
-    assert pl.optimal_depth(fit, 1e-4, bounds=(2 * free, 1e6)).depth == pytest.approx(2 * free)
-    dear = pl.optimal_depth(fit, 10.0)
+    free = pl.optimal_depth(fit, exchange_rate=1e-4).depth
+    assert pl.optimal_depth(fit, exchange_rate=1e-4, bounds=(4, free / 2)).depth == pytest.approx(free / 2)
+    assert pl.optimal_depth(fit, exchange_rate=1e-4, bounds=(2 * free, 1e6)).depth == pytest.approx(2 * free)
+    dear = pl.optimal_depth(fit, exchange_rate=10.0)
     assert (dear.probing_pays, dear.depth, dear.cost) == (False, 0.0, 0.0)
     assert dear.total == dear.static_risk == pytest.approx(fit.predict(4)[0])
-    fixed = pl.optimal_depth(fit, 1e-4, fixed_cost=1e6)
+    fixed = pl.optimal_depth(fit, exchange_rate=1e-4, fixed_cost=1e6)
     assert not fixed.probing_pays
-    assert not pl.optimal_depth(flat, 1e-6).probing_pays
-    assert pl.optimal_depth(flat, 1e-6).elasticity == 0
+    assert not pl.optimal_depth(flat, exchange_rate=1e-6).probing_pays
+    assert pl.optimal_depth(flat, exchange_rate=1e-6).elasticity == 0
     # told that deciding blindly is worse than that, probing pays again
-    assert pl.optimal_depth(fit, 1e-2, static_risk=5.0).probing_pays
+    assert pl.optimal_depth(fit, exchange_rate=1e-2, static_risk=5.0).probing_pays
     assert "does not pay" in dear._repr_html_()
 
 
 def test_risk_and_total_have_intervals_at_the_chosen_depth():
     fit = pl.DecayModel(pl.worlds.MartingaleWorld(0.01, 1.0, 1.0).curve(32, [d - 1 for d in DEPTHS], seed=2)).fit()
-    found = pl.optimal_depth(fit, 1e-4, 2.0, fixed_cost=3.0)
+    found = pl.optimal_depth(fit, exchange_rate=1e-4, cost_per_step=2.0, fixed_cost=3.0)
     sample = fit.draws()
     at = sample["intrinsic_limit"] + sample["scale"] * found.depth ** -sample["decay_rate"]
-    lower, upper = found.conf_int(what="risk")
+    lower, upper = found.conf_int().loc["risk"]
     assert (lower, upper) == pytest.approx(tuple(np.quantile(at, [0.025, 0.975])))
     assert lower < found.risk < upper
-    assert found.conf_int(0.1, what="risk") == pytest.approx(tuple(np.quantile(at, [0.05, 0.95])))
+    assert found.conf_int(0.9).loc["risk"].tolist() == pytest.approx(list(np.quantile(at, [0.05, 0.95])))
     moved = np.array([lower, upper]) + 1e-4 * found.cost  # the cost of a depth is known
-    assert found.conf_int(what="total") == pytest.approx(tuple(moved))
+    assert found.conf_int().loc["total"].tolist() == pytest.approx(list(moved))
     # not probing has the risk of the first depth, which is as uncertain
-    none = pl.optimal_depth(fit, 10.0)
+    none = pl.optimal_depth(fit, exchange_rate=10.0)
     first = sample["intrinsic_limit"] + sample["scale"] * 4.0 ** -sample["decay_rate"]
-    assert none.conf_int(what="total") == pytest.approx(tuple(np.quantile(first, [0.025, 0.975])))
-    assert pl.optimal_depth(fit, 10.0, static_risk=0.5).conf_int(what="risk") == (0.5, 0.5)
+    assert none.conf_int().loc["total"].tolist() == pytest.approx(list(np.quantile(first, [0.025, 0.975])))
+    assert pl.optimal_depth(fit, exchange_rate=10.0, static_risk=0.5).conf_int().loc["risk"].tolist() == [0.5, 0.5]
 
 
 def test_the_verdict_says_whether_probing_pays_or_that_nobody_can_tell(fits, flat):
-    yes, no = pl.optimal_depth(fits["a"], 1e-4), pl.optimal_depth(fits["a"], 10.0)
+    yes, no = pl.optimal_depth(fits["a"], exchange_rate=1e-4), pl.optimal_depth(fits["a"], exchange_rate=10.0)
     assert (yes.probability_pays, no.probability_pays) == (1, 0)
     assert yes.verdict().startswith("Probing pays, to 1")
     assert no.verdict().startswith("Probing does not pay: deciding now")
-    assert "does not decay" in pl.optimal_depth(flat, 10.0).verdict()
+    assert "does not decay" in pl.optimal_depth(flat, exchange_rate=10.0).verdict()
     few = exact(0.3, 0.6, 1.0, df=5)
     for gamma in np.geomspace(1e-4, 1.0, 60):
-        found = pl.optimal_depth(few, gamma)
+        found = pl.optimal_depth(few, exchange_rate=gamma)
         share_paying = found.probability_pays
         assert share_paying == np.mean(found.draws > 0)
         unsure = found.verdict().startswith("Cannot tell")
-        assert unsure == (share_paying < 0.9 if found.probing_pays else share_paying > 0.1)
+        assert unsure == (share_paying < 0.95 if found.probing_pays else share_paying > 1 - 0.95)
         if unsure:
             assert f"{share_paying:.0%} of the draws" in found.verdict()
             assert found.verdict() in found._repr_html_()
     # asked for more, it says less
-    edge = next(
-        f for f in (pl.optimal_depth(few, g) for g in np.geomspace(1e-4, 1, 200)) if 0.6 < f.probability_pays < 0.9
-    )
+    prices = (pl.optimal_depth(few, exchange_rate=g) for g in np.geomspace(1e-4, 1, 200))
+    edge = next(best for best in prices if 0.6 < best.probability_pays < 0.9)
     assert edge.verdict(0.99).startswith("Cannot tell")
     assert edge.probing_pays == (not edge.verdict(0.55).startswith(("Probing does not", "Cannot")))
 
@@ -130,7 +130,7 @@ def test_interval_of_the_depth_covers():
         fit = pl.DecayModel(
             world.curve(32, [d - 1 for d in (4, 8, 16, 32, 64, 128, 256)], seed, independent=True)
         ).fit()
-        lower, upper = pl.optimal_depth(fit, 1e-4).conf_int()
+        lower, upper = pl.optimal_depth(fit, exchange_rate=1e-4).conf_int().loc["depth"]
         inside.append(lower <= truth <= upper)
     assert np.mean(inside) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 60)
 
@@ -140,12 +140,12 @@ def test_depth_for_tolerance_meets_it(fits, flat):
         found = pl.depth_for_tolerance(fit, tau)
         assert fit.predict(found.depth)[0] == pytest.approx(tau, rel=1e-9)
         assert float(found) == found.depth
-        lower, upper = found.conf_int()
+        lower, upper = found.conf_int().loc["depth"]
         if fit.params["intrinsic_limit"] > 1e-6:  # draws always have some floor: without one they all lie deeper
             assert lower <= found.depth <= upper
         assert found.reachable > 0.9
     never = pl.depth_for_tolerance(fits["c"], 0.04)
-    assert (never.depth, never.conf_int()[1], never.reachable < 0.01) == (np.inf, np.inf, True)
+    assert (never.depth, never.conf_int().loc["depth", "upper"], never.reachable < 0.01) == (np.inf, np.inf, True)
     assert "the floor is above the tolerance" in never.note
     assert never.note in never._repr_html_()
     assert pl.depth_for_tolerance(flat, 0.3).depth == 0
@@ -162,8 +162,8 @@ def test_depth_for_tolerance_says_where_the_law_is_only_extrapolated(fits):
 
 
 def test_closed_forms_of_arrays():
-    np.testing.assert_allclose(optimal_depth_of([2.0, 0.0, 1e-9], [1.0, np.nan, 3.0], 0.5), [2, 0, (6e-9) ** 0.25])
-    got = tolerance_depth_of([0.0, 0.5, 0.1], [1.0, 1.0, 0.0], [2.0, 1.0, np.nan], 0.25)
+    np.testing.assert_allclose(best_depth([2.0, 0.0, 1e-9], [1.0, np.nan, 3.0], 0.5), [2, 0, (6e-9) ** 0.25])
+    got = crossing_depth([0.0, 0.5, 0.1], [1.0, 1.0, 0.0], [2.0, 1.0, np.nan], 0.25)
     np.testing.assert_allclose(got, [2, np.inf, 0])
 
 
@@ -190,7 +190,7 @@ def slsqp(fits, budget, weights, step, low, high):
 @pytest.mark.parametrize("high", [np.inf, 60.0])
 def test_allocation_against_a_general_solver(fits, budget, high):
     weights, step = {"a": 1.0, "b": 3.0, "c": 0.5}, {"a": 1.0, "b": 2.0, "c": 0.5}
-    table = pl.allocate(fits, budget, weights, step, bounds=(4, high)).set_index("task")
+    table = pl.allocate(fits, budget, weights=weights, cost_per_step=step, bounds=(4, high)).set_index("task")
     solved = slsqp(fits, budget, weights, step, 4, high)
     total = sum(weights[t] * table.loc[t, "risk"] for t in fits)
     assert total <= solved.fun * (1 + 1e-9)
@@ -248,7 +248,7 @@ def test_first_order_conditions_of_many_tasks(factor):
     laws = random_laws(300)
     k, a, weight, step, low, high = laws
     budget = factor * np.sum(step * low)
-    (depth,), (mu,) = share(*laws, budget)
+    (depth,), (mu,) = share_budget(*laws, budget)
     assert np.sum(step * depth) == pytest.approx(budget, rel=1e-9)
     assert np.all((depth >= low) & (depth <= high))
     marginal = weight * a * k * depth ** -(a + 1) / step
@@ -263,16 +263,16 @@ def test_many_laws_and_budgets_at_once_are_each_by_itself():
     k, a = (np.array([m[i] for m in many]) for i in (0, 1))
     rest = random_laws(5)[2:]
     budgets = np.sum(rest[1] * rest[2]) * np.linspace(1, 30, 20)
-    depth, mu = share(k, a, *rest, budgets)
+    depth, mu = share_budget(k, a, *rest, budgets)
     for i in range(20):
-        alone = share(k[i], a[i], *rest, budgets[i])
+        alone = share_budget(k[i], a[i], *rest, budgets[i])
         np.testing.assert_allclose(depth[i], alone[0][0], rtol=1e-9)
         np.testing.assert_allclose(mu[i], alone[1][0], rtol=1e-9)
 
 
 def test_what_nobody_can_spend_has_no_worth():
     k, a, weight, step, low, _ = random_laws(5)
-    (depth,), (mu,) = share(k, a, weight, step, low, 3 * low, 1e9)
+    (depth,), (mu,) = share_budget(k, a, weight, step, low, 3 * low, 1e9)
     assert mu == 0
     np.testing.assert_allclose(depth, np.where(k > 0, 3 * low, low))
 
@@ -294,7 +294,7 @@ def test_intervals_of_a_plan(noisy):
         ends = np.quantile(at, [0.025, 0.975])
         assert [row["risk_lower"], row["risk_upper"]] == pytest.approx(list(ends), rel=0.15)  # half of the draws
         assert 4 <= row["depth_lower"] < row["depth"] < row["depth_upper"] <= 192
-    narrow = pl.allocate(noisy, 200.0, level=0.5).set_index("task")
+    narrow = pl.allocate(noisy, 200.0, confidence=0.5).set_index("task")
     for name in ("depth", "risk"):
         inner, outer = (t[f"{name}_upper"] - t[f"{name}_lower"] for t in (narrow, table))
         assert (inner < 0.7 * outer).all()
@@ -349,14 +349,14 @@ def test_allocation_over_hundreds_of_tasks(fits):
 def test_frontier_slopes_are_minus_the_multiplier(fits):
     budgets = np.array([50.0, 200.0, 1000.0])
     weights = {"a": 1.0, "b": 2.0, "c": 1.0}
-    frame = pl.frontier(fits, budgets, weights)
+    frame = pl.frontier(fits, budgets, weights=weights)
     assert list(frame.columns) == ["budget", "risk", "multiplier", "risk_lower", "risk_upper"]
     for budget, multiplier in zip(budgets, frame["multiplier"], strict=True):
-        ends = pl.frontier(fits, [budget - 1e-3, budget + 1e-3], weights)["risk"]
+        ends = pl.frontier(fits, [budget - 1e-3, budget + 1e-3], weights=weights)["risk"]
         assert (ends[1] - ends[0]) / 2e-3 == pytest.approx(-multiplier, rel=1e-4)
     assert (np.diff(frame["risk"]) < 0).all()
     assert (np.diff(frame["multiplier"]) < 0).all()
-    table = pl.allocate(fits, 200.0, weights)
+    table = pl.allocate(fits, 200.0, weights=weights)
     assert frame["risk"][1] == pytest.approx(float(np.dot(table["risk"], [1, 2, 1])))
 
 
@@ -364,28 +364,31 @@ def test_multiplier_is_the_exchange_rate(fits):
     """Pricing steps at the multiplier makes each task choose the depth that the budget gave it (THEORY 4)."""
     gamma = pl.frontier(fits, [300.0])["multiplier"][0]
     for row in pl.allocate(fits, 300.0).itertuples():
-        assert pl.optimal_depth(fits[row.task], gamma).depth == pytest.approx(row.depth, rel=1e-8)
+        assert pl.optimal_depth(fits[row.task], exchange_rate=gamma).depth == pytest.approx(row.depth, rel=1e-8)
+
+
+def at(fits, **options):
+    return pl.optimal_depth(fits["a"], **options)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda f: pl.optimal_depth(f["a"], 0), r"exchange_rate=0: expected a finite number > 0 \(metric² per unit"),
-        (lambda f: pl.optimal_depth(f["a"], 1, -1), "cost_per_step=-1: expected a finite number > 0"),
-        (lambda f: pl.optimal_depth(f["a"], 1, fixed_cost=-1), "fixed_cost=-1: expected a finite cost >= 0"),
-        (lambda f: pl.optimal_depth(f["a"], 1, bounds=(9, 3)), r"bounds=\(9, 3\): expected \(lowest, highest\)"),
-        (lambda f: pl.optimal_depth(f["a"], 1, static_risk=0), "static_risk=0"),
-        (lambda f: pl.optimal_depth(f["a"], 1).conf_int(2), "alpha=2: expected one minus the confidence level"),
-        (lambda f: pl.optimal_depth(f["a"], 1).conf_int(what="cost"), "what='cost': expected 'depth', 'risk' or"),
-        (lambda f: pl.optimal_depth(f["a"], 1).verdict(0.4), r"confidence=0.4: expected a probability in \(0.5, 1\)"),
+        (lambda f: at(f, exchange_rate=0), r"exchange_rate=0: expected a finite number > 0 \(metric² per unit"),
+        (lambda f: at(f, exchange_rate=1, cost_per_step=-1), "cost_per_step=-1: expected a finite number > 0"),
+        (lambda f: at(f, exchange_rate=1, fixed_cost=-1), "fixed_cost=-1: expected a finite number >= 0"),
+        (lambda f: at(f, exchange_rate=1, bounds=(9, 3)), r"bounds=\(9, 3\): expected \(lowest, highest\)"),
+        (lambda f: at(f, exchange_rate=1, static_risk=0), "static_risk=0"),
+        (lambda f: at(f, exchange_rate=1).conf_int(2), "confidence=2: expected a confidence level"),
+        (lambda f: at(f, exchange_rate=1).verdict(0.4), r"confidence=0.4: expected a probability in \(0.5, 1\)"),
         (lambda f: pl.depth_for_tolerance(f["a"], 0), "tolerance=0: expected a finite number > 0"),
         (lambda f: pl.depth_for_tolerance(f["a"], -0.1), "tolerance=-0.1"),
         (lambda f: pl.depth_for_tolerance(f["a"], np.nan), "tolerance=nan"),
         (lambda f: pl.depth_for_tolerance(f["a"], "low"), "tolerance='low'"),
-        (lambda f: pl.depth_for_tolerance(f["a"], 0.1).conf_int(0), "alpha=0"),
-        (lambda f: pl.allocate(f, 11), "budget=11: expected at least 12, the cost of the lowest .*raise the budget"),
-        (lambda f: pl.frontier(f, [100, 11]), "budget=11.0: expected at least 12"),
-        (lambda f: pl.allocate(f, -1), "budget=-1: expected a finite number > 0"),
+        (lambda f: pl.depth_for_tolerance(f["a"], 0.1).conf_int(0), "confidence=0"),
+        (lambda f: pl.allocate(f, 11), "total_budget=11: expected at least 12, the cost of .*raise the budget"),
+        (lambda f: pl.frontier(f, [100, 11]), "budgets=11.0: expected at least 12"),
+        (lambda f: pl.allocate(f, -1), "total_budget=-1: expected a finite number > 0"),
         (lambda f: pl.allocate({}, 100), r"fits=\{\}: expected a mapping"),
         (lambda f: pl.allocate({"a": 1}, 100), r"fits\['a'\]=1: expected a DecayResults. Fit it with"),
         (lambda f: pl.allocate(f, 100, weights={"a": 1}), "weights=.*a value for every task; 'b' is missing"),
@@ -401,10 +404,10 @@ def test_multiplier_is_the_exchange_rate(fits):
             "bounds=9: expected .lowest, highest. depth, or one such pair",
         ),
         (lambda f: pl.allocate(f, 100, bounds=[(4, 9)] * 2), "bounds=.*one such pair for each task"),
-        (lambda f: pl.allocate(f, 100, level=1.5), r"level=1.5: expected a confidence level in \(0, 1\)"),
+        (lambda f: pl.allocate(f, 100, confidence=1.5), r"confidence=1.5: expected a confidence level in \(0, 1\)"),
         (
             lambda f: pl.allocate(f | {"late": late()}, 40),
-            "budget=40: expected at least 76.*64, for depth 64 of task 'late'",
+            "total_budget=40: expected at least 76.*64, for depth 64 of task 'late'",
         ),
     ],
 )

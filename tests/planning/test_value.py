@@ -5,13 +5,13 @@ import pytest
 from scipy.stats import norm
 
 import predictlab as pl
+from predictlab.planning._advice import settling_steps
 from predictlab.planning._value import (
     Measurement,
     chance_to_stand,
     further_depths,
     more_runs,
     runs_of,
-    settling_steps,
     variance_left,
 )
 
@@ -96,7 +96,7 @@ def test_steps_are_cheapest_first_and_dearer_for_more_confidence():
     assert [s.cost for s in steps] == sorted(s.cost for s in steps)
     for step in steps:
         assert step.chance >= 0.6
-        assert 0 < step.left < 1
+        assert 0 < step.variance_left < 1
         assert step.cost == (step.runs if step.depth <= 64 else step.runs + 16) * step.depth
     sure = settling_steps(fit, draws, member, np.log(risk(draws, 40.0)[:, 0]), 0.97, focus=40.0)
     assert not sure or sure[0].cost > steps[0].cost

@@ -9,7 +9,6 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab.phase import UNDETERMINED
-from predictlab.planning._sentences import sentence
 from predictlab.report import analyse, write_report
 from predictlab.report._tables import fit_table, phase_table
 
@@ -67,13 +66,14 @@ def test_a_budget_before_the_law_of_every_task_is_refused(frame):
 def test_the_price_is_mentioned_where_it_speaks_against_probing_or_cannot_tell():
     few = pl.RiskCurve(depth=DEPTHS, risk=0.3 + 0.6 / DEPTHS, df=5, metric="accuracy")
     fit = pl.DecayModel(few).fit()
-    row = {"regime": "Static-Sufficient", "crossing_budget": 8.0}
+    asked = {"tolerance": 1.5, "budget": 64.0, "confidence": 0.9}
+    assert pl.classify({"few": fit}, **asked)["regime"].tolist() == ["Static-Sufficient"]
     said = set()
     for gamma in np.geomspace(1e-9, 10, 60):
-        best = pl.optimal_depth(fit, gamma)
-        text = sentence(fit, row, 0.5, 64.0, best)
+        best = pl.optimal_depth(fit, exchange_rate=gamma)
+        text = pl.advise({"few": fit}, **asked, exchange_rate=gamma, draws=2000)["advice"][0]
         price = re.search(r"At the stated price.*", text)
-        verdict = best.verdict().split()[1]
+        verdict = best.verdict(0.9).split()[1]
         said.add((verdict, "" if price is None else re.sub(r"\d+ %|\d+%", "N", price.group())))
     unsure = "At the stated price of a step these runs cannot tell whether probing pays (it does in N of the draws)."
     assert said == {

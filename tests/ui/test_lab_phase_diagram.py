@@ -272,7 +272,9 @@ def test_the_price_slider_shows_the_depth_worth_paying_for(open_notebook, fits):
         opened.settle()
         rate = float(page.locator(".plw-exchange-rate-value").inner_text().replace("−", "-"))
         there = [float(c.get_attribute("data-value")) for c in page.locator(".plw tbody tr td:last-child").all()]
-        assert there == pytest.approx([pl.optimal_depth(fit, rate).depth for fit in fits.values()], rel=1e-9)
+        assert there == pytest.approx(
+            [pl.optimal_depth(fit, exchange_rate=rate).depth for fit in fits.values()], rel=1e-9
+        )
         assert shown(page) == classified(fits, 100, 2e-4), "the price moves no regime"
         seen.append(there)
     assert all(a >= b for a, b in zip(seen[0], seen[-1], strict=True)), "the dearer, the less"

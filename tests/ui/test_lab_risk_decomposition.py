@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import predictlab as pl
-from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.budget import best_depth, crossing_depth
 
 pytestmark = pytest.mark.ui
 
@@ -86,11 +86,11 @@ def expected(numbers, depth):
 
 def assert_page_is_python(page, numbers):
     best = float(
-        optimal_depth_of(
+        best_depth(
             numbers["scale"], numbers["decay_rate"], numbers["exchange_rate"] * numbers["cost_per_step"]
         )
     )  # fmt: skip
-    reach = float(tolerance_depth_of(*(numbers[n] for n in ("intrinsic_limit", "scale", "decay_rate", "tolerance"))))
+    reach = float(crossing_depth(*(numbers[n] for n in ("intrinsic_limit", "scale", "decay_rate", "tolerance"))))
     assert shown(page, "optimal") == pytest.approx(expected(numbers, best), rel=1e-9)
     if np.isfinite(reach):
         assert shown(page, "reachable") == pytest.approx(expected(numbers, reach), rel=1e-9)
@@ -256,11 +256,11 @@ def test_a_fit_shows_its_intervals_until_the_law_is_moved(open_notebook):
     gamma = float(re.sub("−", "-", root.locator(".plw-exchange-rate-value").inner_text()))
     there = [root.locator(f".plw-row-{row} .plw-cell-depth") for row in ("optimal", "reachable")]
     intervals = [[float(v) for v in cell.get_attribute("data-interval").split(",")] for cell in there]
-    best = pl.optimal_depth(fit, gamma)
+    best = pl.optimal_depth(fit, exchange_rate=gamma)
     tolerance = float(root.locator(".plw-tolerance-value").inner_text().split()[0].replace("−", "-"))
     reach = pl.depth_for_tolerance(fit, tolerance)
-    assert intervals[0] == pytest.approx(best.conf_int(), rel=1e-9)
-    assert intervals[1] == pytest.approx(reach.conf_int(), rel=1e-9)
+    assert intervals[0] == pytest.approx(best.conf_int().loc["depth"].tolist(), rel=1e-9)
+    assert intervals[1] == pytest.approx(reach.conf_int().loc["depth"].tolist(), rel=1e-9)
     assert float(there[0].get_attribute("data-value")) == pytest.approx(best.depth, rel=1e-9)
     assert float(there[1].get_attribute("data-value")) == pytest.approx(reach.depth, rel=1e-9)
     opened.picture('.plw-risk[aria-label$="verbs"]', "risk_fit")
@@ -271,7 +271,7 @@ def test_a_fit_shows_its_intervals_until_the_law_is_moved(open_notebook):
     root.get_by_role("button", name="Back to the fit").click()
     opened.settle()
     again = [float(v) for v in there[0].get_attribute("data-interval").split(",")]
-    assert again == pytest.approx(best.conf_int(), rel=1e-9)
+    assert again == pytest.approx(best.conf_int().loc["depth"].tolist(), rel=1e-9)
     assert opened.left_the_machine == []
     assert opened.complaints == []
 
@@ -289,7 +289,7 @@ def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):
     opened.settle()
     there = shown(page, "optimal")
     gamma = float(page.locator(".plw-exchange-rate-value").inner_text().replace("−", "-"))
-    assert there["depth"] == pytest.approx(float(optimal_depth_of(0.01, 1.0, gamma)), rel=0.01)
+    assert there["depth"] == pytest.approx(float(best_depth(0.01, 1.0, gamma)), rel=0.01)
     assert there["depth"] > 200
     assert opened.complaints == []
     opened.reopen_without_kernel()

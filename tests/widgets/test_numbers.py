@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import predictlab as pl
-from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import law
 from predictlab_widgets import BudgetAllocator, PhaseDiagram, RiskDecomposition
 from predictlab_widgets._messages import to_jsonable
@@ -40,12 +40,12 @@ def depths():
     at = [1.0, 8.0, 1e4]
     for i, (floor, scale, rate) in enumerate(laws):
         price, fixed, first, tolerance = 10.0 ** (i % 7 - 9), (0.0, 1e-4)[i % 2], (1.0, 8.0)[i % 2], 3e-4
-        optimal = float(optimal_depth_of(scale, rate, price))
+        optimal = float(best_depth(scale, rate, price))
         probed = max(optimal, first)
         total = law(probed, floor, scale, rate) + fixed + price * probed
         expected = {
             "optimal": optimal, "paying": probed if total < law(first, floor, scale, rate) else 0.0,
-            "reachable": float(tolerance_depth_of(floor, scale, rate, tolerance)),
+            "reachable": float(crossing_depth(floor, scale, rate, tolerance)),
             "depths": at, "risk": law(np.array(at), floor, scale, rate),
         }  # fmt: skip
         given = {"price": price, "fixed": fixed, "first": first, "tolerance": tolerance}
@@ -97,7 +97,7 @@ def regimes():
     ]
     rows = []
     for budget, tolerance in places:
-        table = pl.classify(FITS, tolerance=tolerance, budget=budget, extrapolate=True, advise=False)
+        table = pl.classify(FITS, tolerance=tolerance, budget=budget, extrapolate=True)
         p = table[list(pl.phase.PROBABILITY_COLUMNS)].to_numpy()
         rows.append({"budget": budget, "tolerance": tolerance, "expected": p.ravel(), "likeliest": p.argmax(axis=1)})
     data = {"size": len(FITS), "draws": widget._counts["draws"], "budget": 100.0, "tolerance": 2e-4, "grid": grid}

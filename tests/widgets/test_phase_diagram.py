@@ -41,7 +41,7 @@ def widget(fits):
 
 def classified(fits, widget):
     state = {"tolerance": widget.tolerance, "budget": widget.budget, "confidence": widget.confidence}
-    table = pl.classify(fits, **state, extrapolate=True, advise=False)
+    table = pl.classify(fits, **state, extrapolate=True)
     return dict(zip(table["task"], table["regime"], strict=True))
 
 
@@ -82,7 +82,7 @@ def test_confidence_decides_what_is_undetermined(fits, widget):
 
 def test_table_is_classify(fits, widget):
     state = {"tolerance": widget.tolerance, "budget": widget.budget, "confidence": widget.confidence}
-    assert widget.table().equals(pl.classify(fits, **state, advise=False))
+    assert widget.table().equals(pl.classify(fits, **state))
 
 
 # -- what the page looks up in the middle of a drag -----------------------------------------------------------------
@@ -262,7 +262,9 @@ def test_optimal_depths_are_those_of_budget(fits):
     seen = []
     for rate in (1e-9, 1e-6, 1e-4, 1e-2):
         widget.exchange_rate = rate
-        expected = {name: pl.optimal_depth(fit, rate, cost_per_step=2).depth for name, fit in fits.items()}
+        expected = {
+            name: pl.optimal_depth(fit, exchange_rate=rate, cost_per_step=2).depth for name, fit in fits.items()
+        }
         assert widget.optimal_depths == pytest.approx(expected)
         assert list(widget.table()["optimal_depth"]) == list(widget.optimal_depths.values())
         seen.append(sum(depth > 0 for depth in widget.optimal_depths.values()))

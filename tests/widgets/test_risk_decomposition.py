@@ -85,7 +85,7 @@ def test_without_decay_there_is_no_depth():
 
 def test_from_a_fit_the_numbers_are_those_of_budget(fit):
     widget = RiskDecomposition(fit, fixed_cost=7, cost_per_step=3)
-    best = pl.optimal_depth(fit, widget.exchange_rate, cost_per_step=3, fixed_cost=7)
+    best = pl.optimal_depth(fit, exchange_rate=widget.exchange_rate, cost_per_step=3, fixed_cost=7)
     assert [widget.optimal_depth, widget.risk, widget.cost, widget.total] == pytest.approx(
         [best.depth, best.risk, best.cost, best.total], rel=1e-9
     )
@@ -93,8 +93,8 @@ def test_from_a_fit_the_numbers_are_those_of_budget(fit):
     reach = pl.depth_for_tolerance(fit, widget.tolerance)
     assert widget.tolerance_depth == pytest.approx(reach.depth)
     ends = widget.conf_int(confidence=0.9)
-    assert list(ends.loc["optimal_depth"]) == pytest.approx(best.conf_int(0.1))
-    assert list(ends.loc["tolerance_depth"]) == pytest.approx(reach.conf_int(0.1))
+    assert list(ends.loc["optimal_depth"]) == pytest.approx(best.conf_int(0.9).loc["depth"].tolist())
+    assert list(ends.loc["tolerance_depth"]) == pytest.approx(reach.conf_int(0.9).loc["depth"].tolist())
     fitted = fit.fitted.depth
     assert fitted[0] < widget.optimal_depth < fitted[-1]
     assert widget.tolerance_depth == pytest.approx(fitted[-1], rel=0.05)
@@ -103,7 +103,7 @@ def test_from_a_fit_the_numbers_are_those_of_budget(fit):
 def test_an_expensive_probe_does_not_pay_for_a_fit_either(fit):
     for exchange_rate in np.geomspace(1e-8, 1e-2, 13):
         widget = RiskDecomposition(fit, exchange_rate=float(exchange_rate))
-        assert widget.probing_pays == pl.optimal_depth(fit, exchange_rate).probing_pays
+        assert widget.probing_pays == pl.optimal_depth(fit, exchange_rate=exchange_rate).probing_pays
 
 
 def test_intervals_go_when_the_law_is_moved(fit):

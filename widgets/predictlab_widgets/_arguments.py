@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab.budget import optimal_depth_of
+from predictlab.budget import priced_depth
 from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 
@@ -59,6 +59,9 @@ def paying_depth(
     price, fixed : float
         Of a step, and of probing at all: the exchange rate times their costs, metric².
     """
-    depth = np.maximum(optimal_depth_of(scale, decay_rate, price), first)
-    total = law(depth, intrinsic_limit, scale, decay_rate) + fixed + price * depth
-    return np.where(total < law(np.asarray(first, dtype=float), intrinsic_limit, scale, decay_rate), depth, 0.0)
+    static = law(np.asarray(first, dtype=float), intrinsic_limit, scale, decay_rate)
+    found = priced_depth(
+        intrinsic_limit, scale, decay_rate, static, exchange_rate=1.0, cost_per_step=price, fixed_cost=fixed,
+        bounds=(first, np.inf),
+    )  # fmt: skip
+    return np.where(found.pays, found.depth, 0.0)

@@ -11,8 +11,7 @@ import traitlets
 from numpy.typing import NDArray
 
 import predictlab as pl
-from predictlab.budget import checked_fits
-from predictlab.budget._allocation import Bounds, PerTask, Problem
+from predictlab.budget import AllocationProblem, Bounds, PerTask, checked_fits
 from predictlab.decay import law
 from predictlab.errors import PredictlabError, bad_argument
 from predictlab.probing import DEFAULT_SEEDS, ProbePlan
@@ -115,7 +114,7 @@ class BudgetAllocator(Widget):
         hint = "Their risks cannot be added up: share a budget among each kind by itself."
         check_comparable(self.fits, hint)
         self.seeds = seeds
-        free = self._free = Problem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
+        free = self._free = AllocationProblem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
         self._problem = free
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
         least = float(free.step @ free.low)
@@ -171,8 +170,8 @@ class BudgetAllocator(Widget):
         problem.checked_budget(wanted["total_budget"])
         return {"total_budget": float(wanted["total_budget"]), "weights": weights, "locked": locked}
 
-    def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> Problem:
-        return Problem.of(self.fits, weights, self._free.step.tolist(), self._bounds(locked))
+    def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> AllocationProblem:
+        return AllocationProblem.of(self.fits, weights, self._free.step.tolist(), self._bounds(locked))
 
     def _bounds(self, locked: Mapping[str, float]) -> dict[str, tuple[float, float]]:
         pairs = zip(self.task_names, self._free.low.tolist(), self._free.high.tolist(), strict=True)

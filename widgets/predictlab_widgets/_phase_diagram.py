@@ -11,7 +11,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab import phase
-from predictlab.budget import checked_fits, tolerance_depth_of
+from predictlab.budget import checked_fits, crossing_depth
 from predictlab.decay import PARAMETERS, law
 from predictlab_widgets._arguments import check_comparable, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import STATIC, Widget
@@ -166,7 +166,7 @@ class PhaseDiagram(Widget):
             here = np.rint(probabilities * n).astype(np.uint16)
             counts |= {"here": here.tobytes(), "draws": n, "budget": self.budget, "tolerance": self.tolerance}
             self._counts = counts
-        regimes = [phase.called(p, self.confidence) for p in probabilities]
+        regimes = [phase.regime_or_undetermined(p, self.confidence) for p in probabilities]
         self.set_trait("regimes", dict(zip(self.task_names, regimes, strict=True)))
 
     def _price(self) -> None:
@@ -223,7 +223,6 @@ class PhaseDiagram(Widget):
             budget=self.budget,
             confidence=self.confidence,
             extrapolate=True,
-            advise=False,
         )
         return table.assign(optimal_depth=list(self.optimal_depths.values())) if self.optimal_depths else table
 
@@ -255,9 +254,9 @@ class PhaseDiagram(Widget):
     def _summary(self) -> Summary:
         rows = []
         floor, scale, rate = self._estimates.T
-        crossing = tolerance_depth_of(floor, scale, rate, self.tolerance)
+        crossing = crossing_depth(floor, scale, rate, self.tolerance)
         for i, p in enumerate(self._probabilities()[:MAX_ROWS]):
-            regime, name = phase.called(p, self.confidence), self.task_names[i]
+            regime, name = phase.regime_or_undetermined(p, self.confidence), self.task_names[i]
             if regime == phase.UNDETERMINED:
                 regime += f" (leans {phase.REGIMES[int(np.argmax(p))]})"
             rows.append([name, regime, *(f"{v:.3f}" for v in p), _steps(crossing[i], "never")])

@@ -9,7 +9,7 @@ import pandas as pd
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab.budget import optimal_depth_of, tolerance_depth_of
+from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import increasing_pair, paying_depth, round3
@@ -151,10 +151,10 @@ class RiskDecomposition(Widget):
         return self.risk_at(depth) + self.exchange_rate * (self.fixed_cost + self.cost_per_step * depth)
 
     def _refresh(self) -> None:
-        depth = float(optimal_depth_of(self.scale, self.decay_rate, self.exchange_rate * self.cost_per_step))
+        depth = float(best_depth(self.scale, self.decay_rate, self.exchange_rate * self.cost_per_step))
         risk = self.risk_at(depth) if depth > 0 else self.intrinsic_limit
         cost = self.fixed_cost + self.cost_per_step * depth
-        reach = float(tolerance_depth_of(self.intrinsic_limit, self.scale, self.decay_rate, self.tolerance))
+        reach = float(crossing_depth(self.intrinsic_limit, self.scale, self.decay_rate, self.tolerance))
         static = self.risk_at(self._first)
         values = {
             "optimal_depth": depth, "reducible": risk - self.intrinsic_limit, "risk": risk, "cost": cost,
@@ -189,7 +189,7 @@ class RiskDecomposition(Widget):
         floor, scale, rate = np.frombuffer(self._draws, dtype="<f8").reshape(-1, 3).T
         ends = [(1 - confidence) / 2, (1 + confidence) / 2]
         # whole draws of the second: between a depth and infinity nothing can be interpolated
-        reach = np.quantile(tolerance_depth_of(floor, scale, rate, self.tolerance), ends, method="nearest")
+        reach = np.quantile(crossing_depth(floor, scale, rate, self.tolerance), ends, method="nearest")
         table = {"optimal_depth": np.quantile(self._paying_depth(floor, scale, rate), ends), "tolerance_depth": reach}
         return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
