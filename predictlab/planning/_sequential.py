@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from predictlab._validation import positive
 from predictlab.decay import DecayModel
+from predictlab.decay._results import Rng
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED
 from predictlab.planning._boundary import LEAST_LEVEL, NAMES, Boundary, spending_function
@@ -23,6 +24,7 @@ from predictlab.planning._questions import Answer, Depth, Question, Rate, Regime
 from predictlab.planning._result import SequentialResult
 from predictlab.planning._sources import FunctionSource, Measure, Source, TaskSource
 from predictlab.probing import ProbePlan
+from predictlab.probing._executors import Executor
 from predictlab.risk import risk_curve
 from predictlab.runs import RunStore
 from predictlab.task import Task
@@ -43,15 +45,20 @@ def probe_until(
     exchange_rate: float | None = None,
     within: float | None = None,
     relative: bool = False,
-    confidence: float = 0.9,
+    confidence: float = 0.95,
     cost_per_step: float = 1.0,
     plan: ProbePlan | None = None,
     max_depth: int | None = None,
     boundary: str = "pocock",
     store: str | Path | RunStore | None = None,
     metric: str | None = None,
+    rng: Rng = None,
     progress: bool = True,
-    **probe_options: Any,
+    executor: str | Executor | None = None,
+    engine: str | None = None,
+    device: str | None = None,
+    cache_limit: int | None = None,
+    memory_limit: int | None = None,
 ) -> SequentialResult:
     """Probe until a question is answered, with seeds and depths added where they are worth most.
 
@@ -66,7 +73,8 @@ def probe_until(
         (``status`` optional), one value of each metric for every seed at every depth: a world's `source`, a cluster.
     question : {"regime", "decay_rate", "optimal_depth"}
         ``regime``: which under ``decision(tolerance, budget)``; ``decay_rate``: alpha within +- `within`;
-        ``optimal_depth``: ``c*`` at `exchange_rate` within +- `within` steps. All answer `fresh_run` (THEORY 7).
+        ``optimal_depth``: ``c*`` at `exchange_rate` within +- `within` steps. All answer `fresh_run`
+        (docs/theory.md, section 7).
     max_cost : float
         Most that may be spent, in the unit of `cost_per_step`.
     tolerance, budget : float
@@ -94,10 +102,12 @@ def probe_until(
         it was interrupted: what the store holds is not made again.
     metric : str, optional
         As for `pl.risk_curve`.
+    rng : int, numpy.random.Generator or None
+        Of the draws of each fit; None: a fresh generator of seed 0 at each look.
     progress : bool
         Show progress over the cost, on standard error.
-    **probe_options
-        For `pl.probe`, such as ``device=``; only with a task.
+    executor, engine, device, cache_limit, memory_limit
+        As for `pl.probe`; only with a task.
 
     Returns
     -------
@@ -127,10 +137,15 @@ def probe_until(
     >>> found.answer
     'Static-Sufficient'
     """
+    given = {
+        "executor": executor, "engine": engine, "device": device, "cache_limit": cache_limit,
+        "memory_limit": memory_limit,
+    }  # fmt: skip
+    probe_options = {name: value for name, value in given.items() if value is not None}
     limit = positive("max_cost", max_cost, " (cost)")
     price = positive("cost_per_step", cost_per_step, " (cost per step)")
     if isinstance(confidence, bool) or not 0.5 < confidence < 1:
-        raise bad_argument("confidence", confidence, "a probability in (0.5, 1)", "0.9 is the usual choice.")
+        raise bad_argument("confidence", confidence, "a probability in (0.5, 1)", "0.95 is the usual choice.")
     asked = _question(question, tolerance, budget, exchange_rate, within, relative, price)
     spending = spending_function(boundary)
     with _opened(source, store, max_depth, progress, probe_options) as runs_of:
@@ -138,7 +153,7 @@ def probe_until(
         if isinstance(asked, Regime) and asked.budget < first.depths[0]:
             raise bad_argument("budget", budget, f"at least {first.depths[0]} steps, the first depth of the plan")
         spent = Boundary(spending, 1 - confidence)
-        return _look_until(runs_of, asked, question, first, limit, price, spent, boundary, metric, progress)
+        return _look_until(runs_of, asked, question, first, limit, price, spent, boundary, metric, rng, progress)
 
 
 def _question(
@@ -253,6 +268,7 @@ def _look_until(
     boundary: Boundary,
     boundary_name: str,
     metric: str | None,
+    rng: Rng,
     progress: bool,
 ) -> SequentialResult:
     cost = price * source.steps(len(plan.run_seeds), plan.depths[-1], 0)
@@ -272,7 +288,7 @@ def _look_until(
                 no_fit = f"the runs give no fit yet: {error}"
             if fit is not None:
                 level = boundary.level(time)
-                draws = fit.draws(_draws_for(level), rng=0).to_numpy()
+                draws = fit.draws(_draws_for(level), rng=rng).to_numpy()
                 answer = asked.answer(fit, draws, level)
             step, why = None, ""
             if not answer.stands and steps:

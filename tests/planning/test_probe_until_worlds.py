@@ -15,7 +15,7 @@ PLAN = pl.ProbePlan(depths=(4, 8, 16, 32, 64), seeds=8)
 
 
 def until(world, seed=1, **asked):
-    return pl.probe_until(world.source(seed), progress=False, **asked)
+    return pl.probe_until(world.source(seed), progress=False, **({"confidence": 0.9} | asked))
 
 
 class Counting:
