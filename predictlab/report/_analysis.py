@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from predictlab._summary import Summary
@@ -146,6 +147,8 @@ def analyse(
     confidence: float = 0.95,
     tasks: Iterable[str] | None = None,
     eval_rows: Mapping[str, int] | None = None,
+    draws: int = 2000,
+    rng: int | np.random.Generator | None = None,
 ) -> Analysis:
     """Fit every task and classify it; tasks that cannot carry a fit are Undetermined, with the reason.
 
@@ -169,6 +172,10 @@ def analyse(
         Which tasks, in which order; default all.
     eval_rows : mapping of str to int, optional
         Evaluation rows of each task, for the sampling error shown beside the floor.
+    draws : int
+        Number of draws of each fit behind the optimal depths and the regimes.
+    rng : int, numpy.random.Generator or None
+        Where the draws come from; None: a fresh generator of seed 0.
 
     Returns
     -------
@@ -204,7 +211,7 @@ def analyse(
             fits[name] = DecayModel(curve).fit()
         except DataError as error:
             unfit[name] = str(error)
-    optima = {name: optimal_depth(fit, exchange_rate=exchange_rate) for name, fit in fits.items()}
+    optima = {name: optimal_depth(fit, exchange_rate=exchange_rate, draws=draws, rng=rng) for name, fit in fits.items()}
     # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
     too_early = {
         name: f"budget of {budget:g} steps: the law holds from {fitted_from(fit):g} steps on and says nothing before. "
@@ -216,8 +223,10 @@ def analyse(
     phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, *CROSSING_COLUMNS])
     recommendations = {}
     if placed:
-        phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence)
-        advice = advise(placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate)
+        phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)
+        advice = advise(
+            placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate, rng=rng
+        )
         recommendations = advice.set_index("task")["advice"].to_dict()
     for name, reason in (too_early | unfit).items():
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
