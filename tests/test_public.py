@@ -7,6 +7,7 @@ import pkgutil
 import typing
 
 import pytest
+import traitlets
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from numpydoc.validate import validate
@@ -23,7 +24,7 @@ PLAIN = int | float | str | bytes | tuple | frozenset | dict | list
 def public():
     """Each public function and class once, as (dotted name, object)."""
     seen = set()
-    for package in PACKAGES:
+    for package in [*PACKAGES, "predictlab_widgets"]:
         module = importlib.import_module(package)
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
@@ -43,7 +44,8 @@ def members(owner):
             continue
         value = inspect.getattr_static(owner, name)
         home = next(c for c in owner.__mro__ if name in c.__dict__)
-        if home.__module__.startswith("predictlab") and not isinstance(value, enum.Enum):
+        data = isinstance(value, enum.Enum | traitlets.TraitType)
+        if home.__module__.startswith("predictlab") and not data:
             yield name, value
 
 

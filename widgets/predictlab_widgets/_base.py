@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anywidget
 import traitlets
@@ -13,6 +13,10 @@ import traitlets
 from predictlab.errors import bad_argument
 from predictlab_widgets import _fallback
 
+if TYPE_CHECKING:
+    import altair as alt
+
+Chart: TypeAlias = "alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.ConcatChart"
 # Bundled from widgets/js (see its build.js); paths, so that ANYWIDGET_HMR=1 loads them again at every change.
 STATIC = Path(__file__).parent / "static"
 
@@ -26,7 +30,7 @@ class Widget(anywidget.AnyWidget):
 
     _uid = traitlets.Unicode().tag(sync=True)  # by it the live view finds and hides its own fallback
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         unknown = kwargs.keys() - {"layout"}
         if unknown:
             own = inspect.signature(type(self)).parameters.values()
@@ -36,7 +40,7 @@ class Widget(anywidget.AnyWidget):
         self._displayed: list[tuple[str, str]] = []  # names of its outputs that can be put in place anew
         super().__init__(**{name: value for name, value in kwargs.items() if value is not None})
 
-    def chart(self) -> Any:
+    def chart(self) -> Chart:
         """Static altair chart of the current state."""
         raise NotImplementedError
 

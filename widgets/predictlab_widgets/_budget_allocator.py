@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import traitlets
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import predictlab as pl
 from predictlab.budget import AllocationProblem, Bounds, PerTask, checked_fits
-from predictlab.decay import law
+from predictlab.decay import DecayResults, law
 from predictlab.errors import PredictlabError, bad_argument
 from predictlab.probing import DEFAULT_SEEDS, ProbePlan
 from predictlab_widgets._arguments import check_comparable, increasing_pair, round3
-from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._fallback import MAX_ROWS, Summary
 from predictlab_widgets._latest_job import LatestJobRunner
 
@@ -59,6 +59,8 @@ class BudgetAllocator(Widget):
         Of the plans; default as many runs as each fit was made of, or 16.
     budget_range : pair of float, optional
         Ends of the slider. Default: from the cost of the lowest depths to 32 times that of the last fitted ones.
+    **options
+        ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
     Attributes
     ----------
@@ -77,6 +79,22 @@ class BudgetAllocator(Widget):
     ------
     predictlab.errors.ArgumentError
         A bad value, a budget that does not pay for the lowest and the locked depths, or an unknown keyword.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> depths = (8, 16, 32, 64, 128)
+    >>> def fit(limit, scale, rate):
+    ...     risk = [limit + scale * c**-rate for c in depths]
+    ...     return pl.DecayModel(pl.RiskCurve(depth=depths, risk=risk, df=31)).fit()
+    >>> fits = {"news": fit(1e-5, 0.5, 2.0), "verbs": fit(1e-5, 0.02, 0.8)}
+    >>> from predictlab_widgets import BudgetAllocator
+    >>> allocator = BudgetAllocator(fits, total_budget=100)
+    >>> {task: round(depth) for task, depth in allocator.depths.items()}
+    {'news': 44, 'verbs': 56}
+    >>> allocator.lock("news", 30)
+    >>> round(allocator.depths["verbs"])
+    70
     """
 
     _esm = STATIC / "budget_allocator.js"
@@ -98,7 +116,7 @@ class BudgetAllocator(Widget):
 
     def __init__(
         self,
-        fits: Mapping[str, Any],
+        fits: Mapping[str, DecayResults],
         *,
         total_budget: float | None = None,
         weights: PerTask | None = None,
@@ -107,7 +125,7 @@ class BudgetAllocator(Widget):
         locked: Mapping[str, float] | None = None,
         seeds: int | None = None,
         budget_range: tuple[float, float] | None = None,
-        **unknown: Any,
+        **options: object,
     ) -> None:
         self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
         self.task_names = list(self.fits)
@@ -145,7 +163,7 @@ class BudgetAllocator(Widget):
         self._commit(start, request)
         self._details = self._make_details(request)
         self.observe(self._moved, names=["total_budget", "weights", "locked"])
-        super().__init__(**unknown)
+        super().__init__(**options)
         self.on_msg(self._on_request)
 
     # -- what is arranged ----------------------------------------------------------------------------------------
@@ -228,11 +246,23 @@ class BudgetAllocator(Widget):
         self._state = {"request": request, **arrangement}
 
     def lock(self, task: str, depth: float | None = None) -> None:
-        """Keep `task` at `depth` (steps); default where it is now."""
+        """Keep a task at a depth; default where it is now.
+
+        Parameters
+        ----------
+        task : str
+        depth : float, optional
+            Steps, within the task's bounds.
+        """
         self.locked = self.locked | {task: self.depths.get(task) if depth is None else depth}
 
     def unlock(self, task: str) -> None:
-        """Let the budget move `task` again."""
+        """Let the budget move a locked task again.
+
+        Parameters
+        ----------
+        task : str
+        """
         if task not in self.locked:
             raise bad_argument("task", task, f"a locked task: {', '.join(self.locked) or 'there is none'}")
         self.locked = {name: depth for name, depth in self.locked.items() if name != task}
@@ -247,15 +277,30 @@ class BudgetAllocator(Widget):
         }
 
     def table(self) -> pd.DataFrame:
-        """The plan as ``pl.allocate`` gives it, with its intervals, and a column ``locked``."""
+        """The plan as ``pl.allocate`` gives it, with its intervals, and a column ``locked``.
+
+        Returns
+        -------
+        DataFrame
+        """
         table = pl.allocate(self.fits, self.total_budget, **self._arguments())
         table["locked"] = table["task"].isin(list(self.locked))
         at_an_end = table["note"].str.replace(r"^at its (lowest|highest) depth[^;]*", "locked", regex=True)
         table["note"] = at_an_end.where(table["locked"], table["note"])
         return table
 
-    def frontier(self, budgets: Any = None) -> pd.DataFrame:
-        """``pl.frontier`` with the weights and locks as they are; default at budgets along the slider."""
+    def frontier(self, budgets: ArrayLike | None = None) -> pd.DataFrame:
+        """``pl.frontier`` with the weights and locks as they are; default at budgets along the slider.
+
+        Parameters
+        ----------
+        budgets : array_like, optional
+            Total budgets, cost.
+
+        Returns
+        -------
+        DataFrame
+        """
         if budgets is None:
             least = max(float(self._problem.step @ self._problem.low), self._range[0])
             beyond = max(self._range[1], self.total_budget, 1.1 * least) - least
@@ -267,6 +312,14 @@ class BudgetAllocator(Widget):
         """Plan that probes `task` to its depth, rounded down to whole steps.
 
         Measured at the depths that its fit has, doubled beyond the last, and at the end.
+
+        Parameters
+        ----------
+        task : str
+
+        Returns
+        -------
+        ProbePlan
         """
         if task not in self.fits:
             raise bad_argument("task", task, f"one of {', '.join(self.task_names[:10])}")
@@ -321,8 +374,13 @@ class BudgetAllocator(Widget):
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 
-    def chart(self) -> Any:
-        """Static altair chart of the current state: depths, and the frontier."""
+    def chart(self) -> Chart:
+        """Static altair chart of the current state: depths, and the frontier.
+
+        Returns
+        -------
+        altair chart
+        """
         from predictlab import charts
 
         metric = next(iter(self.fits.values())).curve.metric

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,17 @@ import traitlets
 from predictlab.decay import INTERVALS, METHODS, PARAMETERS, DecayResults
 from predictlab.errors import bad_argument
 from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
-from predictlab_widgets._base import STATIC, Widget
+from predictlab.runs import RunStore
+from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._decay_study import NAMES, Settings, Study
 from predictlab_widgets._fallback import Summary
 from predictlab_widgets._latest_job import LatestJobRunner
 from predictlab_widgets._messages import to_jsonable
 from predictlab_widgets._traits import Scale
 
+Source: TypeAlias = (
+    "pd.DataFrame | RunStore | str | PathLike[str] | DecayResults | RiskCurve | Mapping[str, DecayResults | RiskCurve]"
+)
 _CURVE = 80
 _SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
 
@@ -60,6 +65,8 @@ class DecayExplorer(Widget):
         Of runs: which metric; default as for ``pl.risk_curve``.
     resamples, seed : int
         Of the bootstrap.
+    **options
+        ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
     Attributes
     ----------
@@ -79,6 +86,18 @@ class DecayExplorer(Widget):
     ------
     predictlab.errors.ArgumentError, predictlab.errors.DataError
         A value that is not offered, an unknown keyword, or runs that no curve can be made of.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> from predictlab_widgets import DecayExplorer
+    >>> curve = pl.worlds.MartingaleWorld(1e-5, 0.02, 0.8).spread(16, (8, 16, 32, 64, 128), seed=0)
+    >>> explorer = DecayExplorer({"verbs": curve})
+    >>> round(explorer.params["decay_rate"], 2)
+    0.49
+    >>> explorer.method = "loglog"
+    >>> explorer.interval
+    'wald'
     """
 
     _esm = STATIC / "decay_explorer.js"
@@ -102,7 +121,7 @@ class DecayExplorer(Widget):
 
     def __init__(
         self,
-        source: Any,
+        source: Source,
         *,
         task: str | None = None,
         estimator: str | None = None,
@@ -113,7 +132,7 @@ class DecayExplorer(Widget):
         metric: str | None = None,
         resamples: int = 1000,
         seed: int = 0,
-        **unknown: Any,
+        **options: object,
     ) -> None:
         if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
             raise bad_argument("resamples", resamples, "a whole number >= 1")
@@ -126,7 +145,7 @@ class DecayExplorer(Widget):
             setattr(self, name, value)
         self._show(self._settings)
         self.observe(self._moved, names=list(NAMES))
-        super().__init__(**unknown)
+        super().__init__(**options)
         self.on_msg(self._on_request)
 
     @property
@@ -144,12 +163,22 @@ class DecayExplorer(Widget):
         """The fit shown."""
         return self._study.fit(self._settings)
 
-    def options(self) -> dict[str, list[Any]]:
-        """Values that each setting can take now, the others being what they are."""
+    def options(self) -> dict[str, list[str | float]]:
+        """List the values that each setting can take now, the others being what they are.
+
+        Returns
+        -------
+        dict of str to list
+        """
         return self._study.options(self._settings)
 
     def table(self) -> pd.DataFrame:
-        """Parameters with standard errors and intervals, and both as they were before the last change."""
+        """Tabulate parameters with standard errors and intervals, and as they were before the last change.
+
+        Returns
+        -------
+        DataFrame
+        """
         table = pd.DataFrame({"estimate": self.fit.params, "std err": self.fit.bse})
         table = table.join(self._study.conf_int(self._settings))
         if self.before:
@@ -286,8 +315,13 @@ class DecayExplorer(Widget):
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 
-    def chart(self) -> Any:
-        """Static altair chart of the current state: the fit, the profile of alpha, the residuals."""
+    def chart(self) -> Chart:
+        """Static altair chart of the current state: the fit, the profile of alpha, the residuals.
+
+        Returns
+        -------
+        altair chart
+        """
         from predictlab import charts
 
         lower, upper = self.param_intervals["decay_rate"]

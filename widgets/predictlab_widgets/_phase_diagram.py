@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from predictlab import phase
 from predictlab.budget import checked_fits, crossing_depth
-from predictlab.decay import PARAMETERS, law
+from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab_widgets._arguments import check_comparable, increasing_pair, paying_depth, round3
-from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._fallback import MAX_ROWS, Summary
 from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
 from predictlab_widgets._traits import Number, OptionalNumber, TaskName
@@ -56,6 +56,8 @@ class PhaseDiagram(Widget):
     budget_range, tolerance_range : pair of float, optional
         Ends of the sliders. A value set from Python beyond an end moves the end. Default for the budget: from the
         first depth at which the law was fitted in every task to 32 times the greatest depth.
+    **options
+        ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
     Attributes
     ----------
@@ -71,6 +73,22 @@ class PhaseDiagram(Widget):
     ------
     predictlab.errors.ArgumentError
         A bad value or an unknown keyword.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> depths = (8, 16, 32, 64, 128)
+    >>> def fit(limit, scale, rate):
+    ...     risk = [limit + scale * c**-rate for c in depths]
+    ...     return pl.DecayModel(pl.RiskCurve(depth=depths, risk=risk, df=31)).fit()
+    >>> fits = {"news": fit(1e-5, 0.5, 2.0), "verbs": fit(1e-5, 0.02, 0.8)}
+    >>> from predictlab_widgets import PhaseDiagram
+    >>> diagram = PhaseDiagram(fits, budget=100, tolerance=2e-4)
+    >>> diagram.regimes
+    {'news': 'Static-Sufficient', 'verbs': 'Undetermined'}
+    >>> diagram.budget = 20  # the sliders of the page set the same trait
+    >>> diagram.regimes["news"]
+    'Dynamic-Critical'
     """
 
     _esm = STATIC / "phase_diagram.js"
@@ -92,7 +110,7 @@ class PhaseDiagram(Widget):
 
     def __init__(
         self,
-        fits: Mapping[str, Any],
+        fits: Mapping[str, DecayResults],
         *,
         budget: float | None = None,
         tolerance: float | None = None,
@@ -102,7 +120,7 @@ class PhaseDiagram(Widget):
         cost_per_step: float = 1.0,
         budget_range: tuple[float, float] | None = None,
         tolerance_range: tuple[float, float] | None = None,
-        **unknown: Any,
+        **options: object,
     ) -> None:
         self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
         check_comparable(self.fits, "Show each kind in a diagram of its own.")
@@ -144,7 +162,7 @@ class PhaseDiagram(Widget):
         self.observe(lambda change: self._refresh({change["name"]}), names=["budget", "tolerance"])
         self.observe(lambda change: self._refresh(set()), names=["confidence"])
         self.observe(lambda change: self._price(), names=["exchange_rate", "cost_per_step"])
-        super().__init__(**unknown)
+        super().__init__(**options)
 
     # -- what is computed ----------------------------------------------------------------------------------------
 
@@ -212,10 +230,14 @@ class PhaseDiagram(Widget):
         return grids | {"changed": changed}
 
     def table(self) -> pd.DataFrame:
-        """Regimes now, as ``pl.classify`` gives them at the widget's budget, tolerance and confidence.
+        """Tabulate the regimes now, as ``pl.classify`` gives them at the widget's budget, tolerance and confidence.
 
         Also at a budget before a task's first fitted depth, where nothing was seen to follow the law. With an exchange
         rate there is a column ``optimal_depth`` too.
+
+        Returns
+        -------
+        DataFrame
         """
         table = phase.classify(
             self.fits,
@@ -226,8 +248,13 @@ class PhaseDiagram(Widget):
         )
         return table.assign(optimal_depth=list(self.optimal_depths.values())) if self.optimal_depths else table
 
-    def chart(self) -> Any:
-        """Static altair chart of the current state; names and intervals up to 50 tasks, points alone beyond."""
+    def chart(self) -> Chart:
+        """Static altair chart of the current state; names and intervals up to 50 tasks, points alone beyond.
+
+        Returns
+        -------
+        altair chart
+        """
         from predictlab import charts
 
         limit, scale, rate = self._sample.transpose(1, 0, 2)

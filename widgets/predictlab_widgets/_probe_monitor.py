@@ -15,7 +15,7 @@ from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 from predictlab.probing import ProbeRun
 from predictlab.risk import RiskCurve
-from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._fallback import Summary, refresh
 from predictlab_widgets._messages import to_jsonable
 from predictlab_widgets._polling import PollingThread
@@ -56,6 +56,8 @@ class ProbeMonitor(Widget):
         Metric shown first; default the task's own.
     scale : {"log", "linear"}
         Axis of the depths, and of the risk.
+    **options
+        ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
     Attributes
     ----------
@@ -88,6 +90,20 @@ class ProbeMonitor(Widget):
     ------
     predictlab.errors.ArgumentError
         Not a ProbeRun, a value that is not offered, an unknown keyword.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> from predictlab_widgets import ProbeMonitor
+    >>> data = pl.load_dataset("rotten_tomatoes", eval_size=20, train_size=40, seed=0)
+    >>> recipe = pl.Recipe(method="head", steps=4, batch_size=8, max_length=16)
+    >>> run = pl.start_probe(pl.Task("minilm-l6", data, recipe, name="head"), pl.ProbePlan((0, 2), seeds=2))
+    >>> monitor = ProbeMonitor(run)
+    >>> runs = run.wait()
+    >>> monitor.refresh()
+    >>> monitor.status, monitor.table()["depth"].tolist()
+    ('done', [0, 2])
+    >>> monitor.close()
     """
 
     _esm = STATIC / "probe_monitor.js"
@@ -114,7 +130,13 @@ class ProbeMonitor(Widget):
     _answer = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, run: ProbeRun, *, task: str | None = None, metric: str | None = None, scale: str = "log", **unknown: Any
+        self,
+        run: ProbeRun,
+        *,
+        task: str | None = None,
+        metric: str | None = None,
+        scale: str = "log",
+        **options: object,
     ) -> None:
         if not isinstance(run, ProbeRun):
             raise bad_argument("run", run, "a ProbeRun", "Start one with pl.start_probe(tasks, plan, store).")
@@ -131,7 +153,7 @@ class ProbeMonitor(Widget):
         self.scale = scale
         self._update()
         self.observe(self._moved, names=["task", "metric"])
-        super().__init__(**unknown)
+        super().__init__(**options)
         self.on_msg(self._on_request)
         self._polling = PollingThread(self._poll)
         run.on_restart(self._poll_now)
@@ -154,14 +176,24 @@ class ProbeMonitor(Widget):
         return self._findings.fit
 
     def options(self) -> dict[str, list[str]]:
-        """Values that `task` and `metric` can take now."""
+        """List the values that `task` and `metric` can take now.
+
+        Returns
+        -------
+        dict of str to list of str
+        """
         rows = self._frame[self._frame["task"] == self.task] if len(self._frame) else self._frame
         own = self._own_metric()
         measured = [str(m) for m in pd.unique(rows["metric"])] if len(rows) else []
         return {"task": self.task_names, "metric": measured or list(dict.fromkeys((own, _ALWAYS)))}
 
     def table(self) -> pd.DataFrame:
-        """One row a depth: seeds measured there, their mean, standard deviation, least and greatest value."""
+        """One row a depth: seeds measured there, their mean, standard deviation, least and greatest value.
+
+        Returns
+        -------
+        DataFrame
+        """
         if self._data is None:
             return pd.DataFrame(columns=["depth", "seeds", "mean", "sd", "least", "greatest"])
         return self._data.table()
@@ -300,8 +332,13 @@ class ProbeMonitor(Widget):
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 
-    def chart(self) -> Any:
-        """Static altair chart of the current state: the curves, and the risk with its fit as far as there is one."""
+    def chart(self) -> Chart:
+        """Static altair chart of the current state: the curves, and the risk with its fit as far as there is one.
+
+        Returns
+        -------
+        altair chart
+        """
         from predictlab import charts
 
         with self._turn:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import traitlets
@@ -13,7 +11,7 @@ from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import increasing_pair, paying_depth, round3
-from predictlab_widgets._base import STATIC, Widget
+from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._fallback import Summary
 from predictlab_widgets._traits import Number
 
@@ -50,6 +48,8 @@ class RiskDecomposition(Widget):
         Ends of the depth axis, steps. The first is also where the law begins: the risk there stands for deciding
         without a probe, as in ``pl.optimal_depth``. Default: 1 to 100,000; for a fit, from its first fitted depth to
         32 times its last.
+    **options
+        ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
     Attributes
     ----------
@@ -70,6 +70,16 @@ class RiskDecomposition(Widget):
     ------
     predictlab.errors.ArgumentError
         A bad value or an unknown keyword.
+
+    Examples
+    --------
+    >>> from predictlab_widgets import RiskDecomposition
+    >>> theory = RiskDecomposition(intrinsic_limit=1e-4, scale=0.02, decay_rate=1, exchange_rate=2e-6)
+    >>> round(theory.optimal_depth), theory.probing_pays
+    (100, True)
+    >>> theory.exchange_rate = 8e-6
+    >>> round(theory.optimal_depth)
+    50
     """
 
     _esm = STATIC / "risk_decomposition.js"
@@ -112,7 +122,7 @@ class RiskDecomposition(Widget):
         fixed_cost: float | None = None,
         tolerance: float | None = None,
         depths: tuple[float, float] | None = None,
-        **unknown: Any,
+        **options: object,
     ) -> None:
         if fit is not None and not isinstance(fit, DecayResults):
             raise bad_argument("fit", fit, "the DecayResults of one task", "Pick one: RiskDecomposition(fits['name']).")
@@ -138,16 +148,36 @@ class RiskDecomposition(Widget):
         self._ranges = {name: self._range(name) for name in _NUMBERS}
         self._refresh()
         self.observe(lambda change: self._refresh(), names=list(_NUMBERS))
-        super().__init__(**unknown)
+        super().__init__(**options)
 
     # -- what is computed ----------------------------------------------------------------------------------------
 
     def risk_at(self, depth: float) -> float:
-        """``L(c)``, metric²."""
+        """``L(c)``, metric².
+
+        Parameters
+        ----------
+        depth : float
+            Steps.
+
+        Returns
+        -------
+        float
+        """
         return float(law(np.asarray(float(depth)), self.intrinsic_limit, self.scale, self.decay_rate))
 
     def total_at(self, depth: float) -> float:
-        """``L(c) + gamma C(c)``, metric²."""
+        """``L(c) + gamma C(c)``, metric².
+
+        Parameters
+        ----------
+        depth : float
+            Steps.
+
+        Returns
+        -------
+        float
+        """
         return self.risk_at(depth) + self.exchange_rate * (self.fixed_cost + self.cost_per_step * depth)
 
     def _refresh(self) -> None:
@@ -168,7 +198,7 @@ class RiskDecomposition(Widget):
         return paying_depth(floor, scale, rate, self._first, price, fixed)
 
     def conf_int(self, *, confidence: float = 0.95) -> pd.DataFrame:
-        """Intervals of both depths over the fit's draws, as ``pl.optimal_depth`` and ``pl.depth_for_tolerance`` give.
+        """Compute intervals of both depths, as ``pl.optimal_depth`` and ``pl.depth_for_tolerance`` do from draws.
 
         Parameters
         ----------
@@ -210,8 +240,13 @@ class RiskDecomposition(Widget):
             "zero": name in ("intrinsic_limit", "scale", "fixed_cost"), "step": 0,
         }  # fmt: skip
 
-    def chart(self) -> Any:
-        """Static altair chart of the current state."""
+    def chart(self) -> Chart:
+        """Static altair chart of the current state.
+
+        Returns
+        -------
+        altair chart
+        """
         from predictlab import charts
 
         numbers = {name: getattr(self, name) for name in _NUMBERS[3:]}
