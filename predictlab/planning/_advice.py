@@ -126,7 +126,23 @@ def _next(fit: DecayResults, row: Mapping[str, float], rule: Decision) -> NextSt
 
 
 def margin(risk: float) -> float:
-    """Half-width of the 95 % range of a Gaussian with variance `risk`."""
+    """Half-width of the 95 % range of a Gaussian with variance `risk`.
+
+    Parameters
+    ----------
+    risk : float
+        Metric².
+
+    Returns
+    -------
+    float
+        In the metric.
+
+    Examples
+    --------
+    >>> round(margin(1e-4), 4)
+    0.0196
+    """
     return Z95 * float(np.sqrt(risk))
 
 

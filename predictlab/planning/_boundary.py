@@ -24,15 +24,41 @@ def pocock(time: float, error: float) -> float:
     error : float
         Total error, in (0, 1).
 
+    Returns
+    -------
+    float
+        Error spent by then.
+
     Notes
     -----
     Source: Lan, DeMets (1983), Discrete sequential boundaries for clinical trials, Biometrika 70, 659-663.
+
+    Examples
+    --------
+    >>> round(pocock(0.5, 0.05), 4)
+    0.031
     """
     return float(error * np.log1p((np.e - 1) * time))
 
 
 def obrien_fleming(time: float, error: float) -> float:
-    """``2 - 2 Phi(z_(error/2) / sqrt(t))``: keeps nearly all for the end. Parameters and source as `pocock`."""
+    """``2 - 2 Phi(z_(error/2) / sqrt(t))``: keeps nearly all for the end.
+
+    Parameters
+    ----------
+    time, error : float
+        As for `pocock`, with its source.
+
+    Returns
+    -------
+    float
+        Error spent by then.
+
+    Examples
+    --------
+    >>> round(obrien_fleming(0.5, 0.05), 4)
+    0.0056
+    """
     return float(2 * norm.sf(norm.isf(error / 2) / np.sqrt(time))) if time > 0 else 0.0
 
 
@@ -60,6 +86,12 @@ class Boundary:
         ``(time, error) -> error spent by then``, from 0 at time 0 to `error` at time 1.
     error : float
         Total error.
+
+    Examples
+    --------
+    >>> boundary = Boundary(pocock, 0.05)
+    >>> round(boundary.level(0.5) + boundary.level(1.0), 6)
+    0.05
     """
 
     spending: Spending
@@ -67,7 +99,17 @@ class Boundary:
     spent: float = field(default=0.0, init=False)
 
     def level(self, time: float) -> float:
-        """Error that the look at information time `time` may make; what is too little to be resolved is kept."""
+        """Spend what the next look may err with; what is too little to be resolved is kept.
+
+        Parameters
+        ----------
+        time : float
+            Share of the information at the look, in [0, 1].
+
+        Returns
+        -------
+        float
+        """
         level = self.spending(min(time, 1.0), self.error) - self.spent
         if level < LEAST_LEVEL:
             return 0.0

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from predictlab._summary import Summary
 from predictlab.decay import DecayResults
 from predictlab.probing import ProbePlan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SequentialResult:
     """What `probe_until` found.
 
-    Attributes
+    Parameters
     ----------
     question : {"regime", "decay_rate", "optimal_depth"}
         What was to be decided.
@@ -48,6 +49,14 @@ class SequentialResult:
         Their measurements, tidy.
     stopped_because : str
         One sentence.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> world = pl.worlds.MartingaleWorld(intrinsic_limit=0.001, scale=1.0, decay_rate=1.0)
+    >>> found = pl.probe_until(world.source(seed=1), tolerance=0.1, budget=64, max_cost=20_000, progress=False)
+    >>> found.decided
+    True
     """
 
     question: str
@@ -74,23 +83,25 @@ class SequentialResult:
         at = f"{1 - self.level:.1%} interval" if self.level > 0 else "no interval yet"
         return f"{self.question} = {self.answer:.4g}, {at} {lower:.4g} to {upper:.4g}"
 
-    def summary(self) -> str:
-        """Text: the answer, why it stopped, and one line a look."""
+    def summary(self) -> Summary:
+        """Say the answer, why it stopped, and show one line a look.
+
+        Returns
+        -------
+        Summary
+            Prints as text, and as a table in a notebook.
+        """
         shown = ["seeds", "last_depth", "cost", "level", "probability" if self.question == "regime" else "half_width"]
-        table = self.looks[[*shown, "action"]].to_string(index=False, float_format=lambda v: f"{v:.4g}")
-        lines = [
+        return Summary(
             f"{'Decided' if self.decided else 'Not decided'}: {self._headline()}",
             self.stopped_because,
             f"cost {self.cost:g} of {self.max_cost:g}; {len(self.plan.run_seeds)} seeds, depths {self.plan.depths}",
             f"{self.confidence:.0%} confidence over all looks: {self.boundary}",
-            table,
-        ]
-        return "\n".join(lines)
+            self.looks[[*shown, "action"]],
+        )
+
+    def __repr__(self) -> str:
+        return str(self.summary())
 
     def _repr_html_(self) -> str:
-        head = "Decided" if self.decided else "Not decided"
-        return (
-            f"<b>{head}: {self._headline()}</b><br>{self.stopped_because}<br>"
-            f"{self.confidence:.0%} confidence over all looks: {self.boundary}"
-            + self.looks.to_html(index=False, float_format=lambda v: f"{v:.4g}")
-        )
+        return self.summary()._repr_html_()
