@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+__all__ = [
+    "ArgumentError", "CatalogError", "DamagedState", "DataError", "DependencyError", "ModelError", "PredictlabError",
+    "StoreError", "WorkerError", "bad_argument",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 class PredictlabError(Exception):
@@ -41,7 +48,7 @@ class WorkerError(PredictlabError, RuntimeError):
     """Workers of a cluster could not be started, or kept being lost."""
 
 
-def bad_argument(name: str, value: Any, expected: str, hint: str = "") -> ArgumentError:
+def bad_argument(name: str, value: object, expected: str, hint: str = "") -> ArgumentError:
     """Build the error for one unusable argument.
 
     Parameters
@@ -54,6 +61,16 @@ def bad_argument(name: str, value: Any, expected: str, hint: str = "") -> Argume
         What would have been accepted, e.g. ``"a number > 0 (metric²)"``.
     hint : str, optional
         What to do next.
+
+    Returns
+    -------
+    ArgumentError
+        To be raised by the caller.
+
+    Examples
+    --------
+    >>> print(bad_argument("tolerance", -1, "a number > 0 (metric²)"))
+    tolerance=-1: expected a number > 0 (metric²).
     """
     shown = repr(value)
     if len(shown) > 80:

@@ -302,7 +302,7 @@ def test_a_thousand_tasks(open_notebook, fits):
     assert len(first) == 20
     assert first == {name: regimes[name.split()[0]] for name in first}
     page.get_by_role("button", name="Next").click()
-    page.get_by_text("21–40 of 1000 tasks").wait_for()
+    page.get_by_text("Tasks 21 to 40 of 1000").wait_for()
     opened.picture(".plw-phase", "phase_thousand")
     assert opened.complaints == []
 
