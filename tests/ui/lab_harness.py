@@ -170,6 +170,25 @@ class Notebook:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.locator(selector).first.screenshot(path=Path(folder) / f"{name}.png")
 
+    def check_themes(self, selector: str, name: str) -> None:
+        """Both themes, wide and narrow: the widget follows, nothing sticks out, a picture of each."""
+        root = self.page.locator(selector)
+        colours = []
+        for theme, marked in (("Light", ":not(.plw-dark)"), ("Dark", ".plw-dark")):
+            self.menu("Settings", "Theme", f"JupyterLab {theme}")
+            self.page.locator(f"{selector}{marked}").wait_for()
+            colours.append(root.evaluate("node => getComputedStyle(node).backgroundColor"))
+            for width, size in ((1360, ""), (760, "narrow_")):
+                self.page.set_viewport_size({"width": width, "height": 2600 if size else 1800})
+                self.page.wait_for_timeout(300)
+                wide, room = root.evaluate("node => [node.scrollWidth, node.clientWidth]")
+                assert wide <= room + 1, f"{name}: something sticks out of a page {width} wide"
+                self.picture(selector, f"{name}_{size}{theme.lower()}")
+            self.page.set_viewport_size({"width": 1360, "height": 1800})
+        assert colours[0] != colours[1]
+        self.menu("Settings", "Theme", "JupyterLab Light")
+        self.page.locator(f"{selector}:not(.plw-dark)").wait_for()
+
     def settle(self) -> None:
         """Two frames: the one that paints what was asked for, and one more."""
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -243,25 +243,7 @@ def test_controls_and_pictures_have_names_for_screen_readers(start):
 
 
 def test_dark_theme_and_narrow_page(start):
-    page = start.page
-    start.picture(".plw-budget-allocator", "budget_light")
-    light = page.locator(".plw-budget-allocator").evaluate("node => getComputedStyle(node).backgroundColor")
-    start.menu("Settings", "Theme", "JupyterLab Dark")
-    page.locator(".plw-budget-allocator.plw-dark").wait_for()
-    dark = page.locator(".plw-budget-allocator").evaluate("node => getComputedStyle(node).backgroundColor")
-    assert dark != light
-    page.wait_for_timeout(200)
-    start.picture(".plw-budget-allocator", "budget_dark")
-    page.set_viewport_size({"width": 760, "height": 2200})
-    page.wait_for_timeout(500)
-    narrow = page.locator(".plw-budget-allocator").evaluate("node => [node.scrollWidth, node.clientWidth]")
-    assert narrow[0] <= narrow[1] + 1, "nothing sticks out"
-    start.picture(".plw-budget-allocator", "budget_narrow_dark")
-    start.menu("Settings", "Theme", "JupyterLab Light")
-    page.locator(".plw-budget-allocator:not(.plw-dark)").wait_for()
-    page.wait_for_timeout(200)
-    start.picture(".plw-budget-allocator", "budget_narrow_light")
-    page.set_viewport_size({"width": 1360, "height": 1800})
+    start.check_themes(".plw-budget-allocator", "budget")
 
 
 def test_many_tasks_have_pages(open_notebook):

@@ -255,24 +255,7 @@ def test_controls_and_pictures_have_names_for_screen_readers(start):
 
 
 def test_dark_theme_and_narrow_page(start):
-    page = start.page
-    start.picture(".plw-decay", "decay_light")
-    light = page.locator(".plw-decay").evaluate("node => getComputedStyle(node).backgroundColor")
-    start.menu("Settings", "Theme", "JupyterLab Dark")
-    page.locator(".plw-decay.plw-dark").wait_for()
-    assert page.locator(".plw-decay").evaluate("node => getComputedStyle(node).backgroundColor") != light
-    page.wait_for_timeout(200)
-    start.picture(".plw-decay", "decay_dark")
-    page.set_viewport_size({"width": 760, "height": 2600})
-    page.wait_for_timeout(500)
-    narrow = page.locator(".plw-decay").evaluate("node => [node.scrollWidth, node.clientWidth]")
-    assert narrow[0] <= narrow[1] + 1, "nothing sticks out"
-    start.picture(".plw-decay", "decay_narrow_dark")
-    start.menu("Settings", "Theme", "JupyterLab Light")
-    page.locator(".plw-decay:not(.plw-dark)").wait_for()
-    page.wait_for_timeout(200)
-    start.picture(".plw-decay", "decay_narrow_light")
-    page.set_viewport_size({"width": 1360, "height": 1800})
+    start.check_themes(".plw-decay", "decay")
 
 
 def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):

@@ -307,21 +307,8 @@ def test_a_thousand_tasks(open_notebook, fits):
     assert opened.complaints == []
 
 
-def test_dark_theme(start):
-    page = start.page
-    start.picture(".plw-phase", "phase_light")
-    light = page.locator(".plw").evaluate("node => getComputedStyle(node).backgroundColor")
-    start.menu("Settings", "Theme", "JupyterLab Dark")
-    page.locator(".plw.plw-dark").wait_for()
-    assert page.locator(".plw").evaluate("node => getComputedStyle(node).backgroundColor") != light
-    page.wait_for_timeout(200)
-    start.picture(".plw-phase", "phase_dark")
-    page.set_viewport_size({"width": 760, "height": 1800})
-    page.wait_for_timeout(500)
-    start.picture(".plw-phase", "phase_narrow_dark")
-    page.set_viewport_size({"width": 1360, "height": 1800})
-    start.menu("Settings", "Theme", "JupyterLab Light")
-    page.locator(".plw:not(.plw-dark)").wait_for()
+def test_dark_theme_and_narrow_page(start):
+    start.check_themes(".plw-phase", "phase")
 
 
 def test_reopened_without_its_kernel_the_table_is_there(open_notebook):

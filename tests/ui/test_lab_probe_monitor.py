@@ -80,7 +80,7 @@ ALL = 1_000_000
 @pytest.fixture(scope="module")
 def model(lab):
     """The toy model of the tests of the probes, beside the notebooks."""
-    path = Path(__file__).parents[1] / "probe" / "conftest.py"
+    path = Path(__file__).parents[1] / "probing" / "conftest.py"
     spec = importlib.util.spec_from_file_location("probe_conftest", path)
     probes = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(probes)
@@ -297,23 +297,9 @@ def test_controls_and_pictures_have_names_for_screen_readers(start, lab):
 
 
 def test_dark_theme_and_narrow_page(start, lab):
-    page = start.page
     allow(lab, ALL)
     wait_for(start, status="done", fit=True)
-    light = page.locator(".plw-monitor").evaluate("node => getComputedStyle(node).backgroundColor")
-    start.menu("Settings", "Theme", "JupyterLab Dark")
-    page.locator(".plw-monitor.plw-dark").wait_for()
-    assert page.locator(".plw-monitor").evaluate("node => getComputedStyle(node).backgroundColor") != light
-    page.wait_for_timeout(200)
-    start.picture(".plw-monitor", "monitor_dark")
-    page.set_viewport_size({"width": 760, "height": 2600})
-    page.wait_for_timeout(500)
-    narrow = page.locator(".plw-monitor").evaluate("node => [node.scrollWidth, node.clientWidth]")
-    assert narrow[0] <= narrow[1] + 1, "nothing sticks out"
-    start.picture(".plw-monitor", "monitor_narrow_dark")
-    start.menu("Settings", "Theme", "JupyterLab Light")
-    page.locator(".plw-monitor:not(.plw-dark)").wait_for()
-    page.set_viewport_size({"width": 1360, "height": 1800})
+    start.check_themes(".plw-monitor", "monitor")
 
 
 def test_after_a_kernel_restart_and_reopened_without_its_kernel(start, lab):

@@ -222,24 +222,7 @@ def test_controls_and_pictures_have_names_for_screen_readers(start):
 
 
 def test_dark_theme_and_narrow_page(start):
-    page = start.page
-    start.picture(".plw-risk", "risk_light")
-    light = page.locator(".plw-risk").evaluate("node => getComputedStyle(node).backgroundColor")
-    start.menu("Settings", "Theme", "JupyterLab Dark")
-    page.locator(".plw-risk.plw-dark").wait_for()
-    assert page.locator(".plw-risk").evaluate("node => getComputedStyle(node).backgroundColor") != light
-    page.wait_for_timeout(200)
-    start.picture(".plw-risk", "risk_dark")
-    page.set_viewport_size({"width": 760, "height": 1800})
-    page.wait_for_timeout(500)
-    narrow = page.locator(".plw-risk").evaluate("node => [node.scrollWidth, node.clientWidth]")
-    assert narrow[0] <= narrow[1] + 1, "nothing sticks out"
-    start.picture(".plw-risk", "risk_narrow_dark")
-    start.menu("Settings", "Theme", "JupyterLab Light")
-    page.locator(".plw-risk:not(.plw-dark)").wait_for()
-    page.wait_for_timeout(200)
-    start.picture(".plw-risk", "risk_narrow_light")
-    page.set_viewport_size({"width": 1360, "height": 1800})
+    start.check_themes(".plw-risk", "risk")
 
 
 def test_a_fit_shows_its_intervals_until_the_law_is_moved(open_notebook):
