@@ -23,13 +23,12 @@ export function paintFrontier(plot, view, look) {
   const low = Math.min(...frontier.map((p) => p.risk)) / 3; // a lower end near 0 would leave no room for the rest
   const values = [...frontier.map((p) => p.risk), ...(band ? [...band.risk_upper, ...band.risk_lower.map((v) => Math.max(v, low))] : [])];
   const f = budgetFrame(plot, view, values);
-  const [, , blue] = look.colours;
   inFrame(ctx, f, () => {
     if (band) {
       const edge = (key) => band.budget.map((b, i) => [f.x.at(b), f.y.at(Math.max(band[key][i], low / 10))]);
-      polygon(ctx, [...edge("risk_upper"), ...edge("risk_lower").reverse()], blue + (look.dark ? "44" : "33"));
+      polygon(ctx, [...edge("risk_upper"), ...edge("risk_lower").reverse()], look.colours[2] + (look.dark ? "44" : "33"));
     }
-    polyline(ctx, frontier.map((p) => [f.x.at(p.budget), f.y.at(p.risk)]), blue, 2.5);
+    polyline(ctx, frontier.map((p) => [f.x.at(p.budget), f.y.at(p.risk)]), look.colours[2], 2.5);
     const budgets = Array.from({ length: 41 }, (_, i) => view.budget * 4 ** (i / 20 - 1)); // a straight line bends on log axes
     const slope = budgets.map((b) => [b, now.risk - now.multiplier * (b - view.budget)]).filter(([, r]) => r > f.y.from / 2);
     if (now.multiplier > 0) polyline(ctx, slope.map(([b, r]) => [f.x.at(b), f.y.at(r)]), look.colours[1], 2, [7, 4]);
@@ -44,9 +43,8 @@ export function paintWorth(plot, view, look) {
   const { frontier, now } = view;
   const drawn = frontier.filter((p) => p.multiplier > 0);
   const f = budgetFrame(plot, view, drawn.map((p) => p.multiplier));
-  const [, orange] = look.colours;
   inFrame(ctx, f, () => {
-    polyline(ctx, drawn.map((p) => [f.x.at(p.budget), f.y.at(p.multiplier)]), orange, 2.5, [7, 4]);
+    polyline(ctx, drawn.map((p) => [f.x.at(p.budget), f.y.at(p.multiplier)]), look.colours[1], 2.5, [7, 4]);
     if (now.multiplier > 0) markHere(ctx, f, look, view, now.multiplier, `μ = ${short(now.multiplier)}`);
   });
   if (!(now.multiplier > 0)) writeInside(ctx, f, look, "the next unit buys nothing", (f.x0 + f.x1) / 2, f.y1 + 12);

@@ -203,7 +203,6 @@ function render({ model, el }) {
     const some = crossed.slice(0, 4).map((t) => `${clip(data.names[t], 24)} ${named(before.codes[t])} → ${regime(t)}`);
     return `In the last move: ${some.join("; ")}${crossed.length > 4 ? `, and ${crossed.length - 4} more` : ""}.`;
   }
-  let version = 0; // of the kernel's numbers
   let painted = ""; // what the planes show
   function painting() {
     update();
@@ -218,7 +217,7 @@ function render({ model, el }) {
     const { before } = state;
     // A price moves nothing in the planes but the mark of the selected task.
     const picture = [
-      state.budget, state.tolerance, state.selected, model.get("confidence"), state.selected >= 0 && state.step, version, view.drawn,
+      state.budget, state.tolerance, state.selected, model.get("confidence"), state.selected >= 0 && state.step, view.drawn,
       before?.budget, before?.tolerance,
     ].join();
     if (picture !== painted) {
@@ -271,7 +270,7 @@ function render({ model, el }) {
 
   const fresh = () => {
     state.data = data = decode(model);
-    version += 1;
+    view.drawn += 1;
     view.schedule();
   };
   const follow = () => {

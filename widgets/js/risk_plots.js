@@ -4,9 +4,7 @@ import { costsAt } from "./numbers.js";
 import { roundUp, short } from "./axis.js";
 import { across, drawAxes, frameOf, inFrame, mark, polygon, polyline, startPaint, textWidth, trace, upright, write, writeInside } from "./canvas.js";
 
-const GREY = "#808080";
 const SAMPLES = 160;
-const DASHED = [7, 4];
 
 /** Top of the risk axis: it stands still, so that the valley is seen to move, until the bottom would leave the picture. */
 export function axisTop(bottom, before) {
@@ -75,7 +73,7 @@ function depthLine(ctx, look, f, c, name, height) {
 function levelLine(ctx, look, f, value, name) {
   const above = value > f.y.to;
   const y = above ? f.y1 + 40 : f.y.at(value);
-  if (!above) across(ctx, f, y, look.text, 1, DASHED);
+  if (!above) across(ctx, f, y, look.text, 1, [7, 4]);
   write(ctx, look, above ? `${name} ↑` : name, f.x1 - 2, y - 2, { align: "right", base: "bottom" });
 }
 
@@ -86,7 +84,7 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
   const [zero, floor, risk, total] = edges(view.s, f);
   const [, orange, blue] = look.colours;
   const layers = [
-    { low: zero, high: floor, colour: GREY, slope: 1, name: priced ? "floor" : "floor L_int", want: 0.85 },
+    { low: zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : "floor L_int", want: 0.85 },
     { low: floor, high: risk, colour: blue, name: priced ? "reducible" : "reducible K c^−α", want: 0.1 },
     { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.85 },
   ].slice(0, priced ? 3 : 2);

@@ -30,12 +30,10 @@ export function setChildren(node, key, make) {
 
 // ---- parts ----
 
-const columnHead = (head) => element("th", { scope: "col" }, head);
-
 /** Table with a caption for those who hear it; `rows` may be made later, in `body`. */
 export function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
-  const columns = heads.map(columnHead);
+  const columns = heads.map((head) => element("th", { scope: "col" }, head));
   const node = element("div", { className }, element("table", {},
     element("caption", { textContent: caption }), element("thead", {}, element("tr", {}, ...columns)), body));
   return { node, body, columns };
@@ -123,9 +121,6 @@ export function scaleChoice(model) {
 
 // ---- the page around it ----
 
-// Okabe-Ito hues, lighter on dark pages; shapes, patterns and words say the same.
-const COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
-
 function readLook(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(name).trim();
@@ -133,7 +128,7 @@ function readLook(root) {
   const dark = jupyter ? jupyter === "false" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.classList.toggle("plw-dark", dark);
   return {
-    dark, font: style.fontFamily, colours: COLOURS[dark ? "dark" : "light"],
+    dark, font: style.fontFamily, colours: [0, 1, 2].map((k) => value(`--plw-${k}`)),
     text: value("--plw-text"), muted: value("--plw-muted"), grid: value("--plw-grid"), page: value("--plw-page"),
   };
 }
@@ -207,7 +202,7 @@ export function makeView(model, { name, label, plots }) {
   const area = element("div", { className: "plw-planes" }, ...plots.map(({ figure }) => figure), tip);
   const root = element("div", { className: `plw plw-${name}`, aria: { role: "group", label } });
   let [frame, paint, toSay, saying] = [0, null, "", 0];
-  const view = { root, area, drawn: 0 }; // `drawn` counts the times that the pictures were emptied, or look otherwise
+  const view = { root, area, drawn: 0 }; // `drawn` changes whenever the pictures must be drawn anew
 
   const paintNow = () => {
     cancelAnimationFrame(frame);

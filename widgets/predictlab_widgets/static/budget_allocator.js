@@ -265,13 +265,12 @@ function paintFrontier(plot, view, look) {
   const low = Math.min(...frontier.map((p) => p.risk)) / 3;
   const values = [...frontier.map((p) => p.risk), ...band ? [...band.risk_upper, ...band.risk_lower.map((v) => Math.max(v, low))] : []];
   const f = budgetFrame(plot, view, values);
-  const [, , blue] = look.colours;
   inFrame(ctx, f, () => {
     if (band) {
       const edge = (key) => band.budget.map((b, i) => [f.x.at(b), f.y.at(Math.max(band[key][i], low / 10))]);
-      polygon(ctx, [...edge("risk_upper"), ...edge("risk_lower").reverse()], blue + (look.dark ? "44" : "33"));
+      polygon(ctx, [...edge("risk_upper"), ...edge("risk_lower").reverse()], look.colours[2] + (look.dark ? "44" : "33"));
     }
-    polyline(ctx, frontier.map((p) => [f.x.at(p.budget), f.y.at(p.risk)]), blue, 2.5);
+    polyline(ctx, frontier.map((p) => [f.x.at(p.budget), f.y.at(p.risk)]), look.colours[2], 2.5);
     const budgets = Array.from({ length: 41 }, (_, i) => view.budget * 4 ** (i / 20 - 1));
     const slope = budgets.map((b) => [b, now.risk - now.multiplier * (b - view.budget)]).filter(([, r]) => r > f.y.from / 2);
     if (now.multiplier > 0) polyline(ctx, slope.map(([b, r]) => [f.x.at(b), f.y.at(r)]), look.colours[1], 2, [7, 4]);
@@ -285,9 +284,8 @@ function paintWorth(plot, view, look) {
   const { frontier, now } = view;
   const drawn = frontier.filter((p) => p.multiplier > 0);
   const f = budgetFrame(plot, view, drawn.map((p) => p.multiplier));
-  const [, orange] = look.colours;
   inFrame(ctx, f, () => {
-    polyline(ctx, drawn.map((p) => [f.x.at(p.budget), f.y.at(p.multiplier)]), orange, 2.5, [7, 4]);
+    polyline(ctx, drawn.map((p) => [f.x.at(p.budget), f.y.at(p.multiplier)]), look.colours[1], 2.5, [7, 4]);
     if (now.multiplier > 0) markHere(ctx, f, look, view, now.multiplier, `μ = ${short(now.multiplier)}`);
   });
   if (!(now.multiplier > 0)) writeInside(ctx, f, look, "the next unit buys nothing", (f.x0 + f.x1) / 2, f.y1 + 12);
@@ -363,10 +361,9 @@ function setText(node, text) {
   node.textContent = text;
   return true;
 }
-var columnHead = (head) => element("th", { scope: "col" }, head);
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
-  const columns = heads.map(columnHead);
+  const columns = heads.map((head) => element("th", { scope: "col" }, head));
   const node = element("div", { className }, element(
     "table",
     {},
@@ -417,7 +414,6 @@ function onSlide(control, move, end) {
     });
   }
 }
-var COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
 function readLook(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(name).trim();
@@ -427,7 +423,7 @@ function readLook(root) {
   return {
     dark,
     font: style.fontFamily,
-    colours: COLOURS[dark ? "dark" : "light"],
+    colours: [0, 1, 2].map((k) => value(`--plw-${k}`)),
     text: value("--plw-text"),
     muted: value("--plw-muted"),
     grid: value("--plw-grid"),

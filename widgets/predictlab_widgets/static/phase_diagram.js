@@ -513,10 +513,9 @@ function setText(node, text) {
   node.textContent = text;
   return true;
 }
-var columnHead = (head) => element("th", { scope: "col" }, head);
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
-  const columns = heads.map(columnHead);
+  const columns = heads.map((head) => element("th", { scope: "col" }, head));
   const node = element("div", { className }, element(
     "table",
     {},
@@ -568,7 +567,6 @@ function onSlide(control, move, end) {
     });
   }
 }
-var COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
 function readLook(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(name).trim();
@@ -578,7 +576,7 @@ function readLook(root) {
   return {
     dark,
     font: style.fontFamily,
-    colours: COLOURS[dark ? "dark" : "light"],
+    colours: [0, 1, 2].map((k) => value(`--plw-${k}`)),
     text: value("--plw-text"),
     muted: value("--plw-muted"),
     grid: value("--plw-grid"),
@@ -921,7 +919,6 @@ function render({ model, el }) {
     const some = crossed.slice(0, 4).map((t) => `${clip(data.names[t], 24)} ${named3(before.codes[t])} → ${regime(t)}`);
     return `In the last move: ${some.join("; ")}${crossed.length > 4 ? `, and ${crossed.length - 4} more` : ""}.`;
   }
-  let version = 0;
   let painted = "";
   function painting() {
     update();
@@ -940,7 +937,6 @@ function render({ model, el }) {
       state.selected,
       model.get("confidence"),
       state.selected >= 0 && state.step,
-      version,
       view.drawn,
       before?.budget,
       before?.tolerance
@@ -995,7 +991,7 @@ function render({ model, el }) {
   }
   const fresh = () => {
     state.data = data = decode(model);
-    version += 1;
+    view.drawn += 1;
     view.schedule();
   };
   const follow = () => {

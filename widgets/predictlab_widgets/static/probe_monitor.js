@@ -394,10 +394,9 @@ function setChildren(node, key, make) {
   node.dataset.of = key;
   node.replaceChildren(...make());
 }
-var columnHead = (head) => element("th", { scope: "col" }, head);
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
-  const columns = heads.map(columnHead);
+  const columns = heads.map((head) => element("th", { scope: "col" }, head));
   const node = element("div", { className }, element(
     "table",
     {},
@@ -436,7 +435,6 @@ function scaleChoice(model) {
   }
   return { node, paint };
 }
-var COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
 function readLook(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(name).trim();
@@ -446,7 +444,7 @@ function readLook(root) {
   return {
     dark,
     font: style.fontFamily,
-    colours: COLOURS[dark ? "dark" : "light"],
+    colours: [0, 1, 2].map((k) => value(`--plw-${k}`)),
     text: value("--plw-text"),
     muted: value("--plw-muted"),
     grid: value("--plw-grid"),

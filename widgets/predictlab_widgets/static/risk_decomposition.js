@@ -242,9 +242,7 @@ function writeInside(ctx, f, look, text, x, y, font = "12px") {
 }
 
 // js/risk_plots.js
-var GREY = "#808080";
 var SAMPLES = 160;
-var DASHED = [7, 4];
 function axisTop(bottom, before) {
   if (before && bottom / before >= 0.1 && bottom / before <= 0.72) return before;
   return roundUp(2.6 * bottom);
@@ -300,7 +298,7 @@ function depthLine(ctx, look, f, c, name, height) {
 function levelLine(ctx, look, f, value, name) {
   const above = value > f.y.to;
   const y = above ? f.y1 + 40 : f.y.at(value);
-  if (!above) across(ctx, f, y, look.text, 1, DASHED);
+  if (!above) across(ctx, f, y, look.text, 1, [7, 4]);
   write(ctx, look, above ? `${name} ↑` : name, f.x1 - 2, y - 2, { align: "right", base: "bottom" });
 }
 function paintLayers(plot, view, look, { priced, level, depth, height, symbol, interval, more = () => {
@@ -310,7 +308,7 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
   const [zero, floor, risk, total] = edges(view.s, f);
   const [, orange, blue] = look.colours;
   const layers = [
-    { low: zero, high: floor, colour: GREY, slope: 1, name: priced ? "floor" : "floor L_int", want: 0.85 },
+    { low: zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : "floor L_int", want: 0.85 },
     { low: floor, high: risk, colour: blue, name: priced ? "reducible" : "reducible K c^−α", want: 0.1 },
     { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.85 }
   ].slice(0, priced ? 3 : 2);
@@ -376,10 +374,9 @@ function setText(node, text) {
   node.textContent = text;
   return true;
 }
-var columnHead = (head) => element("th", { scope: "col" }, head);
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
-  const columns = heads.map(columnHead);
+  const columns = heads.map((head) => element("th", { scope: "col" }, head));
   const node = element("div", { className }, element(
     "table",
     {},
@@ -417,7 +414,6 @@ function onSlide(control, move, end) {
     });
   }
 }
-var COLOURS = { light: ["#00795a", "#c65300", "#0065a3"], dark: ["#3fd0a4", "#ff9a52", "#6cc0f5"] };
 function readLook(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(name).trim();
@@ -427,7 +423,7 @@ function readLook(root) {
   return {
     dark,
     font: style.fontFamily,
-    colours: COLOURS[dark ? "dark" : "light"],
+    colours: [0, 1, 2].map((k) => value(`--plw-${k}`)),
     text: value("--plw-text"),
     muted: value("--plw-muted"),
     grid: value("--plw-grid"),
