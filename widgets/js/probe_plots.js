@@ -62,7 +62,7 @@ export function paintCurves(plot, view, look) {
     const mean = n.table.filter((row) => Number.isFinite(row[2])).map((row) => [f.place(row[0]), f.y.at(row[2])]);
     polyline(ctx, mean, look.page, 5);
     polyline(ctx, mean, look.text, 2.5);
-    for (const [x, y] of mean) mark(ctx, "diamond", x, y, 4.5, look.text, look.page);
+    for (const [x, y] of mean) mark(ctx, "diamond", x, y, 3.6, look.text, look.page);
     if (view.hovered !== null && view.hovered < n.runs) {
       const line = points(view.hovered);
       polyline(ctx, line, look.page, 5.5);
