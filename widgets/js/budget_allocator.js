@@ -4,7 +4,7 @@ import { allocated, arranged, clamp, frontierOf } from "./numbers.js";
 import { clip, positions, short } from "./axis.js";
 import { paintFrontier, paintWorth } from "./budget_plots.js";
 import { requests, SEND_EVERY, typed } from "./kernel.js";
-import { alarm, button, element, legendOf, makeView, onSlide, pagerOf, setSlider, setText, slider, tableOf } from "./view.js";
+import { alarm, button, element, legendOf, makeView, onSlide, pagerOf, setCell, setSlider, setText, slider, tableOf } from "./view.js";
 
 const ROWS_SHOWN = 15;
 const HEADS = ["Task", "Lock", "Weight", "Depth", "Steps", "95 % interval", "Risk L", "Cost", "Next unit saves"];
@@ -141,14 +141,10 @@ function render({ model, el }) {
     if (state.settled) {
       const [low, high] = [state.settled.lower[i], state.settled.upper[i]];
       place(intervalBar, low, high);
-      setText(cells.interval, `[${short(low)}, ${short(high)}]`);
-      cells.interval.dataset.value = `${low},${high}`;
+      setCell(cells.interval, `[${short(low)}, ${short(high)}]`, `${low},${high}`);
       row.title = state.settled.notes[i];
     }
-    for (const key of ["depth", "risk", "cost", "worth"]) {
-      cells[key].dataset.value = each[key];
-      setText(cells[key], short(each[key]));
-    }
+    for (const key of ["depth", "risk", "cost", "worth"]) setCell(cells[key], short(each[key]), each[key]);
   }
 
   // ---- words ----

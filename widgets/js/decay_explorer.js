@@ -3,7 +3,7 @@
 import { bound, interval, number, short } from "./axis.js";
 import { fitFrame, fitNumbers, paintFit, paintProfile, paintResiduals } from "./decay_plots.js";
 import { requests } from "./kernel.js";
-import { alarm, element, legendOf, makeView, rowOf, scaleChoice, setCautions, setChildren, setOptions, setText, slider, tableOf } from "./view.js";
+import { alarm, element, legendOf, makeView, rowOf, scaleChoice, setCautions, setCell, setChildren, setOptions, setText, slider, tableOf } from "./view.js";
 
 const WAIT = 60; // ms without a further move before a setting is asked for, in the middle of a drag
 const CHOICES = [["task", "Task"], ["estimator", "Estimator"], ["method", "Method"], ["interval", "Intervals"]];
@@ -113,10 +113,6 @@ function render({ model, el }) {
   }
 
   // ---- tables and words ----
-  function setCell(cell, text, value) {
-    setText(cell, text);
-    cell.dataset.value = value;
-  }
   function paintTable() {
     const { before } = state.fitted;
     PARAMS.forEach(([name], i) => {

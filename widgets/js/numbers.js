@@ -88,14 +88,16 @@ export function likeliest(p, t) {
   return best;
 }
 
-/** V_opt at a budget, a quantile over draws (0 low, 1 middle, 2 high), between the kernel's knots of ln V_opt in ln B. */
-export function optVariance(data, t, which, budget) {
+/** V_opt at a budget, of a task, a quantile over draws (0 low, 1 middle, 2 high), between the kernel's knots of ln V_opt. */
+export function optVariance(data, budget) {
   const { logKnots: knots, decay } = data;
   const last = knots.length - 1;
   const u = clamp((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0, 1) * last;
   const i = Math.min(Math.floor(u), last - 1);
-  const base = (3 * t + which) * knots.length + i;
-  return Math.exp(decay[base] + (u - i) * (decay[base + 1] - decay[base]));
+  return (t, which) => {
+    const base = (3 * t + which) * knots.length + i;
+    return Math.exp(decay[base] + (u - i) * (decay[base + 1] - decay[base]));
+  };
 }
 
 // ---- allocation of one budget over tasks ----

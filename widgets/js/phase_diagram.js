@@ -4,7 +4,7 @@ import { likeliest, payingDepth, quantile, REGIMES, shares, toleranceDepth, UNDE
 import { clip, positions, short } from "./axis.js";
 import { messages, SEND_EVERY, typed } from "./kernel.js";
 import { code, makePlanes, RINGED } from "./phase_planes.js";
-import { button, element, legendOf, makeView, onSlide, pagerOf, rowOf, setSlider, setText, slider, tableOf } from "./view.js";
+import { button, element, legendOf, makeView, onSlide, pagerOf, rowOf, setCell, setSlider, setText, slider, tableOf } from "./view.js";
 
 const PAGE = 20;
 const LARGE = 2000; // tasks from which on the kernel is told of a drag only at its end
@@ -173,8 +173,7 @@ function render({ model, el }) {
       setText(cells[3], short(crossing(t)));
       cells[4].hidden = !state.depths;
       if (!state.depths) return;
-      cells[4].dataset.value = state.depths[t];
-      setText(cells[4], state.depths[t] > 0 ? short(state.depths[t]) : "does not pay");
+      setCell(cells[4], state.depths[t] > 0 ? short(state.depths[t]) : "does not pay", state.depths[t]);
     });
   }
 
@@ -198,7 +197,7 @@ function render({ model, el }) {
   function crossedWords() {
     const { before } = state;
     if (!before) return "";
-    const crossed = state.known ? order.filter((t) => named(before.codes[t]) !== regime(t)).sort((a, b) => a - b) : [];
+    const crossed = state.known ? order.filter((t) => before.codes[t] !== code(state, t) && named(before.codes[t]) !== regime(t)).sort((a, b) => a - b) : [];
     if (!crossed.length) return "In the last move no task crossed a boundary.";
     const some = crossed.slice(0, 4).map((t) => `${clip(data.names[t], 24)} ${named(before.codes[t])} → ${regime(t)}`);
     return `In the last move: ${some.join("; ")}${crossed.length > 4 ? `, and ${crossed.length - 4} more` : ""}.`;

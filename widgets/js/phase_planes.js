@@ -159,13 +159,13 @@ function whiskers(ctx, look, f, x, y, along, up) {
 function trails(ctx, plot, f, look, state) {
   const { before, data } = state;
   if (!before || !plot.moves || (before.budget === state.budget && before.tolerance === state.tolerance)) return;
-  const then = { data, budget: before.budget, tolerance: before.tolerance };
+  const place = plot.placing({ data, budget: before.budget, tolerance: before.tolerance });
   const many = data.size > RINGED;
   const ways = new Map(); // one path for all that look alike
   for (let t = 0; t < data.size; t++) {
     const crossed = before.codes[t] !== code(state, t);
     if (many && !(crossed && data.size <= TRAILED) && t !== state.selected) continue;
-    const [vx, vy] = plot.place(then, t);
+    const [vx, vy] = place(t);
     const key = 2 * state.likely[t] + crossed;
     if (!ways.has(key)) ways.set(key, []);
     if (!Number.isNaN(vx + vy)) ways.get(key).push([f.x.held(vx), f.y.held(vy), plot.xs[t], plot.ys[t]]);
@@ -198,8 +198,9 @@ function paintPlane(plot, state, look) {
   const r = data.size > 2000 ? 2.5 : many ? 3.5 : 6;
   if (plot.xs?.length !== data.size) Object.assign(plot, { xs: new Float64Array(data.size), ys: new Float64Array(data.size) });
   const { xs, ys } = plot;
+  const place = plot.placing(state);
   for (let t = 0; t < data.size; t++) {
-    const [vx, vy] = plot.place(state, t);
+    const [vx, vy] = place(t);
     xs[t] = f.x.held(vx);
     ys[t] = f.y.held(vy);
   }
@@ -215,7 +216,7 @@ function paintPlane(plot, state, look) {
     if (t === selected) circle(ctx, x, y, Math.max(r, 6) + (ringed ? 8 : 5), look.text, 1.5);
     drawPoint(ctx, look, state, t, x, y, t === selected ? Math.max(r, 6) : r);
     if (!few && t !== selected) continue;
-    const [vx, vy] = plot.place(state, t);
+    const [vx, vy] = place(t);
     if (vx > plot.x.to) beyond(ctx, look, x, y, 1, 0);
     if (vy > plot.y.to) beyond(ctx, look, x, y, 0, 1);
   }
@@ -240,10 +241,13 @@ export function makePlanes(data) {
     name: "Budget plane", note: "tasks sink as the budget grows", paint: paintPlane, regions: budgetRegions, moves: true,
     x: { from: 0, to: 10, knee: 0.1, ticks: named([0, 0.1, 0.3, 1, 3, 10]) }, y: { from: 0, to: 30, knee: 0.1, ticks: named([0, 0.1, 0.3, 1, 3, 10, 30]) },
     xTitle: "L_int / τ   (floor, in tolerances)", yTitle: "V_opt(B) / τ   (left to resolve)",
-    place: ({ data: d, budget, tolerance }, t) => [d.middle[3 * t] / tolerance, optVariance(d, t, 1, budget) / tolerance],
+    placing({ data: d, budget, tolerance }) {
+      const left = optVariance(d, budget);
+      return (t) => [d.middle[3 * t] / tolerance, left(t, 1) / tolerance];
+    },
     detail(ctx, plot, f, look, { data: d, budget, tolerance, depths }, t) {
       const [x, y] = [plot.xs[t], plot.ys[t]];
-      const left = (which, c) => optVariance(d, t, which, c) / tolerance;
+      const left = (which, c) => optVariance(d, c)(t, which) / tolerance;
       polyline(ctx, [[x, f.y.held(left(1, d.grid.budget[0]))], [x, y]], look.text, 1, [2, 4]); // the way it came
       whiskers(ctx, look, f, x, y, [d.low[3 * t] / tolerance, d.high[3 * t] / tolerance], [left(0, budget), left(2, budget)]);
       if (!(depths?.[t] > 0)) return;
@@ -257,7 +261,7 @@ export function makePlanes(data) {
     x: { from: 0, to: limitMax, knee: middle / 10, ticks: named(limits.filter((v) => v === 0 || (v >= middle / 20 && v <= limitMax))) },
     y: { from: 0, to: rateMax, ticks: named(rates.filter((v) => v <= rateMax)) },
     xTitle: "intrinsic limit L_int   (metric²)", yTitle: "decay rate α",
-    place: ({ data: d }, t) => [d.middle[3 * t], d.middle[3 * t + 2]],
+    placing: ({ data: d }) => (t) => [d.middle[3 * t], d.middle[3 * t + 2]],
     detail(ctx, plot, f, look, { data: d }, t) {
       whiskers(ctx, look, f, plot.xs[t], plot.ys[t], [d.low[3 * t], d.high[3 * t]], [d.low[3 * t + 2], d.high[3 * t + 2]]);
     },

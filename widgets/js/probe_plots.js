@@ -40,10 +40,7 @@ function curvesFrame(plot, n, log) {
 export function paintCurves(plot, view, look) {
   const ctx = startPaint(plot);
   const { n } = view;
-  if (!n.k) {
-    emptyFrame(ctx, look, plot, "Nothing is measured yet");
-    return;
-  }
+  if (!n.k) return emptyFrame(ctx, look, plot, "Nothing is measured yet");
   const f = curvesFrame(plot, n, view.log);
   const [, orange, blue] = look.colours;
   const points = (run) => n.depths.map((c, i) => [f.place(c), f.y.at(n.value(run, i))]).filter(([, y]) => Number.isFinite(y));

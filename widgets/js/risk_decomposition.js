@@ -4,7 +4,7 @@ import { clamp, costsAt, intervals, optimalDepth, payingDepth, toleranceDepth } 
 import { positions, short } from "./axis.js";
 import { messages, typed } from "./kernel.js";
 import { axisTop, paintSplit, paintValley, riskFrame } from "./risk_plots.js";
-import { button, element, legendOf, makeView, onSlide, rowOf, setSlider, setText, slider, tableOf } from "./view.js";
+import { button, element, legendOf, makeView, onSlide, rowOf, setCell, setSlider, setText, slider, tableOf } from "./view.js";
 
 const LAW = ["intrinsic_limit", "scale", "decay_rate"];
 const CONTROLS = [
@@ -94,8 +94,8 @@ function render({ model, el }) {
     const rows = { without: costsAt(s, first, false), optimal: costsAt(s, found.optimal), reachable: costsAt(s, found.reachable) };
     for (const [key, head] of ROWS) {
       QUANTITIES.forEach(([name], i) => {
-        cells[key][i].dataset.value = rows[key][name];
-        setText(cells[key][i], short(rows[key][name]) + (i === 0 && state.intervals?.[key] ? spanText(state.intervals[key]) : ""));
+        const range = i === 0 && state.intervals?.[key];
+        setCell(cells[key][i], short(rows[key][name]) + (range ? spanText(range) : ""), rows[key][name]);
       });
       const range = state.intervals?.[key];
       cells[key][0].title = range ? `${head}, 95 % interval` : "";

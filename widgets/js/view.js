@@ -21,6 +21,12 @@ export function setText(node, text) {
   return true;
 }
 
+/** Text of a cell, with its value for who reads the page by a program. */
+export function setCell(cell, text, value) {
+  if (cell.dataset.value !== String(value)) cell.dataset.value = value;
+  setText(cell, text);
+}
+
 /** Make the children of `node` anew, only when `key` has changed. */
 export function setChildren(node, key, make) {
   if (node.dataset.of === key) return;
@@ -76,7 +82,7 @@ export function setSlider({ input, output, grid }, value, text, spoken = text) {
   const [max, at] = [String(grid.length - 1), String(position(grid, value))];
   if (input.max !== max) input.max = max;
   if (input.value !== at) input.value = at;
-  output.textContent = text;
+  setText(output, text);
   input.setAttribute("aria-valuetext", spoken);
 }
 

@@ -63,7 +63,8 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
+  const slope = (end - start) / (b - a);
+  const at = (v) => start + (f(v) - a) * slope;
   return {
     ...axis,
     at,
@@ -361,6 +362,10 @@ function setText(node, text) {
   node.textContent = text;
   return true;
 }
+function setCell(cell, text, value) {
+  if (cell.dataset.value !== String(value)) cell.dataset.value = value;
+  setText(cell, text);
+}
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
   const columns = heads.map((head) => element("th", { scope: "col" }, head));
@@ -398,7 +403,7 @@ function setSlider({ input, output, grid }, value, text, spoken = text) {
   const [max, at] = [String(grid.length - 1), String(position(grid, value))];
   if (input.max !== max) input.max = max;
   if (input.value !== at) input.value = at;
-  output.textContent = text;
+  setText(output, text);
   input.setAttribute("aria-valuetext", spoken);
 }
 function onSlide(control, move, end) {
@@ -687,14 +692,10 @@ function render({ model, el }) {
     if (state.settled) {
       const [low, high] = [state.settled.lower[i], state.settled.upper[i]];
       place(intervalBar, low, high);
-      setText(cells.interval, `[${short(low)}, ${short(high)}]`);
-      cells.interval.dataset.value = `${low},${high}`;
+      setCell(cells.interval, `[${short(low)}, ${short(high)}]`, `${low},${high}`);
       row.title = state.settled.notes[i];
     }
-    for (const key of ["depth", "risk", "cost", "worth"]) {
-      cells[key].dataset.value = each[key];
-      setText(cells[key], short(each[key]));
-    }
+    for (const key of ["depth", "risk", "cost", "worth"]) setCell(cells[key], short(each[key]), each[key]);
   }
   function words() {
     const { budget, now: at, tasks, settled } = state;

@@ -6,7 +6,8 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
+  const slope = (end - start) / (b - a);
+  const at = (v) => start + (f(v) - a) * slope;
   return {
     ...axis,
     at,
@@ -335,6 +336,10 @@ function setText(node, text) {
   node.textContent = text;
   return true;
 }
+function setCell(cell, text, value) {
+  if (cell.dataset.value !== String(value)) cell.dataset.value = value;
+  setText(cell, text);
+}
 function setChildren(node, key, make) {
   if (node.dataset.of === key) return;
   node.dataset.of = key;
@@ -634,10 +639,6 @@ function render({ model, el }) {
     if (Number(burn.input.value) !== place) burn.input.value = place;
     burn.output.textContent = now.burn_in === "auto" ? `auto: from ${short(first)} steps on` : `from ${short(now.burn_in)} steps on`;
     burn.input.setAttribute("aria-valuetext", burn.output.textContent);
-  }
-  function setCell(cell, text, value) {
-    setText(cell, text);
-    cell.dataset.value = value;
   }
   function paintTable() {
     const { before } = state.fitted;

@@ -44,13 +44,15 @@ function likeliest(p, t) {
   for (let k = 1; k < 3; k++) if (p[3 * t + k] > p[3 * t + best]) best = k;
   return best;
 }
-function optVariance(data, t, which, budget) {
+function optVariance(data, budget) {
   const { logKnots: knots, decay } = data;
   const last = knots.length - 1;
   const u = clamp((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0, 1) * last;
   const i = Math.min(Math.floor(u), last - 1);
-  const base = (3 * t + which) * knots.length + i;
-  return Math.exp(decay[base] + (u - i) * (decay[base + 1] - decay[base]));
+  return (t, which) => {
+    const base = (3 * t + which) * knots.length + i;
+    return Math.exp(decay[base] + (u - i) * (decay[base + 1] - decay[base]));
+  };
 }
 
 // js/axis.js
@@ -58,7 +60,8 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
+  const slope = (end - start) / (b - a);
+  const at = (v) => start + (f(v) - a) * slope;
   return {
     ...axis,
     at,
@@ -389,13 +392,13 @@ function whiskers(ctx, look, f, x, y, along, up) {
 function trails(ctx, plot, f, look, state) {
   const { before, data } = state;
   if (!before || !plot.moves || before.budget === state.budget && before.tolerance === state.tolerance) return;
-  const then = { data, budget: before.budget, tolerance: before.tolerance };
+  const place = plot.placing({ data, budget: before.budget, tolerance: before.tolerance });
   const many = data.size > RINGED;
   const ways = /* @__PURE__ */ new Map();
   for (let t = 0; t < data.size; t++) {
     const crossed = before.codes[t] !== code(state, t);
     if (many && !(crossed && data.size <= TRAILED) && t !== state.selected) continue;
-    const [vx, vy] = plot.place(then, t);
+    const [vx, vy] = place(t);
     const key = 2 * state.likely[t] + crossed;
     if (!ways.has(key)) ways.set(key, []);
     if (!Number.isNaN(vx + vy)) ways.get(key).push([f.x.held(vx), f.y.held(vy), plot.xs[t], plot.ys[t]]);
@@ -427,8 +430,9 @@ function paintPlane(plot, state, look) {
   const r = data.size > 2e3 ? 2.5 : many ? 3.5 : 6;
   if (plot.xs?.length !== data.size) Object.assign(plot, { xs: new Float64Array(data.size), ys: new Float64Array(data.size) });
   const { xs, ys } = plot;
+  const place = plot.placing(state);
   for (let t = 0; t < data.size; t++) {
-    const [vx, vy] = plot.place(state, t);
+    const [vx, vy] = place(t);
     xs[t] = f.x.held(vx);
     ys[t] = f.y.held(vy);
   }
@@ -443,7 +447,7 @@ function paintPlane(plot, state, look) {
     if (t === selected) circle(ctx, x, y, Math.max(r, 6) + (ringed ? 8 : 5), look.text, 1.5);
     drawPoint(ctx, look, state, t, x, y, t === selected ? Math.max(r, 6) : r);
     if (!few && t !== selected) continue;
-    const [vx, vy] = plot.place(state, t);
+    const [vx, vy] = place(t);
     if (vx > plot.x.to) beyond(ctx, look, x, y, 1, 0);
     if (vy > plot.y.to) beyond(ctx, look, x, y, 0, 1);
   }
@@ -471,10 +475,13 @@ function makePlanes(data) {
     y: { from: 0, to: 30, knee: 0.1, ticks: named2([0, 0.1, 0.3, 1, 3, 10, 30]) },
     xTitle: "L_int / τ   (floor, in tolerances)",
     yTitle: "V_opt(B) / τ   (left to resolve)",
-    place: ({ data: d, budget, tolerance }, t) => [d.middle[3 * t] / tolerance, optVariance(d, t, 1, budget) / tolerance],
+    placing({ data: d, budget, tolerance }) {
+      const left = optVariance(d, budget);
+      return (t) => [d.middle[3 * t] / tolerance, left(t, 1) / tolerance];
+    },
     detail(ctx, plot, f, look, { data: d, budget, tolerance, depths }, t) {
       const [x, y] = [plot.xs[t], plot.ys[t]];
-      const left = (which, c) => optVariance(d, t, which, c) / tolerance;
+      const left = (which, c) => optVariance(d, c)(t, which) / tolerance;
       polyline(ctx, [[x, f.y.held(left(1, d.grid.budget[0]))], [x, y]], look.text, 1, [2, 4]);
       whiskers(ctx, look, f, x, y, [d.low[3 * t] / tolerance, d.high[3 * t] / tolerance], [left(0, budget), left(2, budget)]);
       if (!(depths?.[t] > 0)) return;
@@ -491,7 +498,7 @@ function makePlanes(data) {
     y: { from: 0, to: rateMax, ticks: named2(rates.filter((v) => v <= rateMax)) },
     xTitle: "intrinsic limit L_int   (metric²)",
     yTitle: "decay rate α",
-    place: ({ data: d }, t) => [d.middle[3 * t], d.middle[3 * t + 2]],
+    placing: ({ data: d }) => (t) => [d.middle[3 * t], d.middle[3 * t + 2]],
     detail(ctx, plot, f, look, { data: d }, t) {
       whiskers(ctx, look, f, plot.xs[t], plot.ys[t], [d.low[3 * t], d.high[3 * t]], [d.low[3 * t + 2], d.high[3 * t + 2]]);
     }
@@ -512,6 +519,10 @@ function setText(node, text) {
   if (node.textContent === text) return false;
   node.textContent = text;
   return true;
+}
+function setCell(cell, text, value) {
+  if (cell.dataset.value !== String(value)) cell.dataset.value = value;
+  setText(cell, text);
 }
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
@@ -551,7 +562,7 @@ function setSlider({ input, output, grid }, value, text, spoken = text) {
   const [max, at] = [String(grid.length - 1), String(position(grid, value))];
   if (input.max !== max) input.max = max;
   if (input.value !== at) input.value = at;
-  output.textContent = text;
+  setText(output, text);
   input.setAttribute("aria-valuetext", spoken);
 }
 function onSlide(control, move, end) {
@@ -892,8 +903,7 @@ function render({ model, el }) {
       setText(cells[3], short(crossing(t)));
       cells[4].hidden = !state.depths;
       if (!state.depths) return;
-      cells[4].dataset.value = state.depths[t];
-      setText(cells[4], state.depths[t] > 0 ? short(state.depths[t]) : "does not pay");
+      setCell(cells[4], state.depths[t] > 0 ? short(state.depths[t]) : "does not pay", state.depths[t]);
     });
   }
   function paintControls() {
@@ -914,7 +924,7 @@ function render({ model, el }) {
   function crossedWords() {
     const { before } = state;
     if (!before) return "";
-    const crossed = state.known ? order.filter((t) => named3(before.codes[t]) !== regime(t)).sort((a, b) => a - b) : [];
+    const crossed = state.known ? order.filter((t) => before.codes[t] !== code(state, t) && named3(before.codes[t]) !== regime(t)).sort((a, b) => a - b) : [];
     if (!crossed.length) return "In the last move no task crossed a boundary.";
     const some = crossed.slice(0, 4).map((t) => `${clip(data.names[t], 24)} ${named3(before.codes[t])} → ${regime(t)}`);
     return `In the last move: ${some.join("; ")}${crossed.length > 4 ? `, and ${crossed.length - 4} more` : ""}.`;

@@ -6,7 +6,8 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
+  const slope = (end - start) / (b - a);
+  const at = (v) => start + (f(v) - a) * slope;
   return {
     ...axis,
     at,
@@ -315,10 +316,7 @@ function curvesFrame(plot, n, log) {
 function paintCurves(plot, view, look) {
   const ctx = startPaint(plot);
   const { n } = view;
-  if (!n.k) {
-    emptyFrame(ctx, look, plot, "Nothing is measured yet");
-    return;
-  }
+  if (!n.k) return emptyFrame(ctx, look, plot, "Nothing is measured yet");
   const f = curvesFrame(plot, n, view.log);
   const [, orange, blue] = look.colours;
   const points = (run) => n.depths.map((c, i) => [f.place(c), f.y.at(n.value(run, i))]).filter(([, y]) => Number.isFinite(y));

@@ -41,7 +41,8 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
+  const slope = (end - start) / (b - a);
+  const at = (v) => start + (f(v) - a) * slope;
   return {
     ...axis,
     at,
@@ -374,6 +375,10 @@ function setText(node, text) {
   node.textContent = text;
   return true;
 }
+function setCell(cell, text, value) {
+  if (cell.dataset.value !== String(value)) cell.dataset.value = value;
+  setText(cell, text);
+}
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
   const columns = heads.map((head) => element("th", { scope: "col" }, head));
@@ -398,7 +403,7 @@ function setSlider({ input, output, grid }, value, text, spoken = text) {
   const [max, at] = [String(grid.length - 1), String(position(grid, value))];
   if (input.max !== max) input.max = max;
   if (input.value !== at) input.value = at;
-  output.textContent = text;
+  setText(output, text);
   input.setAttribute("aria-valuetext", spoken);
 }
 function onSlide(control, move, end) {
@@ -647,8 +652,8 @@ function render({ model, el }) {
     const rows = { without: costsAt(s, first, false), optimal: costsAt(s, found.optimal), reachable: costsAt(s, found.reachable) };
     for (const [key, head] of ROWS) {
       QUANTITIES.forEach(([name], i) => {
-        cells[key][i].dataset.value = rows[key][name];
-        setText(cells[key][i], short(rows[key][name]) + (i === 0 && state.intervals?.[key] ? spanText(state.intervals[key]) : ""));
+        const range2 = i === 0 && state.intervals?.[key];
+        setCell(cells[key][i], short(rows[key][name]) + (range2 ? spanText(range2) : ""), rows[key][name]);
       });
       const range = state.intervals?.[key];
       cells[key][0].title = range ? `${head}, 95 % interval` : "";
