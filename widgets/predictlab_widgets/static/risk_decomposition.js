@@ -41,8 +41,7 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const slope = (end - start) / (b - a);
-  const at = (v) => start + (f(v) - a) * slope;
+  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
   return {
     ...axis,
     at,
