@@ -104,8 +104,10 @@ def loop(task: pl.Task, seeds: range, backbone: Any) -> list[float]:
             layers = list(recipe.trained_layers(backbone.n_layers))
             encoder = get_peft_model(
                 encoder,
-                LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=["query", "value"], lora_dropout=0.0,
-                           layers_to_transform=layers),
+                LoraConfig(
+                    r=recipe.rank, lora_alpha=recipe.lora_alpha, target_modules=["query", "value"], lora_dropout=0.0,
+                    layers_to_transform=layers,
+                ),
             )  # fmt: skip
         model = TextClassifier(encoder, len(task.data.classes), recipe.pooling)
         with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ from predictlab.errors import bad_argument
 
 DEFAULT_SEED = 0  # of every `rng=None`: results are the same from call to call unless the caller asks otherwise
 Option = TypeVar("Option")
+Rng = int | np.random.Generator | None
 
 
 def number(name: str, value: object, expected: str = "a finite number", hint: str = "") -> float:
@@ -90,7 +91,7 @@ def option(name: str, value: object, options: Iterable[Option], hint: str = "") 
     raise bad_argument(name, value, f"one of {expected}" if len(known) > 1 else expected, hint)
 
 
-def generator(rng: object = None, name: str = "rng") -> np.random.Generator:
+def generator(rng: Rng = None, name: str = "rng") -> np.random.Generator:
     """The generator that draws are taken from.
 
     Parameters
@@ -103,3 +104,10 @@ def generator(rng: object = None, name: str = "rng") -> np.random.Generator:
         return rng
     seed = DEFAULT_SEED if rng is None else whole_number(name, rng, 0, "None, a numpy.random.Generator, or a seed")
     return np.random.default_rng(seed)
+
+
+def library_seed(rng: Rng = None, name: str = "rng") -> int:
+    """A seed for libraries that take no Generator: that of `rng`, or one drawn from it."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**31))
+    return DEFAULT_SEED if rng is None else whole_number(name, rng, 0, "None, a numpy.random.Generator, or a seed")

@@ -1,4 +1,4 @@
-"""What is predicted: a task ``T = (M, D, A)`` — pre-trained model, downstream data, stochastic recipe (THEORY 1)."""
+"""What is predicted: a task ``T = (M, D, A)``, model, data and stochastic recipe (docs/theory.md, section 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from predictlab._validation import nonnegative, number, option, positive, whole_number
 from predictlab.errors import DataError, bad_argument
+
+__all__ = ["METHODS", "METRICS", "METRICS_OF", "PRECISIONS", "SCHEDULES", "Dataset", "Recipe", "Task"]
 
 METRICS = {"accuracy": "higher", "eval_loss": "lower", "perplexity": "lower", "exact_match": "higher"}
 METRICS_OF = {  # what is measured of each kind of data; the first is analysed by default
@@ -21,6 +24,10 @@ METRICS_OF = {  # what is measured of each kind of data; the first is analysed b
 METHODS = ("lora", "head", "full")
 PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("constant", "linear", "cosine")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,22 @@ class Dataset:
         What loading counted: rows read, kept, and left out by reason.
     source : str
         Where the rows came from.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> rows = pd.DataFrame({"text": ["good", "bad", "fine", "poor"], "label": [1, 0, 1, 0]})
+    >>> data = pl.Dataset("tiny", train=rows[:2], eval=rows[2:].reset_index(drop=True), classes=("no", "yes"))
+    >>> data.kind
+    'labels'
     """
 
     name: str
     train: pd.DataFrame
     eval: pd.DataFrame
     classes: tuple[str, ...] = ()
-    report: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, object] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -89,8 +105,8 @@ class Recipe:
     method : {"lora", "head", "full"}
         LoRA adapters plus a new head; the head only; all weights plus the head. A causal language model keeps its own
         head: ``"lora"`` trains adapters alone, ``"full"`` all weights, and ``"head"`` has no meaning.
-    rank, alpha : int
-        LoRA rank and scaling numerator (the update is scaled by ``alpha / rank``).
+    rank, lora_alpha : int
+        LoRA rank and scaling numerator (the update is scaled by ``lora_alpha / rank``).
     target_modules : tuple of str or None
         Linear modules that get adapters; None takes query and value projections of the architecture.
     layers : str or tuple of int
@@ -117,11 +133,25 @@ class Recipe:
         float32; "bf16" is quicker where the processor multiplies bfloat16 well, and its numbers differ.
     init_seed, order_seed, dropout_seed : int or None
         None: this source of randomness follows the run's seed. A number pins it to the same draw in every run.
+
+    Raises
+    ------
+    ArgumentError
+        A setting outside its range.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> recipe = pl.Recipe(layers="last:1", learning_rate=2e-3, steps=100)
+    >>> recipe.learning_rate_at(50)
+    0.001
+    >>> recipe.replace(schedule="constant").learning_rate_at(50)
+    0.002
     """
 
     method: str = "lora"
     rank: int = 8
-    alpha: int = 16
+    lora_alpha: int = 16
     target_modules: tuple[str, ...] | None = None
     layers: str | tuple[int, ...] = "last:2"
     learning_rate: float = 1e-3
@@ -140,25 +170,17 @@ class Recipe:
     dropout_seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise bad_argument("method", self.method, f"one of {', '.join(METHODS)}")
-        for name in ("rank", "alpha", "batch_size", "steps", "max_length"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise bad_argument(name, value, "a whole number >= 1")
-        if not (isinstance(self.warmup_steps, (int, np.integer)) and 0 <= self.warmup_steps < self.steps):
-            raise bad_argument("warmup_steps", self.warmup_steps, f"a whole number from 0 to steps-1={self.steps - 1}")
-        if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise bad_argument("learning_rate", self.learning_rate, "a finite number > 0")
+        option("method", self.method, METHODS)
+        for name in ("rank", "lora_alpha", "batch_size", "steps", "max_length"):
+            whole_number(name, getattr(self, name), 1)
+        whole_number("warmup_steps", self.warmup_steps, most=self.steps - 1)
+        positive("learning_rate", self.learning_rate)
         for name in ("weight_decay", "max_grad_norm"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise bad_argument(name, getattr(self, name), "a finite number >= 0")
-        if not 0 <= self.dropout < 1:
+            nonnegative(name, getattr(self, name))
+        if not 0 <= number("dropout", self.dropout, "a probability in [0, 1)") < 1:
             raise bad_argument("dropout", self.dropout, "a probability in [0, 1)")
-        if self.pooling not in ("mean", "cls"):
-            raise bad_argument("pooling", self.pooling, "'mean' or 'cls'")
-        if self.precision not in PRECISIONS:
-            raise bad_argument("precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        option("pooling", self.pooling, ("mean", "cls"))
+        option("precision", self.precision, PRECISIONS)
         self._check_schedule()
         object.__setattr__(self, "layers", self._checked_layers())
         if self.target_modules is not None:
@@ -194,7 +216,23 @@ class Recipe:
         return numbers
 
     def trained_layers(self, n_layers: int) -> tuple[int, ...]:
-        """Layer numbers that carry trainable weights in a model of `n_layers` layers."""
+        """Layer numbers that carry trainable weights.
+
+        Parameters
+        ----------
+        n_layers : int
+            Layers of the model.
+
+        Returns
+        -------
+        tuple of int
+            Increasing, from 0; none where only a head is trained.
+
+        Raises
+        ------
+        ArgumentError
+            `layers` names some that the model has not.
+        """
         if self.method == "head":
             return ()
         if self.method == "full" or self.layers == "all":
@@ -209,7 +247,17 @@ class Recipe:
         return self.layers
 
     def learning_rate_at(self, step: int) -> float:
-        """Learning rate of optimiser step `step` (0 is the first)."""
+        """Learning rate of one optimiser step.
+
+        Parameters
+        ----------
+        step : int
+            From 0, the first.
+
+        Returns
+        -------
+        float
+        """
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / (self.warmup_steps + 1)
         t, span = step - self.warmup_steps, self.steps - self.warmup_steps
@@ -221,13 +269,24 @@ class Recipe:
             return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, t / span))))
         return self.learning_rate * (t + 1.0) ** -float(self.schedule.partition(":")[2])
 
-    def replace(self, **changes: Any) -> Recipe:
-        """Copy with `changes`; an unknown name raises with the list of known ones."""
-        known = {f.name for f in fields(self)}
-        for name in changes:
-            if name not in known:
-                raise bad_argument("replace()", name, f"one of {', '.join(sorted(known))}")
-        return replace(self, **changes)
+    def replace(self, **changes: object) -> Recipe:
+        """Copy with some settings changed.
+
+        Parameters
+        ----------
+        **changes : object
+            Arguments of `Recipe` and their new values.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        ArgumentError
+            A name that `Recipe` does not have, with the list of those it has.
+        """
+        return replace(self, **_known_changes(self, changes))
 
 
 @dataclass(frozen=True)
@@ -253,6 +312,19 @@ class Task:
         completions, of which there is no finite set of others.
     name : str, optional
         Name in stores, tables and charts.
+
+    Raises
+    ------
+    ArgumentError
+        Data or a recipe of another type, a metric that the data has not, a noise that cannot be.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> data = pl.load_dataset(pl.catalog.modular_arithmetic(7), eval_size=9, name="mod7")
+    >>> task = pl.Task("minilm-l6", data, pl.Recipe(steps=64))
+    >>> task.replace(label_noise=0.2).name == f"{task.name}+noise0.2"
+    True
     """
 
     model: str | Path
@@ -272,13 +344,12 @@ class Task:
             object.__setattr__(self, "metric", known[0])
         if self.metric not in known:
             raise bad_argument("metric", self.metric, f"one of {', '.join(known)} for data with {kind}")
-        if not 0 <= self.label_noise < 1:
+        if not 0 <= number("label_noise", self.label_noise, "a share in [0, 1)") < 1:
             raise bad_argument("label_noise", self.label_noise, "a share in [0, 1)")
         if kind == "completions":
             self._check_completions()
         if self.name is None:
-            noise = f"+noise{self.label_noise:g}" if self.label_noise else ""
-            object.__setattr__(self, "name", f"{Path(str(self.model)).name}/{self.data.name}{noise}")
+            object.__setattr__(self, "name", self._default_name())
         elif not str(self.name).strip():
             raise bad_argument("name", self.name, "a non-empty name")
 
@@ -297,10 +368,19 @@ class Task:
             )
 
     def labels(self, split: str) -> np.ndarray:
-        """Labels of ``"train"`` or ``"eval"`` rows, int64 (n,), with `label_noise` applied.
+        """Labels of the rows with `label_noise` applied.
 
         Exactly ``round(label_noise * n)`` rows are flipped. Which rows, and to what, depends on the data and on the
         rate alone: never on the seed of a run.
+
+        Parameters
+        ----------
+        split : {"train", "eval"}
+            Which rows.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
 
         Raises
         ------
@@ -323,13 +403,42 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """Sixteen hex digits that identify model, data, recipe and noise: what a store checks before it resumes."""
-        recipe = asdict(self.recipe)
-        if recipe["precision"] == "fp32":  # said nothing in stores that were written before there was a choice
-            del recipe["precision"]
         content = {
             "model": str(self.model),
             "data": self.data.fingerprint,
-            "recipe": recipe,
+            "recipe": asdict(self.recipe),
             "label_noise": self.label_noise,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()[:16]
+
+    def replace(self, **changes: object) -> Task:
+        """Copy with some arguments changed.
+
+        Parameters
+        ----------
+        **changes : object
+            Arguments of `Task` and their new values. A name that was not given but made is made anew.
+
+        Returns
+        -------
+        Task
+
+        Raises
+        ------
+        ArgumentError
+            A name that `Task` does not have, with the list of those it has.
+        """
+        if self.name == self._default_name() and "name" not in changes:
+            changes = {**changes, "name": None}
+        return replace(self, **_known_changes(self, changes))
+
+    def _default_name(self) -> str:
+        noise = f"+noise{self.label_noise:g}" if self.label_noise else ""
+        return f"{Path(str(self.model)).name}/{self.data.name}{noise}"
+
+
+def _known_changes(of: Recipe | Task, changes: dict[str, object]) -> dict[str, Any]:
+    known = {f.name for f in fields(of)}
+    for name in changes:
+        option("replace()", name, sorted(known))
+    return changes

@@ -27,6 +27,12 @@ def models() -> pd.DataFrame:
     pandas.DataFrame
         Columns name, kind, layers, width, parameters, registry, package, version, size (MB to download),
         licence, member (path inside the archive), note.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> pl.catalog.models()["name"][0]
+    'minilm-l6'
     """
     rows = [
         {"name": m.name, "kind": m.kind, "layers": m.layers, "width": m.width, "parameters": m.parameters} | _origin(m)
@@ -44,6 +50,12 @@ def datasets() -> pd.DataFrame:
         Columns name, kind (what is predicted), rows (as read, bad rows included), classes (0: prompts with
         completions), registry, package, version, size (MB to download), licence, member (paths inside the
         archive), note.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> "newsgroups20" in set(pl.catalog.datasets()["name"])
+    True
     """
     rows = [
         {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d) for d in records.DATASETS
@@ -84,6 +96,12 @@ def model_path(model: str | Path) -> str:
         If `model` is neither a catalog name, nor an existing folder, nor the form of a hub id.
     CatalogError, DependencyError
         From the first fetch of a catalog model.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> pl.catalog.model_path("somebody/some-model")
+    'somebody/some-model'
     """
     name = str(model)
     names = [record.name for record in records.MODELS]

@@ -36,7 +36,19 @@ _UNREACHABLE = ("connection", "timed out", "name resolution", "getaddrinfo", "en
 
 
 def cache_dir() -> Path:
-    """Folder of fetched files: ``$PREDICTLAB_CACHE``, else the user's cache directory of this platform."""
+    """Folder of fetched files: ``$PREDICTLAB_CACHE``, else the user's cache directory of this platform.
+
+    Returns
+    -------
+    pathlib.Path
+        It need not be there yet.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> pl.catalog.cache_dir().is_absolute()
+    True
+    """
     chosen = os.environ.get("PREDICTLAB_CACHE")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -64,6 +76,12 @@ def fetch(name: str) -> Path:
         If the catalog has no such entry.
     CatalogError
         If the archive cannot be downloaded, is not the pinned one, or cannot be written.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> sorted(path.name for path in pl.catalog.fetch("minilm-l6").rglob("*.safetensors"))
+    ['model.safetensors']
     """
     record = find(name)
     target = cache_dir() / _folder_name(record.archive)

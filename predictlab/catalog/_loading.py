@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +32,13 @@ _COMPLETIONS = ("prompt", "completion")
 
 def load_dataset(
     source: str | os.PathLike[str] | pd.DataFrame | datasets.Dataset,
+    *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
     eval_size: int | float = 500,
-    seed: int = 0,
     train_size: int | None = None,
-    *,
-    classes: Sequence[Any] | None = None,
+    seed: int = 0,
+    classes: Sequence[Hashable] | None = None,
     name: str | None = None,
     prompt: str | None = None,
     completion: str | None = None,
@@ -95,6 +95,15 @@ def load_dataset(
     Left out are rows with a missing text or label, a label not in `classes`, repeats of an earlier row (same
     text and label), and training rows whose text is also an evaluation row's. Texts that occur with more than
     one label are kept, and counted: no model can learn them. The same holds of prompts and completions.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> table = pd.DataFrame({"review": [f"text {i}" for i in range(20)], "stars": [i % 2 for i in range(20)]})
+    >>> data = pl.load_dataset(table, text="review", label="stars", eval_size=6)
+    >>> len(data.train), len(data.eval), data.classes
+    (14, 6, ('0', '1'))
     """
     _check_sizes(eval_size, train_size, seed)
     table, name, shown, own = _read(source, Columns(text, label, prompt, completion), name)

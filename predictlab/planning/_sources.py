@@ -53,7 +53,7 @@ class FunctionSource:
 
     def measure(self, plan: ProbePlan) -> pd.DataFrame:
         """Tidy frame of the plan's seeds and depths; only what the store lacks is asked for."""
-        known = self.store.known(self.name)
+        known = self.store.measured_depths(self.name)
         lacking: dict[tuple[int, ...], list[int]] = {}  # seeds that lack the same depths are asked for together
         for seed in plan.run_seeds:
             depths = tuple(d for d in plan.depths if d not in known.get(self._run(seed), ()))

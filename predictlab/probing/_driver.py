@@ -114,7 +114,7 @@ class Driver:
             raise Cancelled("The probe was cancelled; what was measured is in the store, and the same call goes on.")
 
     def _held(self, name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        return self.store.known(name), self.store.states(name)
+        return self.store.measured_depths(name), self.store.states(name)
 
     def _missing(self, name: str) -> list[RunSegment]:
         return missing(self.tasks[name], self.plan, *self._held(name))

@@ -221,7 +221,7 @@ def make_executor(executor: str | Executor, options: TrainingOptions) -> Executo
 
 
 def _interrupted(store: RunStore, tasks: Sequence[Task]) -> str:
-    held = {str(task.name): store.known(str(task.name)) for task in tasks}
+    held = {str(task.name): store.measured_depths(str(task.name)) for task in tasks}
     count = sum(len(depths) for runs in held.values() for depths in runs.values())
     if store.path == ":memory:":
         return f"Interrupted after {count} measurements, kept in memory only: give store= a file to keep them."

@@ -19,6 +19,7 @@ class Entry:
     run : str
         Name of the run.
     seed : int
+        Of training.
     depth : int
         Optimiser steps done, >= 0.
     values : mapping of str to float, or None
@@ -28,10 +29,18 @@ class Entry:
     seconds, flops : float
         Training cost of this run up to `depth`.
     status : {"ok", "diverged", "failed"}
+        How the run stood.
     state : bytes, optional
         What training goes on from; the store does not look inside.
     keep : bool
         The state stays when a later one of the same run comes: forks leave from it.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> entry = pl.runs.Entry("demo:0", seed=0, depth=4, values={"accuracy": 0.5})
+    >>> entry.status
+    'ok'
     """
 
     run: str
@@ -46,7 +55,18 @@ class Entry:
     keep: bool = False
 
     def check(self, where: str = "") -> None:
-        """Raise ArgumentError if it is none that a store can take; `where` is put before the name of the field."""
+        """Raise if it is none that a store can take.
+
+        Parameters
+        ----------
+        where : str
+            Put before the name of the field in the error.
+
+        Raises
+        ------
+        ArgumentError
+            A status that there is not, a depth below 0, no metric and no state, values that are not finite.
+        """
         if self.status not in STATUSES:
             raise bad_argument(f"{where}status", self.status, f"one of {', '.join(STATUSES)}")
         if not 0 <= self.depth < 2**53:

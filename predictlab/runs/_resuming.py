@@ -101,7 +101,19 @@ class Resumable:
         return int(found[0])
 
     def state(self, task: str, run: str, depth: int | None = None) -> tuple[int, bytes] | None:
-        """Depth and bytes of a state of `run`: the deepest, or the one at `depth`; None where there is none.
+        """A state that training can go on from.
+
+        Parameters
+        ----------
+        task, run : str
+            Names of the task and of its run.
+        depth : int, optional
+            Of the state, steps; default the deepest there is.
+
+        Returns
+        -------
+        tuple of int and bytes, or None
+            Depth and content; None where there is no such state.
 
         Raises
         ------
@@ -131,7 +143,18 @@ class Resumable:
                 ) from error
 
     def states(self, task: str) -> dict[str, tuple[int, ...]]:
-        """Depths of the states of every run of `task` that has one, increasing; empty for an unknown task."""
+        """Depths at which runs of a task have a state.
+
+        Parameters
+        ----------
+        task : str
+            Its name.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Run -> depths, increasing; empty for a task that the store does not know.
+        """
         with self._file.read() as (db, version):
             rows = db.execute(
                 "SELECT r.run, s.depth FROM states s JOIN runs r ON r.id = s.run_id "
@@ -144,7 +167,15 @@ class Resumable:
         return depths
 
     def drop_state(self, task: str, run: str, depth: int) -> None:
-        """Forget the state of `run` at `depth`, if there is one, and delete its file."""
+        """Forget a state, if there is one, and delete its file.
+
+        Parameters
+        ----------
+        task, run : str
+            Names of the task and of its run.
+        depth : int
+            Of the state, steps.
+        """
         with self._file.write() as db:
             one = held_states(db, task, run).get(depth)
             if one is not None:
@@ -168,7 +199,7 @@ class Resumable:
         tuple of str
             Those that are ours now, or were before, in the given order. The others belong to another token, or to a
             store that is open elsewhere. What a process held that has ended, however it ended, is free at once. Look
-            at `known` and `state` only after this: the one who had a run before may have got further meanwhile.
+            at `measured_depths` and `state` only after this: the one who had a run before may have got further.
 
         Raises
         ------
@@ -189,7 +220,17 @@ class Resumable:
             self._owner.let_go(task, set(held) - set(ours), token)
 
     def release(self, task: str, runs: Iterable[str], token: object = None) -> None:
-        """Give back those of `runs` that are ours."""
+        """Give back those of some runs that are ours.
+
+        Parameters
+        ----------
+        task : str
+            Name of their task.
+        runs : iterable of str
+            Their names.
+        token : object, optional
+            As in `claim`.
+        """
         held = self._owner.held(task, runs, token)
         try:
             if held and not self._file.in_memory:
@@ -199,7 +240,17 @@ class Resumable:
             self._owner.let_go(task, held, token)
 
     def version(self, token: object = None) -> tuple[int, int]:
-        """Changes whenever somebody else, with another token or through another store object, may have written."""
+        """A pair of numbers that changes whenever somebody else may have written.
+
+        Parameters
+        ----------
+        token : object, optional
+            As in `claim`: what others wrote with another token, or through another store object, counts.
+
+        Returns
+        -------
+        tuple of int and int
+        """
         shared = self._owner.released_by_others(token)
         if self._file.in_memory:
             return 0, shared
@@ -207,7 +258,18 @@ class Resumable:
             return int(db.execute("PRAGMA data_version").fetchone()[0]), shared
 
     def claimed_elsewhere(self, task: str) -> frozenset[str]:
-        """Runs of `task` that another open store holds now; empty for an unknown task."""
+        """Runs that another open store holds now.
+
+        Parameters
+        ----------
+        task : str
+            Name of their task.
+
+        Returns
+        -------
+        frozenset of str
+            Empty for a task that the store does not know.
+        """
         if self._file.in_memory:
             return frozenset()
         with self._file.read() as (db, version):

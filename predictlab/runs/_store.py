@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pandas as pd
 
@@ -63,7 +62,7 @@ class RunStore(Resumable):
         """Raise StoreError if this store is open for reading only."""
         self._file.check_writable()
 
-    def add_task(self, name: str, fingerprint: str, description: Mapping[str, Any]) -> bool:
+    def add_task(self, name: str, fingerprint: str, description: Mapping[str, object]) -> bool:
         """Make `name` known; True when it is new.
 
         Parameters
@@ -77,6 +76,11 @@ class RunStore(Resumable):
         ------
         StoreError
             The store holds a task of this name with another fingerprint: its runs must not be mixed with new ones.
+
+        Returns
+        -------
+        bool
+            Whether it is new in this store.
         """
         find = "SELECT fingerprint FROM tasks WHERE name = ?"
         with self._file.read() as (db, _):
@@ -136,7 +140,7 @@ class RunStore(Resumable):
         return self._write(task, [entry]) == 1
 
     def add_frame(
-        self, frame: pd.DataFrame, *, fingerprint: str = "imported", description: Mapping[str, Any] | None = None
+        self, frame: pd.DataFrame, *, fingerprint: str = "imported", description: Mapping[str, object] | None = None
     ) -> int:
         """Take in a tidy frame, such as `read_runs` gives, in one transaction.
 
@@ -170,13 +174,30 @@ class RunStore(Resumable):
         with self._file.write() as db:
             return insert_rows(db, rows)
 
-    def known(self, task: str) -> dict[str, frozenset[int]]:
-        """Depths measured so far of every run of `task`; empty for an unknown task."""
+    def measured_depths(self, task: str) -> dict[str, frozenset[int]]:
+        """Depths measured so far of every run of a task.
+
+        Parameters
+        ----------
+        task : str
+            Its name.
+
+        Returns
+        -------
+        dict of str to frozenset of int
+            Run -> depths, steps; empty for a task that the store does not know.
+        """
         with self._file.read() as (db, _):
             return known_depths(db, task)
 
     def tasks(self) -> pd.DataFrame:
-        """One row per task: name, fingerprint, runs, measurements (run at one depth), description (dict)."""
+        """The tasks of the store.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a task: name, fingerprint, runs, measurements (a run at one depth), description (dict).
+        """
         with self._file.read() as (db, _):
             return task_table(db)
 

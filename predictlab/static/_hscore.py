@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from predictlab.errors import bad_argument
+from predictlab._validation import option
 from predictlab.static._inputs import checked, one_hot, spectrum
 
 
-def hscore(features: Any, labels: Any, shrinkage: str | None = "ledoit-wolf") -> float:
+def hscore(features: ArrayLike, labels: ArrayLike, *, shrinkage: str | None = "ledoit-wolf") -> float:
     """H-score, ``trace(cov(F)^-1 cov(E[F given class]))``.
 
     Parameters
@@ -41,15 +40,24 @@ def hscore(features: Any, labels: Any, shrinkage: str | None = "ledoit-wolf") ->
     Bao et al., "An Information-Theoretic Approach to Transferability in Task Transfer Learning", ICIP 2019;
     Ibrahim, Ponomareva, Mazumder, "Newer is not always better", ECML PKDD 2022;
     Ledoit, Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", JMVA 2004.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> import predictlab as pl
+    >>> features, labels = load_iris(return_X_y=True)
+    >>> round(pl.static.hscore(features, labels, shrinkage=None), 3)
+    1.178
     """
     x, codes, _ = checked(features, labels)
-    if shrinkage not in ("ledoit-wolf", None):
-        raise bad_argument("shrinkage", shrinkage, "'ledoit-wolf' or None")
+    option("shrinkage", shrinkage, ("ledoit-wolf", None))
     return _hscore(x, codes, shrinkage)
 
 
 def _hscore(x: np.ndarray, codes: np.ndarray, shrinkage: str | None = "ledoit-wolf") -> float:
     x = x.astype(np.float64)
+    from sklearn.covariance import ledoit_wolf_shrinkage
+
     n, d = x.shape
     x = x - x.mean(axis=0)
     scale = np.abs(x).max()
@@ -62,16 +70,7 @@ def _hscore(x: np.ndarray, codes: np.ndarray, shrinkage: str | None = "ledoit-wo
         return float(between.sum())
     variances = sigma / n
     mean_variance = variances.sum() / d
-    share = _ledoit_wolf_share(x, variances, mean_variance)
+    share = float(ledoit_wolf_shrinkage(x, assume_centered=True))
     shrunk = (1 - share) * variances + share * mean_variance
     # The class means' covariance is unbiased (n - 1), the Ledoit-Wolf one is not (n): as published.
     return float((1 - share) * (between * sigma / shrunk).sum() / (n - 1))
-
-
-def _ledoit_wolf_share(x: np.ndarray, variances: np.ndarray, mean_variance: float) -> float:
-    """Share of the identity in the Ledoit-Wolf covariance of centred `x` (n, d), in [0, 1]."""
-    n, d = x.shape
-    squared_norm = (variances**2).sum()
-    dispersion = squared_norm / d - mean_variance**2
-    noise = ((np.einsum("ij,ij->i", x, x) ** 2).sum() / n - squared_norm) / (n * d)
-    return float(min(noise, dispersion) / dispersion) if dispersion > 0 else 0.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from predictlab.errors import DataError, bad_argument
 
@@ -13,7 +14,7 @@ from predictlab.errors import DataError, bad_argument
 GRAM_CONDITION = 1e-8
 
 
-def checked(features: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features and labels as arrays that a score can be computed from.
 
     Parameters

@@ -6,18 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
+from predictlab._validation import Rng, confidence_level, generator, whole_number
 from predictlab.errors import bad_argument
 
 
-def wilson(correct: int, rows: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(correct: int, rows: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share.
 
     Parameters
     ----------
     correct, rows : int
         ``0 <= correct <= rows``, ``rows >= 1``.
-    level : float in (0, 1)
+    confidence : float in (0, 1)
 
     Returns
     -------
@@ -28,14 +30,11 @@ def wilson(correct: int, rows: int, level: float = 0.95) -> tuple[float, float]:
     ----------
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
     """
-    check_level(level)
+    confidence_level(confidence)
     if not (rows >= 1 and 0 <= correct <= rows):
         raise bad_argument("correct", correct, f"a count from 0 to rows={rows}")
-    z2 = stats.norm.ppf(0.5 + level / 2) ** 2
-    share = correct / rows
-    centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2))) / (1 + z2 / rows)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    lower, upper = proportion_confint(correct, rows, alpha=1 - confidence, method="wilson")
+    return float(lower), float(upper)
 
 
 def jackknife(
@@ -43,8 +42,8 @@ def jackknife(
     statistic: Callable[[np.ndarray], float],
     rows: int,
     groups: int = 10,
-    level: float = 0.95,
-    seed: int = 0,
+    confidence: float = 0.95,
+    rng: Rng = None,
 ) -> tuple[float, float]:
     """Delete-a-group jackknife interval of a score.
 
@@ -61,9 +60,9 @@ def jackknife(
         Rows in all.
     groups : int
         Random groups of rows that are left out in turn, 2 .. rows.
-    level : float in (0, 1)
-    seed : int
-        Of the split into groups.
+    confidence : float in (0, 1)
+    rng : None, int or numpy.random.Generator
+        Of the split into groups; None is seed 0.
 
     Returns
     -------
@@ -75,19 +74,12 @@ def jackknife(
     ----------
     Shao, Tu, "The Jackknife and Bootstrap", Springer 1995, ch. 2.
     """
-    check_level(level)
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or not 2 <= groups <= rows:
-        raise bad_argument("groups", groups, f"a whole number from 2 to rows={rows}")
-    order = np.random.default_rng(seed).permutation(rows)
+    confidence_level(confidence)
+    whole_number("groups", groups, 2, most=rows)
+    order = generator(rng).permutation(rows)
     parts = [statistic(np.sort(np.setdiff1d(order, left_out))) for left_out in np.array_split(order, groups)]
     if not np.isfinite([value, *parts]).all():
         return float("nan"), float("nan")
     error = np.sqrt((groups - 1) * np.var(parts))
-    half = float(stats.t.ppf(0.5 + level / 2, groups - 1) * error)
+    half = float(stats.t.ppf(0.5 + confidence / 2, groups - 1) * error)
     return value - half, value + half
-
-
-def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1)."""
-    if not 0 < level < 1:
-        raise bad_argument("level", level, "a number between 0 and 1, such as 0.95")

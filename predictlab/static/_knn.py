@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from predictlab.errors import bad_argument
+from predictlab._validation import option, whole_number
 from predictlab.static._inputs import checked, require_two_rows
 
-_BLOCK = 1024  # rows compared at a time: memory stays at _BLOCK x n
 
-
-def knn_accuracy(features: Any, labels: Any, k: int = 5, metric: str = "cosine") -> float:
+def knn_accuracy(features: ArrayLike, labels: ArrayLike, *, k: int = 5, metric: str = "cosine") -> float:
     """Share of rows whose class is the most frequent one among their `k` nearest other rows.
 
     Parameters
@@ -39,6 +36,12 @@ def knn_accuracy(features: Any, labels: Any, k: int = 5, metric: str = "cosine")
         A `k` or `metric` that cannot be used, or arrays of the wrong shape.
     DataError
         Missing features, a single class, or classes with a single row.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> pl.static.knn_accuracy([[0.0, 0.1], [0.0, 0.2], [5.0, 5.1], [5.0, 5.2]], [0, 0, 1, 1], k=1, metric="euclidean")
+    1.0
     """
     x, codes, classes = checked(features, labels)
     require_two_rows(codes, classes, "knn_accuracy")
@@ -47,30 +50,15 @@ def knn_accuracy(features: Any, labels: Any, k: int = 5, metric: str = "cosine")
 
 def _knn_correct(x: np.ndarray, codes: np.ndarray, k: int = 5, metric: str = "cosine") -> np.ndarray:
     """Whether each row is predicted rightly from the others, bool (n,)."""
-    n = len(x)
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= n - 1:
-        raise bad_argument("k", k, f"a whole number from 1 to {n - 1} (one less than the rows)")
-    if metric == "cosine":
-        norms = np.linalg.norm(x, axis=1, keepdims=True)
-        x = x / np.where(norms > 0, norms, 1)
-        offset = np.zeros(n, dtype=x.dtype)
-    elif metric == "euclidean":
-        x = x - x.mean(axis=0)  # the nearest row is the one with the greatest x'z - z'z/2
-        offset = 0.5 * np.einsum("ij,ij->i", x, x)
-    else:
-        raise bad_argument("metric", metric, "'cosine' or 'euclidean'")
+    from sklearn.neighbors import NearestNeighbors
+
+    whole_number("k", k, 1, most=len(x) - 1, hint="One less than the rows at most: a row is not its own neighbour.")
+    option("metric", metric, ("cosine", "euclidean"))
+    # Without a query every row is asked for its neighbours among the others, the nearest first.
+    nearest = NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(x)
+    neighbours = codes[nearest.kneighbors(return_distance=False)]
     # One vote each; the remainder, which adds up to less than a vote, breaks ties towards nearer neighbours.
     votes = 1.0 + np.arange(k, 0, -1) / (k * (k + 1.0))
-    predicted = np.empty(n, dtype=np.int64)
-    for start in range(0, n, _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, n))
-        near = x[rows] @ x.T - offset
-        near[np.arange(len(rows)), rows] = -np.inf
-        top = np.argpartition(-near, k - 1, axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(near, top, axis=1), axis=1, kind="stable")
-        neighbours = codes[np.take_along_axis(top, order, axis=1)]
-        tally = np.zeros((len(rows), codes.max() + 1))
-        for j in range(k):
-            tally[np.arange(len(rows)), neighbours[:, j]] += votes[j]
-        predicted[rows] = tally.argmax(axis=1)
-    return predicted == codes
+    tally = np.zeros((len(x), codes.max() + 1))
+    np.add.at(tally, (np.arange(len(x))[:, None], neighbours), votes)
+    return np.asarray(tally.argmax(axis=1) == codes)

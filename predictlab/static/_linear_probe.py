@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from predictlab.errors import bad_argument
+from predictlab._validation import Rng, library_seed, positive, whole_number
 from predictlab.static._inputs import checked, require_two_rows
 
 
-def linear_probe_accuracy(features: Any, labels: Any, folds: int = 5, penalty: float = 1.0, seed: int = 0) -> float:
+def linear_probe_accuracy(
+    features: ArrayLike, labels: ArrayLike, *, folds: int = 5, penalty: float = 1.0, rng: Rng = None
+) -> float:
     """Share of rows that a logistic regression fitted on the other folds predicts rightly.
 
     Parameters
@@ -24,8 +26,8 @@ def linear_probe_accuracy(features: Any, labels: Any, folds: int = 5, penalty: f
         Stratified folds, 2 .. rows of the largest class.
     penalty : float
         Weight of the squared-norm penalty, > 0 (``1 / C`` of scikit-learn's LogisticRegression).
-    seed : int
-        Of the shuffle into folds.
+    rng : None, int or numpy.random.Generator
+        Of the shuffle into folds; None is seed 0.
 
     Returns
     -------
@@ -39,14 +41,22 @@ def linear_probe_accuracy(features: Any, labels: Any, folds: int = 5, penalty: f
         A setting that cannot be used, or arrays of the wrong shape.
     DataError
         Missing features, a single class, or classes with a single row.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> import predictlab as pl
+    >>> features, labels = load_iris(return_X_y=True)
+    >>> pl.static.linear_probe_accuracy(features, labels) > 0.9
+    True
     """
     x, codes, classes = checked(features, labels)
     require_two_rows(codes, classes, "linear_probe_accuracy")
-    return float(_linear_correct(x, codes, folds, penalty, seed).mean())
+    return float(_linear_correct(x, codes, folds, penalty, rng).mean())
 
 
 def _linear_correct(
-    x: np.ndarray, codes: np.ndarray, folds: int = 5, penalty: float = 1.0, seed: int = 0
+    x: np.ndarray, codes: np.ndarray, folds: int = 5, penalty: float = 1.0, rng: Rng = None
 ) -> np.ndarray:
     """Whether each row is predicted rightly from the folds it is not in, bool (n,)."""
     from sklearn.exceptions import ConvergenceWarning
@@ -55,16 +65,14 @@ def _linear_correct(
     from sklearn.preprocessing import StandardScaler
 
     most = int(np.bincount(codes).max())
-    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or not 2 <= folds <= most:
-        raise bad_argument("folds", folds, f"a whole number from 2 to {most} (rows of the largest class)")
-    if not (np.isfinite(penalty) and penalty > 0):
-        raise bad_argument("penalty", penalty, "a finite number > 0")
+    whole_number("folds", folds, 2, most=most, hint=f"The largest class has {most} rows.")
+    positive("penalty", penalty)
     correct = np.empty(len(x), dtype=bool)
     with warnings.catch_warnings():
         # Classes smaller than the number of folds are spread thin, and a loose optimum predicts as well.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for fit, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, codes):
+        for fit, held_out in StratifiedKFold(folds, shuffle=True, random_state=library_seed(rng)).split(x, codes):
             scaler = StandardScaler().fit(x[fit])
             model = LogisticRegression(C=1.0 / penalty, max_iter=200, tol=1e-3)
             model.fit(scaler.transform(x[fit]), codes[fit])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from predictlab.static._inputs import checked, one_hot, spectrum
 
@@ -12,7 +11,7 @@ from predictlab.static._inputs import checked, one_hot, spectrum
 EXACT_FIT = 1e-12
 
 
-def logme(features: Any, labels: Any) -> float:
+def logme(features: ArrayLike, labels: ArrayLike) -> float:
     """Log maximum evidence per row, averaged over one-against-the-rest targets.
 
     For each class the 0/1 indicator `y` of its rows is modelled as ``y = F w + noise`` with
@@ -48,6 +47,14 @@ def logme(features: Any, labels: Any) -> float:
     ----------
     You, Liu, Wang, Long, "LogME: Practical Assessment of Pre-trained Models for Transfer Learning", ICML
     2021; You, Liu, Zhang, Wang, Jordan, Long, "Ranking and Tuning Pre-trained Models", JMLR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> import predictlab as pl
+    >>> features, labels = load_iris(return_X_y=True)
+    >>> round(pl.static.logme(features, labels), 4)
+    -0.1601
     """
     x, codes, _ = checked(features, labels)
     return _logme(x, codes)

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from predictlab._validation import Rng, confidence_level, generator, whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._hscore import _hscore
 from predictlab.static._inputs import checked
-from predictlab.static._intervals import check_level, jackknife, wilson
+from predictlab.static._intervals import jackknife, wilson
 from predictlab.static._knn import _knn_correct
 from predictlab.static._linear_probe import _linear_correct
 from predictlab.static._logme import _logme
@@ -34,7 +36,7 @@ class Method:
     range: str
     source: str
     whole: Callable[[np.ndarray, np.ndarray], float] | None = None
-    by_row: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    by_row: Callable[[np.ndarray, np.ndarray, Rng], np.ndarray] | None = None
     at_least: float = float("-inf")
 
     @property
@@ -68,7 +70,7 @@ _METHODS = {
             "share of rows",
             "0 to 1",
             "Cover, Hart 1967",
-            by_row=_knn_correct,
+            by_row=lambda x, codes, rng: _knn_correct(x, codes),
         ),
         Method(
             "linear_probe",
@@ -76,7 +78,7 @@ _METHODS = {
             "share of rows",
             "0 to 1",
             "Alain, Bengio 2017",
-            by_row=_linear_correct,
+            by_row=lambda x, codes, rng: _linear_correct(x, codes, rng=rng),
         ),
     )
 }
@@ -89,6 +91,12 @@ def methods() -> pd.DataFrame:
     -------
     DataFrame
         Columns ``method, measures, unit, range, better, interval, source``.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> pl.static.methods()["method"].tolist()
+    ['logme', 'hscore', 'knn', 'linear_probe']
     """
     rows = [(m.name, m.measures, m.unit, m.range, "higher", m.interval, m.source) for m in _METHODS.values()]
     return pd.DataFrame(rows, columns=["method", "measures", "unit", "range", "better", "interval", "source"])
@@ -99,8 +107,8 @@ def score(
     methods: str | Sequence[str] | None = None,
     *,
     max_rows: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    confidence: float = 0.95,
+    rng: Rng = None,
 ) -> pd.DataFrame:
     """Static scores of a task: what its frozen model's features say about its training labels.
 
@@ -112,18 +120,18 @@ def score(
     methods : str, sequence of str, or None
         Names from ``pl.static.methods()``; None takes all.
     max_rows : int
-        Training rows used, >= 2; a random choice of them (by `seed`, in their order) where there are more.
-    level : float in (0, 1)
+        Training rows used, >= 2; a random choice of them (by `rng`, in their order) where there are more.
+    confidence : float in (0, 1)
         Of the intervals.
-    seed : int
-        Of the choice of rows and of the jackknife's groups.
+    rng : None, int or numpy.random.Generator
+        Of the choice of rows, the jackknife's groups and the linear probe's folds; None is seed 0.
 
     Returns
     -------
     DataFrame
         One row per method: ``method``; ``value``; ``better`` ("higher"); ``seconds`` of the scoring (those of
         the features, which the methods share, are in ``.attrs["feature_seconds"]``); ``lower``, ``upper`` at
-        `level` (NaN where there is no interval) and ``interval``, how they were found; ``rows`` used;
+        `confidence` (NaN where there is no interval) and ``interval``, how they were found; ``rows`` used;
         ``note``. The interval is for another draw of as many training rows from the same source, not for the
         outcome of the fine-tune.
 
@@ -133,6 +141,16 @@ def score(
         An unknown method, or a setting out of range.
     DataError
         Features or labels that no score can be computed from; data with completions, which have no labels.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> rows = [(f"a {word} film, number {i}", word == "fine") for i in range(20) for word in ("fine", "dull")]
+    >>> data = pl.load_dataset(pd.DataFrame(rows, columns=["text", "label"]), eval_size=10)
+    >>> table = pl.score(pl.Task("minilm-l6", data), "knn")
+    >>> bool(table["value"][0] > 0.9)
+    True
     """
     if not isinstance(task, Task):
         raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
@@ -142,13 +160,12 @@ def score(
             "Probe it instead: its measurements at depth 0 say what the model does before any training."
         )
     names = _chosen(methods)
-    check_level(level)
-    if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 2:
-        raise bad_argument("max_rows", max_rows, "a whole number >= 2")
+    confidence_level(confidence)
+    whole_number("max_rows", max_rows, 2)
     labels = task.labels("train")
     rows = np.arange(len(labels))
     if len(rows) > max_rows:
-        rows = np.sort(np.random.default_rng(seed).choice(len(rows), size=max_rows, replace=False))
+        rows = np.sort(generator(rng).choice(len(rows), size=max_rows, replace=False))
 
     from predictlab.catalog._backbone import pooled_features
 
@@ -156,57 +173,77 @@ def score(
     texts = task.data.train["text"].iloc[rows].tolist()
     features = pooled_features(task, texts, task.recipe.max_length, task.recipe.pooling)
     seconds = time.perf_counter() - start
-    table = score_features(features, labels[rows], names, level=level, seed=seed)
+    table = score_features(features, labels[rows], names, confidence=confidence, rng=rng)
     table.attrs.update(task=task.name, feature_seconds=seconds, train_rows=len(labels))
     return table
 
 
 def score_features(
-    features: Any,
-    labels: Any,
+    features: ArrayLike,
+    labels: ArrayLike,
     methods: str | Sequence[str] | None = None,
     *,
-    level: float = 0.95,
-    seed: int = 0,
+    confidence: float = 0.95,
+    rng: Rng = None,
 ) -> pd.DataFrame:
     """Static scores of a feature matrix.
 
     Parameters
     ----------
     features : array_like (n, d)
+        Features of the frozen model, one row per example.
     labels : array_like (n,)
-    methods, level, seed
+        Class of each row.
+    methods : str, sequence of str, or None
+        As in `score`.
+    confidence : float in (0, 1)
+        Of the intervals.
+    rng : None, int or numpy.random.Generator
         As in `score`.
 
     Returns
     -------
     DataFrame
         As of `score`.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        As in `score`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> import predictlab as pl
+    >>> features, labels = load_iris(return_X_y=True)
+    >>> pl.static.score_features(features, labels, "logme")[["method", "value"]].round(3)
+      method  value
+    0  logme  -0.16
     """
     names = _chosen(methods)
-    check_level(level)
+    confidence_level(confidence)
     x, codes, _ = checked(features, labels)
     records = []
     for name in names:
         start = time.perf_counter()
         # Matrices this small gain little from a second BLAS thread, and lose tenfold when the cores are busy.
         with threadpool_limits(1, user_api="blas"):
-            found = _scored(_METHODS[name], x, codes, level, seed)
+            found = _scored(_METHODS[name], x, codes, confidence, rng)
         records.append({"method": name, "better": "higher", **found, "seconds": time.perf_counter() - start})
     return pd.DataFrame(records, columns=COLUMNS)
 
 
-def _scored(method: Method, x: np.ndarray, codes: np.ndarray, level: float, seed: int) -> dict[str, Any]:
+def _scored(method: Method, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> dict[str, Any]:
     """Value, interval, rows and note of one method."""
     if method.whole is not None:
         value = method.whole(x, codes)
-        lower, upper = _jackknifed(method.whole, value, x, codes, level, seed, method.at_least)
+        lower, upper = _jackknifed(method.whole, value, x, codes, confidence, rng, method.at_least)
         bounded = np.isfinite(lower)
         return {
             "value": value,
             "lower": max(lower, method.at_least) if bounded else lower,
             "upper": upper,
-            "interval": f"{level:.0%} jackknife, {GROUPS} groups of rows" if bounded else "none",
+            "interval": f"{confidence:.0%} jackknife, {GROUPS} groups of rows" if bounded else "none",
             "rows": len(x),
             "note": "" if np.isfinite(value) else "a class is an exact linear function of the features",
         }
@@ -219,8 +256,8 @@ def _scored(method: Method, x: np.ndarray, codes: np.ndarray, level: float, seed
             f"{method.name}: {alone} of {len(counts)} classes have one row only, and fewer than two "
             "classes are left without them. Give more rows."
         )
-    correct = method.by_row(x[kept], np.unique(codes[kept], return_inverse=True)[1])
-    lower, upper = wilson(int(correct.sum()), len(correct), level)
+    correct = method.by_row(x[kept], np.unique(codes[kept], return_inverse=True)[1], rng)
+    lower, upper = wilson(int(correct.sum()), len(correct), confidence)
     note = f"{counts.max() / len(correct):.3f} for always naming the largest class"
     if alone:
         note += f"; {alone} class(es) of a single row left out"
@@ -228,7 +265,7 @@ def _scored(method: Method, x: np.ndarray, codes: np.ndarray, level: float, seed
         "value": float(correct.mean()),
         "lower": lower,
         "upper": upper,
-        "interval": f"{level:.0%} Wilson, rows taken as independent",
+        "interval": f"{confidence:.0%} Wilson, rows taken as independent",
         "rows": len(correct),
         "note": note,
     }
@@ -249,8 +286,8 @@ def _jackknifed(
     value: float,
     x: np.ndarray,
     codes: np.ndarray,
-    level: float,
-    seed: int,
+    confidence: float,
+    rng: Rng,
     at_least: float,
 ) -> tuple[float, float]:
     def without_a_group(kept: np.ndarray) -> float:
@@ -261,4 +298,4 @@ def _jackknifed(
 
     if len(x) < 2 * GROUPS or not at_least < value < np.inf:
         return float("nan"), float("nan")
-    return jackknife(value, without_a_group, len(x), GROUPS, level, seed)
+    return jackknife(value, without_a_group, len(x), GROUPS, confidence, rng)

@@ -126,7 +126,7 @@ def data():
 
 @pytest.fixture
 def recipe():
-    return pl.Recipe(steps=12, batch_size=8, max_length=12, rank=2, alpha=4, layers="last:1", learning_rate=0.02)
+    return pl.Recipe(steps=12, batch_size=8, max_length=12, rank=2, lora_alpha=4, layers="last:1", learning_rate=0.02)
 
 
 @pytest.fixture

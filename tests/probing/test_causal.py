@@ -102,7 +102,7 @@ def data():
 
 @pytest.fixture
 def recipe():
-    return pl.Recipe(steps=12, batch_size=8, max_length=14, rank=2, alpha=4, layers="last:1", learning_rate=0.02)
+    return pl.Recipe(steps=12, batch_size=8, max_length=14, rank=2, lora_alpha=4, layers="last:1", learning_rate=0.02)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def plain_loop(task, seed, depths):
     model = transformers.AutoModelForCausalLM.from_pretrained(task.model, dtype=torch.float32)
     if recipe.method == "lora":
         config = LoraConfig(
-            r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=0.0,
+            r=recipe.rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0,
             target_modules=list(recipe.target_modules or ("q_proj", "v_proj")),
             layers_to_transform=list(recipe.trained_layers(3)),
         )  # fmt: skip

@@ -83,7 +83,9 @@ def free(nodes, kept):
 
 @pytest.fixture(scope="module")
 def long(bert, data):
-    recipe = pl.Recipe(steps=500, batch_size=8, max_length=12, rank=2, alpha=4, layers="last:1", schedule="constant")
+    recipe = pl.Recipe(
+        steps=500, batch_size=8, max_length=12, rank=2, lora_alpha=4, layers="last:1", schedule="constant"
+    )
     return pl.Task(bert, data, recipe, name="long")
 
 

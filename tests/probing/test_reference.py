@@ -43,7 +43,7 @@ def plain_loop(task, seed, depths):
     encoder = backbone.encoder
     if recipe.method == "lora":
         config = LoraConfig(
-            r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=0.0,
+            r=recipe.rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0,
             target_modules=list(recipe.target_modules or ("query", "value")),
             layers_to_transform=list(recipe.trained_layers(3)),
         )  # fmt: skip

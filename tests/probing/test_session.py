@@ -100,7 +100,7 @@ def test_ctrl_c_in_the_middle_of_a_write_leaves_nothing_of_it(task, tmp_path, mo
     with pytest.raises(KeyboardInterrupt):
         store.record("toy", "toy:0", 4, Interrupting(accuracy=0.5, eval_loss=1.0), seed=0)
     assert store.frame().empty
-    assert store.known("toy") == {}
+    assert store.measured_depths("toy") == {}
     assert store.record("toy", "toy:0", 4, {"accuracy": 0.5, "eval_loss": 1.0}, seed=0)
 
 

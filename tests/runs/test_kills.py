@@ -106,10 +106,10 @@ todo, log = {f"a:{i}" for i in range(20)}, path + ".log"
 def share():
     rng = random.Random(os.getpid())
     with RunStore(path) as store:
-        while left := todo - store.known("a").keys():
+        while left := todo - store.measured_depths("a").keys():
             some = rng.sample(sorted(left), min(3, len(left)))
             for name in store.claim("a", some):
-                if name not in store.known("a"):
+                if name not in store.measured_depths("a"):
                     with open(log, "a") as out:
                         print(name, file=out)
                     entry = Entry(name, 0, 1, {"accuracy": 0.5}, state=name.encode())
@@ -140,7 +140,7 @@ def check_all_is_whole(path):
         reached = frame.groupby("run")["depth"].max().to_dict()
         assert len(set(reached.values())) == 1, "the runs of a call are written together"
         for run, last in reached.items():
-            assert store.known("a")[run] == set(range(1, last + 1))
+            assert store.measured_depths("a")[run] == set(range(1, last + 1))
             assert states[run] == tuple(d for d in range(1, last + 1) if d % 5 == 0 or d == last)
             for depth in states[run]:
                 assert store.state("a", run, depth) == (depth, f"{run} {depth} ".encode() * 2000)
@@ -165,7 +165,7 @@ def test_processes_that_share_a_store_do_no_run_twice(tmp_path):
     assert run(path, SHARED) == [0] * 4
     assert sorted((tmp_path / "runs.db.log").read_text().split()) == sorted(f"a:{i}" for i in range(20))
     with RunStore(path) as store:
-        assert store.known("a") == {f"a:{i}": {1} for i in range(20)}
+        assert store.measured_depths("a") == {f"a:{i}": {1} for i in range(20)}
         assert all(store.state("a", f"a:{i}") == (1, f"a:{i}".encode()) for i in range(20))
         assert store.claim("a", ["a:0"]) == ("a:0",)
         assert len(list(store._states.path.iterdir())) == 20 + 1

@@ -69,7 +69,7 @@ def test_a_later_state_replaces_the_earlier_ones_that_need_not_stay(either):
     assert either.states("a") == {"a:0": (8, 16), "a:1": (4,)}
     assert either.state("a", "a:0") == (16, b"16")
     assert either.state("a", "a:0", 8) == (8, b"8")
-    assert either.known("a")["a:0"] == {4, 8, 12, 16}
+    assert either.measured_depths("a")["a:0"] == {4, 8, 12, 16}
     held = either._states.memory if either.path == ":memory:" else files(either)
     assert len(held) == 3
 
@@ -77,7 +77,7 @@ def test_a_later_state_replaces_the_earlier_ones_that_need_not_stay(either):
 def test_a_checkpoint_is_a_state_without_a_measurement(either):
     assert either.record_all("a", [entry(0, 6, b"six", values=None)]) == 0
     assert either.states("a") == {"a:0": (6,)}
-    assert either.known("a") == {}
+    assert either.measured_depths("a") == {}
     assert either.frame("a").empty
     assert either.record_all("a", [entry(0, 8, b"eight")]) == 1
     assert either.states("a") == {"a:0": (8,)}
@@ -103,7 +103,7 @@ def test_a_dropped_state_is_gone_with_its_file(store):
     store.drop_state("a", "a:0", 99)
     assert store.states("a") == {"a:0": (4,)}
     assert len(files(store)) == 1
-    assert store.known("a") == {"a:0": {4, 8}}
+    assert store.measured_depths("a") == {"a:0": {4, 8}}
 
 
 def test_states_are_there_for_the_next_process(store, path):
@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_used_is_named_and_measurements_go_on(store, pat
     store._states.path.write_text("something else has this name")
     with pytest.raises(StoreError, match=r"folder .*runs\.db\.states could not be used \(File exists\).* is intact"):
         store.record_all("a", [entry(0, 4)])
-    assert store.known("a") == {}
+    assert store.measured_depths("a") == {}
     store.record("a", "a:0", 4, VALUES, seed=0)
     assert len(store.frame("a")) == 2
 
@@ -186,7 +186,7 @@ def test_a_state_that_cannot_be_written_takes_the_whole_call_back(store, monkeyp
     monkeypatch.setattr(os, "fsync", fails_at_the_second)
     with pytest.raises(StoreError, match=rf"state could not be written into .*{os.strerror(code)}.* is intact"):
         store.record_all("a", [entry(0, 8), entry(1, 8)])
-    assert store.known("a") == {"a:0": {4}}
+    assert store.measured_depths("a") == {"a:0": {4}}
     assert store.state("a", "a:0") == (4, b"state")
     assert len(files(store)) == 1
 
@@ -196,7 +196,7 @@ def test_a_store_that_cannot_be_written_leaves_no_file(store):
     store._db.execute(f"PRAGMA max_page_count = {store._db.execute('PRAGMA page_count').fetchone()[0]}")
     with pytest.raises(StoreError, match="disk is full"):
         store.record_all("a", [entry(run, 8) for run in range(3)] + [entry(9, d, state=None) for d in range(9999)])
-    assert store.known("a") == {"a:0": {4}}
+    assert store.measured_depths("a") == {"a:0": {4}}
     assert store.state("a", "a:0") == (4, b"state")
     assert len(files(store)) == 1
 
@@ -225,7 +225,7 @@ def test_a_limit_of_file_sizes_is_like_a_full_disk(store, path):
     assert "what was written before is intact" in measurement
     assert rest == "2 (4, b'state')"
     assert len(files(store)) == 1
-    assert store.known("a")["a:0"] == {4}
+    assert store.measured_depths("a")["a:0"] == {4}
 
 
 def test_a_read_only_store_takes_no_state(store, path):
@@ -287,7 +287,7 @@ def test_without_filelock_measurements_are_written_and_states_refused(store, mon
     for needs in (lambda: store.record_all("a", [entry(0, 8)]), lambda: store.claim("a", ["a:0"])):
         with pytest.raises(DependencyError, match=r"pip install 'predictlab\[probe\]'"):
             needs()
-    assert store.known("a") == {"a:0": {4}}
+    assert store.measured_depths("a") == {"a:0": {4}}
 
 
 @pytest.mark.parametrize("where", ["file", "memory"])

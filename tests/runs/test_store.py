@@ -82,8 +82,8 @@ def test_tasks_are_kept_apart(store):
     assert set(store.frame("b")["task"]) == {"b"}
     assert len(store.frame("b")) == 12
     assert len(store.frame()) == 20
-    assert store.known("a") == {"a:0": {0, 4}, "a:1": {0, 4}}
-    assert store.known("nobody") == {}
+    assert store.measured_depths("a") == {"a:0": {0, 4}, "a:1": {0, 4}}
+    assert store.measured_depths("nobody") == {}
     table = store.tasks().set_index("task")
     assert table.loc["a", ["runs", "measurements"]].tolist() == [2, 4]
     assert table.loc["a", "description"] == {"model": "m", "recipe": {"rank": 8}}
@@ -148,7 +148,7 @@ def test_a_process_killed_in_the_middle_leaves_whole_measurements(path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 9, done.stderr
     with RunStore(path) as store:
-        assert store.known("a") == {"a:0": {1}}
+        assert store.measured_depths("a") == {"a:0": {1}}
         assert set(store.frame()["metric"]) == {"accuracy", "eval_loss"}
 
 

@@ -82,7 +82,7 @@ def test_a_store_of_the_first_schema_is_read_as_it_is(path, expected):
     with RunStore(path, read_only=True) as store:
         pd.testing.assert_frame_equal(store.frame(), expected)
         pd.testing.assert_frame_equal(store.frame("b"), expected[expected["task"] == "b"].reset_index(drop=True))
-        assert store.known("a") == {"a:0": {0, 4}, "a:1": {4}}
+        assert store.measured_depths("a") == {"a:0": {0, 4}, "a:1": {4}}
         assert store.tasks()["measurements"].tolist() == [3, 1]
         assert store.states("a") == {}
         assert store.state("a", "a:0") is None

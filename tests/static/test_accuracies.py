@@ -24,7 +24,7 @@ def test_knn_is_leave_one_out(k, metric):
     model = KNeighborsClassifier(k, metric=metric, algorithm="brute")
     expected = cross_val_score(model, features, labels, cv=LeaveOneOut()).mean()
     assert 0.55 < expected < 1
-    assert pl.static.knn_accuracy(features, labels, k, metric) == pytest.approx(expected, abs=1e-12)
+    assert pl.static.knn_accuracy(features, labels, k=k, metric=metric) == pytest.approx(expected, abs=1e-12)
 
 
 def test_knn_blocks_do_not_change_the_answer(monkeypatch):
@@ -64,7 +64,7 @@ def test_linear_probe_is_cross_validation():
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=2000))
     folds = StratifiedKFold(4, shuffle=True, random_state=11)
     expected = cross_val_score(model, features, labels, cv=folds).mean()
-    value = pl.static.linear_probe_accuracy(features, labels, folds=4, penalty=2.0, seed=11)
+    value = pl.static.linear_probe_accuracy(features, labels, folds=4, penalty=2.0, rng=11)
     assert value == pytest.approx(expected, abs=0.01)
     assert 0.5 < value < 0.9
 

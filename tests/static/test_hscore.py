@@ -57,7 +57,7 @@ def test_shrinkage_keeps_noise_from_scoring_the_maximum():
 def test_rotation_scale_shift_and_order_do_not_matter(n, d, shrinkage):
     rng = np.random.default_rng(2)
     features, labels = problem(rng, n, d, 3)
-    value = pl.static.hscore(features, labels, shrinkage)
+    value = pl.static.hscore(features, labels, shrinkage=shrinkage)
     rotation = np.linalg.qr(rng.normal(size=(d, d)))[0]
     order = rng.permutation(n)
     for changed, names in (
@@ -67,23 +67,25 @@ def test_rotation_scale_shift_and_order_do_not_matter(n, d, shrinkage):
         (features[order], labels[order]),
         (features, labels * 10 - 3),
     ):
-        assert pl.static.hscore(changed, names, shrinkage) == pytest.approx(value, rel=1e-6)
+        assert pl.static.hscore(changed, names, shrinkage=shrinkage) == pytest.approx(value, rel=1e-6)
 
 
 def test_plain_score_ignores_every_invertible_map():
     rng = np.random.default_rng(3)
     features, labels = problem(rng, 90, 6, 3)
     mixed = features @ rng.normal(size=(6, 6))
-    assert pl.static.hscore(mixed, labels, None) == pytest.approx(pl.static.hscore(features, labels, None), rel=1e-9)
+    assert pl.static.hscore(mixed, labels, shrinkage=None) == pytest.approx(
+        pl.static.hscore(features, labels, shrinkage=None), rel=1e-9
+    )
 
 
 def test_ends_of_the_range():
     labels = np.arange(60) % 3
-    assert pl.static.hscore(np.eye(3)[labels], labels, None) == pytest.approx(2.0)
+    assert pl.static.hscore(np.eye(3)[labels], labels, shrinkage=None) == pytest.approx(2.0)
     symmetric = np.repeat(np.random.default_rng(0).normal(size=(20, 4)), 3, axis=0)  # each row once in each class
     assert pl.static.hscore(symmetric, labels) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_unknown_shrinkage():
-    with pytest.raises(ArgumentError, match=r"shrinkage='oas'.*'ledoit-wolf' or None"):
+    with pytest.raises(ArgumentError, match=r"shrinkage='oas'.*'ledoit-wolf', None"):
         pl.static.hscore(np.eye(4), [0, 1, 0, 1], shrinkage="oas")

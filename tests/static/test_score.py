@@ -65,8 +65,8 @@ def test_table_of_features():
 
 def test_chosen_methods_and_level():
     features, labels = problem(np.random.default_rng(1))
-    narrow = pl.static.score_features(features, labels, "knn", level=0.5)
-    wide = pl.static.score_features(features, labels, ["knn", "logme", "knn"], level=0.99)
+    narrow = pl.static.score_features(features, labels, "knn", confidence=0.5)
+    wide = pl.static.score_features(features, labels, ["knn", "logme", "knn"], confidence=0.99)
     assert narrow["method"].tolist() == ["knn"]
     assert wide["method"].tolist() == ["knn", "logme"]
     assert wide.loc[0, "lower"] < narrow.loc[0, "lower"]
@@ -90,7 +90,7 @@ def test_score_reads_training_rows_with_their_noisy_labels(backbone):
 
 def test_score_keeps_to_max_rows_with_labels_in_step(backbone):
     task = make_task(300, label_noise=0.2)
-    table = pl.score(task, "hscore", max_rows=90, seed=4)
+    table = pl.score(task, "hscore", max_rows=90, rng=4)
     rows = [int(t.split()[1]) for t in backbone[0][1]]
     assert len(rows) == 90
     assert rows == sorted(set(rows))
@@ -99,7 +99,7 @@ def test_score_keeps_to_max_rows_with_labels_in_step(backbone):
     assert table.loc[0, "value"] == pl.static.hscore(features, task.labels("train")[rows])
     assert table.loc[0, "rows"] == 90
     assert table.attrs["train_rows"] == 300
-    again = pl.score(task, "hscore", max_rows=90, seed=4)
+    again = pl.score(task, "hscore", max_rows=90, rng=4)
     assert again.drop(columns="seconds").equals(table.drop(columns="seconds"))
 
 
@@ -172,8 +172,8 @@ def test_refused(backbone):
         pl.score(task, [])
     with pytest.raises(ArgumentError, match="max_rows=1"):
         pl.score(task, max_rows=1)
-    with pytest.raises(ArgumentError, match="level=95"):
-        pl.score(task, level=95)
+    with pytest.raises(ArgumentError, match="confidence=95"):
+        pl.score(task, confidence=95)
     with pytest.raises(ArgumentError, match="score_features"):
         pl.score(np.eye(3))
     assert not backbone  # refused before any work was done

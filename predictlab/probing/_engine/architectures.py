@@ -163,7 +163,7 @@ def _add_adapters(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
     if not chosen:
         raise bad_argument("layers", recipe.layers, f"layers of {backbone.name} that hold the target modules")
     config = LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=chosen, bias="none",
+        r=recipe.rank, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.dropout, target_modules=chosen, bias="none",
         fan_in_fan_out=encoder.config.model_type == "gpt2",  # its linear maps store their weights transposed
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):  # peft draws weights that `draw` replaces

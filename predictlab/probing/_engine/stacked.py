@@ -130,7 +130,7 @@ class StackedEncoder:
     def __init__(self, learner: Classifier, recipe: Recipe, dtype: torch.dtype) -> None:
         encoder = learner.encoder
         self.recipe, self.dtype, self.projected = recipe, dtype, False
-        self.scale = recipe.alpha / recipe.rank
+        self.scale = recipe.lora_alpha / recipe.rank
         self.operations = 0.0
         head = "0" if encoder is None else "1"
         self.head = (f"{head}.weight", f"{head}.bias")

@@ -82,6 +82,15 @@ def read_runs(
     -----
     In a table with several metric columns an empty cell was not measured; it is a diverged measurement only if other
     runs of the task were measured there and this run never has a value again. A written ``NaN`` always is one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> log = pd.DataFrame({"seed": [0, 0, 1, 1], "step": [10, 20, 10, 20], "accuracy": [0.5, 0.7, 0.6, 0.8]})
+    >>> runs = pl.read_runs(log, task="mine")
+    >>> runs[["run", "depth", "value"]].values.tolist()[0][1:]
+    [10, 0.5]
     """
     where = dict(columns or {})
     for name, column in (("run", run), ("depth", depth)):
