@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,7 +156,7 @@ def markdown(rows: list[dict[str, object]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def tables(studies: list[dict], quick: bool) -> None:
+def tables(studies: list[dict[str, Any]], quick: bool) -> None:
     """Print everything."""
     rows = []
     for s in studies:

@@ -17,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 
 import predictlab as pl
-from predictlab.planning import Boundary, SequentialResult
+from predictlab.planning import Boundary, SequentialResult, _next_step
 from predictlab.planning import _sequential as until
 from predictlab.worlds import MartingaleWorld
 
@@ -61,7 +61,7 @@ def policy(name: str) -> Iterator[None]:
     if name == "both":
         yield
         return
-    ways_on = until.ways_on
+    ways_on = _next_step.ways_on
 
     def offered(*args: Any) -> Any:
         steps = ways_on(*args)

@@ -95,4 +95,4 @@ phase[["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_d
 # %%
 from predictlab_widgets import PhaseDiagram
 
-PhaseDiagram(fits, budget=BUDGET, tolerance=TOLERANCE)
+PhaseDiagram(fits, budget=BUDGET, tolerance=TOLERANCE, confidence=0.9)

@@ -119,7 +119,7 @@ print(f"at c* = {c:.0f}: one step more saves {saved:.3g} and costs {price.exchan
 # the tasks stand still, and the boundary sinks. Rings are probabilities; a hollow diamond is *Undetermined*.
 
 # %%
-diagram = PhaseDiagram(fits, budget=BUDGET, tolerance=TOLERANCE, selected="newsgroups")
+diagram = PhaseDiagram(fits, budget=BUDGET, tolerance=TOLERANCE, confidence=0.9, selected="newsgroups")
 diagram
 
 # %% [markdown]

@@ -290,7 +290,7 @@ for name, regime in expected.items():
 verdicts(REGIMES).drop(columns=["value", "lower", "upper"])
 
 # %%
-pl.charts.phase_diagram(fits, tolerance=TOLERANCE, budget=64)
+pl.charts.phase_diagram(fits, tolerance=TOLERANCE, budget=64, confidence=0.9)
 
 # %% [markdown]
 # ## 8. All verdicts

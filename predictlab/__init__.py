@@ -1,4 +1,4 @@
-"""predictlab: how well will a fine-tune go, how sure can we be, and how much probing is worth paying for?
+"""How well a fine-tune will go, how sure we can be, and how much probing is worth paying for.
 
 Names are resolved on first use (PEP 562), so that ``import predictlab`` stays fast and needs neither torch,
 altair nor statsmodels until a function that uses them is called.

@@ -1,5 +1,4 @@
-"""Fetching of catalog archives: download by the registry's own client, verify, keep the needed members, for
-ever.
+"""Fetching of catalog archives: downloaded by the registry's own client, verified, the needed members kept.
 
 Everything happens in a staging folder inside the cache, on the same file system as its final place; one
 rename publishes it. An interrupted fetch therefore leaves nothing half-made, and of two processes that fetch

@@ -17,7 +17,7 @@ _SCALE = 1.5  # pixels of a PNG for one of the chart
 
 
 def png(chart: alt.TopLevelMixin) -> bytes:
-    """The chart as a PNG, drawn without a browser or a network.
+    r"""The chart as a PNG, drawn without a browser or a network.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def png(chart: alt.TopLevelMixin) -> bytes:
     >>> import predictlab as pl
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32], risk=[4e-3, 2e-3, 1e-3, 5e-4], df=31)
     >>> pl.charts.png(pl.charts.risk_curve_chart(curve))[:4]
-    b'\\x89PNG'
+    b'\x89PNG'
     """
     return _png(chart.to_dict())
 

@@ -83,7 +83,7 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """This process, one group after the other.
+    """Training in the present process, one group after the other.
 
     Parameters
     ----------

@@ -27,13 +27,6 @@ def test_knn_is_leave_one_out(k, metric):
     assert pl.static.knn_accuracy(features, labels, k=k, metric=metric) == pytest.approx(expected, abs=1e-12)
 
 
-def test_knn_blocks_do_not_change_the_answer(monkeypatch):
-    features, labels = load_iris(return_X_y=True)
-    whole = knn._knn_correct(features, labels)
-    monkeypatch.setattr(knn, "_BLOCK", 7)
-    np.testing.assert_array_equal(knn._knn_correct(features, labels), whole)
-
-
 def test_knn_never_counts_the_row_itself():
     # Two pairs far apart: the one neighbour is the other row of the pair. Seeing itself, k=1 is always right.
     features = np.array([[0.0], [1.0], [10.0], [11.0]])

@@ -194,7 +194,7 @@ def looks_numeric(column: pd.Series) -> bool:
     return len(given) > 0 and not pd.isna(pd.to_numeric(pd.Series(given[~_written_nan(given)]), errors="coerce")).any()
 
 
-def _written_nan(values: NDArray) -> NDArray[np.bool_]:
+def _written_nan(values: NDArray[np.object_]) -> NDArray[np.bool_]:
     return np.isin([str(v).strip().lower() for v in values], ["nan", "none", "null", "n/a", "na"])
 
 
