@@ -76,7 +76,9 @@ runs[(runs["metric"] == "accuracy") & (runs["depth"] == 96)].groupby("task")["va
 # %%
 fits = {task.name: pl.DecayModel(pl.risk_curve(runs, task=task.name)).fit() for task in tasks}
 print(fits["newsgroups, LoRA"].summary())
-alt.vconcat(*[pl.charts.decay_chart(fit, tolerance=TOLERANCE, budget=BUDGET, width=420, height=150) for fit in fits.values()])
+alt.vconcat(
+    *[pl.charts.decay_chart(fit, tolerance=TOLERANCE, budget=BUDGET, width=420, height=150) for fit in fits.values()]
+)
 
 # %% [markdown]
 # ## 5. Regimes

@@ -94,7 +94,8 @@ pd.DataFrame({"sd over seeds": wide.std(), "correlation with the end": wide.corr
 
 # %%
 curves = {
-    name: pl.risk_curve(runs, task.name, estimator=name, metric="eval_loss") for name in ("spread", "branch", "residual")
+    name: pl.risk_curve(runs, task.name, estimator=name, metric="eval_loss")
+    for name in ("spread", "branch", "residual")
 }
 table = pd.concat(curve.frame().assign(estimator=name) for name, curve in curves.items())
 table.pivot_table(index="depth", columns="estimator", values="sd")[list(curves)].round(4)

@@ -235,8 +235,9 @@ both = {"all runs": mixed, "without the collapsed": mixed.without_modes()}
 pd.DataFrame({name: f.params for name, f in both.items()}).round(4)
 
 # %%
-collapsed = np.isin(range(ends.n_runs), mixed.modes.index)
-last = pd.DataFrame({"end": (ends.mean + ends.errors)[:, -1], "collapsed": collapsed})
+last = pd.DataFrame(
+    {"end": (ends.mean + ends.errors)[:, -1], "collapsed": np.isin(range(ends.n_runs), mixed.modes.index)}
+)
 alt.Chart(last).mark_tick(thickness=2, size=22).encode(
     x=alt.X("end:Q", title="value at the last depth"),
     color=alt.Color("collapsed:N", scale=alt.Scale(domain=[False, True], range=["#0065A3", "#C65300"])),

@@ -234,7 +234,9 @@ decided
 
 # %%
 three = {"±2": TOLERANCE, "±3": (0.03 / 1.96) ** 2}
-both = {k: pl.classify(fits, tolerance=tau, budget=BUDGET, confidence=0.9).set_index("task") for k, tau in three.items()}
+both = {
+    k: pl.classify(fits, tolerance=tau, budget=BUDGET, confidence=0.9).set_index("task") for k, tau in three.items()
+}
 pd.concat({k: t.loc[["reviews"], SHOWN[1:]] for k, t in both.items()}).round(3)
 
 # %% [markdown]

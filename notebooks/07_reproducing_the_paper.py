@@ -115,7 +115,9 @@ runs = pd.concat([pl.probe(task, pl.ProbePlan(depths, seeds), progress=False) fo
 pd.concat([branched, runs]).groupby("task").agg(runs=("run", "nunique"), deepest=("depth", "max"))
 
 # %%
-branch = {rho: pl.risk_curve(branched, task.name, estimator="branch", metric="eval_loss") for rho, task in falling.items()}
+branch = {
+    rho: pl.risk_curve(branched, task.name, estimator="branch", metric="eval_loss") for rho, task in falling.items()
+}
 spread = {rho: pl.risk_curve(branched, task.name, metric="eval_loss") for rho, task in falling.items()}
 fits = {task.name: pl.DecayModel(pl.risk_curve(runs, task.name, metric="accuracy")).fit() for task, *_ in usual}
 tables = {"spread": spread[1.0].frame(), "branch": branch[1.0].frame()}

@@ -60,6 +60,7 @@ class Driver:
     ) -> None:
         self.tasks = {str(task.name): task for task in tasks}
         self.plan, self.store, self.executor, self.progress = plan, store, executor, progress
+        self._token = object()  # of its claims; the store remembers it for as long as it is open
         self.cancelled = threading.Event()
         self.revision = 0
         self._planning = threading.Lock()
@@ -137,7 +138,7 @@ class Driver:
 
         def release(group: Group) -> None:
             del claimed[id(group)]
-            self.store.release(str(group.task.name), [segment.run for segment in group.segments], self)
+            self.store.release(str(group.task.name), [segment.run for segment in group.segments], self._token)
 
         try:
             with closing(self.executor.run(groups(), self.check_cancelled)) as updates:
@@ -158,7 +159,7 @@ class Driver:
 
     def _claimed_groups(self) -> Iterator[Group]:
         for name, task in self.tasks.items():
-            seen = self.store.version(self)
+            seen = self.store.version(self._token)
             segments = self._missing(name)
             if not segments:
                 continue
@@ -166,18 +167,18 @@ class Driver:
             self.progress.say(f"{name}: frozen layers")
             size = self.executor.group_size(task, self.check_cancelled)
             for group in grouped(task, segments, size):
-                granted = set(self.store.claim(name, [segment.run for segment in group.segments], self))
+                granted = set(self.store.claim(name, [segment.run for segment in group.segments], self._token))
                 try:
                     # Somebody else may have trained some of them between our reading of the store and our claim.
-                    if (version := self.store.version(self)) != seen:
+                    if (version := self.store.version(self._token)) != seen:
                         now, seen = {segment.run: segment for segment in self._missing(name)}, version
                     ours = [one for one in group.segments if one.run in granted and now.get(one.run) == one]
                     ready = [with_state for one in ours if (with_state := self._with_state(name, one))]
                 except BaseException:
-                    self.store.release(name, granted, self)
+                    self.store.release(name, granted, self._token)
                     raise
                 if not_needed := granted - {segment.run for segment in ready}:
-                    self.store.release(name, not_needed, self)
+                    self.store.release(name, not_needed, self._token)
                 if ready:
                     self.progress.say(_title(name, ready))
                     yield Group(task, tuple(ready))

@@ -208,10 +208,10 @@ class Resumable:
         DependencyError
             filelock is not installed.
         """
+        ours = self._owner.held(task, runs, token)  # stays so where the store cannot be written now
         held = self._owner.hold(task, runs, token)
         if self._file.in_memory:
             return held
-        ours: tuple[str, ...] = ()
         try:
             with self._file.write() as db:
                 ours = self._owner.claim(db, self._task_id(db, task), held)

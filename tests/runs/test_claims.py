@@ -57,6 +57,17 @@ def test_tokens_tell_apart_those_who_share_a_store(path, in_memory):
         assert store.version(two) != before[1], "the other one may have trained meanwhile"
 
 
+def test_a_claim_that_fails_loses_none_that_was_held(path, monkeypatch):
+    with RunStore(path) as store:
+        mine, other = object(), object()
+        assert store.claim("a", ["x"], mine) == ("x",)
+        with monkeypatch.context() as broken:
+            broken.setattr(store._owner, "claim", lambda *_: (_ for _ in ()).throw(StoreError("locked")))
+            with pytest.raises(StoreError, match="locked"):
+                store.claim("a", ["x", "y"], mine)
+        assert store.claim("a", ["x", "y"], other) == ("y",)
+
+
 def test_closing_gives_everything_back(path):
     with RunStore(path) as two:
         with RunStore(path) as one:
