@@ -320,9 +320,10 @@ class Task:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> import predictlab as pl
-    >>> data = pl.load_dataset(pl.catalog.modular_arithmetic(7), eval_size=9, name="mod7")
-    >>> task = pl.Task("minilm-l6", data, pl.Recipe(steps=64))
+    >>> rows = pd.DataFrame({"text": ["good", "bad", "fine", "poor"], "label": ["yes", "no", "yes", "no"]})
+    >>> task = pl.Task("minilm-l6", pl.load_dataset(rows, eval_size=2, name="tiny"), pl.Recipe(steps=64))
     >>> task.replace(label_noise=0.2).name == f"{task.name}+noise0.2"
     True
     """

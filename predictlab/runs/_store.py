@@ -40,10 +40,9 @@ class RunStore(Resumable):
     Examples
     --------
     >>> with RunStore(":memory:") as store:
-    ...     store.add_task("demo", "0123456789abcdef", {})
-    ...     store.record("demo", "demo:0", 4, {"accuracy": 0.5}, seed=0)
-    ...     len(store.frame("demo"))
-    True
+    ...     _ = store.add_task("demo", "0123456789abcdef", {})
+    ...     _ = store.record("demo", "demo:0", 4, {"accuracy": 0.5}, seed=0)
+    ...     print(len(store.frame("demo")))
     1
     """
 

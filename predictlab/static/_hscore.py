@@ -46,7 +46,7 @@ def hscore(features: ArrayLike, labels: ArrayLike, *, shrinkage: str | None = "l
     >>> from sklearn.datasets import load_iris
     >>> import predictlab as pl
     >>> features, labels = load_iris(return_X_y=True)
-    >>> round(pl.static.hscore(features, labels, shrinkage=None), 3)
+    >>> round(pl.static.hscore(features, labels), 3)
     1.178
     """
     x, codes, _ = checked(features, labels)
