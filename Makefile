@@ -28,10 +28,11 @@ tour: $(VENV)/.tour  ## the main job on real tasks, at most five minutes: prints
 	$(BIN)/predictlab tour $(ARGS)
 
 test: $(VENV)/.dev  ## run the tests, and say which were skipped and why
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not ui" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m ui $(ARGS) || [ $$? -eq 5 ]
 
 check: lint  ## style, types and the fast tests: no training, no browser, under two minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q -m "not ui and not train and not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q -m "not ui and not train and not slow" $(ARGS)
 
 lab: $(VENV)/.lab  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter lab $(ARGS) notebooks/00_quickstart.ipynb

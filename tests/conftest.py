@@ -22,11 +22,8 @@ def _refuse_skip(report: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests first and in one process (``--dist loadgroup``); every other file in one process each."""
-    items.sort(key=lambda item: "tests/ui/" not in item.path.as_posix())
-    for item in items:
-        browser = "tests/ui/" in item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group("ui" if browser else item.path.as_posix()))
+    """The browser's tests last: they take longest, and playwright keeps an event loop running while they do."""
+    items.sort(key=lambda item: "tests/ui/" in item.path.as_posix())
 
 
 @pytest.hookimpl(wrapper=True)

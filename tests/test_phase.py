@@ -46,7 +46,7 @@ def test_three_clear_tasks(fits):
 
 
 def test_a_task_crosses_at_exactly_its_crossing_budget(fits):
-    """THEORY 5: at B = c_tau a Dynamic-Critical task becomes Static-Sufficient."""
+    """docs/theory.md, section 5: at B = c_tau a Dynamic-Critical task becomes Static-Sufficient."""
     crossing = pl.classify(fits, tolerance=1.0, budget=32).set_index("task").loc["slow", "crossing_budget"]
     assert crossing == pytest.approx(float(pl.depth_for_tolerance(fits["slow"], 1.0)))
     at = [[v] for v in fits["slow"].params]

@@ -1,4 +1,4 @@
-"""Static scores: what a frozen model's features say about the labels before any training (THEORY 1)."""
+"""Static scores: what a frozen model's features say about the labels before any training."""
 
 from predictlab.static._hscore import hscore
 from predictlab.static._knn import knn_accuracy

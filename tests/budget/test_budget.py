@@ -361,7 +361,7 @@ def test_frontier_slopes_are_minus_the_multiplier(fits):
 
 
 def test_multiplier_is_the_exchange_rate(fits):
-    """Pricing steps at the multiplier makes each task choose the depth that the budget gave it (THEORY 4)."""
+    """Pricing steps at the multiplier makes each task choose the depth that the budget gave it."""
     gamma = pl.frontier(fits, [300.0])["multiplier"][0]
     for row in pl.allocate(fits, 300.0).itertuples():
         assert pl.optimal_depth(fits[row.task], exchange_rate=gamma).depth == pytest.approx(row.depth, rel=1e-8)

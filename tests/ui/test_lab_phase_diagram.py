@@ -11,7 +11,7 @@ import predictlab as pl
 
 pytestmark = pytest.mark.ui
 
-# Squared standard deviations over 16 seeds of real fine-tunes, from the peak on (THEORY 7), and two exact laws.
+# Squared standard deviations over 16 seeds of real fine-tunes, from the peak on, and two exact laws.
 FITS = """
 import predictlab as pl
 numbers = {

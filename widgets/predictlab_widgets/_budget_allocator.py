@@ -1,4 +1,4 @@
-"""`BudgetAllocator`: one budget over many tasks, what its next unit is worth, and the plan to probe by (THEORY 4)."""
+"""`BudgetAllocator`: one budget over many tasks, what its next unit is worth, and the plan to probe by."""
 
 from __future__ import annotations
 

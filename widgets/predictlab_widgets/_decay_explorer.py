@@ -1,4 +1,4 @@
-"""`DecayExplorer`: one decay fit under the hands, with everything that is there to criticise it (THEORY 2 and 3)."""
+"""`DecayExplorer`: one decay fit under the hands, with everything that is there to criticise it."""
 
 from __future__ import annotations
 

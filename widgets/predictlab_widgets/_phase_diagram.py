@@ -1,4 +1,4 @@
-"""`PhaseDiagram`: tasks move across the phase diagram as the budget changes (THEORY 5)."""
+"""`PhaseDiagram`: tasks move across the phase diagram as the budget changes."""
 
 from __future__ import annotations
 

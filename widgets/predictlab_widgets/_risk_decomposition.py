@@ -1,4 +1,4 @@
-"""`RiskDecomposition`: the theory in the hand (THEORY 3 and 4)."""
+"""`RiskDecomposition`: the theory in the hand."""
 
 from __future__ import annotations
 
