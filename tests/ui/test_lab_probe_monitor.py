@@ -41,7 +41,7 @@ def rows(n):
     return pd.DataFrame({"text": [" ".join(f"w{i}" for i in w) for w in words], "label": labels})
 
 data = pl.Dataset("halves", rows(50), rows(60), ("low", "high"))
-recipe = pl.Recipe(steps=40, batch_size=8, max_length=12, rank=2, alpha=4, layers="last:1", learning_rate=0.02)
+recipe = pl.Recipe(steps=40, batch_size=8, max_length=12, rank=2, lora_alpha=4, layers="last:1", learning_rate=0.02)
 tasks = [pl.Task("toy-model", data, recipe, label_noise=noise, name=name) for name, noise in (("clean <b>", 0), ("noisy", 0.2))]
 plan = pl.ProbePlan((0, 2, 4, 8, 16), 6)
 run = w = None
