@@ -30,6 +30,9 @@ tour: $(VENV)/.tour  ## the main job on real tasks, at most five minutes: prints
 test: $(VENV)/.dev  ## run the tests, and say which were skipped and why
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not ui" $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m ui $(ARGS) || [ $$? -eq 5 ]
+ifeq ($(ARGS),)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules predictlab widgets/predictlab_widgets
+endif
 
 check: lint  ## style, types and the fast tests: no training, no browser, under two minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q -m "not ui and not train and not slow" $(ARGS)

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+SLOW = (  # files in which a test took more than eight seconds on two cores
+    "tests/catalog/", "tests/planning/", "decay/test_decay_model.py", "decay/test_methods.py", "risk/test_spread.py",
+    "widgets/test_phase_diagram.py", "widgets/test_numbers.py", "runs/test_kills.py", "test_packaging.py",
+)  # fmt: skip
 NO_SKIP = os.environ.get("PREDICTLAB_NO_SKIP", "0") not in ("", "0")
 
 
@@ -24,6 +28,12 @@ def _refuse_skip(report: Any) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser's tests last: they take longest, and playwright keeps an event loop running while they do."""
     items.sort(key=lambda item: "tests/ui/" in item.path.as_posix())
+    for item in items:  # what `make check` leaves out
+        path = item.path.as_posix()
+        if "tests/probing/" in path:
+            item.add_marker(pytest.mark.train)
+        elif any(part in path for part in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(wrapper=True)

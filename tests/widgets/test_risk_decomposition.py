@@ -9,7 +9,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab_widgets import RiskDecomposition, fallback
+from predictlab_widgets import RiskDecomposition
+from predictlab_widgets import _fallback as fallback
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
