@@ -34,7 +34,7 @@ ifeq ($(ARGS),)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules predictlab widgets/predictlab_widgets
 endif
 
-check: lint  ## style, types and the fast tests: no training, no browser, under two minutes
+check: lint  ## style, types and the fast tests: no training, no browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q -m "not ui and not train and not slow" $(ARGS)
 
 lab: $(VENV)/.lab  ## open JupyterLab on the first notebook
