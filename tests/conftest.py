@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-SLOW = (  # files in which a test took more than eight seconds on two cores
-    "tests/catalog/", "tests/planning/", "decay/test_decay_model.py", "decay/test_methods.py", "risk/test_spread.py",
-    "widgets/test_phase_diagram.py", "widgets/test_numbers.py", "runs/test_kills.py", "test_packaging.py",
+SLOW = (  # where most of the time goes that is not training
+    "tests/catalog/", "tests/planning/", "decay/test_decay_model.py", "decay/test_methods.py", "decay/test_solver.py",
+    "risk/test_spread.py", "widgets/test_phase_diagram.py", "widgets/test_numbers.py", "runs/test_kills.py",
+    "test_packaging.py",
 )  # fmt: skip
 NO_SKIP = os.environ.get("PREDICTLAB_NO_SKIP", "0") not in ("", "0")
 
@@ -30,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "tests/ui/" in item.path.as_posix())
     for item in items:  # what `make check` leaves out
         path = item.path.as_posix()
-        if "tests/probing/" in path:
+        if "tests/probing/" in path or path.endswith("tests/test_cli.py"):
             item.add_marker(pytest.mark.train)
         elif any(part in path for part in SLOW):
             item.add_marker(pytest.mark.slow)
