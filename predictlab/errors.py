@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "ArgumentError", "CatalogError", "DamagedState", "DataError", "DependencyError", "ModelError", "PredictlabError",
     "StoreError", "WorkerError", "bad_argument",
@@ -77,3 +80,38 @@ def bad_argument(name: str, value: object, expected: str, hint: str = "") -> Arg
         shown = f"{shown[:38]}...{shown[-39:]}"  # the end of a path says which file it is
     message = f"{name}={shown}: expected {expected}."
     return ArgumentError(f"{message} {hint}" if hint else message)
+
+
+@contextmanager
+def needs_extra(what: str, extra: str, hint: str = "") -> Iterator[None]:
+    """Turn a failed import in a ``with`` block into an error that says what needs the package, and how to install it.
+
+    Parameters
+    ----------
+    what : str
+        What cannot be done without it, to begin the sentence with.
+    extra : str
+        Of predictlab, such as ``"probe"``, that installs it.
+    hint : str, optional
+        Put behind the command.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    DependencyError
+        If an import in the block fails.
+
+    Examples
+    --------
+    >>> with needs_extra("Reading parquet", "parquet"):
+    ...     import no_such_package
+    Traceback (most recent call last):
+    predictlab.errors.DependencyError: Reading parquet needs no_such_package: pip install 'predictlab[parquet]'.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise DependencyError(f"{what} needs {error.name}: pip install 'predictlab[{extra}]'{hint}.") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from predictlab.catalog._quiet import quiet_transformers
-from predictlab.errors import DependencyError, ModelError, bad_argument
+from predictlab.errors import ModelError, bad_argument, needs_extra
 
 if TYPE_CHECKING:
     import torch
@@ -85,13 +85,9 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
         torch or transformers are not installed.
     """
     let_threads_sleep()
-    try:
+    with needs_extra("Loading a model", "probe"):
         import torch
         from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
-    except ImportError as error:
-        raise DependencyError(
-            f"Loading a model needs {error.name}: install it with `pip install 'predictlab[probe]'`."
-        ) from error
     from predictlab.catalog import model_path
 
     folder = model_path(model)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from predictlab.catalog._readers import JOINER
 from predictlab.catalog._records import suggestion
-from predictlab.errors import DataError, DependencyError, bad_argument
+from predictlab.errors import DataError, bad_argument, needs_extra
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 _COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -89,11 +89,9 @@ def _read(path: Path, suffix: str) -> pd.DataFrame:
             )  # fmt: skip
     if suffix == ".parquet":
         try:
+            with needs_extra(f"source={str(path)!r}: reading parquet", "parquet"):
+                import pyarrow  # noqa: F401
             return pd.read_parquet(path)
-        except ImportError:
-            raise DependencyError(
-                f"source={str(path)!r}: reading parquet needs pyarrow; run 'python -m pip install pyarrow'."
-            ) from None
         except (OSError, ValueError) as error:
             raise DataError(f"source={str(path)!r}: cannot be read as parquet ({error}).") from error
     opener: Any = _COMPRESSED.get(path.suffix.lower(), open)

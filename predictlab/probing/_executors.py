@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from predictlab._validation import option
 from predictlab.catalog._backbone import let_threads_sleep
-from predictlab.errors import DependencyError, bad_argument
+from predictlab.errors import bad_argument, needs_extra
 from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
 from predictlab.task import Task
 
@@ -97,12 +97,8 @@ class LocalExecutor:
     def trainers(self) -> TrainerCache:
         """What trains, made when it is first needed: it imports torch."""
         let_threads_sleep()
-        try:
+        with needs_extra("Training probes", "probe"):
             from predictlab.probing._engine.trainers import TrainerCache
-        except ImportError as error:
-            raise DependencyError(
-                f"Training probes needs {error.name}: install it with `pip install 'predictlab[probe]'`."
-            ) from error
         return TrainerCache(**asdict(self.options))
 
     def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:

@@ -14,15 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from predictlab.errors import DataError, DependencyError, StoreError, bad_argument
+from predictlab.errors import DataError, StoreError, bad_argument, needs_extra
 from predictlab.runs import RunStore
 from predictlab.runs._importers.trainer_state import evaluation, logged
 
-try:
+with needs_extra("ProbeRecorder", "probe"):
     import torch.distributed
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-except ImportError as error:
-    raise DependencyError(f"ProbeRecorder needs {error.name}: pip install 'predictlab[probe]'.") from error
 
 # What makes a run another task when it changes. Seeds, paths, logging and evaluation do not.
 RECIPE = (

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from predictlab.errors import DependencyError, StoreError
+from predictlab.errors import StoreError, needs_extra
 from predictlab.runs._states import StateFolder
 
 _LOCK = ".lock"
@@ -152,10 +152,6 @@ class Owner:
 
 
 def _file_lock(folder: StateFolder, owner: str) -> Any:
-    try:
+    with needs_extra("Keeping claims and states of runs", "probe", ", or pip install filelock"):
         from filelock import FileLock
-    except ImportError as error:
-        raise DependencyError(
-            "Claims and states of runs need filelock: pip install 'predictlab[probe]', or pip install filelock."
-        ) from error
     return FileLock(str(folder.path / f"{owner}{_LOCK}"), thread_local=False)

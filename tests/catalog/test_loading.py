@@ -448,8 +448,8 @@ def test_folder_is_not_a_file(tmp_path):
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
-    monkeypatch.setattr(pd, "read_parquet", lambda _: (_ for _ in ()).throw(ImportError("no engine")))
-    with pytest.raises(DependencyError, match="pip install pyarrow"):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DependencyError, match=r"needs pyarrow: pip install 'predictlab\[parquet\]'"):
         pl.load_dataset(tmp_path / "d.parquet")
 
 

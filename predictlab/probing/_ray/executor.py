@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from predictlab._validation import whole_number
-from predictlab.errors import DependencyError, WorkerError, bad_argument
+from predictlab.errors import WorkerError, bad_argument, needs_extra
 from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, TrainingOptions
 from predictlab.probing._ray.pool import POLL, Pool, WorkerHandle, WorkerSpec
 from predictlab.probing._ray.round import DEATHS, Round, raised_in
@@ -82,13 +82,8 @@ class RayExecutor:
         patience: float = 600.0,
         keep: float = 60.0,
     ) -> None:
-        try:
+        with needs_extra("executor='ray'", "probe,ray", ", here and on every node of the cluster"):
             import ray  # noqa: F401
-        except ImportError as error:
-            raise DependencyError(
-                "executor='ray' needs Ray: install it with `pip install 'predictlab[probe,ray]'`, here and on every "
-                "node of the cluster."
-            ) from error
         for name, value, least in (("cpus", cpus, "> 0"), ("gpus", gpus, ">= 0")):
             if not _quantity(value) or (value == 0 and least == "> 0"):
                 raise bad_argument(name, value, f"a number {least}, whole if it is above 1")

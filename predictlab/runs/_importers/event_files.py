@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from predictlab.errors import DataError, DependencyError
+from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.found import Found, Names, chosen_metrics
 from predictlab.runs._importers.sources import names_of
 
@@ -34,12 +34,8 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names) ->
 
 def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:
     """Step, tag, value and wall time of each scalar; both ways in which writers put one down."""
-    try:
+    with needs_extra("Reading TensorBoard event files", "tensorboard"):
         from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
-    except ImportError as error:
-        raise DependencyError(
-            f"Reading TensorBoard event files needs {error.name}: pip install 'predictlab[tensorboard]'."
-        ) from error
     plugins: dict[str, str] = {}  # a tag's plugin is named with its first value only
     for event in LegacyEventFileLoader(str(file)).Load():
         if not event.HasField("summary"):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from predictlab.errors import DataError, DependencyError, bad_argument
+from predictlab.errors import DataError, bad_argument, needs_extra
 from predictlab.runs._importers.found import Found, Names, ask, chosen_metrics, listed
 from predictlab.runs._importers.sources import names_of
 from predictlab.runs._importers.wandb_panel import is_panel, read_panel
@@ -33,10 +33,8 @@ def read_table_file(path: Path) -> pd.DataFrame:
     name = path.name.lower()
     try:
         if name.endswith((".parquet", ".pq")):
-            try:
+            with needs_extra("Reading parquet", "parquet"):
                 import pyarrow  # noqa: F401
-            except ImportError as error:
-                raise DependencyError("Reading parquet needs pyarrow: pip install 'predictlab[parquet]'.") from error
             return pd.read_parquet(path)
         separator = "\t" if ".tsv" in name else ","
         return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""], low_memory=False)
