@@ -1,4 +1,4 @@
-"""What every static score shares: checked inputs, and the spectrum of a feature matrix against its labels."""
+"""Checks that every static score makes of its features and labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from numpy.typing import ArrayLike
 
 from predictlab.errors import DataError, bad_argument
 
-# Below this ratio of eigenvalues the Gram matrix has lost too many digits of the small ones to rounding.
-GRAM_CONDITION = 1e-8
 
-
-def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray, list[object]]:
     """Features and labels as arrays that a score can be computed from.
 
     Parameters
@@ -29,8 +26,8 @@ def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndar
     features : ndarray (n, d)
     codes : ndarray of int64 (n,)
         Labels as 0 .. c-1.
-    classes : ndarray (c,)
-        The label behind each code.
+    classes : list
+        The c labels behind the codes.
 
     Raises
     ------
@@ -69,81 +66,16 @@ def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndar
     if np.issubdtype(y.dtype, np.floating) and (y != np.round(y)).any():
         raise bad_argument("labels", _brief(labels), "classes (integers or strings); these are fractions")
     try:
-        classes, codes = np.unique(y, return_inverse=True)
+        found, codes = np.unique(y, return_inverse=True)
     except TypeError:
         raise bad_argument("labels", _brief(labels), "labels of one kind, not a mixture of types") from None
+    classes = found.tolist()
     if len(classes) < 2:
         raise DataError(
-            f"labels: all {len(y)} rows have the class {_plain(classes[0])!r}. "
-            "A static score compares at least two classes."
+            f"labels: all {len(y)} rows have the class {classes[0]!r}. A static score compares at least two classes."
         )
     return x, codes.astype(np.int64), classes
 
 
 def _brief(value: Any) -> str:
     return f"{type(value).__name__} of {np.asarray(value).dtype}"
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
-
-
-def require_two_rows(codes: np.ndarray, classes: np.ndarray, method: str) -> None:
-    """Refuse classes with one row, for methods that predict a row from the others of its class."""
-    counts = np.bincount(codes)
-    if counts.min() < 2:
-        alone = classes[counts < 2]
-        shown = ", ".join(repr(_plain(c)) for c in alone[:5]) + (", ..." if len(alone) > 5 else "")
-        raise DataError(
-            f"{method}: {len(alone)} class(es) have one row only ({shown}), which cannot be predicted from "
-            "the other rows. Leave them out, or give more rows."
-        )
-
-
-def one_hot(codes: np.ndarray) -> np.ndarray:
-    """Indicator matrix (n, c), float64."""
-    return np.eye(codes.max() + 1)[codes]
-
-
-def spectrum(x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squared singular values of `x`, and the targets seen along its left singular vectors.
-
-    With ``x = U diag(s) V'`` this is all that the scores need, and the eigenvectors of the smaller of the two
-    Gram matrices give it several times faster than the SVD of `x`.
-
-    Parameters
-    ----------
-    x : ndarray (n, d)
-        float64.
-    targets : ndarray (n, c)
-
-    Returns
-    -------
-    sigma : ndarray (k,)
-        ``s²`` > 0, k the numerical rank.
-    projections : ndarray (k, c)
-        ``U' targets``.
-    """
-    n, d = x.shape
-    tall = n >= d
-    sigma, vectors = np.linalg.eigh(x.T @ x if tall else x @ x.T)
-    if not sigma[-1] > 0:
-        raise DataError("features are all zero (or constant, once centred): they cannot tell classes apart.")
-    weak = sigma <= GRAM_CONDITION * sigma[-1]
-    strong, directions = sigma[~weak], vectors[:, ~weak]
-    seen = x.T @ targets / np.sqrt(sigma[-1]) if tall else targets
-    projections = directions.T @ seen
-    if tall:
-        projections *= np.sqrt(sigma[-1] / strong)[:, None]
-    if not weak.any():
-        return strong, projections
-    # Pooled outputs of a layer norm always have a weak direction or two, so this must stay cheap: only the
-    # features along the weak directions are decomposed again, without squaring them.
-    if tall:
-        u, s, _ = np.linalg.svd(x @ vectors[:, weak], full_matrices=False)
-        again = u.T @ targets
-    else:
-        _, s, right = np.linalg.svd(x.T @ vectors[:, weak], full_matrices=False)
-        again = right @ (vectors[:, weak].T @ targets)
-    real = s > np.sqrt(sigma[-1]) * max(n, d) * np.finfo(np.float64).eps
-    return np.concatenate([strong, s[real] ** 2]), np.vstack([projections, again[real]])

@@ -4,84 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 from threadpoolctl import threadpool_limits
 
 from predictlab._validation import Rng, confidence_level, generator, whole_number
 from predictlab.errors import DataError, bad_argument
-from predictlab.static._hscore import _hscore
+from predictlab.static._accuracies import knn_accuracy, linear_probe_accuracy
 from predictlab.static._inputs import checked
-from predictlab.static._intervals import jackknife, wilson
-from predictlab.static._knn import _knn_correct
-from predictlab.static._linear_probe import _linear_correct
-from predictlab.static._logme import _logme
+from predictlab.static._spectral import hscore, logme
 from predictlab.task import Task
 
 GROUPS = 10
 COLUMNS = ["method", "value", "better", "seconds", "lower", "upper", "interval", "rows", "note"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """One static score: exactly one of `whole` (a number) and `by_row` (right or wrong, by row) is set."""
-
-    name: str
-    measures: str
-    unit: str
-    range: str
-    source: str
-    whole: Callable[[np.ndarray, np.ndarray], float] | None = None
-    by_row: Callable[[np.ndarray, np.ndarray, Rng], np.ndarray] | None = None
-    at_least: float = float("-inf")
-
-    @property
-    def interval(self) -> str:
-        return "jackknife" if self.whole else "Wilson"
-
-
-_METHODS = {
-    m.name: m
-    for m in (
-        Method(
-            "logme",
+_METHODS = pd.DataFrame(
+    {
+        "method": ["logme", "hscore", "knn", "linear_probe"],
+        "measures": [
             "evidence of a Bayesian linear model on the features",
-            "nats per row",
-            "unbounded",
-            "You et al. 2021",
-            whole=_logme,
-        ),
-        Method(
-            "hscore",
             "between-class share of the features' variance, Ledoit-Wolf",
-            "none",
-            "0 to classes - 1",
-            "Bao et al. 2019; Ibrahim et al. 2022",
-            whole=_hscore,
-            at_least=0.0,
-        ),
-        Method(
-            "knn",
             "leave-one-out accuracy of the 5 nearest rows by cosine",
-            "share of rows",
-            "0 to 1",
-            "Cover, Hart 1967",
-            by_row=lambda x, codes, rng: _knn_correct(x, codes),
-        ),
-        Method(
-            "linear_probe",
             "5-fold cross-validated accuracy of a logistic regression",
-            "share of rows",
-            "0 to 1",
-            "Alain, Bengio 2017",
-            by_row=lambda x, codes, rng: _linear_correct(x, codes, rng=rng),
-        ),
-    )
-}
+        ],
+        "unit": ["nats per row", "none", "share of rows", "share of rows"],
+        "range": ["unbounded", "0 to classes - 1", "0 to 1", "0 to 1"],
+        "better": "higher",
+        "interval": ["jackknife", "jackknife", "Wilson", "Wilson"],
+        "source": ["You et al. 2021", "Bao et al. 2019; Ibrahim et al. 2022", "Cover, Hart 1967", "Alain, Bengio 2017"],
+    }
+)
 
 
 def methods() -> pd.DataFrame:
@@ -98,8 +53,7 @@ def methods() -> pd.DataFrame:
     >>> pl.static.methods()["method"].tolist()
     ['logme', 'hscore', 'knn', 'linear_probe']
     """
-    rows = [(m.name, m.measures, m.unit, m.range, "higher", m.interval, m.source) for m in _METHODS.values()]
-    return pd.DataFrame(rows, columns=["method", "measures", "unit", "range", "better", "interval", "source"])
+    return _METHODS.copy()
 
 
 def score(
@@ -129,11 +83,11 @@ def score(
     Returns
     -------
     DataFrame
-        One row per method: ``method``; ``value``; ``better`` ("higher"); ``seconds`` of the scoring (those of
-        the features, which the methods share, are in ``.attrs["feature_seconds"]``); ``lower``, ``upper`` at
-        `confidence` (NaN where there is no interval) and ``interval``, how they were found; ``rows`` used;
-        ``note``. The interval is for another draw of as many training rows from the same source, not for the
-        outcome of the fine-tune.
+        One row per method: ``task``, its name; ``method``; ``value``; ``better`` ("higher"); ``seconds`` of the
+        scoring; ``lower``, ``upper`` at `confidence` (NaN where there is no interval) and ``interval``, how they
+        were found; ``rows`` used; ``note``; and, the same for all methods, ``train_rows`` that the task has and
+        ``feature_seconds`` of computing the features. The interval is for another draw of as many training rows
+        from the same source, not for the outcome of the fine-tune.
 
     Raises
     ------
@@ -174,8 +128,8 @@ def score(
     features = pooled_features(task, texts, task.recipe.max_length, task.recipe.pooling)
     seconds = time.perf_counter() - start
     table = score_features(features, labels[rows], names, confidence=confidence, rng=rng)
-    table.attrs.update(task=task.name, feature_seconds=seconds, train_rows=len(labels))
-    return table
+    table.insert(0, "task", task.name)
+    return table.assign(train_rows=len(labels), feature_seconds=seconds)
 
 
 def score_features(
@@ -204,7 +158,7 @@ def score_features(
     Returns
     -------
     DataFrame
-        As of `score`.
+        As of `score`, without the columns that a task gives.
 
     Raises
     ------
@@ -225,77 +179,118 @@ def score_features(
     x, codes, _ = checked(features, labels)
     records = []
     for name in names:
+        scored = _with_jackknife if name in ("logme", "hscore") else _with_wilson
         start = time.perf_counter()
         # Matrices this small gain little from a second BLAS thread, and lose tenfold when the cores are busy.
         with threadpool_limits(1, user_api="blas"):
-            found = _scored(_METHODS[name], x, codes, confidence, rng)
+            found = scored(name, x, codes, confidence, rng)
         records.append({"method": name, "better": "higher", **found, "seconds": time.perf_counter() - start})
     return pd.DataFrame(records, columns=COLUMNS)
 
 
-def _scored(method: Method, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> dict[str, Any]:
-    """Value, interval, rows and note of one method."""
-    if method.whole is not None:
-        value = method.whole(x, codes)
-        lower, upper = _jackknifed(method.whole, value, x, codes, confidence, rng, method.at_least)
-        bounded = np.isfinite(lower)
-        return {
-            "value": value,
-            "lower": max(lower, method.at_least) if bounded else lower,
-            "upper": upper,
-            "interval": f"{confidence:.0%} jackknife, {GROUPS} groups of rows" if bounded else "none",
-            "rows": len(x),
-            "note": "" if np.isfinite(value) else "a class is an exact linear function of the features",
-        }
-    assert method.by_row is not None
+def _chosen(methods: str | Sequence[str] | None) -> list[str]:
+    known = _METHODS["method"].tolist()
+    names = known if methods is None else [methods] if isinstance(methods, str) else list(methods)
+    for name in names:
+        if name not in known:
+            raise bad_argument("methods", name, f"names among {', '.join(known)}")
+    if not names:
+        raise bad_argument("methods", methods, f"at least one of {', '.join(known)}, or None for all")
+    return list(dict.fromkeys(names))
+
+
+def _with_jackknife(name: str, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> dict[str, object]:
+    """LogME or H-score of all rows, with the interval that leaving out groups of rows gives."""
+    statistic, least = {"logme": (logme, -np.inf), "hscore": (hscore, 0.0)}[name]
+
+    def without_a_group(kept: np.ndarray) -> float:
+        one_class_left = (codes[kept] == codes[kept[0]]).all()
+        part = np.nan if one_class_left else statistic(x[kept], codes[kept])
+        # At the end of its range a score is not smooth, and its jackknife error means nothing.
+        return part if part > least else np.nan
+
+    value, lower, upper = statistic(x, codes), np.nan, np.nan
+    if len(x) >= 2 * GROUPS and least < value < np.inf:
+        lower, upper = jackknife(value, without_a_group, len(x), confidence=confidence, rng=rng)
+    bounded = np.isfinite(lower)
+    return {
+        "value": value,
+        "lower": np.fmax(lower, least) if bounded else np.nan,
+        "upper": upper,
+        "interval": f"{confidence:.0%} jackknife, {GROUPS} groups of rows" if bounded else "none",
+        "rows": len(x),
+        "note": "" if np.isfinite(value) else "a class is an exact linear function of the features",
+    }
+
+
+def _with_wilson(name: str, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> dict[str, object]:
+    """Accuracy on the rows whose class has another one, with Wilson's interval of a share."""
     counts = np.bincount(codes)
     alone = int((counts == 1).sum())
-    kept = counts[codes] > 1
     if len(counts) - alone < 2:
         raise DataError(
-            f"{method.name}: {alone} of {len(counts)} classes have one row only, and fewer than two "
+            f"{name}: {alone} of {len(counts)} classes have one row only, and fewer than two "
             "classes are left without them. Give more rows."
         )
-    correct = method.by_row(x[kept], np.unique(codes[kept], return_inverse=True)[1], rng)
-    lower, upper = wilson(int(correct.sum()), len(correct), confidence)
-    note = f"{counts.max() / len(correct):.3f} for always naming the largest class"
+    kept = counts[codes] > 1
+    x, codes = x[kept], codes[kept]
+    value = knn_accuracy(x, codes) if name == "knn" else linear_probe_accuracy(x, codes, rng=rng)
+    lower, upper = proportion_confint(round(value * len(x)), len(x), alpha=1 - confidence, method="wilson")
+    note = f"{counts.max() / len(x):.3f} for always naming the largest class"
     if alone:
         note += f"; {alone} class(es) of a single row left out"
     return {
-        "value": float(correct.mean()),
+        "value": value,
         "lower": lower,
         "upper": upper,
         "interval": f"{confidence:.0%} Wilson, rows taken as independent",
-        "rows": len(correct),
+        "rows": len(x),
         "note": note,
     }
 
 
-def _chosen(methods: str | Sequence[str] | None) -> list[str]:
-    names = list(_METHODS) if methods is None else [methods] if isinstance(methods, str) else list(methods)
-    for name in names:
-        if name not in _METHODS:
-            raise bad_argument("methods", name, f"names among {', '.join(_METHODS)}")
-    if not names:
-        raise bad_argument("methods", methods, f"at least one of {', '.join(_METHODS)}, or None for all")
-    return list(dict.fromkeys(names))
-
-
-def _jackknifed(
-    statistic: Callable[[np.ndarray, np.ndarray], float],
+def jackknife(
     value: float,
-    x: np.ndarray,
-    codes: np.ndarray,
-    confidence: float,
-    rng: Rng,
-    at_least: float,
+    statistic: Callable[[np.ndarray], float],
+    rows: int,
+    groups: int = GROUPS,
+    confidence: float = 0.95,
+    rng: Rng = None,
 ) -> tuple[float, float]:
-    def without_a_group(kept: np.ndarray) -> float:
-        one_class_left = (codes[kept] == codes[kept[0]]).all()
-        part = float("nan") if one_class_left else statistic(x[kept], codes[kept])
-        # At the end of its range a score is not smooth, and its jackknife error means nothing.
-        return part if part > at_least else float("nan")
+    """Delete-a-group jackknife interval of a score.
 
-    if len(x) < 2 * GROUPS or not at_least < value < np.inf:
+    A bootstrap would not do: a row drawn twice is easier to explain than two rows, so that LogME and the
+    H-score of a resample come out too high.
+
+    Parameters
+    ----------
+    value : float
+        The score on all rows.
+    statistic : callable
+        ``statistic(kept) -> float``, the score on the row numbers `kept`.
+    rows : int
+        Rows in all.
+    groups : int
+        Random groups of rows that are left out in turn, 2 .. rows.
+    confidence : float in (0, 1)
+    rng : None, int or numpy.random.Generator
+        Of the split into groups; None is seed 0.
+
+    Returns
+    -------
+    lower, upper : float
+        ``value`` -/+ Student's t (groups - 1) times the jackknife standard error; NaN where a score is not
+        finite.
+
+    References
+    ----------
+    Shao, Tu, "The Jackknife and Bootstrap", Springer 1995, ch. 2.
+    """
+    whole_number("groups", groups, 2, most=rows)
+    order = generator(rng).permutation(rows)
+    parts = [statistic(np.sort(np.setdiff1d(order, left_out))) for left_out in np.array_split(order, groups)]
+    if not np.isfinite([value, *parts]).all():
         return float("nan"), float("nan")
-    return jackknife(value, without_a_group, len(x), GROUPS, confidence, rng)
+    error = np.sqrt((groups - 1) * np.var(parts))
+    half = float(stats.t.ppf(0.5 + confidence / 2, groups - 1) * error)
+    return value - half, value + half

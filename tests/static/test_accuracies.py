@@ -11,34 +11,33 @@ from sklearn.preprocessing import StandardScaler
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static import _knn as knn
 
 
-@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
 @pytest.mark.parametrize("k", [1, 5, 31])
-def test_knn_is_leave_one_out(k, metric):
+def test_knn_is_leave_one_out(k, distance):
     # Two classes and odd k: no tied votes, on which scikit-learn decides differently.
     rng = np.random.default_rng(k)
     labels = rng.integers(0, 2, 150)
     features = rng.normal(size=(150, 6)) + 0.5 * (2 * labels[:, None] - 1)
-    model = KNeighborsClassifier(k, metric=metric, algorithm="brute")
+    model = KNeighborsClassifier(k, metric=distance, algorithm="brute")
     expected = cross_val_score(model, features, labels, cv=LeaveOneOut()).mean()
     assert 0.55 < expected < 1
-    assert pl.static.knn_accuracy(features, labels, k=k, metric=metric) == pytest.approx(expected, abs=1e-12)
+    assert pl.static.knn_accuracy(features, labels, k=k, distance=distance) == pytest.approx(expected, abs=1e-12)
 
 
 def test_knn_never_counts_the_row_itself():
     # Two pairs far apart: the one neighbour is the other row of the pair. Seeing itself, k=1 is always right.
     features = np.array([[0.0], [1.0], [10.0], [11.0]])
-    assert pl.static.knn_accuracy(features, [0, 0, 1, 1], k=1, metric="euclidean") == 1.0
-    assert pl.static.knn_accuracy(features, [0, 1, 1, 0], k=1, metric="euclidean") == 0.0
+    assert pl.static.knn_accuracy(features, [0, 0, 1, 1], k=1, distance="euclidean") == 1.0
+    assert pl.static.knn_accuracy(features, [0, 1, 1, 0], k=1, distance="euclidean") == 0.0
 
 
 def test_knn_tied_votes_go_to_the_nearer_neighbours():
     # With k=2 rows 0 and 1 each see one row of each class, and the nearer one is of their own.
     features = np.array([[0.0], [1.0], [-1.5], [-1.6]])
     for labels in ([0, 0, 1, 1], [1, 1, 0, 0]):
-        assert knn._knn_correct(features, np.array(labels), 2, "euclidean").all()
+        assert pl.static.knn_accuracy(features, labels, k=2, distance="euclidean") == 1.0
 
 
 def test_knn_settings():
@@ -46,8 +45,8 @@ def test_knn_settings():
     for k in (0, 150, 2.5, True):
         with pytest.raises(ArgumentError, match=r"k=.*from 1 to 149"):
             pl.static.knn_accuracy(features, labels, k=k)
-    with pytest.raises(ArgumentError, match="metric='manhattan'"):
-        pl.static.knn_accuracy(features, labels, metric="manhattan")
+    with pytest.raises(ArgumentError, match="distance='manhattan'"):
+        pl.static.knn_accuracy(features, labels, distance="manhattan")
 
 
 def test_linear_probe_is_cross_validation():

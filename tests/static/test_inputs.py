@@ -6,7 +6,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static._inputs import spectrum
+from predictlab.static._spectral import spectrum
 
 SCORES = [pl.static.logme, pl.static.hscore, pl.static.knn_accuracy, pl.static.linear_probe_accuracy]
 

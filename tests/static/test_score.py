@@ -10,8 +10,7 @@ from scipy import stats
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static._intervals import jackknife, wilson
-from predictlab.static._score import COLUMNS
+from predictlab.static._score import COLUMNS, jackknife
 
 
 def problem(rng, n=200, d=12, classes=3, shift=0.5):
@@ -84,8 +83,10 @@ def test_score_reads_training_rows_with_their_noisy_labels(backbone):
     features = np.array([np.random.default_rng(i).normal(size=5) for i in range(60)], np.float32)
     assert table.loc[0, "value"] == pl.static.logme(features, task.labels("train"))
     assert table.loc[0, "value"] != pl.static.logme(features, task.data.train["label"])
-    assert table.attrs["task"] == task.name
-    assert table.attrs["feature_seconds"] > 0
+    assert list(table.columns) == ["task", *COLUMNS, "train_rows", "feature_seconds"]
+    assert (table["task"] == task.name).all()
+    assert (table["feature_seconds"] > 0).all()
+    assert not table.attrs
 
 
 def test_score_keeps_to_max_rows_with_labels_in_step(backbone):
@@ -98,9 +99,10 @@ def test_score_keeps_to_max_rows_with_labels_in_step(backbone):
     features = np.array([np.random.default_rng(i).normal(size=5) for i in rows], np.float32)
     assert table.loc[0, "value"] == pl.static.hscore(features, task.labels("train")[rows])
     assert table.loc[0, "rows"] == 90
-    assert table.attrs["train_rows"] == 300
+    assert table.loc[0, "train_rows"] == 300
     again = pl.score(task, "hscore", max_rows=90, rng=4)
-    assert again.drop(columns="seconds").equals(table.drop(columns="seconds"))
+    times = ["seconds", "feature_seconds"]
+    assert again.drop(columns=times).equals(table.drop(columns=times))
 
 
 def test_score_of_a_real_model(tmp_path):
@@ -179,17 +181,17 @@ def test_refused(backbone):
     assert not backbone  # refused before any work was done
 
 
-def test_wilson_reference_and_ends():
-    # 81 of 263: 0.2553-0.3662, Newcombe (1998), Statistics in Medicine 17, table I, method 3
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    lower, upper = wilson(0, 20)
-    assert lower == 0
-    assert upper == pytest.approx(0.1611, abs=5e-5)  # 0 of 20, the same table
-    assert wilson(20, 20)[1] == 1
-    for z in wilson(30, 100, 0.9):  # its ends are where the score test is just not rejected
-        assert abs(0.3 - z) / np.sqrt(z * (1 - z) / 100) == pytest.approx(stats.norm.ppf(0.95), rel=1e-9)
-    with pytest.raises(ArgumentError):
-        wilson(5, 4)
+def test_accuracies_have_wilsons_interval():
+    features, labels = problem(np.random.default_rng(0))
+    table = pl.static.score_features(features, labels, ["knn", "linear_probe"], confidence=0.9)
+    for value, lower, upper in table[["value", "lower", "upper"]].itertuples(index=False):
+        for end in (lower, upper):  # where the score test is just not rejected
+            assert abs(value - end) / np.sqrt(end * (1 - end) / 200) == pytest.approx(stats.norm.ppf(0.95), rel=1e-9)
+    # 0 of 20: 0 to .1611, Newcombe (1998), Statistics in Medicine 17, table I, method 3
+    labels = np.arange(20) % 2
+    [right] = pl.static.score_features(np.eye(2)[labels], labels, "knn")[["lower", "upper"]].to_numpy()
+    assert right == pytest.approx([1 - 0.1611, 1.0], abs=5e-5)
+    assert right[1] == 1
 
 
 def test_jackknife_of_a_mean_is_students_interval():
