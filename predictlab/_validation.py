@@ -5,9 +5,10 @@ Every error names the argument, the value, what was expected and, where it helps
 
 from __future__ import annotations
 
+import dataclasses
 import operator
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from predictlab.errors import bad_argument
 DEFAULT_SEED = 0  # of every `rng=None`: results are the same from call to call unless the caller asks otherwise
 Option = TypeVar("Option")
 Rng = int | np.random.Generator | None
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Instance = TypeVar("Instance", bound=DataclassInstance)
 
 
 def number(name: str, value: object, expected: str = "a finite number", hint: str = "") -> float:
@@ -65,10 +70,12 @@ def whole_number(
     return found
 
 
-def share(name: str, value: object, what: str = "a number in (0, 1)", above: float = 0.0, hint: str = "") -> float:
-    """`value` as a float strictly between `above` and 1."""
+def share(
+    name: str, value: object, what: str = "a number in (0, 1)", above: float = 0.0, hint: str = "", zero: bool = False
+) -> float:
+    """`value` as a float strictly between `above` and 1; with `zero`, 0 as well."""
     found = number(name, value, what, hint)
-    if not above < found < 1:
+    if not above < found < 1 and not (zero and found == 0):
         raise bad_argument(name, value, what, hint)
     return found
 
@@ -89,6 +96,14 @@ def option(name: str, value: object, options: Iterable[Option], hint: str = "") 
             return one
     expected = ", ".join(map(repr, known))
     raise bad_argument(name, value, f"one of {expected}" if len(known) > 1 else expected, hint)
+
+
+def replaced(instance: Instance, changes: Mapping[str, object]) -> Instance:
+    """Copy of a dataclass with other fields; an unknown name raises with the list of known ones."""
+    known = [field.name for field in dataclasses.fields(instance)]
+    for name in changes:
+        option("replace()", name, known)
+    return dataclasses.replace(instance, **changes)
 
 
 def generator(rng: Rng = None, name: str = "rng") -> np.random.Generator:

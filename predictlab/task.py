@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+import re
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import nonnegative, number, option, positive, whole_number
+from predictlab._validation import nonnegative, option, positive, replaced, share, whole_number
 from predictlab.errors import DataError, bad_argument
 
 __all__ = ["METHODS", "METRICS", "METRICS_OF", "PRECISIONS", "SCHEDULES", "Dataset", "Recipe", "Task"]
@@ -170,50 +170,43 @@ class Recipe:
     dropout_seed: int | None = None
 
     def __post_init__(self) -> None:
-        option("method", self.method, METHODS)
-        for name in ("rank", "lora_alpha", "batch_size", "steps", "max_length"):
-            whole_number(name, getattr(self, name), 1)
-        whole_number("warmup_steps", self.warmup_steps, most=self.steps - 1)
+        whole = ("rank", "lora_alpha", "batch_size", "steps", "max_length")
+        checked: dict[str, object] = {name: whole_number(name, getattr(self, name), 1) for name in whole}
+        hint = f"It counts in steps={self.steps}, and one must follow."
+        checked["warmup_steps"] = whole_number("warmup_steps", self.warmup_steps, most=int(self.steps) - 1, hint=hint)
+        for name in ("init_seed", "order_seed", "dropout_seed"):
+            if getattr(self, name) is not None:
+                checked[name] = whole_number(name, getattr(self, name), what="None, or a whole number")
         positive("learning_rate", self.learning_rate)
-        for name in ("weight_decay", "max_grad_norm"):
-            nonnegative(name, getattr(self, name))
-        if not 0 <= number("dropout", self.dropout, "a probability in [0, 1)") < 1:
-            raise bad_argument("dropout", self.dropout, "a probability in [0, 1)")
+        nonnegative("weight_decay", self.weight_decay)
+        nonnegative("max_grad_norm", self.max_grad_norm)
+        share("dropout", self.dropout, "a probability in [0, 1)", zero=True)
+        option("method", self.method, METHODS)
         option("pooling", self.pooling, ("mean", "cls"))
         option("precision", self.precision, PRECISIONS)
-        self._check_schedule()
-        object.__setattr__(self, "layers", self._checked_layers())
+        kind, _, rho = str(self.schedule).partition(":")
+        if self.schedule not in SCHEDULES and not (kind == "poly" and 0 < pd.to_numeric(rho, errors="coerce") < 10):
+            raise bad_argument("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}, or 'poly:rho' with rho > 0")
+        checked["layers"] = self._checked_layers()
         if self.target_modules is not None:
             names = (self.target_modules,) if isinstance(self.target_modules, str) else tuple(self.target_modules)
             if not names or not all(isinstance(n, str) and n for n in names):
                 raise bad_argument("target_modules", self.target_modules, "module names such as ('query', 'value')")
-            object.__setattr__(self, "target_modules", names)
-
-    def _check_schedule(self) -> None:
-        if self.schedule in SCHEDULES:
-            return
-        kind, _, rho = str(self.schedule).partition(":")
-        try:
-            valid = kind == "poly" and 0 < float(rho) < 10
-        except ValueError:
-            valid = False
-        if not valid:
-            raise bad_argument("schedule", self.schedule, f"one of {', '.join(SCHEDULES)}, or 'poly:rho' with rho > 0")
+            checked["target_modules"] = names
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def _checked_layers(self) -> str | tuple[int, ...]:
-        expected = "'all', 'last:k' with k >= 1, or layer numbers such as (4, 5)"
-        if isinstance(self.layers, str):
-            kind, _, count = self.layers.partition(":")
-            if self.layers == "all" or (kind == "last" and count.isdigit() and int(count) >= 1):
-                return self.layers
-            raise bad_argument("layers", self.layers, expected)
+        if isinstance(self.layers, str) and re.fullmatch(r"all|last:0*[1-9]\d*", self.layers):
+            return self.layers
         try:
-            numbers = tuple(sorted({int(n) for n in self.layers}))
+            numbers = sorted({int(n) for n in self.layers})
         except (TypeError, ValueError):
-            raise bad_argument("layers", self.layers, expected) from None
-        if not numbers or numbers[0] < 0:
+            numbers = []
+        if isinstance(self.layers, str) or not numbers or numbers[0] < 0:
+            expected = "'all', 'last:k' with k >= 1, or layer numbers such as (4, 5)"
             raise bad_argument("layers", self.layers, expected)
-        return numbers
+        return tuple(numbers)
 
     def trained_layers(self, n_layers: int) -> tuple[int, ...]:
         """Layer numbers that carry trainable weights.
@@ -260,14 +253,12 @@ class Recipe:
         """
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / (self.warmup_steps + 1)
-        t, span = step - self.warmup_steps, self.steps - self.warmup_steps
-        if self.schedule == "constant":
-            return self.learning_rate
-        if self.schedule == "linear":
-            return self.learning_rate * max(0.0, 1 - t / span)
-        if self.schedule == "cosine":
-            return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, t / span))))
-        return self.learning_rate * (t + 1.0) ** -float(self.schedule.partition(":")[2])
+        t = step - self.warmup_steps
+        done = min(1.0, t / (self.steps - self.warmup_steps))
+        if self.schedule.startswith("poly:"):
+            return self.learning_rate * (t + 1.0) ** -float(self.schedule.partition(":")[2])
+        left = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 * (1.0 + float(np.cos(np.pi * done)))}
+        return self.learning_rate * left[self.schedule]
 
     def replace(self, **changes: object) -> Recipe:
         """Copy with some settings changed.
@@ -286,7 +277,7 @@ class Recipe:
         ArgumentError
             A name that `Recipe` does not have, with the list of those it has.
         """
-        return replace(self, **_known_changes(self, changes))
+        return replaced(self, changes)
 
 
 @dataclass(frozen=True)
@@ -345,28 +336,18 @@ class Task:
             object.__setattr__(self, "metric", known[0])
         if self.metric not in known:
             raise bad_argument("metric", self.metric, f"one of {', '.join(known)} for data with {kind}")
-        if not 0 <= number("label_noise", self.label_noise, "a share in [0, 1)") < 1:
-            raise bad_argument("label_noise", self.label_noise, "a share in [0, 1)")
-        if kind == "completions":
-            self._check_completions()
+        share("label_noise", self.label_noise, "a share in [0, 1)", zero=True)
+        if kind == "completions" and self.label_noise:
+            hint = "For a known noise floor change the completions of the data yourself."
+            expected = "0 for completions, of which there is no finite set of wrong ones"
+            raise bad_argument("label_noise", self.label_noise, expected, hint)
+        if kind == "completions" and self.recipe.method == "head":
+            hint = "A causal language model has no new head to train."
+            raise bad_argument("method", "head", "'lora' or 'full' for completions", hint)
         if self.name is None:
             object.__setattr__(self, "name", self._default_name())
         elif not str(self.name).strip():
             raise bad_argument("name", self.name, "a non-empty name")
-
-    def _check_completions(self) -> None:
-        if self.label_noise:
-            raise bad_argument(
-                "label_noise", self.label_noise, "0 for completions, of which there is no finite set of wrong ones",
-                "For a known noise floor change the completions of the data yourself.",
-            )  # fmt: skip
-        if self.recipe.method == "head":
-            raise bad_argument(
-                "method",
-                "head",
-                "'lora' or 'full' for completions",
-                "A causal language model has no new head to train.",
-            )
 
     def labels(self, split: str) -> np.ndarray:
         """Labels of the rows with `label_noise` applied.
@@ -387,7 +368,10 @@ class Task:
         ------
         DataError
             The data holds completions.
+        ArgumentError
+            Another `split`.
         """
+        option("split", split, ("train", "eval"))
         if self.data.kind == "completions":
             raise DataError(f"{self.data.name} holds prompts and completions, and no labels.")
         clean = getattr(self.data, split)["label"].to_numpy(dtype=np.int64)
@@ -418,7 +402,7 @@ class Task:
         Parameters
         ----------
         **changes : object
-            Arguments of `Task` and their new values. A name that was not given but made is made anew.
+            Arguments of `Task` and their new values. A name or a metric that was not chosen follows the changes.
 
         Returns
         -------
@@ -429,17 +413,10 @@ class Task:
         ArgumentError
             A name that `Task` does not have, with the list of those it has.
         """
-        if self.name == self._default_name() and "name" not in changes:
-            changes = {**changes, "name": None}
-        return replace(self, **_known_changes(self, changes))
+        defaults = {"name": self._default_name(), "metric": METRICS_OF[self.data.kind][0]}
+        derived = {field: None for field, default in defaults.items() if getattr(self, field) == default}
+        return replaced(self, derived | changes)
 
     def _default_name(self) -> str:
         noise = f"+noise{self.label_noise:g}" if self.label_noise else ""
         return f"{Path(str(self.model)).name}/{self.data.name}{noise}"
-
-
-def _known_changes(of: Recipe | Task, changes: dict[str, object]) -> dict[str, Any]:
-    known = {f.name for f in fields(of)}
-    for name in changes:
-        option("replace()", name, sorted(known))
-    return changes

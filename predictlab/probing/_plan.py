@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from typing import TypeGuard
 
+from predictlab._validation import replaced
 from predictlab.errors import bad_argument
 from predictlab.task import Task
 
@@ -125,11 +125,7 @@ class ProbePlan:
         >>> pl.ProbePlan((4, 8), seeds=3).replace(depths=(4, 8, 16)).depths
         (4, 8, 16)
         """
-        known = [field.name for field in dataclasses.fields(self)]
-        for name in changes:
-            if name not in known:
-                raise bad_argument("replace()", name, f"one of {', '.join(known)}")
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return replaced(self, changes)
 
     def _extended(self, seeds: int | Iterable[int] | None, depths: int | Iterable[int] | None) -> ProbePlan:
         """The plan with more seeds and depths; see `ProbeRun.extend`."""
