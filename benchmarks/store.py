@@ -54,7 +54,7 @@ def in_turns(calls: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, np
             began = np.array([time.perf_counter(), time.process_time()])
             call()
             seconds[name][turn] = np.array([time.perf_counter(), time.process_time()]) - began
-    return {name: found[1:] for name, found in seconds.items()}
+    return {name: measured[1:] for name, measured in seconds.items()}
 
 
 def variances(frame: pd.DataFrame) -> pd.Series:
@@ -86,7 +86,7 @@ def reading(folder: Path, count: int, turns: int) -> None:
             },
             turns,
         )
-        text = {name: "{:.2f} ({:.2f})".format(*np.median(found, axis=0)) for name, found in seconds.items()}
+        text = {name: "{:.2f} ({:.2f})".format(*np.median(measured, axis=0)) for name, measured in seconds.items()}
         for ours, instead in (names[:2], names[2:]):
             ratio = np.median(seconds[instead][:, 0] / seconds[ours][:, 0])
             shape = "one metric" if len(metrics) == 1 else "two metrics at a depth"

@@ -138,7 +138,7 @@ class Driver:
 
         def release(group: Group) -> None:
             del claimed[id(group)]
-            self.store.release(str(group.task.name), [segment.run for segment in group.segments], self._token)
+            self.store.release(str(group.task.name), [segment.run for segment in group.segments], token=self._token)
 
         try:
             with closing(self.executor.run(groups(), self.check_cancelled)) as updates:
@@ -159,7 +159,7 @@ class Driver:
 
     def _claimed_groups(self) -> Iterator[Group]:
         for name, task in self.tasks.items():
-            seen = self.store.version(self._token)
+            seen = self.store.revision(token=self._token)
             segments = self._missing(name)
             if not segments:
                 continue
@@ -167,18 +167,18 @@ class Driver:
             self.progress.say(f"{name}: frozen layers")
             size = self.executor.group_size(task, self.check_cancelled)
             for group in grouped(task, segments, size):
-                granted = set(self.store.claim(name, [segment.run for segment in group.segments], self._token))
+                granted = set(self.store.claim(name, [segment.run for segment in group.segments], token=self._token))
                 try:
                     # Somebody else may have trained some of them between our reading of the store and our claim.
-                    if (version := self.store.version(self._token)) != seen:
-                        now, seen = {segment.run: segment for segment in self._missing(name)}, version
+                    if (revision := self.store.revision(token=self._token)) != seen:
+                        now, seen = {segment.run: segment for segment in self._missing(name)}, revision
                     ours = [one for one in group.segments if one.run in granted and now.get(one.run) == one]
                     ready = [with_state for one in ours if (with_state := self._with_state(name, one))]
                 except BaseException:
-                    self.store.release(name, granted, self._token)
+                    self.store.release(name, granted, token=self._token)
                     raise
                 if not_needed := granted - {segment.run for segment in ready}:
-                    self.store.release(name, not_needed, self._token)
+                    self.store.release(name, not_needed, token=self._token)
                 if ready:
                     self.progress.say(_title(name, ready))
                     yield Group(task, tuple(ready))
@@ -234,8 +234,8 @@ class Driver:
                 about = {"seconds": state.seconds, "flops": state.flops, "status": status}
             kept = state.step in segment.keep
             entries.append(Entry(
-                segment.run, segment.seed, state.step, result.values, segment.parent, state=state.to_bytes(), keep=kept,
-                **about,
+                segment.run, segment.seed, state.step, result.values, parent=segment.parent, state=state.to_bytes(),
+                keep=kept, **about,
             ))  # fmt: skip
         self.store.record_all(str(group.task.name), entries)
         self.revision += 1

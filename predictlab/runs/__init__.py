@@ -1,8 +1,7 @@
 """Runs: measurements of fine-tunes, kept in one SQLite file and read as one tidy frame."""
 
-from predictlab.runs._entry import Entry
 from predictlab.runs._importers import read_runs
-from predictlab.runs._schema import COLUMNS, STATUSES
+from predictlab.runs._schema import COLUMNS, STATUSES, Entry
 from predictlab.runs._store import RunStore
 
 __all__ = ["COLUMNS", "STATUSES", "Entry", "RunStore", "read_runs"]

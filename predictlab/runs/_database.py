@@ -1,8 +1,9 @@
-"""The SQLite file behind a run store: opened for writing and for reading, upgraded, its errors in one sentence."""
+"""The SQLite file behind a run store: opened for writing and for reading, its errors in one sentence."""
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -12,9 +13,15 @@ from pathlib import Path
 
 from predictlab.errors import StoreError, bad_argument
 from predictlab.runs._schema import APPLICATION_ID, TABLES, VERSION
-from predictlab.runs._upgrade import from_1, run_script
 
 WAIT = 30  # seconds for another process's write to end
+ADVICE = {  # words in SQLite's message -> what to do
+    "readonly": "It is read-only: make it writable, or copy it.",
+    "locked|busy": f"Another process has held it for {WAIT} s: let it finish, or use another store.",
+    "full": "The disk is full; what was written before is intact.",
+    "I/O error": "Look at the disk, its free space and its limits; what was written before is intact.",
+    "malformed|not a database": "The file is damaged or is no SQLite file: restore a copy, or use another store.",
+}
 
 
 class Database:
@@ -67,20 +74,18 @@ class Database:
                 time.sleep(0.02)
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        """Make an empty database a run store, and one of an older schema one of this; leave others as they are."""
+        """Make an empty database a run store; leave one that is a store as it is."""
         db.execute("PRAGMA foreign_keys = ON")
-        if self._version(db) == VERSION:
+        if self._is_store(db):
             return
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
         try:
-            version = self._version(db)  # another process may have created or upgraded it meanwhile
-            if version == 0:
-                run_script(db, TABLES)
+            if not self._is_store(db):  # another process may have made it one meanwhile
+                for statement in filter(str.strip, TABLES.split(";\n")):  # executescript would commit
+                    db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            elif version == 1:
-                from_1(db)
-            db.execute(f"PRAGMA user_version = {VERSION}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -93,7 +98,7 @@ class Database:
         for options in ("mode=ro", "mode=ro&immutable=1"):
             db = self._connect(f"{where}?{options}", uri=True)
             try:
-                if not self._version(db):
+                if not self._is_store(db):
                     raise StoreError(f"{self.path} is an empty database, not a run store.")
                 return db
             except sqlite3.OperationalError:
@@ -112,8 +117,8 @@ class Database:
                 raise
         raise AssertionError("unreachable")
 
-    def _version(self, db: sqlite3.Connection) -> int:
-        """Version of a run store's schema, 0 for an empty database; anything that cannot be used raises."""
+    def _is_store(self, db: sqlite3.Connection) -> bool:
+        """Whether it is a run store, or an empty database; anything else raises."""
         # One statement, one snapshot: another process may be creating the tables at this very moment.
         version, application, tables = db.execute(
             "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master) "
@@ -124,13 +129,13 @@ class Database:
                 raise StoreError(
                     f"{self.path} is an SQLite file of another program, not a run store. Give another path."
                 )
-            return 0
-        if version > VERSION:
+            return False
+        if version != VERSION:
             raise StoreError(
-                f"{self.path} has store schema {version}, this predictlab knows up to {VERSION}. "
-                "Upgrade predictlab, or use another store."
+                f"{self.path} has store schema {version}, this predictlab knows schema {VERSION} alone. "
+                "Use the predictlab that wrote it, or another store."
             )
-        return int(version)
+        return True
 
     @contextmanager
     def explained(self, action: str) -> Iterator[None]:
@@ -139,33 +144,23 @@ class Database:
             yield
         except sqlite3.Error as error:
             text = str(error)
-            if "readonly" in text:
-                advice = "It is read-only: make it writable, or copy it."
-            elif "locked" in text or "busy" in text:
-                advice = f"Another process has held it for {WAIT} s: let it finish, or use another store."
-            elif "full" in text:
-                advice = "The disk is full; what was written before is intact."
-            elif "I/O error" in text:
-                advice = "Look at the disk, its free space and its limits; what was written before is intact."
-            elif "malformed" in text or "not a database" in text:
-                advice = "The file is damaged or is no SQLite file: restore a copy, or use another store."
-            else:
-                advice = "Check the path and its permissions."
+            fitting = (advice for words, advice in ADVICE.items() if re.search(words, text))
+            advice = next(fitting, "Check the path and its permissions.")
             raise StoreError(f"The run store {self.path} could not be {action} ({text}). {advice}") from error
         except OSError as error:
             reason = error.strerror or str(error)
             raise StoreError(f"The run store {self.path} could not be {action} ({reason}).") from error
 
     @contextmanager
-    def read(self) -> Iterator[tuple[sqlite3.Connection, int]]:
-        """One snapshot of everything that is committed, whatever others write meanwhile, and the version of it."""
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot of everything that is committed, whatever others write meanwhile."""
         with self._reading, self.explained("read"):
             if self.in_memory and self.reader.in_transaction:  # inside this thread's own write
-                yield self.reader, VERSION
+                yield self.reader
                 return
             try:
                 self.reader.execute("BEGIN")
-                yield self.reader, self._version(self.reader)
+                yield self.reader
             finally:
                 if self.reader.in_transaction:
                     self.reader.execute("ROLLBACK")
@@ -188,6 +183,13 @@ class Database:
         """Raise StoreError if this store is open for reading only."""
         if self.read_only:
             raise StoreError(f"The run store {self.path} is read-only: make the file writable, or use another store.")
+
+    def task_id(self, db: sqlite3.Connection, task: str) -> int:
+        """Id of a task that `RunStore.add_task` made known, inside the caller's transaction."""
+        row = db.execute("SELECT id FROM tasks WHERE name = ?", (task,)).fetchone()
+        if row is None:
+            raise StoreError(f"The run store {self.path} knows no task {task!r}; call add_task first.")
+        return int(row[0])
 
     def close(self) -> None:
         with self._writing, self._reading:

@@ -1,19 +1,90 @@
-"""The tidy schema of runs, and the SQLite tables that hold it."""
+"""The tidy schema of runs, what is written at one depth of a run, and the SQLite tables that hold all of it."""
 
 from __future__ import annotations
 
-VERSION = 2  # of the tables below; kept in SQLite's user_version
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+
+from predictlab.errors import bad_argument
+
+VERSION = 3  # of the tables below; kept in SQLite's user_version
 APPLICATION_ID = 0x70726C62  # "prlb": marks the file as a run store, so that no other database is written to
 
+#: Columns of the tidy frame, in their order; `RunStore.frame` says what is in each.
 COLUMNS = ("task", "run", "parent", "seed", "depth", "metric", "value", "seconds", "flops", "status")
-STATUSES = ("ok", "diverged", "failed")  # kept as their position here
+#: What can be said of a measurement; a store keeps the position in this tuple.
+STATUSES = ("ok", "diverged", "failed")
+MAX_DEPTH = 2**53 - 1  # whole numbers up to it are exact as floats
 
-# Most of the time of reading goes into handing single numbers from SQLite to Python. So the metrics of a run at a
-# depth share one row, which says once what they have in common, and its set says which value is which metric.
-WIDTH = 8  # values in a row; more metrics, or metrics with another cost or status, take a further part
-VALUES = tuple(f"v{slot}" for slot in range(WIDTH))
 
-_TASKS = """
+@dataclass(frozen=True)
+class Entry:
+    """One run at one depth: a measurement, a state that training can go on from, or both.
+
+    Parameters
+    ----------
+    run : str
+        Name of the run.
+    seed : int
+        Its training seed.
+    depth : int
+        Optimiser steps done, >= 0.
+    values : mapping of str to float, or None
+        Metric name to value; finite unless `status` says otherwise. None makes a checkpoint: a state alone.
+    parent : str, optional
+        Name of the run it was forked from.
+    seconds, flops : float
+        Training cost of this run up to `depth`: seconds, and floating-point operations. NaN where not known.
+    status : {"ok", "diverged", "failed"}
+        Whether the values can be used.
+    state : bytes, optional
+        What training goes on from; the store does not look inside.
+    keep : bool
+        The state stays when a later one of the same run comes: forks leave from it.
+
+    Examples
+    --------
+    >>> from predictlab.runs import Entry, RunStore
+    >>> with RunStore(":memory:") as store:
+    ...     _ = store.add_task("demo", "0123456789abcdef", {})
+    ...     store.record_all("demo", [Entry("demo:0", 0, 8, {"accuracy": 0.5}, state=b"weights")])
+    ...     store.state("demo", "demo:0")
+    1
+    (8, b'weights')
+    """
+
+    run: str
+    seed: int
+    depth: int
+    values: Mapping[str, float] | None
+    _: KW_ONLY
+    parent: str | None = None
+    seconds: float = math.nan
+    flops: float = math.nan
+    status: str = "ok"
+    state: bytes | None = field(default=None, repr=False)
+    keep: bool = False
+
+
+def check_entry(entry: Entry, where: str = "") -> None:
+    """Raise ArgumentError if a store cannot take `entry`; `where` is put before the name of the field."""
+    if entry.status not in STATUSES:
+        raise bad_argument(f"{where}status", entry.status, f"one of {', '.join(STATUSES)}")
+    if not 0 <= entry.depth <= MAX_DEPTH:
+        raise bad_argument(f"{where}depth", entry.depth, "a whole number >= 0")
+    if entry.state is not None and not isinstance(entry.state, bytes):
+        raise bad_argument(f"{where}state", entry.state, "bytes or None")
+    if not entry.values:
+        if entry.values is not None or entry.state is None:
+            without = " where there is no state" if entry.values is None else ""
+            raise bad_argument(f"{where}values", entry.values, f"at least one metric{without}")
+    elif entry.status == "ok" and not all(math.isfinite(v) for v in entry.values.values()):
+        expected = "finite numbers with status='ok'"
+        raise bad_argument(f"{where}values", dict(entry.values), expected, "Use status='diverged'.")
+
+
+TABLES = f"""
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -33,31 +104,15 @@ CREATE TABLE metrics (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE
 );
-"""
-
-_MEASUREMENTS = f"""
-CREATE TABLE metric_sets (
-    id INTEGER PRIMARY KEY,
-    task_id INTEGER NOT NULL REFERENCES tasks(id),
-    status INTEGER NOT NULL CHECK (status BETWEEN 0 AND {len(STATUSES) - 1}),
-    metrics TEXT NOT NULL,              -- ids, increasing, with commas between
-    UNIQUE (task_id, status, metrics)
-);
-CREATE TABLE slots (
-    set_id INTEGER NOT NULL REFERENCES metric_sets(id),
-    slot INTEGER NOT NULL CHECK (slot BETWEEN 0 AND {WIDTH - 1}),
-    metric_id INTEGER NOT NULL REFERENCES metrics(id),
-    PRIMARY KEY (set_id, slot)
-) WITHOUT ROWID;
-CREATE TABLE measurements (
+CREATE TABLE measurements (             -- NULL stands for NaN
     run_id INTEGER NOT NULL REFERENCES runs(id),
-    depth INTEGER NOT NULL CHECK (depth BETWEEN 0 AND 9007199254740991),  -- exact as a float
-    part INTEGER NOT NULL,
-    set_id INTEGER NOT NULL REFERENCES metric_sets(id),
-    seconds REAL,                       -- NULL stands for NaN, here and in the values
+    depth INTEGER NOT NULL CHECK (depth BETWEEN 0 AND {MAX_DEPTH}),
+    metric_id INTEGER NOT NULL REFERENCES metrics(id),
+    value REAL,
+    seconds REAL,
     flops REAL,
-    {", ".join(f"{value} REAL" for value in VALUES)},
-    PRIMARY KEY (run_id, depth, part)
+    status INTEGER NOT NULL CHECK (status BETWEEN 0 AND {len(STATUSES) - 1}),
+    PRIMARY KEY (run_id, depth, metric_id)
 ) WITHOUT ROWID;
 CREATE TABLE states (                   -- what training goes on from; the bytes are files beside the store
     run_id INTEGER NOT NULL REFERENCES runs(id),
@@ -75,14 +130,8 @@ CREATE TABLE claims (                   -- runs that a process works on
     PRIMARY KEY (task_id, run)
 ) WITHOUT ROWID;
 CREATE VIEW tidy AS
-    SELECT t.name AS task, r.run, r.parent, r.seed, m.depth, n.name AS metric,
-    CASE s.slot {" ".join(f"WHEN {slot} THEN m.{value}" for slot, value in enumerate(VALUES))} END AS value,
-    m.seconds, m.flops,
-    CASE k.status {" ".join(f"WHEN {code} THEN '{status}'" for code, status in enumerate(STATUSES))} END AS status
-    FROM measurements m JOIN metric_sets k ON k.id = m.set_id JOIN slots s ON s.set_id = k.id
-    JOIN metrics n ON n.id = s.metric_id
+    SELECT t.name AS task, r.run, r.parent, r.seed, m.depth, n.name AS metric, m.value, m.seconds, m.flops,
+    CASE m.status {" ".join(f"WHEN {code} THEN '{status}'" for code, status in enumerate(STATUSES))} END AS status
+    FROM measurements m JOIN metrics n ON n.id = m.metric_id
     JOIN runs r ON r.id = m.run_id JOIN tasks t ON t.id = r.task_id;
 """
-
-TABLES = _TASKS + _MEASUREMENTS
-FROM_1 = "DROP VIEW tidy;\nALTER TABLE measurements RENAME TO measurements_1;\n" + _MEASUREMENTS

@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from predictlab.errors import StoreError
-from predictlab.runs._entry import Entry
+from predictlab.runs._schema import Entry
 
 _PART = ".part"  # ending of a file that is being written
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class StateFolder:
             raise ValueError("was altered after it was written")
         return data
 
-    def whole(self, saved: Saved) -> bool:
+    def is_whole(self, saved: Saved) -> bool:
         """Whether the file is there with its size."""
         if self.memory is not None:
             return saved.file in self.memory
@@ -125,7 +126,7 @@ class StateFolder:
                     yield owner, name
 
 
-def _together(call: Callable[[Any], None], items: Sequence[Any]) -> None:
+def _together(call: Callable[[T], None], items: Sequence[T]) -> None:
     """Call for every item; a disk takes several files in little more time than one."""
     if len(items) < 2:
         for item in items:
@@ -146,29 +147,28 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-FIND = (
-    "SELECT s.depth, s.file, s.bytes, s.sha256 FROM states s JOIN runs r ON r.id = s.run_id "
-    "WHERE r.task_id = (SELECT id FROM tasks WHERE name = ?) AND r.run = ?"
-)
+def stored_states(db: sqlite3.Connection, task: str, run: str) -> dict[int, Saved]:
+    """What the store keeps about the states of a run, by increasing depth."""
+    rows = db.execute(
+        "SELECT s.depth, s.file, s.bytes, s.sha256 FROM states s JOIN runs r ON r.id = s.run_id "
+        "WHERE r.task_id = (SELECT id FROM tasks WHERE name = ?) AND r.run = ? ORDER BY s.depth",
+        (task, run),
+    )
+    return {depth: Saved(*about) for depth, *about in rows}
 
 
-def held_states(db: sqlite3.Connection, task: str, run: str) -> dict[int, Saved]:
-    """What the store keeps about the states of a run, by depth."""
-    return {depth: Saved(*about) for depth, *about in db.execute(f"{FIND} ORDER BY s.depth", (task, run))}
-
-
-def wanted(
-    entries: Sequence[Entry], held: Callable[[str], Mapping[int, Saved]], folder: StateFolder
+def states_to_write(
+    entries: Sequence[Entry], stored: Callable[[str], Mapping[int, Saved]], folder: StateFolder
 ) -> dict[int, bytes]:
-    """States of `entries` to be written, by position: not held whole, and not dropped again by a later entry."""
+    """States of `entries` to be written, by position: not stored whole, and not replaced by a later entry."""
     states: dict[int, bytes] = {}
     later: dict[str, int] = {}
     for at, entry in reversed(list(enumerate(entries))):
         if entry.state is None:
             continue
         if entry.keep or entry.depth >= later.get(entry.run, 0):
-            one = held(entry.run).get(entry.depth)
-            if one is None or not folder.whole(one):
+            saved = stored(entry.run).get(entry.depth)
+            if saved is None or not folder.is_whole(saved):
                 states[at] = entry.state
         later[entry.run] = max(entry.depth, later.get(entry.run, 0))
     return dict(sorted(states.items()))
@@ -176,24 +176,22 @@ def wanted(
 
 def put_state(db: sqlite3.Connection, run_id: int, entry: Entry, saved: Saved | None, folder: StateFolder) -> list[str]:
     """Keep one state and drop the earlier ones that need not stay; files to delete once this is committed."""
-    depth = int(entry.depth)
+    place = (run_id, int(entry.depth))
     unused = []
-    find = "SELECT file, bytes, sha256 FROM states WHERE run_id = ? AND depth = ?"
-    row = db.execute(find, (run_id, depth)).fetchone()
     if saved is not None:
-        if row is not None and folder.whole(Saved(*row)):  # another process was first
+        row = db.execute("SELECT file, bytes, sha256 FROM states WHERE run_id = ? AND depth = ?", place).fetchone()
+        if row is not None and folder.is_whole(Saved(*row)):  # another process was first
             unused.append(saved.file)
         else:
             unused += [row[0]] if row else []
             db.execute(
                 "INSERT INTO states VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "keep = max(keep, excluded.keep), "
                 "file = excluded.file, bytes = excluded.bytes, sha256 = excluded.sha256",
-                (run_id, depth, int(entry.keep), saved.file, saved.bytes, saved.sha256),
+                (*place, int(entry.keep), saved.file, saved.bytes, saved.sha256),
             )
     if entry.keep:
-        db.execute("UPDATE states SET keep = 1 WHERE run_id = ? AND depth = ?", (run_id, depth))
-    earlier = (run_id, depth)
-    unused += [f for (f,) in db.execute("SELECT file FROM states WHERE run_id = ? AND depth < ? AND keep = 0", earlier)]
-    db.execute("DELETE FROM states WHERE run_id = ? AND depth < ? AND keep = 0", earlier)
+        db.execute("UPDATE states SET keep = 1 WHERE run_id = ? AND depth = ?", place)
+    earlier = "FROM states WHERE run_id = ? AND depth < ? AND keep = 0"
+    unused += [file for (file,) in db.execute(f"SELECT file {earlier}", place)]
+    db.execute(f"DELETE {earlier}", place)
     return unused

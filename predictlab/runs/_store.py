@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import pandas as pd
 
-from predictlab.errors import StoreError
-from predictlab.runs._claims import Owner
+from predictlab.errors import DamagedState, StoreError, bad_argument
+from predictlab.runs._claims import Claims
 from predictlab.runs._database import Database
-from predictlab.runs._entry import Entry
-from predictlab.runs._reading import all_tasks, known_depths, read_rows, task_table, tidy_frame
-from predictlab.runs._resuming import Resumable
-from predictlab.runs._states import StateFolder
-from predictlab.runs._writing import checked_rows, insert_rows
+from predictlab.runs._measurements import (
+    check_frame,
+    depths_of_runs,
+    get_run,
+    insert_entry,
+    insert_frame,
+    read_frame,
+    task_table,
+)
+from predictlab.runs._schema import Entry, check_entry
+from predictlab.runs._states import Saved, StateFolder, put_state, states_to_write, stored_states
 
 
-class RunStore(Resumable):
+class RunStore:
     """Measurements of runs in one SQLite file (write-ahead log, so readers never block the writer).
+
+    One object may be used from several threads, and one file by several processes.
 
     Parameters
     ----------
@@ -32,37 +39,44 @@ class RunStore(Resumable):
     read_only : bool
         Open an existing store without ever writing to it. A file without write permission is opened so by itself.
 
+    Attributes
+    ----------
+    path : str
+        As given.
+    read_only : bool
+        Whether writing raises `StoreError`.
+
     Raises
     ------
     StoreError
-        The file is missing (read-only), is not a run store, is damaged, or was written by a newer predictlab.
+        The file is missing (read-only), is not a run store, is damaged, or has another predictlab's schema.
 
     Examples
     --------
-    >>> with RunStore(":memory:") as store:
-    ...     _ = store.add_task("demo", "0123456789abcdef", {})
-    ...     _ = store.record("demo", "demo:0", 4, {"accuracy": 0.5}, seed=0)
-    ...     print(len(store.frame("demo")))
-    1
+    >>> import predictlab as pl
+    >>> with pl.RunStore(":memory:") as store:
+    ...     store.add_task("demo", "0123456789abcdef", {})
+    ...     store.record("demo", "demo:0", 4, {"accuracy": 0.5}, seed=0)
+    ...     store.frame("demo")[["run", "depth", "metric", "value"]]
+    True
+    True
+          run  depth    metric  value
+    0  demo:0      4  accuracy    0.5
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
-        self._file = Database(path, read_only)
-        self.path = self._file.path
-        self.read_only = self._file.read_only
-        self._states = StateFolder(self.path)
-        self._owner = Owner(self._states)
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        return self._file.writer
+        self._database = Database(path, read_only)
+        self.path = self._database.path
+        self.read_only = self._database.read_only
+        self._folder = StateFolder(self.path)
+        self._claims = Claims(self._database, self._folder)
 
     def check_writable(self) -> None:
         """Raise StoreError if this store is open for reading only."""
-        self._file.check_writable()
+        self._database.check_writable()
 
     def add_task(self, name: str, fingerprint: str, description: Mapping[str, object]) -> bool:
-        """Make `name` known; True when it is new.
+        """Make a task known, so that its runs can be written.
 
         Parameters
         ----------
@@ -71,22 +85,22 @@ class RunStore(Resumable):
         description : mapping
             What people want to know about it later; anything JSON can hold.
 
+        Returns
+        -------
+        bool
+            True when it is new.
+
         Raises
         ------
         StoreError
             The store holds a task of this name with another fingerprint: its runs must not be mixed with new ones.
-
-        Returns
-        -------
-        bool
-            Whether it is new in this store.
         """
         find = "SELECT fingerprint FROM tasks WHERE name = ?"
-        with self._file.read() as (db, _):
+        with self._database.read() as db:
             row = db.execute(find, (name,)).fetchone()
         if row is None:
             text = json.dumps(dict(description), sort_keys=True, default=str)
-            with self._file.write() as db:
+            with self._database.write() as db:
                 row = db.execute(find, (name,)).fetchone()  # another process may have been first
                 if row is None:
                     new = "INSERT INTO tasks (name, fingerprint, description) VALUES (?, ?, ?)"
@@ -118,25 +132,105 @@ class RunStore(Resumable):
         ----------
         task : str
             Name of a task made known by `add_task`.
-        run, parent : str
-            Name of the run, and of the run it was forked from.
+        run : str
+            Name of the run.
         depth : int
             Optimiser steps done, >= 0.
         values : mapping of str to float
             Metric name to value; finite unless `status` says otherwise.
         seed : int
+            Training seed of the run.
+        parent : str, optional
+            Name of the run it was forked from.
         seconds, flops : float
             Training cost of this run up to `depth`.
         status : {"ok", "diverged", "failed"}
+            Whether the values can be used.
 
         Returns
         -------
         bool
             False when the store held this run at this depth already: nothing was written.
+
+        Raises
+        ------
+        ArgumentError
+            A value is one that the store cannot take.
+        StoreError
+            The store cannot be written, or does not know the task.
         """
-        entry = Entry(run, seed, depth, values, parent, seconds, flops, status)
-        entry.check()
+        entry = Entry(run, seed, depth, values, parent=parent, seconds=seconds, flops=flops, status=status)
+        check_entry(entry)
         return self._write(task, [entry]) == 1
+
+    def record_all(self, task: str, entries: Iterable[Entry]) -> int:
+        """Write measurements and states of several runs in one transaction: all of them, or none.
+
+        A state is on disk before its measurement is reported, and replaces the earlier states of its run except
+        those that were written with ``keep=True``.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task made known by `add_task`.
+        entries : iterable of Entry
+            One for each run and depth.
+
+        Returns
+        -------
+        int
+            Runs at a depth whose measurement is new. One that the store holds already stays as it is; its state is
+            taken where the store has none at this depth.
+
+        Raises
+        ------
+        ArgumentError
+            An entry holds what the store cannot take.
+        StoreError
+            The store or the folder of states cannot be written; nothing of this call is.
+        DependencyError
+            There are states, and filelock is not installed.
+        """
+        entries = list(entries)
+        for at, entry in enumerate(entries):
+            if not isinstance(entry, Entry):
+                raise bad_argument(f"entries[{at}]", entry, "an Entry", "from predictlab.runs import Entry")
+            check_entry(entry, f"entries[{at}].")
+        return self._write(task, entries)
+
+    def _write(self, task: str, entries: Sequence[Entry]) -> int:
+        saved = self._save_states(task, entries)
+        unused: list[str] = []
+        new = 0
+        try:
+            with self._database.write() as db:
+                task_id = self._database.task_id(db, task)
+                for at, entry in enumerate(entries):
+                    run_id, *_ = get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
+                    if entry.values is not None:
+                        new += insert_entry(db, run_id, entry)
+                    if entry.state is not None:
+                        unused += put_state(db, run_id, entry, saved.get(at), self._folder)
+        except BaseException:
+            # The error may have come after all was committed.
+            with suppress(StoreError), self._database.read() as db:
+                used = {file for (file,) in db.execute("SELECT file FROM states")}
+                self._folder.remove(one.file for one in saved.values() if one.file not in used)
+            raise
+        self._folder.remove(unused)
+        return new
+
+    def _save_states(self, task: str, entries: Sequence[Entry]) -> dict[int, Saved]:
+        """Put the states on disk that the store lacks; nobody sees them yet."""
+        if not any(entry.state is not None for entry in entries):
+            return {}
+        if not self._claims.registered:
+            with self._database.write() as db:
+                self._claims.register(db)
+        with self._database.read() as db:
+            self._database.task_id(db, task)
+            states = states_to_write(entries, lambda run: stored_states(db, task, run), self._folder)
+        return self._folder.save(self._claims.owner, states)
 
     def add_frame(
         self, frame: pd.DataFrame, *, fingerprint: str = "imported", description: Mapping[str, object] | None = None
@@ -151,7 +245,7 @@ class RunStore(Resumable):
             Of its tasks; the default says that model, data and recipe are not known here. Runs of a task that was
             probed have another one, and are not mixed with these.
         description : mapping, optional
-            For tasks that are new in this store.
+            Kept with tasks that are new.
 
         Returns
         -------
@@ -166,42 +260,43 @@ class RunStore(Resumable):
             The store cannot be written, or holds a task of the same name with another fingerprint, or a run of the
             same name with another seed or parent.
         """
-        rows = checked_rows(frame)
+        rows = check_frame(frame)
         self.check_writable()
         for task in rows["task"].unique():
             self.add_task(task, fingerprint, description or {})
-        with self._file.write() as db:
-            return insert_rows(db, rows)
+        with self._database.write() as db:
+            return insert_frame(db, rows)
 
     def measured_depths(self, task: str) -> dict[str, frozenset[int]]:
-        """Depths measured so far of every run of a task.
+        """Say at which depths each run was measured so far.
 
         Parameters
         ----------
         task : str
-            Its name.
+            Name of a task.
 
         Returns
         -------
         dict of str to frozenset of int
-            Run -> depths, steps; empty for a task that the store does not know.
+            Depths (optimiser steps) by run; empty for an unknown task.
         """
-        with self._file.read() as (db, _):
-            return known_depths(db, task)
+        with self._database.read() as db:
+            return {run: frozenset(depths) for run, depths in depths_of_runs(db, "measurements", task).items()}
 
     def tasks(self) -> pd.DataFrame:
-        """The tasks of the store.
+        """Tabulate the tasks.
 
         Returns
         -------
         pandas.DataFrame
-            One row a task: name, fingerprint, runs, measurements (a run at one depth), description (dict).
+            One row a task: task, fingerprint, runs (number), measurements (number; a run at one depth counts once),
+            description (dict).
         """
-        with self._file.read() as (db, _):
+        with self._database.read() as db:
             return task_table(db)
 
     def frame(self, task: str | None = None) -> pd.DataFrame:
-        """Measurements as a tidy frame, sorted by task, run and depth, in the order in which they first came.
+        """Read measurements as a tidy frame, sorted by task, run and depth, in the order in which they first came.
 
         Parameters
         ----------
@@ -219,24 +314,161 @@ class RunStore(Resumable):
         StoreError
             The store has no such task; the message lists those it has.
         """
-        with self._file.read() as (db, version):
-            tasks = all_tasks(db)
-            if task is not None:
-                tasks = {key: name for key, name in tasks.items() if name == task} or self._no_task(task, tasks)
-            rows = read_rows(db, version, tasks)
-        return tidy_frame(rows)
+        with self._database.read() as db:
+            tasks = dict(db.execute("SELECT id, name FROM tasks ORDER BY id").fetchall())
+            chosen = {key: name for key, name in tasks.items() if task in (None, name)}
+            if task is not None and not chosen:
+                held = ", ".join(sorted(map(repr, tasks.values()))) or "no task yet"
+                raise StoreError(f"The run store {self.path} has no task {task!r}; it holds {held}.")
+            return read_frame(db, chosen)
 
-    def _no_task(self, task: str, tasks: Mapping[int, str]) -> dict[int, str]:
-        held = ", ".join(sorted(map(repr, tasks.values()))) or "no task yet"
-        raise StoreError(f"The run store {self.path} has no task {task!r}; it holds {held}.")
+    def state(self, task: str, run: str, depth: int | None = None) -> tuple[int, bytes] | None:
+        """Read a state that training can go on from.
+
+        Parameters
+        ----------
+        task, run : str
+            Names of the task and of its run.
+        depth : int, optional
+            Depth of the state; the default is the deepest one of the run.
+
+        Returns
+        -------
+        tuple of int and bytes, or None
+            Its depth, and the bytes that were written; None where there is none.
+
+        Raises
+        ------
+        DamagedState
+            Its file is missing, cut or altered. The measurements are intact; see `drop_state`.
+        StoreError
+            It cannot be read now.
+        """
+        before = None
+        while True:
+            with self._database.read() as db:
+                stored = stored_states(db, task, run)
+            at = max(stored, default=None) if depth is None else depth
+            if at is None or at not in stored:
+                return None
+            try:
+                with self._database.explained("read"):
+                    return at, self._folder.load(stored[at])
+            except ValueError as error:
+                if stored[at] != before:  # another process may have replaced it after we looked it up
+                    before = stored[at]
+                    continue
+                raise DamagedState(
+                    f"The state of run {run!r} at depth {at} cannot be used: {self._folder.path / stored[at].file} "
+                    f"{error}; the measurements are intact, and store.drop_state({task!r}, {run!r}, {at}) lets the "
+                    "run go on from an earlier state, or from its start."
+                ) from error
+
+    def states(self, task: str) -> dict[str, tuple[int, ...]]:
+        """Say at which depths each run has a state.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Increasing depths, for every run that has a state; empty for an unknown task.
+        """
+        with self._database.read() as db:
+            return depths_of_runs(db, "states", task)
+
+    def drop_state(self, task: str, run: str, depth: int) -> None:
+        """Forget a state, if there is one, and delete its file.
+
+        Parameters
+        ----------
+        task, run : str
+            Names of the task and of its run.
+        depth : int
+            Depth of the state.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written.
+        """
+        with self._database.write() as db:
+            saved = stored_states(db, task, run).get(depth)
+            if saved is not None:
+                db.execute("DELETE FROM states WHERE file = ?", (saved.file,))
+        if saved is not None:
+            self._folder.remove([saved.file])
+
+    def claim(self, task: str, runs: Collection[str], *, token: object = None) -> tuple[str, ...]:
+        """Make runs ours, so that nobody else does the same work.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task made known by `add_task`.
+        runs : collection of str
+            Names of its runs, which need not be in the store yet.
+        token : object, optional
+            Tells apart those who share this store object, such as threads: ``object()``, say. It is compared by
+            identity, and referred to as long as the store is.
+
+        Returns
+        -------
+        tuple of str
+            Those that are ours now, or were before, in the given order. The others belong to another token, or to a
+            store that is open elsewhere. What a process held that has ended, however it ended, is free at once. Look
+            at `measured_depths` and `state` only after this: who had a run before may have got further meanwhile.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written, or does not know the task.
+        DependencyError
+            filelock is not installed.
+        """
+        return self._claims.claim(task, runs, token)
+
+    def release(self, task: str, runs: Iterable[str], *, token: object = None) -> None:
+        """Give back runs; those that are not ours stay as they are.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task.
+        runs : iterable of str
+            Names of its runs.
+        token : object, optional
+            The one they were claimed with.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written. Others who share this store object can claim the runs all the same.
+        """
+        self._claims.release(task, runs, token)
+
+    def revision(self, *, token: object = None) -> tuple[int, int]:
+        """Tell whether somebody else may have written since the last call.
+
+        Parameters
+        ----------
+        token : object, optional
+            The one that the caller claims with.
+
+        Returns
+        -------
+        tuple of int
+            Differs from the one before if another token has released runs, or another open store has written.
+        """
+        return self._claims.revision(token)
 
     def close(self) -> None:
         """Give back what is claimed and close the file; the store cannot be used afterwards."""
-        if self._owner.registered and not self._file.in_memory:
-            with suppress(StoreError), self._file.write() as db:
-                self._owner.leave(db)
-            self._owner.unlock()  # where the store could not be written, this alone makes the claims void
-        self._file.close()
+        self._claims.release_all()
+        self._database.close()
 
     def __enter__(self) -> RunStore:
         return self

@@ -1,13 +1,14 @@
 """Claims: no two processes do the same work, and whoever dies frees what it had at once."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 
 from predictlab.errors import StoreError
-from predictlab.runs import RunStore
+from predictlab.runs import RunStore, _database
 
 
 @pytest.fixture
@@ -28,13 +29,10 @@ def test_a_run_belongs_to_one_store_at_a_time(path):
         assert one.claim("a", ["y", "x", "y"]) == ("y", "x")
         assert two.claim("a", ["z", "x"]) == ("z",)
         assert one.claim("a", ["x", "w"]) == ("x", "w")
-        assert one.claimed_elsewhere("a") == {"z"}
-        assert two.claimed_elsewhere("a") == {"w", "x", "y"}
-        with RunStore(path, read_only=True) as reader:
-            assert reader.claimed_elsewhere("a") == {"w", "x", "y", "z"}
+        assert two.claim("a", ["w", "x", "y", "z"]) == ("z",)
         two.release("a", ["x", "z"])
-        assert one.claimed_elsewhere("a") == frozenset()
-        assert two.claimed_elsewhere("a") == {"w", "x", "y"}  # what is another's is not released
+        assert one.claim("a", ["z"]) == ("z",)
+        assert two.claim("a", ["w", "x", "y", "z"]) == ()  # what is another's is not released
         assert two.claim("b", ["x"]) == ("x",)  # another task
         one.release("a", ["x"])
         assert two.claim("a", ["w", "x"]) == ("x",)
@@ -45,27 +43,30 @@ def test_tokens_tell_apart_those_who_share_a_store(path, in_memory):
     one, two = object(), object()
     with RunStore(":memory:" if in_memory else path) as store:
         store.add_task("a", "f", {})
-        before = store.version(one), store.version(two)
-        assert store.claim("a", ["x", "y"], one) == ("x", "y")
-        assert store.claim("a", ["y", "z"], two) == ("z",)
-        assert store.claim("a", ["x"], one) == ("x",)  # as before
-        store.release("a", ["x", "z"], one)
-        assert store.claim("a", ["x", "z"], one) == ("x",)  # what is another's is not released
-        store.release("a", ["y"], one)
-        assert store.claim("a", ["y"], two) == ("y",)
-        assert store.version(one) == before[0]
-        assert store.version(two) != before[1], "the other one may have trained meanwhile"
+        before = store.revision(token=one), store.revision(token=two)
+        assert store.claim("a", ["x", "y"], token=one) == ("x", "y")
+        assert store.claim("a", ["y", "z"], token=two) == ("z",)
+        assert store.claim("a", ["x"], token=one) == ("x",)  # as before
+        store.release("a", ["x", "z"], token=one)
+        assert store.claim("a", ["x", "z"], token=one) == ("x",)  # what is another's is not released
+        store.release("a", ["y"], token=one)
+        assert store.claim("a", ["y"], token=two) == ("y",)
+        assert store.revision(token=one) == before[0]
+        assert store.revision(token=two) != before[1], "the other one may have trained meanwhile"
 
 
-def test_a_claim_that_fails_loses_none_that_was_held(path, monkeypatch):
+def test_a_claim_that_fails_leaves_what_was_held_before(path, monkeypatch):
+    monkeypatch.setattr(_database, "WAIT", 0.05)
+    one, two = object(), object()
     with RunStore(path) as store:
-        mine, other = object(), object()
-        assert store.claim("a", ["x"], mine) == ("x",)
-        with monkeypatch.context() as broken:
-            broken.setattr(store._owner, "claim", lambda *_: (_ for _ in ()).throw(StoreError("locked")))
-            with pytest.raises(StoreError, match="locked"):
-                store.claim("a", ["x", "y"], mine)
-        assert store.claim("a", ["x", "y"], other) == ("y",)
+        assert store.claim("a", ["x"], token=one) == ("x",)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="Another process has held it"):
+            store.claim("a", ["x", "y"], token=one)
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.claim("a", ["x", "y"], token=two) == ("y",)
 
 
 def test_closing_gives_everything_back(path):
@@ -73,7 +74,6 @@ def test_closing_gives_everything_back(path):
         with RunStore(path) as one:
             one.claim("a", ["x", "y"])
             assert two.claim("a", ["x"]) == ()
-        assert two.claimed_elsewhere("a") == frozenset()
         assert two.claim("a", ["x", "y"]) == ("x", "y")
     assert left(path) == []
 
@@ -88,17 +88,14 @@ def test_a_store_that_was_only_forgotten_holds_nothing(path):
 
 
 def test_unknown_tasks(path):
-    with RunStore(path) as store:
-        with pytest.raises(StoreError, match="knows no task 'c'"):
-            store.claim("c", ["x"])
-        assert store.claimed_elsewhere("c") == frozenset()
+    with RunStore(path) as store, pytest.raises(StoreError, match="knows no task 'c'"):
+        store.claim("c", ["x"])
 
 
 def test_in_memory_everything_is_granted():
     with RunStore(":memory:") as store:
         store.add_task("a", "f", {})
         assert store.claim("a", ["x", "y"]) == ("x", "y")
-        assert store.claimed_elsewhere("a") == frozenset()
         store.release("a", ["x"])
 
 
@@ -109,21 +106,19 @@ def test_a_killed_process_frees_its_claims_and_its_files_at_once(path):
         "from predictlab.runs import Entry, RunStore\n"
         f"s = RunStore({str(path)!r}); s.claim('a', ['x', 'y'])\n"
         "s.record_all('a', [Entry('x', 0, 4, {'accuracy': .5}, state=b'state')])\n"
-        "s._states.save(s._owner.id, {0: b'never known to the store'})\n"
+        "s._folder.save(s._claims.owner, {0: b'never known to the store'})\n"
         "print('claimed', flush=True); time.sleep(600)\n"
     )
     with RunStore(path) as store:
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         try:
             assert other.stdout.readline() == "claimed\n"
-            assert store.claimed_elsewhere("a") == {"x", "y"}
             assert store.claim("a", ["x", "y", "z"]) == ("z",)
             assert len(left(path)) == 4  # two locks, two states: those of the living are not touched
         finally:
             other.kill()
             other.wait()
             other.stdout.close()
-        assert store.claimed_elsewhere("a") == frozenset()
         assert store.claim("a", ["x", "y", "z"]) == ("x", "y", "z")
         assert store.state("a", "x") == (4, b"state")
         assert len(left(path)) == 2  # the own lock and the known state

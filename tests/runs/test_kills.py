@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and 
 # One process that imports once and forks those that are to die. Each goes on from the states that it finds.
 HARNESS = """
 import json, os, random, signal, sys, time
-import predictlab.runs._resuming as resuming
+import predictlab.runs._store as _store
 from predictlab.runs import Entry, RunStore
 from predictlab.runs._states import StateFolder
 
@@ -90,8 +90,8 @@ work(1)
 points = [
     (os, "fsync", 1),  # a state is written under its temporary name
     (os, "replace", 2),  # another one as well, and the first has its name
-    (resuming, "held_run", 1),  # all files are there, the transaction is open
-    (resuming, "put_state", 2),  # the transaction is half done
+    (_store, "get_run", 1),  # all files are there, the transaction is open
+    (_store, "put_state", 2),  # the transaction is half done
     (StateFolder, "remove", 1),  # committed, and the earlier states are not deleted yet
     (StateFolder, "remove", 4),
 ]
@@ -144,9 +144,9 @@ def check_all_is_whole(path):
             assert states[run] == tuple(d for d in range(1, last + 1) if d % 5 == 0 or d == last)
             for depth in states[run]:
                 assert store.state("a", run, depth) == (depth, f"{run} {depth} ".encode() * 2000)
-        held = {file for (file,) in store._db.execute("SELECT file FROM states")}
-        assert {p.name for p in store._states.path.iterdir()} == held | {f"{store._owner.id}.lock"}
-        assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        held = {file for (file,) in store._database.writer.execute("SELECT file FROM states")}
+        assert {p.name for p in store._folder.path.iterdir()} == held | {f"{store._claims.owner}.lock"}
+        assert store._database.writer.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return reached["a:0"]
 
 
@@ -168,4 +168,4 @@ def test_processes_that_share_a_store_do_no_run_twice(tmp_path):
         assert store.measured_depths("a") == {f"a:{i}": {1} for i in range(20)}
         assert all(store.state("a", f"a:{i}") == (1, f"a:{i}".encode()) for i in range(20))
         assert store.claim("a", ["a:0"]) == ("a:0",)
-        assert len(list(store._states.path.iterdir())) == 20 + 1
+        assert len(list(store._folder.path.iterdir())) == 20 + 1

@@ -39,7 +39,7 @@ def entry(run=0, depth=4, state=b"state", **more):
 
 
 def files(store):
-    return sorted(p.name for p in store._states.path.iterdir() if p.suffix != ".lock")
+    return sorted(p.name for p in store._folder.path.iterdir() if p.suffix != ".lock")
 
 
 def test_measurements_and_states_are_written_together(either):
@@ -70,7 +70,7 @@ def test_a_later_state_replaces_the_earlier_ones_that_need_not_stay(either):
     assert either.state("a", "a:0") == (16, b"16")
     assert either.state("a", "a:0", 8) == (8, b"8")
     assert either.measured_depths("a")["a:0"] == {4, 8, 12, 16}
-    held = either._states.memory if either.path == ":memory:" else files(either)
+    held = either._folder.memory if either.path == ":memory:" else files(either)
     assert len(held) == 3
 
 
@@ -127,7 +127,7 @@ def test_states_are_there_for_the_next_process(store, path):
 )
 def test_a_broken_state_is_named_and_the_measurements_stay(store, harm, reason):
     store.record_all("a", [entry(0, 2, b"early", keep=True), entry(0, 4)])
-    (broken,) = (p for p in store._states.path.iterdir() if p.name.endswith("1.safetensors"))
+    (broken,) = (p for p in store._folder.path.iterdir() if p.name.endswith("1.safetensors"))
     harm(broken)
     expected = (
         rf"run 'a:0' at depth 4 .*{broken.name} {reason}; the measurements are intact, .*drop_state\('a', 'a:0', 4\)"
@@ -145,7 +145,7 @@ def test_a_broken_state_is_named_and_the_measurements_stay(store, harm, reason):
 def test_a_state_whose_file_was_lost_is_taken_anew(store):
     store.record_all("a", [entry(0, 4)])
     for file in files(store):
-        (store._states.path / file).unlink()
+        (store._folder.path / file).unlink()
     assert store.record_all("a", [entry(0, 4, b"again")]) == 0
     assert store.state("a", "a:0") == (4, b"again")
 
@@ -153,9 +153,9 @@ def test_a_state_whose_file_was_lost_is_taken_anew(store):
 def test_a_lost_folder_costs_the_states_only(store, path):
     store.record_all("a", [entry(0, 4)])
     store.close()
-    for file in store._states.path.iterdir():
+    for file in store._folder.path.iterdir():
         file.unlink()
-    store._states.path.rmdir()
+    store._folder.path.rmdir()
     with RunStore(path) as again:
         with pytest.raises(StoreError, match="is missing; the measurements are intact"):
             again.state("a", "a:0")
@@ -165,7 +165,7 @@ def test_a_lost_folder_costs_the_states_only(store, path):
 
 
 def test_a_folder_that_cannot_be_used_is_named_and_measurements_go_on(store, path):
-    store._states.path.write_text("something else has this name")
+    store._folder.path.write_text("something else has this name")
     with pytest.raises(StoreError, match=r"folder .*runs\.db\.states could not be used \(File exists\).* is intact"):
         store.record_all("a", [entry(0, 4)])
     assert store.measured_depths("a") == {}
@@ -193,7 +193,8 @@ def test_a_state_that_cannot_be_written_takes_the_whole_call_back(store, monkeyp
 
 def test_a_store_that_cannot_be_written_leaves_no_file(store):
     store.record_all("a", [entry(0, 4)])
-    store._db.execute(f"PRAGMA max_page_count = {store._db.execute('PRAGMA page_count').fetchone()[0]}")
+    pages = store._database.writer.execute("PRAGMA page_count").fetchone()[0]
+    store._database.writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="disk is full"):
         store.record_all("a", [entry(run, 8) for run in range(3)] + [entry(9, d, state=None) for d in range(9999)])
     assert store.measured_depths("a") == {"a:0": {4}}
@@ -338,7 +339,7 @@ def test_threads_share_one_store(path, where):
 def test_who_reads_does_not_wait_for_who_writes(store):
     store.record_all("a", [entry(0, 4)])
     rows = []
-    with store._file.write() as db:
+    with store._database.write() as db:
         db.execute("DELETE FROM measurements")
         reading = threading.Thread(target=lambda: rows.append(len(store.frame("a"))))
         reading.start()

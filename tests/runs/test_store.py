@@ -140,7 +140,7 @@ def test_a_process_killed_in_the_middle_leaves_whole_measurements(path):
         "class Dying(dict):\n"
         "    def items(self):\n"
         "        yield 'accuracy', .5\n"
-        "        s._db.execute('INSERT INTO metrics (name) VALUES (\"half\")')\n"
+        "        s._database.writer.execute('INSERT INTO metrics (name) VALUES (\"half\")')\n"
         "        os._exit(9)\n"
         "s.record('a', 'a:0', 1, {'accuracy': .5, 'eval_loss': 1.}, seed=0)\n"
         "s.record('a', 'a:0', 2, Dying(accuracy=.5, eval_loss=1.), seed=0)\n"
@@ -172,7 +172,7 @@ def test_two_writers_lose_nothing(path):
 
 
 def test_a_locked_store_says_so(store, path):
-    store._db.execute("PRAGMA busy_timeout = 50")
+    store._database.writer.execute("PRAGMA busy_timeout = 50")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="Another process has held it"):
@@ -186,7 +186,8 @@ def test_a_locked_store_says_so(store, path):
 
 def test_a_full_disk_says_so_and_what_was_there_stays_readable(store):
     fill(store)
-    store._db.execute(f"PRAGMA max_page_count = {store._db.execute('PRAGMA page_count').fetchone()[0]}")
+    pages = store._database.writer.execute("PRAGMA page_count").fetchone()[0]
+    store._database.writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="disk is full"):
         fill(store, "b", runs=5_000)
     assert len(store.frame("a")) == 8
@@ -273,10 +274,20 @@ def test_a_truncated_store_is_an_error_of_one_sentence(store, path):
         cut.frame()
 
 
-def test_a_newer_schema_is_refused_with_advice(store, path):
-    store._db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match=r"schema 99, this predictlab knows up to 2\. Upgrade"):
-        RunStore(path)
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("schema", [2, 99])
+def test_another_schema_is_refused_with_advice(store, path, schema, read_only):
+    fill(store)
+    store.close()
+    other = sqlite3.connect(path)
+    other.execute(f"PRAGMA user_version = {schema}")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(
+        StoreError, match=f"schema {schema}, this predictlab knows schema 3 alone. Use the predictlab that wrote it"
+    ):
+        RunStore(path, read_only=read_only)
+    assert path.read_bytes() == before
 
 
 def test_another_programs_database_is_not_written_to(path):
@@ -321,7 +332,7 @@ def test_a_closed_store_says_so(path):
 def test_one_task_is_found_by_index_and_not_by_reading_the_whole_store(store):
     fill(store, "a", runs=50)
     query = []
-    reader = store._file.reader
+    reader = store._database.reader
     reader.set_trace_callback(query.append)
     store.frame("a")
     reader.set_trace_callback(None)
@@ -344,3 +355,32 @@ def test_a_store_shows_its_tasks_in_a_notebook(store):
     shown = store._repr_html_()
     assert "<td>a</td>" in shown
     assert store.path in shown
+
+
+def test_a_frame_with_costs_of_its_own_for_each_metric_comes_back():
+    """Adding it again adds nothing, and adding the rest of it adds the rest."""
+    rows = [
+        *(
+            ("a", "a:0", None, 0, depth, f"metric {m}", depth + m / 16, depth / 8, depth * 1e9, "ok")
+            for depth in (0, 4) for m in range(11)
+        ),
+        ("a", "a:1", "a:0", 1, 4, "metric 0", 1 / 3, 0.5, 1e300 / 7, "ok"),
+        ("a", "a:1", "a:0", 1, 4, "metric 1", math.nan, 0.75, 1e9, "diverged"),
+        ("a", "a:1", "a:0", 1, 4, "metric 2", math.inf, 0.75, 1e9, "failed"),
+        ("a", "a:1", "a:0", 1, 4, "metric 3", 0.25, 0.5, 1e300 / 7, "ok"),
+        ("b", "b:0", None, 7, 4, "metric 1", 0.1 + 0.2, math.nan, math.nan, "ok"),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = frame.astype(dict.fromkeys(("task", "run", "parent", "metric", "status"), "str"))
+    with RunStore(":memory:") as store:
+        assert store.add_frame(frame) == len(frame)
+        assert store.add_frame(frame) == 0
+        pd.testing.assert_frame_equal(store.frame(), frame)
+        pd.testing.assert_frame_equal(store.frame("b"), frame[frame["task"] == "b"].reset_index(drop=True))
+    with RunStore(":memory:") as store:
+        some = frame.iloc[::3]
+        assert store.add_frame(some) == len(some)
+        assert store.add_frame(frame) == len(frame) - len(some)
+        key = ["task", "run", "depth", "metric"]
+        read, wanted = (f.sort_values(key, ignore_index=True) for f in (store.frame(), frame))
+        pd.testing.assert_frame_equal(read, wanted)
