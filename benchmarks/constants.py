@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
-from predictlab.decay import _bulk, _noise
+from predictlab.decay import _noise, _solver
 from predictlab.decay._law import ALPHA_MIN, alpha_max
 from predictlab.decay._modes import largest_gap, threshold
 
@@ -102,17 +102,17 @@ def bulk(rng: np.random.Generator, curves: int) -> None:
 
     def run() -> tuple[float, Array]:
         begin = time.process_time()
-        least = np.concatenate([_bulk.search(*problem)[1] for problem in given])
+        least = np.concatenate([_solver.search(*problem)[1] for problem in given])
         return time.process_time() - begin, least
 
     runs = {"as it is": run()}
     for name in BULK:
-        value = getattr(_bulk, name)
+        value = getattr(_solver, name)
         for times in (0.5, 2.0):
             changed = min(value * times, 0.99) if name == "_COMPACT_SHARE" else type(value)(value * times)
-            setattr(_bulk, name, changed)
+            setattr(_solver, name, changed)
             runs[f"{name} = {changed:g}"] = run()
-            setattr(_bulk, name, value)
+            setattr(_solver, name, value)
     best = np.min([least for _, least in runs.values()], axis=0)
     print("| setting | processor time, s | minima missed by more than 1e-6 |")
     print("| --- | --- | --- |")

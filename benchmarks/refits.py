@@ -20,7 +20,7 @@ import predictlab as pl
 from predictlab.decay import _solver as solver
 from predictlab.decay import law
 from predictlab.decay._bootstrap import resampled_risk
-from predictlab.decay._deviance import deviance
+from predictlab.decay._law import deviance
 
 
 def loop(depth: np.ndarray, risk: np.ndarray, start: np.ndarray) -> np.ndarray:

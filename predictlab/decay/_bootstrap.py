@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
-from predictlab.decay import _solver as solver
 from predictlab.decay._law import ALPHA_MIN, Array, alpha_max
 from predictlab.decay._noise import Noise
+from predictlab.decay._solver import fit_many
 from predictlab.risk import RiskCurve
 
 
@@ -44,17 +44,18 @@ def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
 
 def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
     """``(L_int, K, alpha)`` of `n` resamples, (n, 3); alpha is NaN where there is no decay."""
-    depth, df = curve.depth, curve.df
-    found = solver.fit_many(depth, resampled_risk(curve, n, rng, noise), df, noise.weight)
-    return np.stack(found[:3], axis=1)
+    return _fits(curve, resampled_risk(curve, n, rng, noise), noise)
 
 
 def jackknife(curve: RiskCurve, errors: Array, noise: Noise) -> Array:
     """``(L_int, K, alpha)`` with each run (or group) left out, (units, 3)."""
     unit = curve.units()
     counts = (unit != np.arange(int(unit.max()) + 1)[:, None]).astype(float)
-    found = solver.fit_many(curve.depth, _risk_of(curve, errors, counts), curve.df, noise.weight)
-    return np.stack(found[:3], axis=1)
+    return _fits(curve, _risk_of(curve, errors, counts), noise)
+
+
+def _fits(curve: RiskCurve, risk: Array, noise: Noise) -> Array:
+    return np.stack(fit_many(curve.depth, risk, curve.df, noise.weight)[:3], axis=1)
 
 
 def bca(

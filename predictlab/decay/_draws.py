@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from predictlab.decay._deviance import profile_scale, shape
-from predictlab.decay._law import Array, alpha_max
+from predictlab.decay._law import Array, alpha_max, profile_scale, shape
 from predictlab.decay._noise import Noise
 
 ALPHA_LOW = 0.05  # slower than this, a thousandfold depth does not even halve the risk

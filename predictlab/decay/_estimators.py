@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student
 
 from predictlab._validation import generator, whole_number
 from predictlab.decay import _bootstrap as bootstrap
 from predictlab.decay import _standard_errors as standard_errors
-from predictlab.decay._deviance import deviance
 from predictlab.decay._draws import likelihood_draws
-from predictlab.decay._law import PARAMETERS, Array, Estimate, law
+from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, deviance, law
 from predictlab.decay._noise import Noise
 from predictlab.decay._profile import Profiler
-from predictlab.decay._results import DecayResults, Interval, Rng
+from predictlab.decay._results import DecayResults, Rng
 from predictlab.decay._solver import Problem
 from predictlab.decay._standard_errors import LogCovariance
-from predictlab.errors import DataError, bad_argument
+from predictlab.errors import ArgumentError, DataError, bad_argument
 from predictlab.risk import RiskCurve
 
 if TYPE_CHECKING:
@@ -40,21 +37,21 @@ class _EquationResults(DecayResults):
         """Covariance of the logarithms of the parameters from the expected information (statsmodels GLS)."""
         return standard_errors.wald(self.fitted, self._estimate, self.noise)
 
-    @property
-    def _as_gee(self) -> GEEResults:
-        """The fit of the same depths by the estimating equations."""
-        raise NotImplementedError
+    @cached_property
+    def gee(self) -> LogCovariance:
+        """Cluster-robust covariance of the logarithms of the parameters of ``fit("gee")`` (cluster = run)."""
+        if self.fitted.errors is None:
+            raise needs_runs("'profile', 'wald' or 'bootstrap'")
+        return self.model.with_(burn_in=self.burn_in.first).fit("gee").gee
 
     @property
     def _fitting_noise(self) -> Noise:
         """The noise that the refits of a bootstrap take into account."""
-        raise NotImplementedError
+        return self.noise
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
-        if method == "wald":
-            return _from_logs(self.params, self.wald, confidence)
-        if method == "gee":
-            return _from_logs(self._as_gee.params, self._as_gee.gee, confidence)
+        if method != "bootstrap":
+            return (self.wald if method == "wald" else self.gee).intervals(confidence)
         sample = self.bootstrap(draws, rng).to_numpy()
         rate, none = bootstrap.at_the_ends(sample[:, 2], self.fitted.depth)
         columns = [sample[:, 0], np.where(np.isinf(rate), np.inf, sample[:, 1]), rate]
@@ -118,39 +115,21 @@ class GammaResults(_EquationResults):
     description = "Gamma likelihood"
     interval_methods = ("profile", "wald", "bootstrap", "gee")
 
-    def __init__(self, model: DecayModel, fitted: RiskCurve, estimate: Estimate, burn_in: BurnIn, noise: Noise) -> None:
-        super().__init__(model, fitted, estimate, burn_in, noise)
-        self._profiles: dict[tuple[str, float], Interval] = {}
-
     @property
     def bse(self) -> pd.Series:
         """Wald's standard errors of `params`; NaN at a boundary."""
-        return _standard_errors(self.params, self.wald)
+        return self.wald.standard_errors
 
     @property
     def identified(self) -> bool:
         """Whether the depths separate the rate from the floor: the 95 % interval of alpha is bounded on both sides."""
-        lower, upper = self._profile("decay_rate", 0.95)  # alone: those of the other two take longer
+        # alone: the intervals of the other two take longer
+        lower, upper = self._profiler.interval("decay_rate", self.noise.cut(0.95))
         return bool(lower > 0 and np.isfinite(upper))
 
-    def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
-        """Draw the parameters from the likelihood under a vague reference (docs/decay.md).
-
-        Parameters
-        ----------
-        draws : int
-            Number of draws.
-        rng : int, numpy.random.Generator or None
-            None: a fresh generator of seed 0.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a draw, columns as `params`: ``limit, scale, rate = fit.draws().to_numpy().T``.
-        """
-        count, f = whole_number("draws", draws, 1), self.fitted
-        values = likelihood_draws(f.depth, f.risk, f.df, n=count, rng=generator(rng), noise=self.noise)
-        return pd.DataFrame(dict(zip(PARAMETERS, values, strict=True)))
+    def _draw(self, count: int, rng: np.random.Generator) -> Array:
+        f = self.fitted
+        return np.column_stack(likelihood_draws(f.depth, f.risk, f.df, count, rng, self.noise))
 
     @cached_property
     def glm(self) -> GLMResults:
@@ -162,43 +141,23 @@ class GammaResults(_EquationResults):
         import statsmodels.api as sm
 
         depth, best = self.fitted.depth, self._estimate
-        columns, start = {}, []
-        if best.intrinsic_limit > 0:
-            columns["intrinsic_limit"] = np.ones_like(depth)
-            start.append(best.intrinsic_limit)
-        if best.scale > 0:
-            # relative to the last depth, since c^-alpha alone loses its digits at large alpha
-            columns["scale"] = (depth / depth[-1]) ** -best.decay_rate
-            start.append(best.scale * depth[-1] ** -best.decay_rate)
+        # relative to the last depth, since c^-alpha alone loses its digits at large alpha
+        x = pd.DataFrame({"intrinsic_limit": 1.0, "scale": (depth / depth[-1]) ** -best.decay_rate})
+        start = pd.Series(
+            {"intrinsic_limit": best.intrinsic_limit, "scale": best.scale * depth[-1] ** -best.decay_rate}
+        )
+        inside = start.index[start > 0]
         with warnings.catch_warnings():
             # an identity link can leave the Gamma's domain; here both coefficients and regressors are >= 0
             warnings.simplefilter("ignore", sm.tools.sm_exceptions.DomainWarning)
             family = sm.families.Gamma(link=sm.families.links.Identity())
             risk = pd.Series(self.fitted.risk, name="risk")
-            model = sm.GLM(risk, pd.DataFrame(columns), family=family, var_weights=self.fitted.df / 2)
-        return model.fit(start_params=np.array(start), scale=1.0, tol=1e-12)
-
-    @property
-    def gee(self) -> LogCovariance:
-        """Cluster-robust covariance of the logarithms of the parameters, of the fit of independent depths."""
-        return self._as_gee.gee
-
-    @cached_property
-    def _as_gee(self) -> GEEResults:
-        if self.fitted.errors is None:
-            raise bad_argument(
-                "method", "gee", "'profile', 'wald' or 'bootstrap' for a curve without its runs",
-                "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
-            )  # fmt: skip
-        return self.model.with_(burn_in=self.burn_in.first).fit("gee")
-
-    @property
-    def _fitting_noise(self) -> Noise:
-        return self.noise
+            model = sm.GLM(risk, x[inside], family=family, var_weights=self.fitted.df / 2)
+        return model.fit(start_params=start[inside].to_numpy(), scale=1.0, tol=1e-12)
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
         if method == "profile":
-            return [self._profile(name, confidence) for name in PARAMETERS]
+            return [self._profiler.interval(name, self.noise.cut(confidence)) for name in PARAMETERS]
         return super()._intervals(method, confidence, draws, rng)
 
     @cached_property
@@ -209,22 +168,6 @@ class GammaResults(_EquationResults):
             p, log_k, q = (float(np.log(v)) for v in (best.intrinsic_limit, best.scale, best.decay_rate))
         theta = np.array([p, log_k - np.exp(q) * last if best.scale > 0 else -np.inf, q])
         return Profiler(Problem.power(f.depth, f.risk, f.df, self.noise.weight), theta, best.deviance, last)
-
-    def _profile(self, name: str, confidence: float) -> Interval:
-        key = (name, confidence)
-        if key not in self._profiles:
-            cut = self.noise.cut(confidence)
-            if name == "decay_rate":
-                interval = self._profiler.rate(cut)
-            elif name == "intrinsic_limit":
-                interval = self._profiler.intrinsic_limit(cut)
-            else:
-                interval = self._profiler.scale(cut)
-                # K multiplies c^-alpha: with no upper bound for alpha it has none either
-                if np.isinf(self._profile("decay_rate", confidence)[1]):
-                    interval = (interval[0], float("inf"))
-            self._profiles[key] = interval
-        return self._profiles[key]
 
 
 class GEEResults(_EquationResults):
@@ -262,35 +205,10 @@ class GEEResults(_EquationResults):
     @property
     def bse(self) -> pd.Series:
         """Cluster-robust standard errors of `params`; NaN at a boundary."""
-        return _standard_errors(self.params, self.gee)
+        return self.gee.standard_errors
 
-    def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
-        """Draw the parameters from Student's t of their logarithms; a parameter at 0 stays there.
-
-        Parameters
-        ----------
-        draws : int
-            Number of draws.
-        rng : int, numpy.random.Generator or None
-            None: a fresh generator of seed 0.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a draw, columns as `params`.
-        """
-        count, random, of = whole_number("draws", draws, 1), generator(rng), self.gee
-        values, vectors = np.linalg.eigh(of.covariance)
-        z = random.standard_normal((count, len(of.names))) * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
-        z *= np.sqrt(of.df / random.chisquare(of.df, (count, 1)))
-        out = pd.DataFrame({name: np.full(count, self.params[name]) for name in PARAMETERS})
-        for i, name in enumerate(of.names):
-            out[name] *= np.exp(np.clip(z[:, i], -300, 300))
-        return out
-
-    @property
-    def _as_gee(self) -> GEEResults:
-        return self
+    def _draw(self, count: int, rng: np.random.Generator) -> Array:
+        return self.gee.draws(count, rng)
 
     @property
     def _fitting_noise(self) -> Noise:
@@ -345,7 +263,7 @@ class LogLogResults(DecayResults):
             keep[-1], limit = False, float(risk[-1])
             keep &= risk > limit
         else:
-            limit = _given_floor(floor, float(np.min(risk)))
+            limit = _checked_floor(floor, float(np.min(risk)))
         if keep.sum() < 3:
             raise DataError(f"curve {fitted.task!r}: {keep.sum()} depths lie above the floor; a line needs 3.")
         x = pd.DataFrame({"log_scale": 1.0, "minus_decay_rate": np.log(fitted.depth[keep])})
@@ -353,6 +271,7 @@ class LogLogResults(DecayResults):
         scale, rate = float(np.exp(self.ols.params["log_scale"])), -float(self.ols.params["minus_decay_rate"])
         value = float(deviance(risk, fitted.df, law(fitted.depth, limit, scale, rate)))
         super().__init__(model, fitted, Estimate(limit, scale, rate, value), burn_in, noise)
+        self._given_floor = floor
 
     @property
     def bse(self) -> pd.Series:
@@ -365,26 +284,12 @@ class LogLogResults(DecayResults):
         floor = float(self.params["intrinsic_limit"])
         return [(floor, floor), (float(np.exp(log_lower)), float(np.exp(log_upper))), (-fall_upper, -fall_lower)]
 
-    def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
-        """Draw the parameters from Student's t of least squares; the floor stays where it was put.
-
-        Parameters
-        ----------
-        draws : int
-            Number of draws.
-        rng : int, numpy.random.Generator or None
-            None: a fresh generator of seed 0.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a draw, columns as `params`.
-        """
-        count, random, df = whole_number("draws", draws, 1), generator(rng), self.ols.df_resid
-        z = random.multivariate_normal(np.zeros(2), np.asarray(self.ols.cov_params()), count)
-        log_scale, fall = (np.asarray(self.ols.params) + z * np.sqrt(df / random.chisquare(df, (count, 1)))).T
-        values = [self.params["intrinsic_limit"], np.exp(np.clip(log_scale, -600, 600)), -fall]
-        return pd.DataFrame(dict(zip(PARAMETERS, values, strict=True)))
+    def _draw(self, count: int, rng: np.random.Generator) -> Array:
+        z = rng.multivariate_normal(np.zeros(2), np.asarray(self.ols.cov_params()), count)
+        z *= np.sqrt(self.ols.df_resid / rng.chisquare(self.ols.df_resid, (count, 1)))
+        log_scale, fall = (np.asarray(self.ols.params) + z).T
+        floor = np.full(count, self.params["intrinsic_limit"])
+        return np.column_stack([floor, np.exp(np.clip(log_scale, -600, 600)), -fall])
 
     def cautions(self) -> list[str]:
         """List what a reader has to know before quoting the fit, and what least squares leaves out.
@@ -397,7 +302,7 @@ class LogLogResults(DecayResults):
         return [why, *super().cautions()]
 
 
-def _given_floor(floor: float | str | None, least: float) -> float:
+def _checked_floor(floor: float | str | None, least: float) -> float:
     try:
         limit = 0.0 if floor is None else float(floor)
     except ValueError:
@@ -410,17 +315,9 @@ def _given_floor(floor: float | str | None, least: float) -> float:
     return limit
 
 
-def _standard_errors(params: pd.Series, of: LogCovariance) -> pd.Series:
-    logs = dict(zip(of.names, np.sqrt(np.diag(of.covariance)), strict=True))
-    return pd.Series({name: params[name] * logs.get(name, np.nan) for name in PARAMETERS})
-
-
-def _from_logs(params: pd.Series, of: LogCovariance, confidence: float) -> list[Interval]:
-    """Intervals of Student's t on the log scale; (0, inf) for a parameter at its boundary."""
-    quantile = (norm if np.isinf(of.df) else student(of.df)).ppf((1 + confidence) / 2)
-    half = dict(zip(of.names, quantile * np.sqrt(np.diag(of.covariance)), strict=True))
-    with np.errstate(over="ignore"):
-        return [
-            (float(params[n] * np.exp(-half[n])), float(params[n] * np.exp(half[n]))) if n in half else (0.0, np.inf)
-            for n in PARAMETERS
-        ]
+def needs_runs(methods: str) -> ArgumentError:
+    """The error that says which `methods` there are for a curve without its runs."""
+    return bad_argument(
+        "method", "gee", f"{methods} for a curve without its runs",
+        "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
+    )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from predictlab._validation import option, share
-from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults
+from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults, needs_runs
 from predictlab.decay._law import Array, Estimate
 from predictlab.decay._noise import Noise
 from predictlab.decay._results import DecayResults
@@ -209,10 +209,7 @@ class DecayModel:
         if method == "gamma":
             return GammaResults(self, fitted, self._estimate_from(first), burn_in, noise)
         if fitted.errors is None:
-            raise bad_argument(
-                "method", method, "'gamma' or 'loglog' for a curve without its runs",
-                "GEE reads the errors of each run: make the curve with pl.risk_curve(runs).",
-            )  # fmt: skip
+            raise needs_runs("'gamma' or 'loglog'")
         return GEEResults(self, fitted, fit(fitted.depth, fitted.risk, fitted.df), burn_in, noise)
 
 

@@ -72,13 +72,11 @@ def largest_gap(values: Array) -> tuple[float, int, bool]:
     lower : bool
     """
     x = np.sort(values)
-    n = len(x)
     best = (0.0, 0, True)
-    for count in range(1, n // 3 + 1):
-        for lower in (True, False):
-            larger = x[count:] if lower else x[: n - count]
-            gap = x[count] - x[count - 1] if lower else x[n - count] - x[n - count - 1]
-            deviation = float(np.std(larger, ddof=1))
+    for count in range(1, len(x) // 3 + 1):
+        for lower, ordered in ((True, x), (False, -x[::-1])):
+            deviation = np.std(ordered[count:], ddof=1)
+            gap = ordered[count] - ordered[count - 1]
             if deviation > 0 and gap / deviation > best[0]:
                 best = (float(gap / deviation), count, lower)
     return best

@@ -5,7 +5,8 @@ Source: docs/theory.md, sections 2 and 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import chi2
@@ -29,8 +30,6 @@ class Noise:
     ----------
     correlation : ndarray, shape (k, k), or None
         Of ``log U`` across depths; None: independent.
-    weight : ndarray, shape (k, k), or None
-        ``W``, its inverse.
     dispersion : float
         ``phi >= 1``, the variance of ``log U`` over its value for Gaussian runs.
     dispersion_df : float
@@ -38,7 +37,6 @@ class Noise:
     """
 
     correlation: Array | None
-    weight: Array | None
     dispersion: float
     dispersion_df: float
 
@@ -74,7 +72,14 @@ class Noise:
             correlation = curve.log_covariance / np.sqrt(np.outer(variance, variance))
         if not correlated:
             correlation = None
-        return cls(correlation, None if correlation is None else _inverse(correlation), phi, phi_df)
+        return cls(correlation, phi, phi_df)
+
+    @cached_property
+    def weight(self) -> Array | None:
+        """``W`` (k, k), the inverse of the correlation; None: independent."""
+        if self.correlation is None:
+            return None
+        return np.asarray(np.linalg.inv(self.correlation + _RIDGE * np.eye(len(self.correlation))), dtype=float)
 
     def cut(self, confidence: float) -> float:
         """Deviance above the least at which one parameter is outside its interval of that confidence."""
@@ -91,18 +96,13 @@ class Noise:
 
     def independent(self) -> Noise:
         """The same dispersion with the depths taken as independent."""
-        return Noise(None, None, self.dispersion, self.dispersion_df)
+        return replace(self, correlation=None)
 
     def from_index(self, first: int) -> Noise:
         """The same noise without the depths before `first`."""
         if self.correlation is None or first == 0:
             return self
-        rest = self.correlation[first:, first:]
-        return Noise(rest, _inverse(rest), self.dispersion, self.dispersion_df)
-
-
-def _inverse(correlation: Array) -> Array:
-    return np.asarray(np.linalg.inv(correlation + _RIDGE * np.eye(len(correlation))), dtype=float)
+        return replace(self, correlation=self.correlation[first:, first:])
 
 
 def chain(r2: Array) -> Array:

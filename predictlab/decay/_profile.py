@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import brentq
 
-from predictlab.decay._deviance import deviance, logit_range, profile_scale, residuals, shape
-from predictlab.decay._law import Array
+from predictlab.decay._law import Array, Interval, deviance, logit_range, profile_scale, residuals, shape
 from predictlab.decay._solver import Problem
 
 _RATES, _LOGITS, _VALUES, _PARTS = 48, 40, 32, 10
@@ -83,7 +82,7 @@ class Profiler:
     ----------
     problem : Problem
     theta : ndarray, shape (3,)
-        ``(p, a, q)`` of the fit, see `predictlab.decay._deviance`.
+        ``(p, a, q)`` of the fit, see `predictlab.decay._law`.
     least : float
         Its deviance.
     log_last : float
@@ -98,8 +97,15 @@ class Profiler:
         self.factor = None if problem.weight is None else np.linalg.cholesky(problem.weight).T
         self.log_rates = np.linspace(*problem.log_rates, _RATES)
         self.by_rate, self.log_decaying = profile_rate(problem, np.exp(self.log_rates))
+        self._intervals: dict[tuple[str, float], Interval] = {}
 
-    def rate(self, cut: float) -> tuple[float, float]:
+    def interval(self, name: str, cut: float) -> Interval:
+        """Interval of a parameter by its name, found once: where the deviance is above its least by at most `cut`."""
+        if (name, cut) not in self._intervals:
+            self._intervals[name, cut] = getattr(self, name)(cut)
+        return self._intervals[name, cut]
+
+    def decay_rate(self, cut: float) -> Interval:
         """Interval of alpha; 0 and inf where it is unbounded."""
 
         def excess(log_rate: float) -> float:
@@ -110,7 +116,7 @@ class Profiler:
         lower, upper = _outermost(excess, grid, self.by_rate - self.least - cut, estimate, cut)
         return 0.0 if lower <= grid[0] else float(np.exp(lower)), INF if upper >= grid[-1] else float(np.exp(upper))
 
-    def intrinsic_limit(self, cut: float) -> tuple[float, float]:
+    def intrinsic_limit(self, cut: float) -> Interval:
         """Interval of ``L_int``, metric²."""
         risk, later = self.problem.risk, self.problem.u - self.problem.u[0]
 
@@ -124,7 +130,7 @@ class Profiler:
         estimate = float(self.theta[0]) if np.isfinite(self.theta[0]) else None
         return self._interval(law, grid, cut, without_floor(self.problem)[0], estimate)
 
-    def scale(self, cut: float) -> tuple[float, float]:
+    def scale(self, cut: float) -> Interval:
         """Interval of ``K``, metric²·steps^alpha, over the rates that are searched."""
 
         def law(log_scale: Array, log_floor: Array, log_rate: Array) -> tuple[Array, Array, Array]:
@@ -140,12 +146,11 @@ class Profiler:
         constant = float(profile_scale(p.risk, p.df, np.ones_like(p.u), p.weight)[0])
         _, a, q = self.theta
         estimate = float(a + np.exp(q) * self.log_depth[-1]) if np.isfinite(a) else None
-        return self._interval(law, grid, cut, constant, estimate)
+        lower, upper = self._interval(law, grid, cut, constant, estimate)
+        # K multiplies c^-alpha: with no upper bound for alpha it has none either
+        return lower, INF if np.isinf(self.interval("decay_rate", cut)[1]) else upper
 
-    def _interval(
-        self, law: Law, grid: Array, cut: float, at_zero: float,
-        estimate: float | None,
-    ) -> tuple[float, float]:  # fmt: skip
+    def _interval(self, law: Law, grid: Array, cut: float, at_zero: float, estimate: float | None) -> Interval:
         """Interval of a parameter whose logarithm is looked for on `grid`.
 
         ``law(value, part, log_rate)`` gives the risk with the parameter held, and its derivatives in the logarithm of
@@ -215,7 +220,7 @@ class Profiler:
 
 def _outermost(
     excess: Callable[[float], float], grid: Array, guess: Array, estimate: float | None, cut: float
-) -> tuple[float, float]:
+) -> Interval:
     """First and last crossing of 0 of `excess` over an increasing grid; its ends where it does not cross.
 
     `guess` is `excess` on the grid, or near it; at the estimate it is ``-cut``.

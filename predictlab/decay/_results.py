@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from predictlab._summary import Summary
-from predictlab._validation import confidence_level, option
-from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, alpha_max, law
+from predictlab._validation import confidence_level, generator, option, whole_number
+from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, law
 from predictlab.decay._modes import Modes, find_modes
 from predictlab.decay._profile import profile_rate
 from predictlab.decay._rival_laws import compare_laws
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from predictlab.decay._noise import Noise
 
 Rng: TypeAlias = int | np.random.Generator | None
-Interval: TypeAlias = tuple[float, float]
 
 INTERVALS = {
     "profile": "profile likelihood",
@@ -83,6 +82,7 @@ class DecayResults(ABC):
     description: ClassVar[str]
     interval_methods: ClassVar[tuple[str, ...]]  # the first is the default
     _interval_hint: ClassVar[str] = ""
+    _given_floor: float | str | None = None  # what ``fit("loglog", floor=...)`` was told
 
     def __init__(self, model: DecayModel, fitted: RiskCurve, estimate: Estimate, burn_in: BurnIn, noise: Noise) -> None:
         self.model = model
@@ -91,7 +91,7 @@ class DecayResults(ABC):
         self.burn_in = burn_in
         self.noise = noise
         self.deviance = estimate.deviance
-        self.params = pd.Series([estimate.intrinsic_limit, estimate.scale, estimate.decay_rate], index=list(PARAMETERS))
+        self.params = estimate.params
         self._estimate = estimate
 
     @property
@@ -114,9 +114,12 @@ class DecayResults(ABC):
     def bse(self) -> pd.Series:
         """Standard errors of `params`; NaN where there is none, as at a boundary."""
 
-    @abstractmethod
     def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
         """Draw the parameters, for everything derived from them.
+
+        ``fit("gamma")`` draws from the likelihood under a vague reference (docs/decay.md), ``fit("gee")`` from
+        Student's t of the logarithms, where a parameter at 0 stays there, and ``fit("loglog")`` from Student's t of
+        least squares, where the floor stays where it was put.
 
         Parameters
         ----------
@@ -130,6 +133,12 @@ class DecayResults(ABC):
         pandas.DataFrame
             One row a draw, columns as `params`: ``limit, scale, rate = fit.draws().to_numpy().T``.
         """
+        values = self._draw(whole_number("draws", draws, 1), generator(rng))
+        return pd.DataFrame(values, columns=list(PARAMETERS))
+
+    @abstractmethod
+    def _draw(self, count: int, rng: np.random.Generator) -> Array:
+        """Draws of the parameters (count, 3)."""
 
     def conf_int(
         self, confidence: float = 0.95, method: str | None = None, *, draws: int = 1000, rng: Rng = None
@@ -250,7 +259,8 @@ class DecayResults(ABC):
         """
         if self.modes is None:
             return self
-        return self.model.with_(curve=without_runs(self.curve, self.modes.index)).fit(self.method)
+        rest = self.model.with_(curve=without_runs(self.curve, self.modes.index))
+        return rest.fit(self.method, floor=self._given_floor)
 
     def summary_frame(
         self, depths: ArrayLike | None = None, confidence: float = 0.95, *, draws: int = 2000, rng: Rng = None

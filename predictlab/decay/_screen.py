@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay._deviance import logit_range, shape
-from predictlab.decay._law import Array
+from predictlab.decay._law import Array, logit_range, shape
 
 Index = NDArray[np.intp]
 
@@ -30,7 +29,7 @@ def valleys(
     Parameters
     ----------
     u : ndarray, shape (k,)
-        See `predictlab.decay._deviance`.
+        See `predictlab.decay._law`.
     risk, df : ndarray, shape (k, n)
     weight : ndarray, shape (k, k), or None
     rates : ndarray, shape (a,)

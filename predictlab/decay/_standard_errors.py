@@ -6,8 +6,10 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy.stats import t as student
 
-from predictlab.decay._law import Array, Estimate, law
+from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
 from predictlab.decay._noise import Noise
 from predictlab.risk import RiskCurve
 
@@ -18,8 +20,10 @@ class LogCovariance:
 
     Attributes
     ----------
+    params : pandas.Series
+        All three parameters.
     names : tuple of str
-        Which those are.
+        Those that are not at a boundary.
     covariance : ndarray, shape (p, p)
     df : float
         Degrees of freedom of Student's t for it; inf for the normal.
@@ -27,10 +31,37 @@ class LogCovariance:
         The statsmodels results it came from.
     """
 
+    params: pd.Series
     names: tuple[str, ...]
     covariance: Array
     df: float
     results: object
+
+    @property
+    def standard_errors(self) -> pd.Series:
+        """Of the parameters themselves; NaN at a boundary."""
+        return self.params * self._deviations
+
+    def intervals(self, confidence: float) -> list[Interval]:
+        """By Student's t on the log scale; (0, inf) for a parameter at its boundary."""
+        half = student.ppf((1 + confidence) / 2, self.df) * self._deviations
+        with np.errstate(over="ignore"):
+            lower, upper = self.params * np.exp(-half), self.params * np.exp(half)
+        return list(zip(lower.fillna(0.0), upper.fillna(np.inf), strict=True))
+
+    def draws(self, count: int, rng: np.random.Generator) -> Array:
+        """Draws (count, 3) from Student's t of the logarithms; a parameter at a boundary stays there."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        z = rng.standard_normal((count, len(self.names))) * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+        z *= np.sqrt(self.df / rng.chisquare(self.df, (count, 1)))
+        factors = pd.DataFrame(1.0, index=range(count), columns=list(PARAMETERS))
+        factors[list(self.names)] = np.exp(np.clip(z, -300, 300))
+        return (factors * self.params).to_numpy()
+
+    @property
+    def _deviations(self) -> pd.Series:
+        """Standard deviations of the logarithms; NaN at a boundary."""
+        return pd.Series(np.sqrt(np.diag(self.covariance)), index=list(self.names)).reindex(PARAMETERS)
 
 
 def _directions(depth: Array, best: Estimate) -> tuple[tuple[str, ...], Array]:
@@ -62,7 +93,7 @@ def wald(curve: RiskCurve, best: Estimate, noise: Noise) -> LogCovariance:
     mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     model = sm.GLS(risk / mu - 1, x, sigma=sigma)
     fit = model.fit(cov_type="fixed scale", cov_kwds={"scale": noise.dispersion})
-    return LogCovariance(names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
+    return LogCovariance(best.params, names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
 
 
 def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
@@ -103,4 +134,4 @@ def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
         )
         fit = model.fit(start_params=start, maxiter=2, cov_type="bias_reduced" if equal else "robust")
     covariance = np.asarray(fit.cov_params()) * (1.0 if equal else clusters / max(clusters - len(names), 1))
-    return LogCovariance(names, covariance, float(clusters - 1), fit)
+    return LogCovariance(best.params, names, covariance, float(clusters - 1), fit)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from predictlab.decay._deviance import deviance, residuals
-from predictlab.decay._law import ALPHA_MIN, alpha_max
+from predictlab.decay._law import ALPHA_MIN, alpha_max, deviance, residuals
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ DEPTH = np.array([4.0, 8, 16, 32, 64, 128, 256])
 DF = np.full(7, 15.0)
 
 
-INDEPENDENT = Noise(None, None, 1.0, np.inf)
+INDEPENDENT = Noise(None, 1.0, np.inf)
 
 
 def draw(risk, n=20_000, seed=0, dispersion=1.0, df=DF, noise=None):
-    noise = noise or Noise(None, None, dispersion, np.inf)
+    noise = noise or Noise(None, dispersion, np.inf)
     return dr.likelihood_draws(DEPTH, risk, df, n, np.random.default_rng(seed), noise)
 
 
@@ -108,7 +108,7 @@ def test_a_dispersion_that_is_estimated_widens_the_draws_further():
     """Student's t in place of the Gaussian: with 7 degrees of freedom wider, with a million the same."""
     risk = risk_of(3)
     known, few, many = (
-        np.log(draw(risk, 40_000, noise=Noise(None, None, 1.5, nu))[2]) for nu in (np.inf, 7.0, 1e6)
+        np.log(draw(risk, 40_000, noise=Noise(None, 1.5, nu))[2]) for nu in (np.inf, 7.0, 1e6)
     )  # fmt: skip
     assert np.std(few) > 1.08 * np.std(known)
     assert np.std(many) == pytest.approx(np.std(known), rel=0.02)
@@ -119,7 +119,7 @@ def test_draws_use_the_correlation_of_the_depths():
     spread = []
     for r2 in (0.0, 0.9):
         correlation = np.full((7, 7), r2) + (1 - r2) * np.eye(7)
-        noise = Noise(correlation, np.linalg.inv(correlation), 1.0, np.inf)
+        noise = Noise(correlation, 1.0, np.inf)
         mu = 0.05 + 4.0 / DEPTH
         z = np.linalg.cholesky(correlation) @ np.random.default_rng(0).standard_normal(7)
         floor, scale, rate = draw(mu * np.exp(z * np.sqrt(2 / 15)), noise=noise)

@@ -18,8 +18,7 @@ def interval(which, depth, risk, df, cut=Q95):
     """Profile interval of one parameter."""
     problem = Problem.power(depth, risk, df)
     profiler = Profiler(problem, *problem.solve(), np.log(depth[-1]))
-    named = {"decay_rate": profiler.rate, "intrinsic_limit": profiler.intrinsic_limit, "scale": profiler.scale}
-    return named[which](cut)
+    return profiler.interval(which, cut)
 
 
 def sample(seed, floor=0.05, scale=4.0, rate=1.0, df=DF, depth=DEPTH):

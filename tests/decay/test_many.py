@@ -5,11 +5,10 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import chi2, norm
 
-from predictlab.decay import _bulk as many
 from predictlab.decay import _law as likelihood
 from predictlab.decay import _screen as screen
 from predictlab.decay import _solver as solver
-from predictlab.decay._deviance import deviance, profile_scale, shape
+from predictlab.decay._law import deviance, profile_scale, shape
 
 DEPTH = 2.0 ** np.arange(2, 10)
 LADDERS = [DEPTH, DEPTH[:4], np.array([8.0, 16, 32, 64, 128, 192]), np.array([1.0, 10, 11, 300, 5000])]
@@ -120,7 +119,7 @@ def test_one_curve_alone_and_none():
 def test_derivatives_of_the_deviance(correlation):
     u, h = np.log(DEPTH / DEPTH[-1]), 1e-5
     risk = curves(DEPTH, 0.7, 0.1, 15.0, correlation, 6, seed=9).T
-    search = many.Search((u - u[0])[:, None], risk, np.full_like(risk, 15.0), weight_of(8, correlation), (-4.6, 2.6))
+    search = solver.Search((u - u[0])[:, None], risk, np.full_like(risk, 15.0), weight_of(8, correlation), (-4.6, 2.6))
     theta = np.array([np.log(risk[0]), np.linspace(-2, 4, 6), np.linspace(-1, 1, 6)])
     model, pairs = search.model(theta), [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     for i in range(3):

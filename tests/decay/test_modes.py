@@ -47,6 +47,14 @@ def test_the_fit_without_them_is_that_of_the_other_runs():
     assert rest.params["intrinsic_limit"] < 0.2 * fit.params["intrinsic_limit"]
 
 
+def test_the_fit_without_them_keeps_its_floor():
+    curve = pl.risk_curve(collapsing_runs())
+    rest = pl.DecayModel(curve).fit("loglog", floor="last").without_modes()
+    alone = pl.DecayModel(without_runs(curve, (3, 17))).fit("loglog", floor="last")
+    np.testing.assert_array_equal(rest.params, alone.params)
+    assert rest.params["intrinsic_limit"] > 0
+
+
 def test_gap_of_a_known_sample():
     gap, count, lower = largest_gap(np.array([0.0, 1.0, 2.0, 3.0, 50.0]))
     assert (count, lower) == (1, False)

@@ -7,7 +7,7 @@ from scipy.stats import gamma
 
 from predictlab.decay import _law as likelihood
 from predictlab.decay import _solver as solver
-from predictlab.decay._deviance import deviance, logit_range, profile_scale, residuals, shape
+from predictlab.decay._law import deviance, logit_range, profile_scale, residuals, shape
 
 DEPTH = 2.0 ** np.arange(2, 10)
 SETTINGS = [(a, f, df) for a in (0.25, 0.5, 1.0, 2.0) for f in (0.0, 0.05, 0.5) for df in (7.0, 31.0)]
