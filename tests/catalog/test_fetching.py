@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -162,12 +163,12 @@ def test_killed_process_leaves_no_entry_and_the_next_fetch_works(cache, tiny, wh
     # SIGKILL runs no cleanup: the staging folder stays, but it is never taken for the archive.
     program = (
         "import sys, os, signal\n"
-        "from predictlab.catalog import _fetching as fetching, records\n"
-        "from predictlab.catalog._records import Archive, DataRecord\n"
+        "from predictlab.catalog import _fetching as fetching\n"
+        "from predictlab.catalog._records import DATASETS, Archive, DataRecord\n"
         f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r})\n"
-        f"records.RECORDS['tiny'] = DataRecord('tiny', a, {tiny.members!r}, '', '', task='', rows=0, "
-        "classes=2, reader='')\n"
-        f"fetching._pip_command = lambda a, d: [sys.executable, '-c', "
+        f"DATASETS['tiny'] = DataRecord('tiny', a, {tiny.members!r}, '', '', kind='', rows=0, "
+        "classes=2, reader=list)\n"
+        f"fetching._command = lambda a, d: [sys.executable, '-c', "
         f"'import shutil; shutil.copy({str(wheel)!r}, ' + repr(str(d)) + ')']\n"
         "fetching.shutil.copyfileobj = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "fetching.fetch('tiny')\n"
@@ -208,11 +209,11 @@ def test_the_first_of_two_processes_wins(cache, tiny, wheel, client, monkeypatch
 
 def test_two_real_processes_at_once(cache, tiny, local_index):
     program = (
-        "from predictlab.catalog import _fetching as fetching, records\n"
-        "from predictlab.catalog._records import Archive, DataRecord\n"
+        "from predictlab.catalog import _fetching as fetching\n"
+        "from predictlab.catalog._records import DATASETS, Archive, DataRecord\n"
         f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r})\n"
-        f"r = DataRecord('tiny', a, {tiny.members!r}, '', '', task='', rows=0, classes=2, reader='')\n"
-        "records.RECORDS['tiny'] = r\n"
+        f"r = DataRecord('tiny', a, {tiny.members!r}, '', '', kind='', rows=0, classes=2, reader=list)\n"
+        "DATASETS['tiny'] = r\n"
         "print(fetching.fetch('tiny'))\n"
     )
     started = [
@@ -246,7 +247,7 @@ def test_cache_that_cannot_be_written(tiny, tmp_path, monkeypatch):
 def test_member_missing_from_the_archive(cache, tiny, wheel, client, monkeypatch):
     client(copying(wheel))
     changed = records.DataRecord(**{**vars(tiny), "members": ("tinysets/gone.jsonl",)})
-    monkeypatch.setitem(records.RECORDS, "tiny", changed)
+    monkeypatch.setitem(records.DATASETS, "tiny", changed)
     with pytest.raises(CatalogError, match=r"has no member 'tinysets/gone\.jsonl'"):
         fetch("tiny")
     assert contents(cache) == []
@@ -262,26 +263,18 @@ def test_npm_archives_are_read_and_links_in_them_are_not(cache, tiny, tmp_path, 
         link = tarfile.TarInfo("package/b.json")
         link.type, link.linkname = tarfile.SYMTYPE, str(secret)
         archive.addfile(link)
-    members = fetching._Members(path)
-    assert members.names == ["package/a.json"]
-    assert members.open("package/a.json").read() == b"[]"
-    members.close()
+    assert [(name, content.read()) for name, content in fetching._files_in(path)] == [("package/a.json", b"[]")]
 
 
-def test_member_cannot_leave_the_cache(cache, tiny, wheel, monkeypatch, tmp_path):
-    class Escaping:
-        names = ("tinysets/a.jsonl/../../../evil",)
-
-        def __init__(self, _):
-            pass
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr(fetching, "_Members", Escaping)
-    monkeypatch.setattr(fetching, "members_of", lambda _: Escaping.names)
+def test_member_cannot_leave_the_cache(cache, tiny, monkeypatch, tmp_path):
+    name = "tinysets/a.jsonl/../../../evil"
+    path = tmp_path / "escaping-1.0.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, "outside")
+    monkeypatch.setattr(fetching, "members_of", lambda _: (name,))
     with pytest.raises(CatalogError, match="points outside"):
-        fetching._extract(tiny.archive, wheel, tmp_path / "content")
+        fetching._extract(tiny.archive, path, tmp_path / "content")
+    assert not list(tmp_path.rglob("evil"))
 
 
 def test_npm_missing(cache, monkeypatch):
