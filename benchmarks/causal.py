@@ -16,7 +16,7 @@ import time
 import torch
 
 import predictlab as pl
-from predictlab.catalog._backbone import load_backbone
+from predictlab.catalog._features import load_backbone
 from predictlab.probing._engine import architectures
 from predictlab.probing._engine.causal import CausalLearner
 from predictlab.probing._engine.inputs import SharedInputs

@@ -34,7 +34,7 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 import predictlab as pl
-from predictlab.catalog._backbone import load_backbone, pool, tokenise
+from predictlab.catalog._features import load_backbone, pool, tokenise
 
 DEPTHS = (8, 16, 32, 64, 128, 256)
 MODEL = "minilm-l6"

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from predictlab.catalog._quiet import quiet_transformers
+from predictlab.catalog._features import quiet_transformers
 from predictlab.catalog._records import ModelRecord
 from predictlab.errors import CatalogError, DependencyError
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from predictlab._validation import option
-from predictlab.catalog._backbone import let_threads_sleep
+from predictlab.catalog._features import let_threads_sleep
 from predictlab.errors import bad_argument, needs_extra
 from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
 from predictlab.task import Task

@@ -121,11 +121,11 @@ def score(
     if len(rows) > max_rows:
         rows = np.sort(generator(rng).choice(len(rows), size=max_rows, replace=False))
 
-    from predictlab.catalog._backbone import pooled_features
+    from predictlab.catalog._features import pooled_features
 
     start = time.perf_counter()
     texts = task.data.train["text"].iloc[rows].tolist()
-    features = pooled_features(task, texts, task.recipe.max_length, task.recipe.pooling)
+    features = pooled_features(task.model, texts, task.recipe.max_length, task.recipe.pooling)
     seconds = time.perf_counter() - start
     table = score_features(features, labels[rows], names, confidence=confidence, rng=rng)
     table.insert(0, "task", task.name)

@@ -28,7 +28,7 @@ def _one_thread_and_no_draws():
 
 @functools.cache
 def loaded_once(model, device):
-    from predictlab.catalog._backbone import load_backbone
+    from predictlab.catalog._features import load_backbone
 
     return load_backbone(model, device)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 
-from predictlab.catalog._backbone import length_sorted_batches, load_backbone, pool, pooled_features, tokenise
+from predictlab.catalog._features import length_sorted_batches, load_backbone, pool, pooled_features, tokenise
 from predictlab.errors import ArgumentError, ModelError
 
 
@@ -139,18 +139,18 @@ def test_features_equal_one_text_at_a_time_without_padding(model_of, data, kind,
         np.testing.assert_allclose(vector, expected.numpy(), atol=2e-5)
 
 
-def test_features_of_a_task_take_its_recipe(task):
+def test_features_are_those_of_the_model_by_its_name(task):
     texts = ["w1 w2 w3", "w4"]
-    expected = pooled_features(load_backbone(task.model), texts, task.recipe.max_length, task.recipe.pooling)
-    np.testing.assert_array_equal(pooled_features(task, texts), expected)
-    assert pooled_features(task, []).shape == (0, 16)
+    expected = pooled_features(load_backbone(task.model), texts, 16)
+    np.testing.assert_array_equal(pooled_features(task.model, texts, 16), expected)
+    assert pooled_features(task.model, [], 16).shape == (0, 16)
 
 
 def test_lengths_and_poolings_that_cannot_be(bert):
     with pytest.raises(ArgumentError, match=r"max_length=33: expected 1 to 32"):
         pooled_features(bert, ["w1"], max_length=33)
     with pytest.raises(ArgumentError, match="pooling='max'"):
-        pooled_features(bert, ["w1"], pooling="max")
+        pooled_features(bert, ["w1"], 16, pooling="max")
 
 
 def test_mean_pooling_ignores_padding_whatever_it_holds():

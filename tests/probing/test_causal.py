@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from training import run_alone
 
 import predictlab as pl
-from predictlab.catalog._backbone import load_backbone
+from predictlab.catalog._features import load_backbone
 from predictlab.errors import ArgumentError, DataError, ModelError
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine import architectures

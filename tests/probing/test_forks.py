@@ -9,7 +9,7 @@ import torch
 from training import run_alone
 
 import predictlab as pl
-from predictlab.catalog._backbone import load_backbone
+from predictlab.catalog._features import load_backbone
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier

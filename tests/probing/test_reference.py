@@ -7,7 +7,7 @@ import torch
 from training import run_alone
 
 import predictlab as pl
-from predictlab.catalog._backbone import load_backbone, tokenise
+from predictlab.catalog._features import load_backbone, tokenise
 from predictlab.errors import DataError
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine import architectures

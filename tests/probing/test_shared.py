@@ -11,7 +11,7 @@ import torch
 from training import trajectories
 
 import predictlab as pl
-from predictlab.catalog._backbone import load_backbone
+from predictlab.catalog._features import load_backbone
 from predictlab.errors import ArgumentError
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine.inputs import SharedInputs

@@ -29,13 +29,13 @@ def backbone(monkeypatch):
     """A stand-in for the model: the feature of "text i" is drawn from i alone; the calls are recorded."""
     calls = []
 
-    def pooled_features(task, texts, max_length, pooling):
-        calls.append((task, texts, max_length, pooling))
+    def pooled_features(model, texts, max_length, pooling):
+        calls.append((model, texts, max_length, pooling))
         return np.array([np.random.default_rng(int(t.split()[1])).normal(size=5) for t in texts], np.float32)
 
-    module = types.ModuleType("predictlab.catalog._backbone")
+    module = types.ModuleType("predictlab.catalog._features")
     module.pooled_features = pooled_features
-    monkeypatch.setitem(sys.modules, "predictlab.catalog._backbone", module)
+    monkeypatch.setitem(sys.modules, "predictlab.catalog._features", module)
     return calls
 
 
@@ -75,9 +75,9 @@ def test_chosen_methods_and_level():
 def test_score_reads_training_rows_with_their_noisy_labels(backbone):
     task = make_task(60, label_noise=0.5)
     table = pl.score(task)
-    asked, texts, max_length, pooling = backbone[0]
+    model, texts, max_length, pooling = backbone[0]
     assert len(backbone) == 1
-    assert asked is task
+    assert model == task.model
     assert texts == task.data.train["text"].tolist()
     assert (max_length, pooling) == (17, "cls")
     features = np.array([np.random.default_rng(i).normal(size=5) for i in range(60)], np.float32)
@@ -110,7 +110,7 @@ def test_score_of_a_real_model(tmp_path):
     pytest.importorskip("transformers")
     import transformers
 
-    from predictlab.catalog._backbone import pooled_features
+    from predictlab.catalog._features import pooled_features
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a", "very"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
@@ -133,7 +133,7 @@ def test_score_of_a_real_model(tmp_path):
     frame = pd.DataFrame({"text": text, "label": label})
     task = pl.Task(tmp_path, pl.Dataset("films", frame, frame.head(20), ("bad", "good")), pl.Recipe(max_length=16))
     table = pl.score(task)
-    features = pooled_features(task, text, task.recipe.max_length, task.recipe.pooling)
+    features = pooled_features(task.model, text, task.recipe.max_length, task.recipe.pooling)
     assert table.set_index("method").loc["logme", "value"] == pytest.approx(pl.static.logme(features, label), abs=1e-6)
     assert table.set_index("method").loc["linear_probe", "value"] > 0.8
 

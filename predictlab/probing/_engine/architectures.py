@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from predictlab.catalog._backbone import Backbone
+from predictlab.catalog._features import Backbone
 from predictlab.errors import ModelError, bad_argument
 from predictlab.task import Recipe
 

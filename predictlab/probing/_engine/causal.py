@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from predictlab.catalog._backbone import TOKENS_PER_BATCH, Backbone, length_sorted_batches
+from predictlab.catalog._features import TOKENS_PER_BATCH, Backbone, length_sorted_batches
 from predictlab.errors import ModelError
 from predictlab.probing._engine.architectures import adapt
 from predictlab.probing._engine.generation import GreedyMatch

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from predictlab.catalog._backbone import Backbone, length_sorted_batches
-from predictlab.catalog._quiet import quiet_transformers
+from predictlab.catalog._features import Backbone, length_sorted_batches, quiet_transformers
 from predictlab.probing._engine.rows import CompletionRows
 from predictlab.probing._segments import CancelCheck, never_cancelled
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool, tokenise
+from predictlab.catalog._features import Backbone, length_sorted_batches, pool, tokenise
 from predictlab.errors import DataError
 from predictlab.probing._engine import architectures
 from predictlab.probing._engine.rows import CompletionRows, Ragged, completion_rows

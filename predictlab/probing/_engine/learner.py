@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from predictlab.catalog._backbone import Backbone, length_sorted_batches, pool
+from predictlab.catalog._features import Backbone, length_sorted_batches, pool
 from predictlab.errors import DataError
 from predictlab.probing._engine.architectures import Body, adapt, computed_layers, draw_adapters
 from predictlab.probing._engine.inputs import SharedInputs

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from predictlab.catalog._backbone import Backbone
-from predictlab.catalog._quiet import quiet_transformers
+from predictlab.catalog._features import Backbone, quiet_transformers
 from predictlab.errors import DataError, ModelError, bad_argument
 from predictlab.task import Task
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from predictlab.catalog._backbone import TOKENS_PER_BATCH
+from predictlab.catalog._features import TOKENS_PER_BATCH
 from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier, Learner, all_finite
 from predictlab.probing._engine.parameters import StackedParameters

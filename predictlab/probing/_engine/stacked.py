@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.functional import layer_norm, linear
 
-from predictlab.catalog._backbone import pool
+from predictlab.catalog._features import pool
 from predictlab.probing._engine.architectures import LAYERS
 from predictlab.probing._engine.learner import Classifier
 from predictlab.task import Recipe

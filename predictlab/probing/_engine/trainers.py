@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from predictlab.catalog._backbone import Backbone, load_backbone
+from predictlab.catalog._features import Backbone, load_backbone
 from predictlab.errors import bad_argument
 from predictlab.probing._engine.causal import CausalLearner, no_head
 from predictlab.probing._engine.inputs import SharedInputs

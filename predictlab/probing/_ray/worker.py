@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from predictlab import __version__
-from predictlab.catalog._backbone import let_threads_sleep
+from predictlab.catalog._features import let_threads_sleep
 from predictlab.errors import bad_argument
 from predictlab.probing._executors import LocalExecutor, TrainingOptions
 from predictlab.probing._segments import Group, GroupUpdate, RunSegment

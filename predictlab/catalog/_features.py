@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from predictlab.catalog._quiet import quiet_transformers
+from predictlab._validation import option
 from predictlab.errors import ModelError, bad_argument, needs_extra
 
 if TYPE_CHECKING:
     import torch
-
-    from predictlab.task import Task
 
 TOKENS_PER_BATCH = 2048  # of an inference batch: the activations of one layer stay in the processor's cache
 
@@ -31,6 +31,26 @@ def let_threads_sleep() -> None:
     """
     if "torch" not in sys.modules:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Switch off transformers' progress bars and load reports, and restore what the caller had."""
+    from transformers.utils import logging as hf
+
+    verbosity, bars = hf.get_verbosity(), hf.is_progress_bar_enabled()
+    hub = logging.getLogger("huggingface_hub")
+    hub_level = hub.level
+    hf.set_verbosity_error()
+    hf.disable_progress_bar()
+    hub.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        hf.set_verbosity(verbosity)
+        hub.setLevel(hub_level)
+        if bars:
+            hf.enable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -92,18 +112,17 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
 
     folder = model_path(model)
     _refuse_pickles(folder, str(model))
-    local = Path(folder).is_dir() or _only_in_cache(folder)
+    safe: Any = {"trust_remote_code": False, "local_files_only": Path(folder).is_dir() or _only_in_cache(folder)}
     # Loading may initialise weights that a checkpoint lacks: the caller's random numbers must not move by that.
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
         try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
-            kind = AutoModelForCausalLM if _is_causal(config) else AutoModel
-            both: Any = kind.from_pretrained(
-                folder, trust_remote_code=False, use_safetensors=True, local_files_only=local, dtype=torch.float32,
-                output_loading_info=True,
-            )  # fmt: skip
-            loaded, info = both
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=local)
+            names = AutoConfig.from_pretrained(folder, **safe).architectures or []
+            is_causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
+            kind: Any = AutoModelForCausalLM if is_causal else AutoModel
+            loaded, info = kind.from_pretrained(
+                folder, **safe, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
         except Exception as error:  # transformers raises many kinds; each means "this model cannot be used"
             raise ModelError(_why_not(str(model), folder, error)) from error
     missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
@@ -112,8 +131,8 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
             f"Model {str(model)!r} is incomplete: {len(missing)} weights are not in its files (first: {missing[0]}). "
             "Use a complete checkpoint of a base encoder, or of a causal language model."
         )
-    causal = loaded if _is_causal(config) else None
-    encoder = loaded if causal is None else causal.base_model
+    causal = loaded if is_causal else None
+    encoder = loaded.base_model if is_causal else loaded
     config = encoder.config
     if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "num_hidden_layers"):
         raise ModelError(
@@ -124,7 +143,7 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
         tokenizer.pad_token = tokenizer.eos_token
     if hasattr(encoder, "pooler"):
         encoder.pooler = None
-    if causal is not None:
+    if is_causal:
         config.use_cache = False  # keys and values are kept in generation alone, which asks for it
     loaded.eval().requires_grad_(False)
     if device is not None:
@@ -134,12 +153,6 @@ def load_backbone(model: str | Path, device: str | None = None) -> Backbone:
         name=str(model), encoder=encoder, tokenizer=tokenizer, n_layers=int(config.num_hidden_layers),
         hidden_size=int(config.hidden_size), max_length=limit, causal=causal,
     )  # fmt: skip
-
-
-def _is_causal(config: Any) -> bool:
-    """Whether a checkpoint was saved as a causal language model, with its head."""
-    names = getattr(config, "architectures", None) or []
-    return any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
 
 
 def tokenise(backbone: Backbone, texts: Sequence[str], max_length: int) -> list[list[int]]:
@@ -188,44 +201,35 @@ def length_sorted_batches(lengths: Sequence[int] | np.ndarray, tokens: int = TOK
 
 
 def pooled_features(
-    model: Backbone | Task | str | Path, texts: Sequence[str], max_length: int | None = None, pooling: str | None = None
+    model: Backbone | str | Path, texts: Sequence[str], max_length: int = 64, pooling: str = "mean"
 ) -> np.ndarray:
     """Features of texts before any training: pooled last hidden states of the frozen encoder.
 
     Parameters
     ----------
-    model : Backbone, Task, str or pathlib.Path
-        What computes them; a task also gives the defaults of `max_length` and `pooling`.
+    model : Backbone, str or pathlib.Path
+        What computes them.
     texts : sequence of str
-    max_length : int, optional
-        Tokens kept of a text (64 without a task).
-    pooling : {"mean", "cls"}, optional
+    max_length : int
+        Tokens kept of a text.
+    pooling : {"mean", "cls"}
 
     Returns
     -------
     numpy.ndarray, float32 (n, d)
     """
-    let_threads_sleep()
+    option("pooling", pooling, ("mean", "cls"))
+    backbone = model if isinstance(model, Backbone) else load_backbone(model)
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    recipe = getattr(model, "recipe", None)
-    max_length = max_length or (recipe.max_length if recipe else 64)
-    pooling = pooling or (recipe.pooling if recipe else "mean")
-    if pooling not in ("mean", "cls"):
-        raise bad_argument("pooling", pooling, "'mean' or 'cls'")
-    backbone = model if isinstance(model, Backbone) else load_backbone(getattr(model, "model", model))  # type: ignore[arg-type]
-    rows = tokenise(backbone, texts, max_length)
-    device = next(backbone.encoder.parameters()).device
+    rows = [torch.tensor(row) for row in tokenise(backbone, texts, max_length)]
     features = np.empty((len(rows), backbone.hidden_size), dtype=np.float32)
     with torch.inference_mode():
         for batch in length_sorted_batches([len(row) for row in rows]):
-            width = len(rows[batch[0]])
-            ids = torch.zeros((len(batch), width), dtype=torch.long)
-            mask = torch.zeros((len(batch), width), dtype=torch.bool)
-            for i, row in enumerate(batch):
-                ids[i, : len(rows[row])] = torch.tensor(rows[row])
-                mask[i, : len(rows[row])] = True
-            ids, mask = ids.to(device), mask.to(device)
+            lengths = torch.tensor([len(rows[i]) for i in batch], device=backbone.device)
+            ids = pad_sequence([rows[i] for i in batch], batch_first=True).to(backbone.device)
+            mask = torch.arange(ids.shape[1], device=backbone.device) < lengths[:, None]
             hidden = backbone.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
             features[batch] = pool(hidden, mask, pooling).float().cpu().numpy()
     return features
@@ -237,14 +241,15 @@ def _refuse_pickles(folder: str, name: str) -> None:
         return
     if not (path / "config.json").is_file():
         raise ModelError(f"The folder {name} has no config.json: it is not a model that transformers saved.")
-    pickles = sorted(p.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for p in path.glob(pattern))
-    if not any(path.glob("*.safetensors")):
-        if pickles:
-            raise ModelError(
-                f"Model {name!r} has only pickled weights ({pickles[0]}), which can run code when they are loaded. "
-                "Save it again with model.save_pretrained(folder), which writes safetensors, where you trust it."
-            )
-        raise ModelError(f"The folder {name} holds no weights: no *.safetensors file in it.")
+    if any(path.glob("*.safetensors")):
+        return
+    pickles = sorted(p.name for p in path.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+    if pickles:
+        raise ModelError(
+            f"Model {name!r} has only pickled weights ({pickles[0]}), which can run code when they are loaded. "
+            "Save it again with model.save_pretrained(folder), which writes safetensors, where you trust it."
+        )
+    raise ModelError(f"The folder {name} holds no weights: no *.safetensors file in it.")
 
 
 def _only_in_cache(model: str) -> bool:
@@ -253,19 +258,19 @@ def _only_in_cache(model: str) -> bool:
 
     try:
         hub.get_hf_file_metadata(hub.hf_hub_url(model, "config.json"), token=hub.get_token(), timeout=10)
-    except (hub.errors.HfHubHTTPError, ValueError) as error:
-        raise ModelError(
-            f"Model {model!r} is not in the catalog (pl.catalog.models()) nor a folder here, and the model hub has no "
-            "such model that you may read: check the name, or give a local folder."
-        ) from error
-    except Exception as error:  # no network, a proxy in between, offline mode: all mean that the hub is out of reach
-        if isinstance(hub.try_to_load_from_cache(model, "config.json"), str):
+        return False
+    except Exception as error:
+        if isinstance(error, hub.errors.HfHubHTTPError | ValueError):
+            answer = "has no such model that you may read: check the name"
+        # No network, a proxy in between, offline mode: all mean that the hub is out of reach.
+        elif isinstance(hub.try_to_load_from_cache(model, "config.json"), str):
             return True
+        else:
+            answer = "cannot be reached: check the name and the network"
         raise ModelError(
-            f"Model {model!r} is not in the catalog (pl.catalog.models()) nor a folder here, and the model hub cannot "
-            "be reached: check the name and the network, or give a local folder."
+            f"Model {model!r} is not in the catalog (pl.catalog.models()) nor a folder here, and the model hub "
+            f"{answer}, or give a local folder."
         ) from error
-    return False
 
 
 def _why_not(name: str, folder: str, error: Exception) -> str:
