@@ -9,27 +9,21 @@ from typing import Any
 import pandas as pd
 
 from predictlab.errors import DataError, needs_extra
-from predictlab.runs._importers.found import Found, Names, chosen_metrics
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics
 from predictlab.runs._importers.sources import names_of
 
 
-def read_event_files(files: Sequence[Path], base: Path | None, metric: Names) -> Found:
+def read_event_files(files: Sequence[Path], base: Path | None, metric: Names) -> RunLogs:
     """Scalars of the runs; a run is a folder, as TensorBoard has it. Seconds are those since its first event."""
-    folders = list(dict.fromkeys(file.parent for file in files))
-    names = names_of(folders, base)
-    number = {folder: i for i, folder in enumerate(folders)}
-    entries = [(number[file.parent], *event) for file in files for event in scalars(file)]
-    rows = pd.DataFrame(entries, columns=["run", "depth", "metric", "value", "seconds"])
+    run, folders = pd.factorize(pd.Series([file.parent for file in files]))
+    events = [(number, *event) for number, file in zip(run, files, strict=True) for event in scalars(file)]
+    rows = pd.DataFrame(events, columns=["run", "depth", "metric", "value", "seconds"])
     if rows.empty:
         raise DataError(f"{files[0]}{', ...' if files[1:] else ''}: no scalar in the event files.")
-    keep = chosen_metrics(rows["metric"].unique(), metric, (), "the event files")
     rows["seconds"] -= rows.groupby("run")["seconds"].transform("min")
-    rows = rows[rows["metric"].isin(keep)]
-    rows["metric"] = pd.Categorical(rows["metric"].map(keep), categories=list(dict.fromkeys(keep.values())))
-    rows["run"] = pd.Categorical.from_codes(rows["run"].to_numpy(), categories=names)
-    label = base.resolve().name if base is not None else folders[0].resolve().parent.name
-    hint = "Event files do not say the seed."
-    return Found(rows, pd.DataFrame(index=pd.Index(names)), label, hint)
+    metrics = chosen_metrics(rows["metric"], metric, "the event files")
+    names, label = names_of(folders, base)
+    return RunLogs(rows, pd.DataFrame(index=names), metrics, label, "Event files do not say the seed.")
 
 
 def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:
@@ -38,8 +32,6 @@ def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:
         from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
     plugins: dict[str, str] = {}  # a tag's plugin is named with its first value only
     for event in LegacyEventFileLoader(str(file)).Load():
-        if not event.HasField("summary"):
-            continue
         for value in event.summary.value:
             if value.HasField("simple_value"):
                 yield event.step, value.tag, value.simple_value, event.wall_time

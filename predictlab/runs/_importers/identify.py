@@ -1,114 +1,117 @@
-"""Which seed and which task each run has: said by the source, by the user, or asked about. Never guessed."""
+"""Which seed and which task each run has: said by the source or by the user, else left open. Never guessed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
 import pandas as pd
 
-from predictlab.errors import ArgumentError, DataError, bad_argument
-from predictlab.runs._importers.found import Found, ask, listed
+from predictlab.errors import DataError, bad_argument
+from predictlab.runs._importers.logs import RunLogs, left_open, listed
 
 SEED = re.compile(r"seed[-_=: ]?(\d+)", re.IGNORECASE)
 BETWEEN = "-_/.:=, "
 
-Given = int | str | re.Pattern[str] | Mapping[str, Any] | None
+Task: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | None
+Seed: TypeAlias = int | str | re.Pattern[str] | Mapping[str, int] | None
 
 
-def seeds_of(found: Found, seed: Given) -> tuple[pd.Series, re.Pattern[str] | None]:
-    """Seed of each run, and the pattern by which it was found in the runs' names.
+def seeds_of(logs: RunLogs, seed: Seed) -> pd.Series:
+    """Seed of each run.
 
     Raises
     ------
     ArgumentError
         No seed for a run, or more than one candidate; the message lists what was found and what to pass.
+    DataError
+        A seed that is no whole number.
     """
-    runs = found.facts.index
+    about, runs = logs.about, logs.about.index
+    if isinstance(seed, str) and seed == "enumerate":
+        return pd.Series(range(len(runs)), index=runs)
     if seed is None:
-        if "seed" in found.facts.columns and found.facts["seed"].notna().all():
-            return _whole(found.facts["seed"], "seed"), None
-        hits = [SEED.findall(str(run)) for run in runs]
-        if all(len(hit) == 1 for hit in hits):
-            return pd.Series([int(hit[0]) for hit in hits], index=runs), SEED
-        raise _ask_seed(found, hits)
-    if isinstance(seed, Mapping):
-        return _whole(_mapped("seed", seed, runs), "seed"), None
-    if isinstance(seed, re.Pattern) or (isinstance(seed, str) and seed not in found.facts.columns and "(" in seed):
-        pattern = _pattern("seed", seed)
-        return _whole(pd.Series(_searched("seed", pattern, runs), index=runs), "seed"), pattern
-    if isinstance(seed, str):
-        if seed == "enumerate":
-            return pd.Series(range(len(runs)), index=runs), None
-        if seed in found.facts.columns:
-            return _whole(found.facts[seed], "seed"), None
+        said = "seed" in about.columns and about["seed"].notna().all()
+        seed = "seed" if said else _seed_in_names(logs)
+    values = _values("seed", seed, about)
+    if values is None and isinstance(seed, str):
         raise bad_argument(
             "seed", seed, "something the source says of each run, a pattern with one group, or 'enumerate'",
-            f"{found.hint} Runs: {listed(runs)}.".strip(),
+            f"{logs.hint} Runs: {listed(runs)}.".strip(),
         )  # fmt: skip
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise bad_argument("seed", seed, "a whole number, a name, a pattern with one group, or a mapping run -> seed")
-    return pd.Series(int(seed), index=runs), None
+    if values is None:
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            expected = "a whole number, a name, a pattern with one group, or a mapping run -> seed"
+            raise bad_argument("seed", seed, expected)
+        values = pd.Series(int(seed), index=runs)  # type: ignore[arg-type]
+    number = pd.to_numeric(values, errors="coerce")
+    wrong = number.isna() | (number % 1 != 0)
+    if wrong.any():
+        run = runs[wrong.to_numpy()][0]
+        raise DataError(f"run {run!r}: its seed is {values[run]!r}, which is no whole number.")
+    return number.astype("int64")
 
 
-def _ask_seed(found: Found, hits: list[list[str]]) -> ArgumentError:
-    several = [run for run, hit in zip(found.facts.index, hits, strict=True) if len(hit) > 1]
-    columns = [c for c in map(str, found.facts.columns) if "seed" in c.lower()]
+def _seed_in_names(logs: RunLogs) -> re.Pattern[str]:
+    """The pattern that finds the one seed in each run's name, or the error that says why there is none."""
+    runs = logs.about.index
+    hits = {run: len(SEED.findall(str(run))) for run in runs}
+    if set(hits.values()) == {1}:
+        return SEED
+    several = [run for run, number in hits.items() if number > 1]
+    columns = [c for c in map(str, logs.about.columns) if "seed" in c.lower()]
     if several:
         question = f"{several[0]!r} names more than one seed."
     elif columns:
         question = f"{listed(columns)} might be it."
     else:
         question = "nothing says the seeds of the runs."
-    return ask(
-        "seed", f"{question} {found.hint} Runs: {listed(found.facts.index)}.".replace("  ", " "),
+    raise left_open(
+        "seed", f"{question} {logs.hint} Runs: {listed(runs)}.".replace("  ", " "),
         r"Pass seed='a column or param', a pattern over the runs' names such as seed=r'seed[_-]?(\d+)', "
         "a mapping {run: seed}, one number for all, or seed='enumerate' to number the runs if each is independent.",
     )  # fmt: skip
 
 
-def tasks_of(found: Found, task: Any, seeds: pd.Series, pattern: re.Pattern[str] | None) -> pd.Series:
+def tasks_of(logs: RunLogs, task: Task, seeds: pd.Series, seed: Seed) -> pd.Series:
     """Task of each run.
 
     Without `task`, runs are of one task only if their names say no more than the seed, and nothing else that the source
-    says might name tasks; else it is asked.
+    says might name tasks; else it is left open.
     """
-    runs = found.facts.index
-    if isinstance(task, Mapping):
-        return _mapped("task", task, runs).astype(str)
-    if isinstance(task, re.Pattern):
-        return pd.Series(_searched("task", _pattern("task", task), runs), index=runs)
-    if isinstance(task, str) and task in found.facts.columns:
-        return _named(found.facts[task])
-    if task is not None:
+    about, runs = logs.about, logs.about.index
+    if task is None and "task" not in about.columns:
+        return pd.Series(_only_task(logs, seeds, seed), index=runs)
+    values = _values("task", "task" if task is None else task, about)
+    if values is None:
         if not isinstance(task, str) or not task:
             raise bad_argument("task", task, "a name, a compiled pattern with one group, or a mapping run -> task")
         return pd.Series(task, index=runs)
-    if "task" in found.facts.columns:
-        return _named(found.facts["task"])
-    rest = {_without(str(run), seed, pattern) for run, seed in seeds.items()}
-    apart = [c for c in found.apart if len(found.facts[c].unique()) > 1]
-    if len(rest) == 1 and not apart:
-        return pd.Series(rest.pop() or found.label, index=runs)
-    said = [c for c in found.facts.columns if not str(c).startswith("tags.")]
-    differ = f" They differ in {listed(apart)}." if apart else f" Said of each: {listed(said)}." if said else ""
-    raise ask(
-        "task", f"the {len(runs)} runs may be of one task or of several: {listed(runs)}.{differ}",
+    if values.isna().any():
+        raise DataError(f"run {runs[values.isna()][0]!r} names no task; fill the column, or pass task=.")
+    return values.astype(str)
+
+
+def _only_task(logs: RunLogs, seeds: pd.Series, seed: Seed) -> str:
+    """Name of the one task that all runs are of, or the error that says what leaves it open."""
+    pattern = seed if isinstance(seed, re.Pattern) else SEED
+    rest = {_without(str(run), number, pattern) for run, number in seeds.items()}
+    differ = [c for c in logs.task_columns if len(logs.about[c].unique()) > 1]
+    if len(rest) == 1 and not differ:
+        return rest.pop() or logs.label
+    said = [c for c in logs.about.columns if not str(c).startswith("tags.")]
+    more = f" They differ in {listed(differ)}." if differ else f" Said of each: {listed(said)}." if said else ""
+    raise left_open(
+        "task", f"the {len(seeds)} runs may be of one task or of several: {listed(logs.about.index)}.{more}",
         "Pass task='a name' if all are of one task, a column or param that names it, re.compile(...) with one group "
         "over the runs' names, or a mapping {run: task}.",
     )  # fmt: skip
 
 
-def _named(values: pd.Series) -> pd.Series:
-    if values.isna().any():
-        raise DataError(f"run {values.index[values.isna()][0]!r} names no task; fill the column, or pass task=.")
-    return values.astype(str)
-
-
-def _without(name: str, seed: int, pattern: re.Pattern[str] | None) -> str:
+def _without(name: str, seed: int, pattern: re.Pattern[str]) -> str:
     """What a run's name says beside its seed."""
-    found = (pattern or SEED).search(name) or re.search(rf"(?<!\d)0*{seed}$", name)
+    found = pattern.search(name) or re.search(rf"(?<!\d)0*{seed}$", name)
     if found is None:
         return name
     left, right = name[: found.start()], name[found.end() :]
@@ -117,39 +120,31 @@ def _without(name: str, seed: int, pattern: re.Pattern[str] | None) -> str:
     return f"{left}{between}{right}" if left and right else left or right
 
 
-def _pattern(argument: str, given: str | re.Pattern[str]) -> re.Pattern[str]:
+def compiled(seed: Seed, columns: pd.Index) -> Seed:
+    """A text with a group that is no column's name is a pattern."""
+    if not (isinstance(seed, str) and seed not in columns and "(" in seed):
+        return seed
     try:
-        pattern = re.compile(given)
+        return re.compile(seed)
     except re.error as error:
-        raise bad_argument(argument, given, f"a regular expression ({error})") from None
-    if pattern.groups != 1:
-        raise bad_argument(argument, given, "a regular expression with one group, such as r'seed[_-]?(\\d+)'")
-    return pattern
+        raise bad_argument("seed", seed, f"a regular expression ({error})") from None
 
 
-def _searched(argument: str, pattern: re.Pattern[str], runs: pd.Index) -> list[str]:
-    found = []
-    for run in map(str, runs):
-        match = pattern.search(run)
-        if match is None or match[1] is None:
-            raise bad_argument(argument, pattern.pattern, f"a pattern found in every run's name; {run!r} has none")
-        found.append(match[1])
-    return found
-
-
-def _mapped(argument: str, given: Mapping[str, Any], runs: pd.Index) -> pd.Series:
-    missing = [run for run in runs if run not in given]
-    if missing:
-        raise bad_argument(
-            argument, dict(given), f"a value for each of the {len(runs)} runs", f"Missing: {listed(missing)}."
-        )
-    return pd.Series([given[run] for run in runs], index=runs)
-
-
-def _whole(values: pd.Series, argument: str) -> pd.Series:
-    number = pd.to_numeric(values, errors="coerce")
-    wrong = number.isna() | (number % 1 != 0)
-    if wrong.any():
-        run = values.index[wrong.to_numpy()][0]
-        raise DataError(f"run {run!r}: its {argument} is {values[run]!r}, which is no whole number.")
-    return number.astype("int64")
+def _values(argument: str, given: object, about: pd.DataFrame) -> pd.Series | None:
+    """What a mapping, a pattern over the names or a column says of each run; None where `given` is none of these."""
+    runs = about.index
+    if isinstance(given, Mapping):
+        if missing := [run for run in runs if run not in given]:
+            expected = f"a value for each of the {len(runs)} runs"
+            raise bad_argument(argument, dict(given), expected, f"Missing: {listed(missing)}.")
+        return pd.Series([given[run] for run in runs], index=runs)
+    if isinstance(given, re.Pattern):
+        if given.groups != 1:
+            expected = "a regular expression with one group, such as r'seed[_-]?(\\d+)'"
+            raise bad_argument(argument, given.pattern, expected)
+        values = pd.Series(runs, index=runs).astype(str).map(lambda name: (given.search(name) or [None, None])[1])
+        if values.isna().any():
+            run = str(runs[values.isna()][0])
+            raise bad_argument(argument, given.pattern, f"a pattern found in every run's name; {run!r} has none")
+        return values
+    return about[given] if isinstance(given, str) and given in about.columns else None

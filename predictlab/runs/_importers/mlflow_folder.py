@@ -4,48 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._importers.found import Found, Names, chosen_metrics
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics
 from predictlab.runs._importers.sources import names_of
 
 
-def read_mlflow(runs: Sequence[Path], base: Path | None, metric: Names) -> Found:
-    """Metrics of the runs, with params and tags as facts. Seconds are those since the run's first measurement."""
-    files = {run: {_name(f, run / "metrics"): f for f in _files(run / "metrics")} for run in runs}
-    present = {name for metrics in files.values() for name in metrics}
-    keep = chosen_metrics(present, metric, (), "the MLflow runs")
-    about = [_facts(run) for run in runs]
-    names = _names([fact["run_name"] for fact in about], runs, base)
-    parts = []
-    for number, run in enumerate(runs):
-        for name in keep.keys() & files[run].keys():
-            time, value, step = _lines(files[run][name])
-            parts.append(pd.DataFrame({"run": number, "depth": step, "metric": keep[name], "value": value, "t": time}))
+def read_mlflow(runs: Sequence[Path], base: Path | None, metric: Names) -> RunLogs:
+    """Metrics of the runs, and their params and tags. Seconds are those since the run's first measurement."""
+    files = [_files(run / "metrics") for run in runs]
+    metrics = chosen_metrics((name for metrics in files for name in metrics), metric, "the MLflow runs")
+    parts = [
+        _measurements(metrics_of_run[name]).assign(run=number, metric=name)
+        for number, metrics_of_run in enumerate(files)
+        for name in metrics.keys() & metrics_of_run.keys()
+    ]
     rows = pd.concat(parts, ignore_index=True)
-    rows["seconds"] = (rows["t"] - rows.groupby("run")["t"].transform("min")) / 1000
-    rows["metric"] = pd.Categorical(rows["metric"], categories=list(dict.fromkeys(keep.values())))
-    rows["run"] = pd.Categorical.from_codes(rows["run"].to_numpy(), categories=names)
-    facts = pd.DataFrame(about, index=pd.Index(names))
-    label = str(facts["experiment"].iloc[0])
-    hint = "MLflow has these params and tags: " + ", ".join(map(str, facts.columns)) + "."
-    return Found(rows.drop(columns="t"), facts, label, hint, apart=("experiment",))
+    rows["seconds"] = (rows["time"] - rows.groupby("run")["time"].transform("min")) / 1000
+    about = pd.DataFrame([_about(run) for run in runs])
+    # Names as the user sees them in MLflow; the folders' where those are not unique.
+    about.index = pd.Index(about["run_name"] if about["run_name"].is_unique else names_of(runs, base)[0], name=None)
+    hint = f"MLflow has these params and tags: {', '.join(map(str, about.columns))}."
+    return RunLogs(rows, about, metrics, str(about["experiment"].iloc[0]), hint, task_columns=("experiment",))
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.rglob("*") if f.is_file())
+def _files(folder: Path) -> dict[str, Path]:
+    """Files below a folder by name: a metric called ``eval/loss`` lies in the folder ``eval``."""
+    return {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def _name(file: Path, folder: Path) -> str:
-    """A metric called ``eval/loss`` lies in the folder ``eval``."""
-    return file.relative_to(folder).as_posix()
-
-
-def _lines(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _measurements(file: Path) -> pd.DataFrame:
     """Timestamp (ms), value and step of each line; later versions add fields behind these."""
     fields = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     if any(len(line) < 3 for line in fields):
@@ -54,26 +45,21 @@ def _lines(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         table = np.array([line[:3] for line in fields], dtype=float).reshape(-1, 3)
     except ValueError as error:
         raise DataError(f"{file}: expected lines of timestamp, value, step: {error}") from error
-    return table[:, 0], table[:, 1], table[:, 2]
+    return pd.DataFrame(table, columns=["time", "value", "depth"])
 
 
-def _facts(run: Path) -> dict[str, Any]:
+def _about(run: Path) -> dict[str, str]:
     """Params by their names, tags as ``tags.<name>``, the names of run and experiment."""
-    meta = _yaml(run / "meta.yaml")
-    tags = {f"tags.{_name(f, run / 'tags')}": f.read_text(encoding="utf-8") for f in _files(run / "tags")}
-    params = {_name(f, run / "params"): f.read_text(encoding="utf-8") for f in _files(run / "params")}
-    above = run.parent / "meta.yaml"
-    experiment = _yaml(above).get("name", run.parent.name) if above.is_file() else run.parent.name
-    name = tags.get("tags.mlflow.runName") or meta.get("run_name") or run.name
+    tags = {f"tags.{name}": file.read_text(encoding="utf-8") for name, file in _files(run / "tags").items()}
+    params = {name: file.read_text(encoding="utf-8") for name, file in _files(run / "params").items()}
+    name = tags.get("tags.mlflow.runName") or _yaml(run).get("run_name") or run.name
+    experiment = _yaml(run.parent).get("name", run.parent.name)
     return {**tags, **params, "run_id": run.name, "run_name": name, "experiment": experiment}
 
 
-def _names(given: Sequence[str], runs: Sequence[Path], base: Path | None) -> list[str]:
-    """Names as the user sees them in MLflow; the folders' where those are not unique."""
-    return list(given) if len(set(given)) == len(given) else names_of(runs, base)
-
-
-def _yaml(file: Path) -> dict[str, str]:
-    """Top-level ``key: text`` lines, which is all that MLflow writes here."""
-    pairs = (line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if not line[:1].isspace())
+def _yaml(folder: Path) -> dict[str, str]:
+    """Top-level ``key: text`` lines of a folder's ``meta.yaml``, which is all that MLflow writes here."""
+    file = folder / "meta.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    pairs = (line.partition(":") for line in lines if not line[:1].isspace())
     return {key.strip(): value.strip().strip("'\"") for key, colon, value in pairs if colon}

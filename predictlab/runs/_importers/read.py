@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
-from predictlab.runs._importers.finish import tidy
-from predictlab.runs._importers.found import Found, Names
-from predictlab.runs._importers.identify import seeds_of, tasks_of
-from predictlab.runs._importers.sources import FORMATS, locate
+from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state
+from predictlab.runs._importers.identify import Seed, Task, compiled, seeds_of, tasks_of
+from predictlab.runs._importers.logs import Names, RunLogs
+from predictlab.runs._importers.sources import FORMATS, Paths, locate
+from predictlab.runs._importers.tidy import tidy
 
-Source: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame
+Source: TypeAlias = Paths | pd.DataFrame
+READERS = {
+    "trainer_state": trainer_state.read_trainer_states,
+    "tensorboard": event_files.read_event_files,
+    "mlflow": mlflow_folder.read_mlflow,
+}
 
 
 def read_runs(
@@ -23,8 +27,8 @@ def read_runs(
     *,
     format: str | None = None,
     metric: Names = None,
-    task: str | re.Pattern[str] | Mapping[str, str] | None = None,
-    seed: int | str | re.Pattern[str] | Mapping[str, int] | None = None,
+    task: Task = None,
+    seed: Seed = None,
     run: str | None = None,
     depth: str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -99,21 +103,19 @@ def read_runs(
     # A column that names task or seed is one way of saying task= and seed=.
     task, seed = where.get("task", task), where.get("seed", seed)
     where |= {name: given for name, given in (("task", task), ("seed", seed)) if isinstance(given, str)}
-    found = _found(source, format, where, metric)
-    if found.rows.empty:
+    logs = _read(source, format, where, metric)
+    if logs.rows.empty:
         raise DataError("source: no measurement was found in it.")
     for name in {"task", "seed"} & set(columns or {}):
-        if where[name] not in found.facts.columns:
-            raise bad_argument("columns", {name: where[name]}, "something the source says of each run", found.hint)
-    found.rows["run"] = found.rows["run"].cat.remove_unused_categories()
-    found.facts = found.facts.loc[list(found.rows["run"].cat.categories)]
-    seeds, pattern = seeds_of(found, seed)
-    return tidy(found, tasks_of(found, task, seeds, pattern), seeds, keep)
+        if where[name] not in logs.about.columns:
+            raise bad_argument("columns", {name: where[name]}, "something the source says of each run", logs.hint)
+    logs = logs.select()
+    seed = compiled(seed, logs.about.columns)
+    seeds = seeds_of(logs, seed)
+    return tidy(logs, tasks_of(logs, task, seeds, seed), seeds, keep)
 
 
-def _found(source: Source, format: str | None, where: dict[str, str], metric: Names) -> Found:
-    from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state
-
+def _read(source: Source, format: str | None, where: dict[str, str], metric: Names) -> RunLogs:
     if isinstance(source, pd.DataFrame):
         if format not in (None, "table"):
             raise bad_argument("format", format, "'table' or None with a DataFrame")
@@ -123,9 +125,4 @@ def _found(source: Source, format: str | None, where: dict[str, str], metric: Na
         return tables.read_tables(files, base, where, metric)
     for name in where.keys() - {"task", "seed"}:
         raise bad_argument("columns", {name: where[name]}, f"a table, not {FORMATS[kind]}", "Leave it out.")
-    read = {
-        "trainer_state": trainer_state.read_trainer_states,
-        "tensorboard": event_files.read_event_files,
-        "mlflow": mlflow_folder.read_mlflow,
-    }
-    return read[kind](files, base, metric)
+    return READERS[kind](files, base, metric)

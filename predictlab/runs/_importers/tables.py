@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument, needs_extra
-from predictlab.runs._importers.found import Found, Names, ask, chosen_metrics, listed
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
 from predictlab.runs._importers.sources import names_of
 from predictlab.runs._importers.wandb_panel import is_panel, read_panel
 from predictlab.runs._schema import COLUMNS
 
 STEPS = ("depth", "step", "steps", "_step", "global_step", "train/global_step", "trainer/global_step", "iteration")
 FILE = "\0file"  # name of the file a row came from; no user's column is called so
-
-
-@dataclass
-class Columns:
-    """Where a table keeps what the tidy frame needs: tidy name -> column; and the columns to keep besides."""
-
-    roles: dict[str, str]
-    kept: dict[str, str]
+WRITTEN_NAN = ("nan", "none", "null", "n/a", "na")
 
 
 def read_table_file(path: Path) -> pd.DataFrame:
@@ -42,7 +34,7 @@ def read_table_file(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as a table: {error}") from error
 
 
-def read_tables(files: Sequence[Path], base: Path | None, columns: Mapping[str, str], metric: Names) -> Found:
+def read_tables(files: Sequence[Path], base: Path | None, columns: Mapping[str, str], metric: Names) -> RunLogs:
     """Runs of one or several files; W&B panel exports are recognised by their columns."""
     tables = [read_table_file(file) for file in files]
     panels = [is_panel(table) for table in tables]
@@ -52,43 +44,49 @@ def read_tables(files: Sequence[Path], base: Path | None, columns: Mapping[str, 
     if any(panels):
         raise DataError(f"{listed(files)}: some are W&B panel exports, others are not; read them apart.")
     if len(files) > 1:
-        names = [name.removesuffix("".join(Path(name).suffixes[-1:])) for name in names_of(files, base)]
+        names = [name.removesuffix(Path(name).suffix) for name in names_of(files, base)[0]]
         tables = [table.assign(**{FILE: name}) for table, name in zip(tables, names, strict=True)]
     return read_table(pd.concat(tables, ignore_index=True), columns, metric, label)
 
 
-def read_table(table: pd.DataFrame, columns: Mapping[str, str], metric: Names, label: str) -> Found:
+def read_table(table: pd.DataFrame, columns: Mapping[str, str], metric: Names, label: str) -> RunLogs:
     """Runs of one table, long (a column with names of metrics) or wide (a column for each metric)."""
     if table.empty:
         raise DataError("source: the table has no rows.")
-    table = table.reset_index() if any(name is not None for name in table.index.names) else table
-    table = table.rename(columns=str)
+    table = table.reset_index(drop=all(name is None for name in table.index.names)).rename(columns=str)
     if is_panel(table):
         return read_panel([table], ["the table"], columns, metric, label)
-    where = find_columns(table, columns)
-    run, facts, apart = _runs(table, where, label)
-    depth = numbers(table[where.roles["depth"]])[0]
-    extra = {name: table[column].to_numpy() for name, column in where.kept.items()}
-    for name in ("seconds", "flops"):
-        if name in where.roles:
-            extra[name] = numbers(table[where.roles[name]])[0]
-    for name in ("status", "parent"):
-        if name in where.roles:
-            extra[name] = table[where.roles[name]].to_numpy()
-    base = pd.DataFrame({"run": run, "depth": depth, **extra})
-    read = _long if "metric" in where.roles or "value" in where.roles else _wide
-    rows = read(table, base, where, metric)
-    return Found(rows, facts, label, _hint(table, where), apart, tuple(where.kept))
+    roles, kept = _roles(table, columns)
+    free = [c for c in table.columns if c not in {*roles.values(), *kept.values(), FILE}]
+    run, about = _runs(table, roles, label)
+    base = pd.DataFrame({"run": run, "depth": numbers(table[roles["depth"]])})
+    for name, column in ({name: roles[name] for name in ("status", "parent") if name in roles} | kept).items():
+        base[name] = table[column].to_numpy()
+    for name in {"seconds", "flops"} & roles.keys():
+        base[name] = numbers(table[roles[name]])
+    if "metric" in roles or "value" in roles:
+        rows, metrics = _long(table, base, roles, free, metric)
+    else:
+        task = table[roles["task"]] if "task" in roles else pd.Series(0, index=table.index)
+        rows, metrics = _wide(table, base, task, free, metric)
+    texts = table[[c for c in free if _is_text(table[c]) and not _varies(table[c], run).any()]]
+    about = about.join(texts.groupby(run).nth(0).set_axis(about.index))
+    hint = f"Columns without a role: {listed(free)}." if free else ""
+    return RunLogs(rows, about, metrics, label, hint, tuple(texts.columns), tuple(kept))
 
 
-def find_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> Columns:
-    """Columns the user named, then those of the tidy names themselves, then the only column that counts steps."""
-    there = {str(c): c for c in table.columns}
+def _roles(table: pd.DataFrame, columns: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Tidy name -> column, and new name -> column to be kept.
+
+    Columns that the user named, then those of the tidy names themselves, then the only column that counts steps.
+    """
+    there = list(table.columns)
+    shown = listed(c for c in there if c != FILE)
     # task and seed may be given as a name or a pattern instead
     columns = {n: c for n, c in columns.items() if c in there or n not in ("task", "seed")}
     for name, column in columns.items():
         if column not in there:
-            raise bad_argument("columns", {name: column}, "columns of the table", f"It has {_shown(table)}.")
+            raise bad_argument("columns", {name: column}, "columns of the table", f"It has {shown}.")
     roles = {name: column for name, column in columns.items() if name in COLUMNS}
     kept = {name: column for name, column in columns.items() if name not in COLUMNS}
     roles |= {n: n for n in COLUMNS if n not in roles and n in there and n not in columns.values()}
@@ -97,49 +95,35 @@ def find_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> Columns:
     if "depth" not in roles:
         steps = [name for name in there if name.lower() in STEPS]
         if len(steps) != 1:
-            found = f"of the columns {listed(steps)} each might" if steps else f"none of the columns {_shown(table)}"
+            which = f"of the columns {listed(steps)} each might" if steps else f"none of the columns {shown}"
             example = steps[0] if steps else "name of the column"
-            raise ask("depth", f"{found} say{'' if steps else 's'} how many optimiser steps a run had made.",
-                      f"Pass depth={example!r}.")  # fmt: skip
+            raise left_open("depth", f"{which} say{'' if steps else 's'} how many optimiser steps a run had made.",
+                            f"Pass depth={example!r}.")  # fmt: skip
         roles["depth"] = steps[0]
-    return Columns(roles, kept)
+    return roles, kept
 
 
-def _shown(table: pd.DataFrame) -> str:
-    return listed(c for c in table.columns if c != FILE)
-
-
-def _free(table: pd.DataFrame, where: Columns) -> list[str]:
-    """Columns without a role."""
-    used = {*where.roles.values(), *where.kept.values(), FILE}
-    return [c for c in table.columns if c not in used]
-
-
-def _runs(table: pd.DataFrame, where: Columns, label: str) -> tuple[pd.Categorical, pd.DataFrame, tuple[str, ...]]:
-    """Which run each row belongs to; what the table says of each run; its columns that may name tasks."""
-    keys = [where.roles[name] for name in ("task", "run") if name in where.roles]
-    if "run" not in where.roles:
+def _runs(table: pd.DataFrame, roles: Mapping[str, str], label: str) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Which run each row belongs to, and the task and seed that the table says of each run."""
+    keys = [roles[name] for name in ("task", "run") if name in roles]
+    if "run" not in roles:
         keys += [FILE] if FILE in table else []
-        seed = where.roles.get("seed")
-        if seed is not None and not (FILE in table and _constant(table[seed], _groups(table, keys))):
+        seed = roles.get("seed")
+        if seed is not None and not (FILE in table and not _varies(table[seed], _groups(table, keys)).any()):
             keys.append(seed)
-    code = _groups(table, keys)
-    first = np.unique(code, return_index=True)[1]
-    names = _names(table.iloc[first], where, keys) if keys else [label]
-    facts = pd.DataFrame(index=pd.Index(names, dtype=object))
+    run = _groups(table, keys)
+    first = table.groupby(run).nth(0)
+    about = pd.DataFrame(index=_names(first, roles, keys) if keys else [label])
     for name in ("task", "seed"):
-        if name in where.roles:
-            column = table[where.roles[name]]
-            if not _constant(column, code):
-                run = names[int(code[_changes(column, code)])]
-                raise DataError(f"run {run!r} has more than one {name}. Which column tells runs apart? Pass columns=.")
-            facts[where.roles[name]] = column.to_numpy()[first]
-    apart = []
-    for column in _free(table, where):
-        if _is_text(table[column]) and _constant(table[column], code):
-            facts[column] = table[column].to_numpy()[first]
-            apart.append(column)
-    return pd.Categorical.from_codes(code, categories=names), facts, tuple(apart)
+        if name in roles:
+            several = _varies(table[roles[name]], run)
+            if several.any():
+                which = about.index[several.to_numpy()][0]
+                raise DataError(
+                    f"run {which!r} has more than one {name}. Which column tells runs apart? Pass columns=."
+                )
+            about[roles[name]] = first[roles[name]].to_numpy()
+    return run, about
 
 
 def _groups(table: pd.DataFrame, keys: list[str]) -> NDArray[np.int64]:
@@ -149,37 +133,27 @@ def _groups(table: pd.DataFrame, keys: list[str]) -> NDArray[np.int64]:
     return table.groupby(keys, sort=False, dropna=False, observed=True).ngroup().to_numpy(dtype=np.int64)
 
 
-def _names(rows: pd.DataFrame, where: Columns, keys: list[str]) -> list[str]:
+def _varies(column: pd.Series, run: NDArray[np.int64]) -> pd.Series:
+    """Whether a run has several values in a column; index: the runs."""
+    value = pd.Series(pd.factorize(column, use_na_sentinel=False)[0])
+    return (value != value.groupby(run).transform("first")).groupby(run).any()
+
+
+def _names(rows: pd.DataFrame, roles: Mapping[str, str], keys: list[str]) -> list[str]:
     """Names of runs: their own, or of file and seed, with the task before them where it takes that to be unique."""
-    seed = where.roles.get("seed")
-    if "run" in where.roles and rows[where.roles["run"]].is_unique:
-        return [str(name) for name in rows[where.roles["run"]]]
-    parts = []
-    for key in keys:
-        text = rows[key].astype(str)
-        if key == seed:
-            number = pd.to_numeric(rows[key], errors="coerce")
-            text = number.astype("Int64").astype(str) if (number % 1 == 0).all() else text
-            text = text if "task" in where.roles else "seed-" + text
-        parts.append(text.to_list())
-    return [":".join(part) for part in zip(*parts, strict=True)]
+    if "run" in roles and rows[roles["run"]].is_unique:
+        return rows[roles["run"]].astype(str).to_list()
+    parts = {key: rows[key].astype(str) for key in keys}
+    if (seed := roles.get("seed")) in parts:
+        number = pd.to_numeric(rows[seed], errors="coerce")
+        text = number.astype("Int64").astype(str) if (number % 1 == 0).all() else parts[seed]
+        parts[seed] = text if "task" in roles else "seed-" + text
+    return [":".join(part) for part in zip(*parts.values(), strict=True)]
 
 
 def _is_text(column: pd.Series) -> bool:
     typed = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)
     return not typed and not looks_numeric(column)
-
-
-def _changes(column: pd.Series, code: NDArray[np.int64]) -> int:
-    """First row that differs from its run's first row; the number of rows if there is none."""
-    values = pd.factorize(column, use_na_sentinel=False)[0]
-    first = np.unique(code, return_index=True)[1]
-    other = np.flatnonzero(values != values[first][code])
-    return int(other[0]) if len(other) else len(code)
-
-
-def _constant(column: pd.Series, code: NDArray[np.int64]) -> bool:
-    return _changes(column, code) == len(code)
 
 
 def looks_numeric(column: pd.Series) -> bool:
@@ -188,82 +162,56 @@ def looks_numeric(column: pd.Series) -> bool:
         return False
     if pd.api.types.is_numeric_dtype(column):
         return True
-    given = column.dropna().unique()
-    return len(given) > 0 and not pd.isna(pd.to_numeric(pd.Series(given[~_written_nan(given)]), errors="coerce")).any()
+    given = pd.Series(column.dropna().unique(), dtype=object)
+    written = given[~given.astype(str).str.strip().str.lower().isin(WRITTEN_NAN)]
+    return len(given) > 0 and not pd.to_numeric(written, errors="coerce").isna().any()
 
 
-def _written_nan(values: NDArray[np.object_]) -> NDArray[np.bool_]:
-    return np.isin([str(v).strip().lower() for v in values], ["nan", "none", "null", "n/a", "na"])
+def numbers(column: pd.Series) -> NDArray[np.float64]:
+    """Values of a column; empty cells and text that is no number become NaN."""
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
-def numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Values, and where the cell is empty; text that is no number becomes NaN but is not empty."""
-    blank = column.isna().to_numpy()
-    if not pd.api.types.is_numeric_dtype(column):
-        column = pd.to_numeric(column, errors="coerce")
-    return column.to_numpy(dtype=float, na_value=np.nan), blank
-
-
-def _long(table: pd.DataFrame, base: pd.DataFrame, where: Columns, metric: Names) -> pd.DataFrame:
-    if "value" not in where.roles:
-        free = [c for c in _free(table, where) if looks_numeric(table[c])]
-        raise ask("columns", f"which of {listed(free) or 'the columns'} has the values of "
-                  f"{where.roles['metric']!r}?", "Pass columns={'value': ...}.")  # fmt: skip
-    value = table[where.roles["value"]]
-    if not looks_numeric(value) and len(value):
-        raise bad_argument("columns", {"value": where.roles["value"]}, "a column of numbers")
-    if "metric" in where.roles:
-        names = table[where.roles["metric"]].astype(str)
+def _long(
+    table: pd.DataFrame, base: pd.DataFrame, roles: Mapping[str, str], free: list[str], metric: Names
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    if "value" not in roles:
+        candidates = listed(c for c in free if looks_numeric(table[c])) or "the columns"
+        question = f"which of {candidates} has the values of {roles['metric']!r}?"
+        raise left_open("columns", question, "Pass columns={'value': ...}.")
+    value = table[roles["value"]]
+    if not looks_numeric(value):
+        raise bad_argument("columns", {"value": roles["value"]}, "a column of numbers")
+    if "metric" in roles:
+        names = table[roles["metric"]].astype(str)
+        metrics = chosen_metrics(names.unique(), metric, "the table", every=True)
     else:
-        only = metric if isinstance(metric, str) else where.roles["value"]
-        names, metric = pd.Series(only, index=table.index), None
-    keep = chosen_metrics(names.unique(), metric, names.unique(), "the table")
-    rows = base.assign(metric=pd.Categorical(names.map(keep)), value=numbers(value)[0])
-    return rows[names.isin(keep).to_numpy()]
+        names = metric if isinstance(metric, str) else roles["value"]
+        metrics = {names: names}
+    return base.assign(metric=names, value=numbers(value)), metrics
 
 
-def _wide(table: pd.DataFrame, base: pd.DataFrame, where: Columns, metric: Names) -> pd.DataFrame:
-    free = [c for c in _free(table, where) if looks_numeric(table[c])]
-    present = [str(c) for c in free if not str(c).startswith(("_", "Unnamed: ")) and str(c).lower() not in STEPS]
-    keep = chosen_metrics(present, metric, (), "the table")
-    values = {name: numbers(table[name]) for name in present}
-    nothing = np.logical_and.reduce([blank for _, blank in values.values()])
-    run = base["run"].cat.codes.to_numpy().astype(np.int64)
-    task = pd.factorize(table[where.roles["task"]])[0] if "task" in where.roles else run * 0
+def _wide(
+    table: pd.DataFrame, base: pd.DataFrame, task: pd.Series, free: list[str], metric: Names
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    numeric = [c for c in free if looks_numeric(table[c])]
+    present = [c for c in numeric if not c.startswith(("_", "Unnamed: ")) and c.lower() not in STEPS]
+    metrics = chosen_metrics(present, metric, "the table")
+    nothing = table[present].isna().all(axis="columns")
     parts = []
-    for name, new in keep.items():
-        value, blank = values[name]
-        rows = measured(run, task, base["depth"].to_numpy(), value, blank, nothing)
-        parts.append(base[rows].assign(metric=new, value=value[rows]))
-    out = pd.concat(parts, ignore_index=True)
-    out["metric"] = pd.Categorical(out["metric"], categories=list(dict.fromkeys(keep.values())))
-    return out
+    for name in metrics:
+        rows = base.assign(metric=name, value=numbers(table[name]))
+        parts.append(rows[_measured(rows, task, table[name].isna(), nothing)])
+    return pd.concat(parts, ignore_index=True), metrics
 
 
-def measured(
-    run: NDArray[np.int64],
-    task: NDArray[np.int64],
-    depth: NDArray[np.float64],
-    value: NDArray[np.float64],
-    blank: NDArray[np.bool_],
-    nothing: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
+def _measured(rows: pd.DataFrame, task: pd.Series, blank: pd.Series, nothing: pd.Series) -> pd.Series:
     """Rows at which a metric was measured, where each row may have been written for another metric.
 
     An empty cell is a diverged measurement only if other runs of the task were measured at this depth (or the row holds
     nothing else that could have been its reason), and this run never has a value again. Else it was not measured.
     """
-    finite = np.isfinite(value)
-    last = np.full(run.max(initial=-1) + 1, -np.inf)
-    np.maximum.at(last, run[finite], depth[finite])
-    steps = np.unique(depth[np.isfinite(depth)], return_inverse=True)
-    step = np.full(len(depth), -1)
-    step[np.isfinite(depth)] = steps[1]
-    place = task * (len(steps[0]) + 1) + step
-    usual = np.isin(place, np.unique(place[finite]))
-    return ~blank | ((depth > last[run]) & (usual | nothing))
-
-
-def _hint(table: pd.DataFrame, where: Columns) -> str:
-    free = _free(table, where)
-    return f"Columns without a role: {listed(free)}." if free else ""
+    finite = np.isfinite(rows["value"])
+    last = rows["depth"].where(finite).groupby(rows["run"]).transform("max").fillna(-np.inf)
+    usual = finite.groupby([task, rows["depth"]], dropna=False, observed=True).transform("any")
+    return ~blank | ((rows["depth"] > last) & (usual | nothing))

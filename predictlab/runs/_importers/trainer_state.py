@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._importers.found import Found, Names, ask, chosen_metrics, listed
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
 from predictlab.runs._importers.sources import names_of, natural, run_folder
 
 # Endings of the clock's and the counters' names
@@ -52,7 +52,54 @@ def evaluation(entry: Mapping[str, Any]) -> dict[str, float]:
     return _numbers(entry, _evaluation_names(tuple(entry)))
 
 
-def read_state(path: Path) -> dict[str, Any]:
+def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names) -> RunLogs:
+    """Evaluations of every run; its training log (``loss``, ``grad_norm``) if `metric` names it."""
+    run, folders = pd.factorize(pd.Series([run_folder(file) for file in files]))
+    states = [_latest(list(group)) for _, group in pd.Series(files).groupby(run)]
+    names, label = names_of(folders, base)
+    read = evaluation if metric is None else logged
+    rows = pd.DataFrame(
+        [(number, *one) for number in range(len(names)) for one in _measurements(states[number], names[number], read)],
+        columns=["run", "depth", "metric", "value", "flops", "ended"],
+    )
+    # After the end the Trainer may have loaded its best model: that is no measurement at this step.
+    rows = rows[~(rows["ended"].astype(bool) & rows.duplicated(["run", "depth", "metric"]))]
+    where = f"the log history of {names[0]}{', ...' if len(names) > 1 else ''}"
+    if rows.empty:
+        other = sorted({name for state in states for entry in state["log_history"] for name in logged(entry)})
+        raise left_open("metric", f"{where} has no evaluation, only {listed(other) or 'nothing'}.",
+                        "Pass metric= one of these, or train with an eval_strategy.")  # fmt: skip
+    metrics = chosen_metrics(rows["metric"], metric, where, every=True)
+    about = pd.DataFrame([dict(state.get("trial_params") or {}) for state in states], index=names)
+    return RunLogs(rows, about, metrics, label, "A trainer_state.json does not say the seed.")
+
+
+def _measurements(
+    state: Mapping[str, Any], run: str, read: Callable[[Mapping[str, Any]], dict[str, float]]
+) -> Iterator[tuple[int, str, float, float, bool]]:
+    """Depth, metric, value and operations of all that `read` finds in a log history, and whether training had ended."""
+    history = state["log_history"]
+    end = {"step": state.get("global_step"), "total_flos": state.get("total_flos")}
+    flops = {entry.get("step"): float(entry["total_flos"]) for entry in [*history, end] if entry.get("total_flos")}
+    ended = False
+    for entry in history:
+        ended = ended or "train_runtime" in entry
+        for name, value in read(entry).items():
+            step = entry.get("step")
+            if not isinstance(step, int):
+                raise DataError(f"run {run!r}: an entry of its log_history has no step: {entry}")
+            yield step, name, value, flops.get(step, math.nan), ended
+
+
+def _latest(files: Sequence[Path]) -> dict[str, Any]:
+    """The furthest state of one run: of its last checkpoint, or the one saved at its end."""
+    checkpoints = sorted((f for f in files if f.parent.absolute() != run_folder(f)), key=natural)
+    others = [f for f in files if f not in set(checkpoints)]
+    states = [_read(f) for f in [*others, *checkpoints[-1:]]]
+    return max(states, key=lambda s: (s.get("global_step") or 0, len(s["log_history"])))
+
+
+def _read(path: Path) -> dict[str, Any]:
     """A trainer state with a log history, or an error that names the file."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
@@ -61,73 +108,3 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
         raise DataError(f"{path} has no log_history: it is no trainer_state.json.")
     return state
-
-
-def latest(files: Sequence[Path]) -> dict[str, Any]:
-    """The furthest state of one run: of its last checkpoint, or the one saved at its end."""
-    checkpoints = sorted((f for f in files if f.parent.absolute() != run_folder(f)), key=natural)
-    others = [f for f in files if f not in set(checkpoints)]
-    states = [read_state(f) for f in [*others, *checkpoints[-1:]]]
-    return max(states, key=lambda s: (s.get("global_step") or 0, len(s["log_history"])))
-
-
-def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names) -> Found:
-    """Evaluations of every run; its training log (``loss``, ``grad_norm``) if `metric` names it."""
-    runs: dict[Path, list[Path]] = {}
-    for file in files:
-        runs.setdefault(run_folder(file), []).append(file)
-    names = names_of(list(runs), base)
-    states = [latest(group) for group in runs.values()]
-    read = evaluation if metric is None else logged
-    parts = [_measurements(state, name, read) for state, name in zip(states, names, strict=True)]
-    where = f"the log history of {listed(names[:1])}{', ...' if names[1:] else ''}"
-    present = {name for part in parts for name in part["metric"]}
-    if not present:
-        other = sorted({name for state in states for entry in state["log_history"] for name in logged(entry)})
-        raise ask("metric", f"{where} has no evaluation, only {listed(other) or 'nothing'}.",
-                  "Pass metric= one of these, or train with an eval_strategy.")  # fmt: skip
-    keep = chosen_metrics(present, metric, present, where)
-    rows = pd.concat([pd.DataFrame(part).assign(run=i) for i, part in enumerate(parts)], ignore_index=True)
-    rows = rows[rows["metric"].isin(keep)]
-    rows["metric"] = pd.Categorical(rows["metric"].map(keep), categories=list(dict.fromkeys(keep.values())))
-    rows["run"] = pd.Categorical.from_codes(rows["run"].to_numpy(), categories=names)
-    label = base.resolve().name if base is not None else run_folder(files[0]).parent.name
-    hint = "A trainer_state.json does not say the seed."
-    facts = pd.DataFrame([dict(state.get("trial_params") or {}) for state in states], index=pd.Index(names))
-    return Found(rows, facts, label, hint)
-
-
-def _measurements(
-    state: Mapping[str, Any], run: str, read: Callable[[Mapping[str, Any]], dict[str, float]]
-) -> dict[str, list[Any]]:
-    """Depth, metric, value and operations of all that `read` finds in a log history."""
-    flops = _flops(state)
-    depths, metrics, values, operations = [], [], [], []
-    held: set[tuple[int, str]] = set()
-    ended = False
-    for entry in state["log_history"]:
-        ended = ended or "train_runtime" in entry
-        measured = read(entry)
-        if not measured:
-            continue
-        step = entry.get("step")
-        if not isinstance(step, int):
-            raise DataError(f"run {run!r}: an entry of its log_history has no step: {entry}")
-        for name, value in measured.items():
-            # After the end the Trainer may have loaded its best model: that is no measurement at this step.
-            if ended and (step, name) in held:
-                continue
-            held.add((step, name))
-            depths.append(step)
-            metrics.append(name)
-            values.append(value)
-            operations.append(flops.get(step, math.nan))
-    return {"depth": depths, "metric": metrics, "value": values, "flops": operations}
-
-
-def _flops(state: Mapping[str, Any]) -> dict[int, float]:
-    """Operations up to a step, at the steps at which the state knows them."""
-    known = {e["step"]: float(e["total_flos"]) for e in state["log_history"] if "total_flos" in e and "step" in e}
-    if state.get("total_flos") and isinstance(state.get("global_step"), int):
-        known[state["global_step"]] = float(state["total_flos"])
-    return {step: value for step, value in known.items() if value > 0}
