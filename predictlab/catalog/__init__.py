@@ -13,7 +13,7 @@ import pandas as pd
 
 from predictlab.catalog._fetching import cache_dir, fetch, model_folder
 from predictlab.catalog._loading import load_dataset
-from predictlab.catalog._records import DATASETS, MODELS, Record, suggestion
+from predictlab.catalog._records import DATASETS, MODELS, Record, did_you_mean
 from predictlab.catalog._synthetic import modular_arithmetic
 from predictlab.errors import bad_argument
 
@@ -65,7 +65,7 @@ def _table(records: Iterable[Record], *columns: str) -> pd.DataFrame:
         rows.append(
             {column: getattr(record, column) for column in ("name", *columns)}
             | {column: getattr(archive, column) for column in ("registry", "package", "version")}
-            | {"size": round(archive.size / 1e6, 1), "licence": record.licence}
+            | {"size": round(archive.size / 1e6, 1), "licence": archive.licence}
             | {"member": " ".join(record.members), "note": record.note}
         )
     return pd.DataFrame(rows)
@@ -104,9 +104,9 @@ def model_path(model: str | Path) -> str:
     folder = Path(name).expanduser()
     if folder.is_dir() and name.strip():
         return str(folder)
-    hint = suggestion(name, list(MODELS))
+    hint = did_you_mean(name, MODELS)
     looks_like_path = isinstance(model, Path) or name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1
-    if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and "mean" in hint):
+    if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and hint):
         raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint.strip())
     return name
 

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from predictlab.catalog._features import quiet_transformers
-from predictlab.catalog._records import ModelRecord
+from predictlab.catalog._records import TOKENIZER_FILES, ModelRecord
 from predictlab.errors import CatalogError, DependencyError
 
-TOKENIZER_FILES = ("special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _OTHERWISE = {"onnx": "or use the model 'minilm-l6'", "gguf": "or give a folder or a hub id"}
 

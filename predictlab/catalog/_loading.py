@@ -17,7 +17,7 @@ import pandas as pd
 from predictlab._validation import whole_number
 from predictlab.catalog import _sources as sources
 from predictlab.catalog._fetching import paths_of
-from predictlab.catalog._records import DATASETS, suggestion
+from predictlab.catalog._records import DATASETS, did_you_mean
 from predictlab.errors import DataError, bad_argument
 from predictlab.task import Dataset
 
@@ -169,7 +169,7 @@ def _read(source: Any, columns: dict[str, Any]) -> tuple[pd.DataFrame, str, str,
             table = sources.select(sources.read_file(path), str(path), **columns)
             return table, path.name.partition(".")[0], str(path), True
         if isinstance(source, str) and not sources.looks_like_path(source):
-            hint = suggestion(source, list(DATASETS))
+            hint = did_you_mean(source, DATASETS, listed=True)
             raise DataError(f"source={source!r}: neither a catalog name nor a file.{hint}")
         raise DataError(f"source={str(source)!r}: no such file; check the path (now in {Path.cwd()}).")
     if sources.is_hf_dataset(source):

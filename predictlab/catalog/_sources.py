@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from predictlab.catalog._readers import JOINER
-from predictlab.catalog._records import suggestion
+from predictlab.catalog._records import did_you_mean
 from predictlab.errors import DataError, PredictlabError, bad_argument, needs_extra
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
@@ -121,12 +121,10 @@ def is_hf_dataset(source: Any) -> bool:
 def read_hf_dataset(source: Any, label: str | None) -> pd.DataFrame:
     """Table of a ``datasets.Dataset``; codes of a ClassLabel column become its names, -1 becomes missing."""
     table = source.to_pandas()
-    for column, feature in dict(source.features).items():
+    for column, feature in source.features.items():
         names = getattr(feature, "names", None)
         if names and (label is None or column == label):
-            codes = pd.to_numeric(table[column], errors="coerce")
-            named = [names[int(c)] if pd.notna(c) and 0 <= c < len(names) else None for c in codes]
-            table[column] = pd.Series(named, index=table.index, dtype=object)
+            table[column] = pd.to_numeric(table[column], errors="coerce").map(dict(enumerate(names))).astype(object)
     return table
 
 
@@ -203,8 +201,7 @@ def _column(table: pd.DataFrame, role: str, name: str | None, source: str, other
                 f"{source}: no column is called {role!r}; say which one it is with {role}=. Columns: {shown}."
             )
     elif name not in columns:
-        hint = suggestion(str(name), [str(c) for c in columns]) if columns else ""
-        hint = hint if "mean" in hint else ""
+        hint = did_you_mean(str(name), map(str, columns))
         raise DataError(f"{role}={name!r}: {source} has no such column.{hint} Columns: {shown}.")
     if columns.count(name) > 1:
         raise DataError(f"{role}={name!r}: {source} has {columns.count(name)} columns of this name; rename one.")

@@ -4,15 +4,7 @@ from predictlab.static._accuracies import knn_accuracy, linear_probe_accuracy
 from predictlab.static._score import methods, score, score_features
 from predictlab.static._spectral import hscore, logme
 
-__all__ = [
-    "hscore",
-    "knn_accuracy",
-    "linear_probe_accuracy",
-    "logme",
-    "methods",
-    "score",
-    "score_features",
-]
+__all__ = ["hscore", "knn_accuracy", "linear_probe_accuracy", "logme", "methods", "score", "score_features"]
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from predictlab.task import Task
 
 GROUPS = 10
 COLUMNS = ["method", "value", "better", "seconds", "lower", "upper", "interval", "rows", "note"]
+Scored = tuple[float, float, float, str, int, str]  # value, lower, upper, interval, rows, note
 _METHODS = pd.DataFrame(
     {
         "method": ["logme", "hscore", "knn", "linear_probe"],
@@ -183,8 +184,9 @@ def score_features(
         start = time.perf_counter()
         # Matrices this small gain little from a second BLAS thread, and lose tenfold when the cores are busy.
         with threadpool_limits(1, user_api="blas"):
-            found = scored(name, x, codes, confidence, rng)
-        records.append({"method": name, "better": "higher", **found, "seconds": time.perf_counter() - start})
+            value, lower, upper, interval, rows, note = scored(name, x, codes, confidence, rng)
+        seconds = time.perf_counter() - start
+        records.append((name, value, "higher", seconds, lower, upper, interval, rows, note))
     return pd.DataFrame(records, columns=COLUMNS)
 
 
@@ -199,8 +201,8 @@ def _chosen(methods: str | Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _with_jackknife(name: str, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> dict[str, object]:
-    """LogME or H-score of all rows, with the interval that leaving out groups of rows gives."""
+def _with_jackknife(name: str, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> Scored:
+    """LogME or H-score of all rows, and the interval that leaving out groups of rows gives."""
     statistic, least = {"logme": (logme, -np.inf), "hscore": (hscore, 0.0)}[name]
 
     def without_a_group(kept: np.ndarray) -> float:
@@ -212,18 +214,13 @@ def _with_jackknife(name: str, x: np.ndarray, codes: np.ndarray, confidence: flo
     value, lower, upper = statistic(x, codes), np.nan, np.nan
     if len(x) >= 2 * GROUPS and least < value < np.inf:
         lower, upper = jackknife(value, without_a_group, len(x), confidence=confidence, rng=rng)
-    bounded = np.isfinite(lower)
-    return {
-        "value": value,
-        "lower": np.fmax(lower, least) if bounded else np.nan,
-        "upper": upper,
-        "interval": f"{confidence:.0%} jackknife, {GROUPS} groups of rows" if bounded else "none",
-        "rows": len(x),
-        "note": "" if np.isfinite(value) else "a class is an exact linear function of the features",
-    }
+    note = "" if np.isfinite(value) else "a class is an exact linear function of the features"
+    if not np.isfinite(lower):
+        return value, lower, upper, "none", len(x), note
+    return value, max(lower, least), upper, f"{confidence:.0%} jackknife, {GROUPS} groups of rows", len(x), note
 
 
-def _with_wilson(name: str, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> dict[str, object]:
+def _with_wilson(name: str, x: np.ndarray, codes: np.ndarray, confidence: float, rng: Rng) -> Scored:
     """Accuracy on the rows whose class has another one, with Wilson's interval of a share."""
     counts = np.bincount(codes)
     alone = int((counts == 1).sum())
@@ -239,14 +236,7 @@ def _with_wilson(name: str, x: np.ndarray, codes: np.ndarray, confidence: float,
     note = f"{counts.max() / len(x):.3f} for always naming the largest class"
     if alone:
         note += f"; {alone} class(es) of a single row left out"
-    return {
-        "value": value,
-        "lower": lower,
-        "upper": upper,
-        "interval": f"{confidence:.0%} Wilson, rows taken as independent",
-        "rows": len(x),
-        "note": note,
-    }
+    return value, lower, upper, f"{confidence:.0%} Wilson, rows taken as independent", len(x), note
 
 
 def jackknife(

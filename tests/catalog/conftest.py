@@ -50,10 +50,10 @@ def wheel(tmp_path: Path) -> Path:
 def tiny(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> DataRecord:
     """Catalog entry ``tiny`` (and ``tiny_b`` of the same archive) on top of the real ones."""
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    archive = Archive("pypi", NAME, "1.0", wheel.stat().st_size, digest)
+    archive = Archive("pypi", NAME, "1.0", wheel.stat().st_size, digest, "none")
     common: dict[str, Any] = {"kind": "relevance", "classes": 2, "reader": readers.privacy_qa}
-    first = DataRecord("tiny", archive, (f"{NAME}/a.jsonl",), "none", "for tests", rows=40, **common)
-    second = DataRecord("tiny_b", archive, (f"{NAME}/b/*.jsonl",), "none", "for tests", rows=2, **common)
+    first = DataRecord("tiny", archive, (f"{NAME}/a.jsonl",), "for tests", rows=40, **common)
+    second = DataRecord("tiny_b", archive, (f"{NAME}/b/*.jsonl",), "for tests", rows=2, **common)
     for record in (first, second):
         monkeypatch.setitem(records.DATASETS, record.name, record)
     return first

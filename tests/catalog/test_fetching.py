@@ -165,8 +165,8 @@ def test_killed_process_leaves_no_entry_and_the_next_fetch_works(cache, tiny, wh
         "import sys, os, signal\n"
         "from predictlab.catalog import _fetching as fetching\n"
         "from predictlab.catalog._records import DATASETS, Archive, DataRecord\n"
-        f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r})\n"
-        f"DATASETS['tiny'] = DataRecord('tiny', a, {tiny.members!r}, '', '', kind='', rows=0, "
+        f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r}, '')\n"
+        f"DATASETS['tiny'] = DataRecord('tiny', a, {tiny.members!r}, '', kind='', rows=0, "
         "classes=2, reader=list)\n"
         f"fetching._command = lambda a, d: [sys.executable, '-c', "
         f"'import shutil; shutil.copy({str(wheel)!r}, ' + repr(str(d)) + ')']\n"
@@ -211,8 +211,8 @@ def test_two_real_processes_at_once(cache, tiny, local_index):
     program = (
         "from predictlab.catalog import _fetching as fetching\n"
         "from predictlab.catalog._records import DATASETS, Archive, DataRecord\n"
-        f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r})\n"
-        f"r = DataRecord('tiny', a, {tiny.members!r}, '', '', kind='', rows=0, classes=2, reader=list)\n"
+        f"a = Archive('pypi', 'tinysets', '1.0', 1000, {tiny.archive.sha256!r}, '')\n"
+        f"r = DataRecord('tiny', a, {tiny.members!r}, '', kind='', rows=0, classes=2, reader=list)\n"
         "DATASETS['tiny'] = r\n"
         "print(fetching.fetch('tiny'))\n"
     )
