@@ -24,6 +24,19 @@ ADVICE = {  # words in SQLite's message -> what to do
 }
 
 
+@contextmanager
+def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Commit what the ``with`` block does, or take all of it back."""
+    try:  # an interruption may come when the transaction has just begun
+        db.execute(begin)
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
 class Database:
     """One SQLite file, usable from several threads.
 
@@ -38,11 +51,10 @@ class Database:
         self.in_memory = self.path == ":memory:"
         exists = not self.in_memory and Path(self.path).exists()
         self.read_only = read_only or (exists and not os.access(self.path, os.W_OK))
-        if not self.in_memory:
-            if Path(self.path).is_dir():
-                raise StoreError(f"{self.path} is a folder; give the path of a file, such as runs.db inside it.")
-            if read_only and not exists:
-                raise StoreError(f"There is no run store at {self.path}.")
+        if exists and Path(self.path).is_dir():
+            raise StoreError(f"{self.path} is a folder; give the path of a file, such as runs.db inside it.")
+        if read_only and not exists:
+            raise StoreError(f"There is no run store at {self.path}.")
         self._writing, self._reading = threading.RLock(), threading.RLock()
         with self.explained("opened"):
             if self.read_only:
@@ -79,18 +91,12 @@ class Database:
         if self._is_store(db):
             return
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(db, "BEGIN IMMEDIATE"):
             if not self._is_store(db):  # another process may have made it one meanwhile
                 for statement in filter(str.strip, TABLES.split(";\n")):  # executescript would commit
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
     def _open_read_only(self) -> sqlite3.Connection:
         where = Path(self.path).resolve().as_uri()
@@ -158,26 +164,15 @@ class Database:
             if self.in_memory and self.reader.in_transaction:  # inside this thread's own write
                 yield self.reader
                 return
-            try:
-                self.reader.execute("BEGIN")
+            with _transaction(self.reader, "BEGIN"):
                 yield self.reader
-            finally:
-                if self.reader.in_transaction:
-                    self.reader.execute("ROLLBACK")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it or nothing."""
         self.check_writable()
-        with self._writing, self.explained("written"):
-            try:  # an interruption may come when the transaction has just begun
-                self.writer.execute("BEGIN IMMEDIATE")
-                yield self.writer
-                self.writer.execute("COMMIT")
-            except BaseException:
-                if self.writer.in_transaction:
-                    self.writer.execute("ROLLBACK")
-                raise
+        with self._writing, self.explained("written"), _transaction(self.writer, "BEGIN IMMEDIATE"):
+            yield self.writer
 
     def check_writable(self) -> None:
         """Raise StoreError if this store is open for reading only."""

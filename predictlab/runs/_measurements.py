@@ -113,12 +113,10 @@ def read_frame(db: sqlite3.Connection, tasks: Mapping[int, str]) -> pd.DataFrame
     metrics = dict(db.execute("SELECT id, name FROM metrics ORDER BY id").fetchall())
     # What costs time is each number that SQLite hands over to Python: rows are counted by run instead of named by it,
     # and metric and status come as one number.
-    runs = pd.DataFrame(
-        db.execute(
-            "SELECT r.task_id, r.run, r.parent, r.seed, (SELECT count(*) FROM measurements m WHERE m.run_id = r.id) "
-            f"FROM runs r WHERE {chosen} ORDER BY r.task_id, r.id"
-        ).fetchall(),
-        columns=["task", "run", "parent", "seed", "rows"],
+    runs = _query(
+        db,
+        "SELECT r.*, (SELECT count(*) FROM measurements m WHERE m.run_id = r.id) AS rows "
+        f"FROM runs r WHERE {chosen} ORDER BY r.task_id, r.id",
     )
     rows = db.execute(
         f"SELECT m.depth, m.metric_id * {len(STATUSES)} + m.status, m.value, m.seconds, m.flops "
@@ -130,7 +128,7 @@ def read_frame(db: sqlite3.Connection, tasks: Mapping[int, str]) -> pd.DataFrame
     metric, status = np.divmod(numbers[:, 1].astype(np.int64), len(STATUSES))
     run = np.repeat(np.arange(len(runs)), count)
     columns = {
-        "task": texts_at(runs["task"].map(tasks), run),
+        "task": texts_at(runs["task_id"].map(tasks), run),
         "run": texts_at(runs["run"], run),
         "parent": texts_at(runs["parent"], run),
         "seed": runs["seed"].to_numpy(dtype=np.int64)[run],
@@ -161,11 +159,16 @@ def depths_of_runs(db: sqlite3.Connection, table: str, task: str) -> dict[str, t
 
 def task_table(db: sqlite3.Connection) -> pd.DataFrame:
     """One row a task: name, fingerprint, number of runs and of measurements (run at one depth), description."""
-    rows = db.execute(
-        "SELECT t.name, t.fingerprint, count(DISTINCT r.id), count(m.run_id), t.description FROM tasks t "
-        "LEFT JOIN runs r ON r.task_id = t.id LEFT JOIN (SELECT DISTINCT run_id, depth FROM measurements) m "
-        "ON m.run_id = r.id GROUP BY t.id ORDER BY t.id"
-    ).fetchall()
-    frame = pd.DataFrame(rows, columns=["task", "fingerprint", "runs", "measurements", "description"])
-    frame["description"] = frame["description"].map(json.loads)
-    return frame
+    frame = _query(
+        db,
+        "SELECT t.name AS task, t.fingerprint, count(DISTINCT r.id) AS runs, count(m.run_id) AS measurements, "
+        "t.description FROM tasks t LEFT JOIN runs r ON r.task_id = t.id "
+        "LEFT JOIN (SELECT DISTINCT run_id, depth FROM measurements) m ON m.run_id = r.id GROUP BY t.id ORDER BY t.id",
+    )
+    return frame.assign(description=frame["description"].map(json.loads))
+
+
+def _query(db: sqlite3.Connection, sql: str) -> pd.DataFrame:
+    """Rows of a query. `pandas.read_sql` would hide SQLite's error, which the store explains."""
+    rows = db.execute(sql)
+    return pd.DataFrame(rows.fetchall(), columns=[column for column, *_ in rows.description])

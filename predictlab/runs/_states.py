@@ -128,10 +128,6 @@ class StateFolder:
 
 def _together(call: Callable[[T], None], items: Sequence[T]) -> None:
     """Call for every item; a disk takes several files in little more time than one."""
-    if len(items) < 2:
-        for item in items:
-            call(item)
-        return
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(call, items))
 

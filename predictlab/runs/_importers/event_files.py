@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -30,6 +29,7 @@ def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:
     """Step, tag, value and wall time of each scalar; both ways in which writers put one down."""
     with needs_extra("Reading TensorBoard event files", "tensorboard"):
         from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+        from tensorboard.util.tensor_util import make_ndarray
     plugins: dict[str, str] = {}  # a tag's plugin is named with its first value only
     for event in LegacyEventFileLoader(str(file)).Load():
         for value in event.summary.value:
@@ -38,10 +38,4 @@ def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:
             elif value.HasField("tensor"):
                 plugin = plugins.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
                 if plugin == "scalars":
-                    yield event.step, value.tag, _number(value.tensor), event.wall_time
-
-
-def _number(tensor: Any) -> float:
-    from tensorboard.util.tensor_util import make_ndarray
-
-    return float(make_ndarray(tensor).item())
+                    yield event.step, value.tag, float(make_ndarray(value.tensor).item()), event.wall_time
