@@ -306,9 +306,9 @@ def test_curves_of_forks_and_diverged_runs():
         ("t", "t:0@2:0", "t:0", 0, 2, 0.5, "ok"), ("t", "t:0@2:0", "t:0", 0, 4, 0.9, "ok"),
     ]  # fmt: skip
     curves = Curves.of(pd.DataFrame(rows, columns=["task", "run", "parent", "seed", "depth", "value", "status"]))
-    assert curves.names == ["t:0", "t:1", "t:0@2:0"]
-    assert curves.forks.tolist() == [False, False, True]
-    assert curves.diverged.tolist() == [False, True, False]
+    assert curves.values.index.tolist() == ["t:0", "t:1", "t:0@2:0"]
+    assert curves.runs["fork"].tolist() == [False, False, True]
+    assert curves.runs["diverged"].tolist() == [False, True, False]
     np.testing.assert_array_equal(curves.values, [[0.5, 0.6], [0.7, np.nan], [0.5, 0.9]])
     table = curves.table()
     assert table["seeds"].tolist() == [2, 1], "a fork is no seed"

@@ -20,22 +20,13 @@ from predictlab_widgets._decay_study import NAMES, Settings, Study
 from predictlab_widgets._fallback import Summary
 from predictlab_widgets._latest_job import LatestJobRunner
 from predictlab_widgets._messages import to_jsonable
-from predictlab_widgets._traits import Scale
+from predictlab_widgets._traits import Scale, Setting
 
 Source: TypeAlias = (
     "pd.DataFrame | RunStore | str | PathLike[str] | DecayResults | RiskCurve | Mapping[str, DecayResults | RiskCurve]"
 )
 _CURVE = 80
 _SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
-
-
-class _Setting(traitlets.TraitType[Any, Any]):
-    """One of the values that the owner offers for it now; what cannot be fitted is refused too."""
-
-    default_value = None  # until the owner has its first; None itself is refused
-
-    def validate(self, obj: Any, value: Any) -> Any:
-        return obj._checked(self.name, value)
 
 
 class DecayExplorer(Widget):
@@ -103,11 +94,11 @@ class DecayExplorer(Widget):
     _esm = STATIC / "decay_explorer.js"
     _css = STATIC / "decay_explorer.css"
 
-    task = _Setting().tag(sync=True)
-    estimator = _Setting().tag(sync=True)
-    method = _Setting().tag(sync=True)
-    interval = _Setting().tag(sync=True)
-    burn_in = _Setting().tag(sync=True)
+    task = Setting().tag(sync=True)
+    estimator = Setting().tag(sync=True)
+    method = Setting().tag(sync=True)
+    interval = Setting().tag(sync=True)
+    burn_in = Setting().tag(sync=True)
     scale = Scale().tag(sync=True)
     params = traitlets.Dict(read_only=True)
     param_intervals = traitlets.Dict(read_only=True)
@@ -141,9 +132,9 @@ class DecayExplorer(Widget):
         self._jobs = LatestJobRunner()
         self._settings = self._study.start({name: value for name, value in asked.items() if value is not None})
         self.scale = scale
-        for name, value in self._settings.asdict().items():
+        for name, value in self._settings._asdict().items():
             setattr(self, name, value)
-        self._show(self._settings)
+        self._show()
         self.observe(self._moved, names=list(NAMES))
         super().__init__(**options)
         self.on_msg(self._on_request)
@@ -200,41 +191,36 @@ class DecayExplorer(Widget):
     def _moved(self, change: Any) -> None:
         """A trait was set in Python: parameters and intervals follow at once."""
         wanted = {name: getattr(self, name) for name in NAMES}
-        if wanted == self._settings.asdict():
-            return
-        settings, request = self._study.changed(self._settings, wanted), self._own_request()
-        self._send_fit(settings, request)
-        self._commit(settings, request)
-        self._jobs.start(self._criticise(settings, request))
+        if Settings(**wanted) != self._settings:
+            steps = self._steps(self._study.changed(self._settings, wanted), self._own_request())
+            for _ in range(3):
+                next(steps)
+            self._jobs.start(steps)
 
-    def _criticise(self, settings: Settings, request: str) -> Iterator[None]:
-        self._criticism = self._critical(settings, request)
+    def _show(self) -> None:
+        """Everything about the settings, at once."""
+        for _ in self._steps(self._settings, self._own_request()):
+            pass
+
+    def _steps(self, settings: Settings, request: str) -> Iterator[None]:
+        """Tell all about `settings`; the traits change, all together, once the intervals are known."""
+        self._send_fit(settings, request)
         yield
-
-    def _show(self, settings: Settings) -> None:
-        """Everything about `settings`, at once."""
-        request = self._own_request()
-        self._send_fit(settings, request)
+        self._study.conf_int(settings)
+        yield
         self._commit(settings, request)
-        self._criticism = self._critical(settings, request)
+        yield
+        self._send_criticism(settings, request)
 
     def _on_request(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         """The page asks for a setting."""
         self._jobs.start(self._answer(str(content["request"]), content["settings"]))
 
     def _answer(self, request: str, wanted: dict[str, Any]) -> Iterator[None]:
-        """Answer the page in steps; the traits change, all together, once the intervals are known."""
         try:
-            settings = self._study.changed(self._settings, wanted)
-            self._send_fit(settings, request)
-            yield
-            self._study.conf_int(settings)
-            yield
-            self._commit(settings, request)
-            yield
-            self._criticism = self._critical(settings, request)
+            yield from self._steps(self._study.changed(self._settings, wanted), request)
         except Exception as error:  # nothing else would tell the reader: there is no cell that could fail
-            self._show(self._settings)
+            self._show()
             self._refused = {"request": request, "text": str(error) or type(error).__name__}
 
     def _commit(self, settings: Settings, request: str) -> None:
@@ -246,72 +232,69 @@ class DecayExplorer(Widget):
         if self.params and settings != self._settings:
             values["before"] = self._snapshot()
         self._settings = settings
-        self._set_traits(**settings.asdict(), **values)
-        self._intervals = self._interval_numbers(settings, request)
+        self._set_traits(**settings._asdict(), **values)
+        self._send_intervals(settings, request)
 
     def _snapshot(self) -> dict[str, Any]:
-        return {"settings": self._settings.asdict(), "params": self.params, "param_intervals": self.param_intervals}
+        return {"settings": self._settings._asdict(), "params": self.params, "param_intervals": self.param_intervals}
 
     # -- what the page is told -----------------------------------------------------------------------------------
 
     def _send_fit(self, settings: Settings, request: str) -> None:
         """The fit itself, which is known first."""
         fit = self._study.fit(settings)
-        first = float(fit.fitted.depth[0])
         points = fit.curve.frame()[["depth", "risk", "lower", "upper", "df"]]
         depths = _depths_of(fit)
         before = dict(self._snapshot() if self.params and settings != self._settings else self.before)
         if before:
             old = Settings(**before["settings"])
-            before["curve"] = self._study.fit(old).predict(_depths_of(self._study.fit(old)))
-            before["depths"] = _depths_of(self._study.fit(old))
+            old_fit = self._study.fit(old)
+            before["depths"] = _depths_of(old_fit)
+            before["curve"] = old_fit.predict(before["depths"])
             before["same_points"] = (old.task, old.estimator) == (settings.task, settings.estimator)
         runs = "" if fit.curve.n_runs is None else f" of {fit.curve.n_runs} runs"
-        self._fitted = to_jsonable(
-            {
-                "request": request,
-                "settings": settings.asdict(),
-                "options": self._study.options(settings),
-                "metric": fit.curve.metric,
-                "about": f"{settings.estimator}{runs}: {ESTIMATORS[settings.estimator]}. "
-                f"Speaks to {QUESTIONS[fit.question]}.",
-                "points": points.to_numpy(float).T,
-                "first": first,
-                "chosen": fit.burn_in.chosen,
-                "p_value": fit.burn_in.p_value,
-                "depths": depths,
-                "curve": fit.predict(depths),
-                "params": fit.params,
-                "residuals": fit.residuals["residual"],
-                "before": before,
-            }
-        )
+        message = {
+            "request": request,
+            "settings": settings._asdict(),
+            "options": self._study.options(settings),
+            "metric": fit.curve.metric,
+            "about": f"{settings.estimator}{runs}: {ESTIMATORS[settings.estimator]}. "
+            f"Speaks to {QUESTIONS[fit.question]}.",
+            "points": points.to_numpy(float).T,
+            "first": float(fit.fitted.depth[0]),
+            "chosen": fit.burn_in.chosen,
+            "p_value": fit.burn_in.p_value,
+            "depths": depths,
+            "curve": fit.predict(depths),
+            "params": fit.params,
+            "residuals": fit.residuals["residual"],
+            "before": before,
+        }
+        self._fitted = to_jsonable(message)
 
-    def _interval_numbers(self, settings: Settings, request: str) -> dict[str, Any]:
+    def _send_intervals(self, settings: Settings, request: str) -> None:
         fit = self._study.fit(settings)
         band = fit.summary_frame(_depths_of(fit))
-        return to_jsonable(
-            {
-                "request": request,
-                "ends": self._study.conf_int(settings).to_numpy(),
-                "bse": fit.bse,
-                "lower": band["mean_ci_lower"],
-                "upper": band["mean_ci_upper"],
-                "words": "least squares" if settings.method == "loglog" else INTERVALS[settings.interval],
-            }
-        )
+        message = {
+            "request": request,
+            "ends": self._study.conf_int(settings).to_numpy(),
+            "bse": fit.bse,
+            "lower": band["mean_ci_lower"],
+            "upper": band["mean_ci_upper"],
+            "words": "least squares" if settings.method == "loglog" else INTERVALS[settings.interval],
+        }
+        self._intervals = to_jsonable(message)
 
-    def _critical(self, settings: Settings, request: str) -> dict[str, Any]:
+    def _send_criticism(self, settings: Settings, request: str) -> None:
         fit = self._study.fit(settings)
         laws, profile = fit.compare_laws(), fit.profile().rename(columns={"decay_rate": "rate"})
-        return to_jsonable(
-            {
-                "request": request,
-                "profile": profile.to_dict("list") | {"cut": float(profile["cut"].iloc[0])},
-                "laws": laws[["law", "formula", "delta", "weight", "estimate"]].to_dict("records"),
-                "cautions": fit.cautions(),
-            }
-        )
+        message = {
+            "request": request,
+            "profile": profile.to_dict("list") | {"cut": float(profile["cut"].iloc[0])},
+            "laws": laws[["law", "formula", "delta", "weight", "estimate"]].to_dict("records"),
+            "cautions": fit.cautions(),
+        }
+        self._criticism = to_jsonable(message)
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,7 @@ _NEEDS_RUNS = "gee"
 _KEPT = 64  # answers that are at hand when a setting comes back
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """One position of all controls; `burn_in` is ``"auto"`` or a depth (steps)."""
 
     task: str
@@ -27,11 +26,8 @@ class Settings:
     interval: str
     burn_in: str | float
 
-    def asdict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-NAMES = ("task", "estimator", "method", "interval", "burn_in")
+NAMES = Settings._fields
 
 
 class Study:
@@ -51,8 +47,8 @@ class Study:
         self._frame: pd.DataFrame | None = None
         self._fits: dict[str, DecayResults] = {}
         self._curves: dict[tuple[str, str], RiskCurve] = {}
-        self._made: dict[Settings, DecayResults] = {}
-        self._intervals: dict[Settings, pd.DataFrame] = {}
+        self._fit_of = lru_cache(_KEPT)(self._make_fit)
+        self.conf_int = lru_cache(_KEPT)(self._make_conf_int)
         if isinstance(source, DecayResults | RiskCurve):
             source = {source.task or "task": source}
         if isinstance(source, Mapping):
@@ -109,7 +105,7 @@ class Study:
 
     def options(self, settings: Settings) -> dict[str, list[Any]]:
         """All values of all settings around `settings`."""
-        return {name: self.offered(name, settings.asdict()) for name in NAMES}
+        return {name: self.offered(name, settings._asdict()) for name in NAMES}
 
     def settled(self, wanted: Mapping[str, Any], insist: set[str]) -> Settings:
         """The settings nearest to `wanted`: what is not offered is refused if in `insist`, else falls back."""
@@ -132,7 +128,7 @@ class Study:
     def changed(self, now: Settings, changes: Mapping[str, Any]) -> Settings:
         """`now` with `changes`; an interval that was the method's own gives way to that of the new method."""
         new = {name: value for name, value in changes.items() if value != getattr(now, name)}
-        wanted = now.asdict() | new
+        wanted = now._asdict() | new
         if "method" in new and "interval" not in new and now.interval == METHODS[now.method].interval_methods[0]:
             wanted["interval"] = None
         return self.settled(wanted, set(new))
@@ -141,48 +137,28 @@ class Study:
         """First settings: what is given, else as the fits were made, else the library's defaults."""
         task = given.get("task") or self.tasks[0]
         fit = self._fits.get(task)
-        made = {} if fit is None else {
-            "method": fit.method, "burn_in": fit.model.burn_in, "interval": fit.default_interval,
-        }  # fmt: skip
-        if fit is not None and fit.model.burn_in != "auto":
-            made["burn_in"] = float(fit.model.burn_in)
-        if given.get("method", fit and fit.method) != (fit and fit.method):
-            made.pop("interval", None)
+        made: dict[str, Any] = {} if fit is None else {"method": fit.method, "burn_in": fit.model.burn_in}
         return self.settled(made | dict(given), set(given))
 
     # -- the library's answers -----------------------------------------------------------------------------------
 
     def fit(self, settings: Settings) -> DecayResults:
         """The fit of a setting; the very one that was given, where the setting is how that was made."""
-        s = settings
-        given = self._fits.get(s.task)
-        if given is not None and (s.method, s.burn_in) == (given.method, given.model.burn_in):
-            return given
-        key = Settings(s.task, s.estimator, s.method, "", s.burn_in)
-        if key not in self._made:
-            significance, correlated = 0.05, True
-            if given is not None:
-                significance, correlated = given.model.significance, given.model.noise.correlation is not None
-            model = DecayModel(
-                self.curve(s.task, s.estimator), burn_in=s.burn_in, significance=significance, correlated=correlated
-            )
-            _keep(self._made, key, model.fit(s.method))
-        return self._made[key]
+        return self._fit_of(settings._replace(interval=""))
 
-    def conf_int(self, settings: Settings) -> pd.DataFrame:
+    def _make_fit(self, s: Settings) -> DecayResults:
+        given = self._fits.get(s.task)
+        if given is None:
+            return DecayModel(self.curve(s.task, s.estimator), burn_in=s.burn_in).fit(s.method)
+        if (s.method, s.burn_in) == (given.method, given.model.burn_in):
+            return given
+        return given.model.with_(burn_in=s.burn_in).fit(s.method)
+
+    def _make_conf_int(self, settings: Settings) -> pd.DataFrame:
         """95 % intervals of a setting."""
-        if settings not in self._intervals:
-            table = self.fit(settings).conf_int(method=settings.interval, draws=self.resamples, rng=self.seed)
-            _keep(self._intervals, settings, table)
-        return self._intervals[settings]
+        return self.fit(settings).conf_int(method=settings.interval, draws=self.resamples, rng=self.seed)
 
 
 def _words(chosen: Mapping[str, Any]) -> str:
     others = ", ".join(f"{name} {value!r}" for name, value in chosen.items() if name != "task")
     return f" with {others}" if others else ""
-
-
-def _keep(cache: dict[Any, Any], key: Any, value: Any) -> None:
-    cache[key] = value
-    if len(cache) > _KEPT:
-        cache.pop(next(iter(cache)))

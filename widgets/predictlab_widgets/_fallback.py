@@ -93,21 +93,19 @@ def display_with_fallback(widget: Widget, view: tuple[dict[str, Any], dict[str, 
     data, metadata = view
     display(data | {"text/plain": repr(widget)}, metadata=metadata, raw=True)
     names = (uuid.uuid4().hex, uuid.uuid4().hex)
-    for bundle, name in zip(_late(widget), names, strict=True):
-        display(bundle, raw=True, display_id=name)
     widget._displayed.append(names)
+    _publish(widget, [names])
 
 
 def refresh(widget: Widget) -> None:
     """Put the present state in place of what is on the page for when the widget cannot run; safe from any thread."""
     if widget._displayed:
-        bundles = _late(widget)
-    for names in widget._displayed:
-        for bundle, name in zip(bundles, names, strict=True):
-            display(bundle, raw=True, display_id=name, update=True)
+        _publish(widget, widget._displayed, update=True)
 
 
-def _late(widget: Widget) -> tuple[dict[str, str], dict[str, str]]:
-    text = repr(widget)
-    picture = base64.b64encode(widget._picture()).decode()
-    return {"image/png": picture, "text/plain": text}, {"text/html": html(widget, late=True), "text/plain": text}
+def _publish(widget: Widget, outputs: Iterable[tuple[str, str]], update: bool = False) -> None:
+    """Picture and table, as two outputs of these names."""
+    formats = {"image/png": base64.b64encode(widget._picture()).decode(), "text/html": html(widget, late=True)}
+    for names in outputs:
+        for (kind, content), name in zip(formats.items(), names, strict=True):
+            display({kind: content, "text/plain": repr(widget)}, raw=True, display_id=name, update=update)

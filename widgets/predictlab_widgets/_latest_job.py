@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+_DONE = object()
 BREATH = 0.005  # seconds in which messages that are already there are read before the work goes on
 
 
@@ -21,21 +22,11 @@ class LatestJobRunner:
         """Take up `job`, a generator that yields between its steps; where no event loop runs, do all of it now."""
         self._job = job
         try:
-            loop = asyncio.get_running_loop()
+            asyncio.get_running_loop().call_later(BREATH, self._step, job)
         except RuntimeError:
             for _ in job:
                 pass
-            return
-        self._later(loop, job)
 
-    def _later(self, loop: asyncio.AbstractEventLoop, job: Iterator[None]) -> None:
-        loop.call_later(BREATH, self._step, loop, job)
-
-    def _step(self, loop: asyncio.AbstractEventLoop, job: Iterator[None]) -> None:
-        if job is not self._job:
-            return
-        try:
-            next(job)
-        except StopIteration:
-            return
-        self._later(loop, job)
+    def _step(self, job: Iterator[None]) -> None:
+        if job is self._job and next(job, _DONE) is not _DONE:
+            asyncio.get_running_loop().call_later(BREATH, self._step, job)

@@ -11,6 +11,7 @@ import pandas as pd
 from predictlab.decay import MIN_DEPTHS, DecayModel, DecayResults
 from predictlab.errors import DataError
 from predictlab.risk import RiskCurve, is_fork, is_invalid, risk_curve
+from predictlab_widgets._messages import to_jsonable
 
 MIN_SEEDS = 4  # fewer say too little about a variance to draw a law through it
 _CURVE = 60
@@ -22,44 +23,39 @@ class Curves:
 
     Parameters
     ----------
-    depths : ndarray of int, shape (k,)
-        Depths that any run has reached, steps.
-    names : list of str, length n
-        Runs, each followed by its forks.
-    seeds : list of int, length n
-    forks : ndarray of bool, shape (n,)
-    diverged : ndarray of bool, shape (n,)
-    values : ndarray, shape (n, k)
-        NaN where a run was not measured, or has diverged.
+    runs : pandas.DataFrame
+        One row a run, each followed by its forks: ``seed``, ``fork``, ``diverged``.
+    values : pandas.DataFrame
+        A row for each of `runs`, a column for each depth that any run has reached (steps); NaN where a run was not
+        measured, or has diverged.
     """
 
-    depths: Any
-    names: list[str]
-    seeds: list[int]
-    forks: Any
-    diverged: Any
-    values: Any
+    runs: pd.DataFrame
+    values: pd.DataFrame
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Curves:
         """From the rows of one task and one metric of a tidy frame."""
-        bad = is_invalid(frame)
-        runs = frame.assign(fork=is_fork(frame), bad=bad).groupby("run", sort=False)
-        about = runs.agg(seed=("seed", "first"), fork=("fork", "first"), bad=("bad", "any"))
-        good = frame.assign(value=frame["value"].where(~bad))
-        table = good.pivot_table(index="run", columns="depth", values="value", aggfunc="first", dropna=False)
-        table = table.reindex(about.index)
-        return cls(
-            table.columns.to_numpy(int), [str(run) for run in about.index], [int(s) for s in about["seed"]],
-            about["fork"].to_numpy(bool), about["bad"].to_numpy(bool), table.to_numpy(float),
-        )  # fmt: skip
+        rows = frame.assign(fork=is_fork(frame), diverged=is_invalid(frame))
+        rows["value"] = rows["value"].where(~rows["diverged"])
+        runs = rows.groupby("run", sort=False).agg({"seed": "first", "fork": "first", "diverged": "any"})
+        values = rows.pivot_table(index="run", columns="depth", values="value", aggfunc="first", dropna=False)
+        return cls(runs, values.reindex(runs.index))
 
     def table(self) -> pd.DataFrame:
         """One row a depth: how many seeds were measured there, their mean, standard deviation, least and greatest."""
-        seeds = pd.DataFrame(self.values[~self.forks], columns=self.depths)
-        found = {"depth": self.depths, "seeds": seeds.count(), "mean": seeds.mean(), "sd": seeds.std(ddof=1),
+        seeds = self.values[~self.runs["fork"]]
+        found = {"seeds": seeds.count(), "mean": seeds.mean(), "sd": seeds.std(ddof=1),
                  "least": seeds.min(), "greatest": seeds.max()}  # fmt: skip
-        return pd.DataFrame(found).reset_index(drop=True)
+        return pd.DataFrame(found).rename_axis("depth").reset_index()
+
+    def drawing(self) -> dict[str, Any]:
+        """What the page draws, as JSON has it, and the values as bytes."""
+        arrays = {
+            "depths": self.values.columns.to_numpy(int), "seeds": self.runs["seed"], "forks": self.runs["fork"],
+            "diverged": self.runs["diverged"], "table": self.table().to_numpy(float),
+        }  # fmt: skip
+        return to_jsonable(arrays) | {"values": self.values.to_numpy("<f4").tobytes()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +64,6 @@ class Findings:
 
     curve: RiskCurve | None
     fit: DecayResults | None
-    conf_int: pd.DataFrame | None
     waiting_for: str
 
     @classmethod
@@ -76,36 +71,39 @@ class Findings:
         """From a tidy frame; `design` of the plan is the estimator that it was made for."""
         rows = frame[(frame["task"] == task) & (frame["metric"] == metric)]
         if rows.empty:
-            return cls(None, None, None, "the first measurement")
+            return cls(None, None, "the first measurement")
         try:
             curve = risk_curve(rows, task, estimator=design, metric=metric)
         except DataError as error:
-            return cls(None, None, None, _before_a_curve(rows, design) or str(error))
+            return cls(None, None, _before_a_curve(rows, design) or str(error))
         lacks = _before_a_fit(curve)
         if lacks:
-            return cls(curve, None, None, lacks)
+            return cls(curve, None, lacks)
         try:
-            fit = DecayModel(curve).fit()
-            return cls(curve, fit, fit.conf_int(), "")
+            return cls(curve, DecayModel(curve).fit(), "")
         except DataError as error:
-            return cls(curve, None, None, str(error))
+            return cls(curve, None, str(error))
 
     def drawing(self) -> dict[str, Any]:
-        """What the page draws, as arrays."""
+        """What the page draws, as JSON has it."""
         if self.curve is None:
-            return {}
+            return {"waiting_for": self.waiting_for}
         points = self.curve.frame()[["depth", "risk", "lower", "upper", "df"]].to_numpy(float).T
-        drawn = {"points": points, "first": 0.0, "incomplete": self.curve.incomplete, "runs": self.curve.n_runs}
-        if self.fit is None or self.conf_int is None:
-            return drawn
+        drawn = {
+            "waiting_for": self.waiting_for, "points": points, "first": 0.0, "incomplete": self.curve.incomplete,
+            "runs": self.curve.n_runs,
+        }  # fmt: skip
+        if self.fit is None:
+            return to_jsonable(drawn)
         depth = self.fit.fitted.depth
         depths = np.geomspace(depth[0], depth[-1], _CURVE)
         band = self.fit.summary_frame(depths)
-        return drawn | {
+        fitted = {
             "first": float(depth[0]), "depths": depths, "curve": band["mean"], "lower": band["mean_ci_lower"],
-            "upper": band["mean_ci_upper"], "params": self.fit.params, "ends": self.conf_int.to_numpy(),
+            "upper": band["mean_ci_upper"], "params": self.fit.params, "ends": self.fit.conf_int().to_numpy(),
             "cautions": self.fit.cautions(),
         }  # fmt: skip
+        return to_jsonable(drawn | fitted)
 
 
 def _before_a_curve(rows: pd.DataFrame, design: str) -> str:

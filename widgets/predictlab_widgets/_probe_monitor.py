@@ -7,7 +7,6 @@ import threading
 import time
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import traitlets
 
@@ -20,24 +19,10 @@ from predictlab_widgets._fallback import Summary, refresh
 from predictlab_widgets._messages import to_jsonable
 from predictlab_widgets._polling import PollingThread
 from predictlab_widgets._probe_data import Curves, Findings
-from predictlab_widgets._traits import Scale
+from predictlab_widgets._traits import Scale, Setting
 
 _ALWAYS = "eval_loss"  # is measured of every kind of task
 PICTURE_EVERY = 20.0  # seconds between two pictures for a page without scripts, while it trains
-
-
-class _Choice(traitlets.TraitType[Any, Any]):
-    """One of the values that the owner offers for it now."""
-
-    default_value = None  # until the owner has its first; None itself is refused
-
-    def validate(self, obj: Any, value: Any) -> Any:
-        if value is None and not obj.trait_has_value(self.name):
-            return None
-        offered = obj.options()[self.name]
-        if value not in offered:
-            raise bad_argument(str(self.name), value, f"one of {', '.join(map(repr, offered))}")
-        return str(value)
 
 
 class ProbeMonitor(Widget):
@@ -109,8 +94,8 @@ class ProbeMonitor(Widget):
     _esm = STATIC / "probe_monitor.js"
     _css = STATIC / "probe_monitor.css"
 
-    task = _Choice().tag(sync=True)
-    metric = _Choice().tag(sync=True)
+    task = Setting().tag(sync=True)
+    metric = Setting().tag(sync=True)
     scale = Scale().tag(sync=True)
     status = traitlets.Unicode("running", read_only=True)
     steps_done = traitlets.Int(0, read_only=True)
@@ -143,10 +128,7 @@ class ProbeMonitor(Widget):
         self.run = run
         self._turn = threading.RLock()  # one thread at a time: pages, cells and the look at the probe
         self._requests: list[dict[str, Any]] = []
-        self._frame, self._seen, self._shown = pd.DataFrame(), (-1, -1), ("", "")
-        self._data: Curves | None = None
-        self._findings = Findings(None, None, None, "")
-        self._new, self._new_picture, self._pictured = True, False, time.monotonic()
+        self._seen, self._shown, self._pictured, self._new = (-1, -1), ("", ""), time.monotonic(), True
         self._read()
         self.task = self.task_names[0] if task is None else task
         self.metric = self._own_metric() if metric is None else metric
@@ -156,9 +138,9 @@ class ProbeMonitor(Widget):
         super().__init__(**options)
         self.on_msg(self._on_request)
         self._polling = PollingThread(self._poll)
-        run.on_restart(self._poll_now)
+        run.on_restart(self._polling.wake)
         if self.status == "running":
-            self._poll_now()
+            self._polling.wake()
 
     @property
     def task_names(self) -> list[str]:
@@ -182,10 +164,8 @@ class ProbeMonitor(Widget):
         -------
         dict of str to list of str
         """
-        rows = self._frame[self._frame["task"] == self.task] if len(self._frame) else self._frame
-        own = self._own_metric()
-        measured = [str(m) for m in pd.unique(rows["metric"])] if len(rows) else []
-        return {"task": self.task_names, "metric": measured or list(dict.fromkeys((own, _ALWAYS)))}
+        measured = [str(m) for m in self._frame.loc[self._frame["task"] == self.task, "metric"].unique()]
+        return {"task": self.task_names, "metric": measured or list(dict.fromkeys((self._own_metric(), _ALWAYS)))}
 
     def table(self) -> pd.DataFrame:
         """One row a depth: seeds measured there, their mean, standard deviation, least and greatest value.
@@ -194,8 +174,6 @@ class ProbeMonitor(Widget):
         -------
         DataFrame
         """
-        if self._data is None:
-            return pd.DataFrame(columns=["depth", "seeds", "mean", "sd", "least", "greatest"])
         return self._data.table()
 
     def refresh(self) -> None:
@@ -210,21 +188,28 @@ class ProbeMonitor(Widget):
         super().close()
 
     def _own_metric(self) -> str:
-        return next(str(t.metric) for t in self.run.tasks if str(t.name) == (self.task or self.task_names[0]))
+        return next(str(task.metric) for task in self.run.tasks if str(task.name) == self.task)
+
+    def _checked(self, name: str, value: Any) -> str:
+        """The value of a setting, one of those that are offered for it now."""
+        offered = self.task_names if name == "task" else self.options()["metric"]
+        if value not in offered:
+            raise bad_argument(name, value, f"one of {', '.join(map(repr, offered))}")
+        return str(value)
+
+    def _rows(self) -> pd.DataFrame:
+        """What is measured of the task and the metric."""
+        return self._frame[(self._frame["task"] == self.task) & (self._frame["metric"] == self.metric)]
 
     # -- looking at the probe ------------------------------------------------------------------------------------
-
-    def _poll_now(self) -> None:
-        if self._polling is not None:
-            self._polling.wake()
 
     def _poll(self) -> bool:
         """One look from the thread; whether there will be more to see."""
         with self._turn:
             more = False
             try:
-                for request in self._take_requests():
-                    self._carry_out(request)
+                while self._requests:
+                    self._carry_out(self._requests.pop(0))
                 more = self.run.status == "running"  # asked before the look, so that the end is not missed
                 self._update()
                 self._picture_for_later(more)
@@ -250,25 +235,16 @@ class ProbeMonitor(Widget):
 
     def _study(self) -> None:
         """Curves, risk curve and fit of what is shown."""
-        rows = self._frame[(self._frame["task"] == self.task) & (self._frame["metric"] == self.metric)]
-        self._data = Curves.of(rows) if len(rows) else None
-        self._findings = Findings.of(self._frame, self.task, self.metric, self.run.plan.design)
+        self._data = Curves.of(self._rows())
+        self._findings = found = Findings.of(self._frame, self.task, self.metric, self.run.plan.design)
         self._new_picture = True
         about = {"task": self.task, "metric": self.metric}
-        data, found = self._data, self._findings
-        curves: dict[str, Any] = {"depths": [], "seeds": [], "forks": [], "diverged": [], "table": [], "values": b""}
-        if data is not None:
-            curves = {
-                "depths": data.depths, "seeds": data.seeds, "forks": data.forks, "diverged": data.diverged,
-                "table": data.table().to_numpy(float),
-            }  # fmt: skip
-            curves = to_jsonable(curves) | {"values": data.values.astype("<f4").tobytes()}
-        self._curves = about | curves
-        self._risk = about | to_jsonable(found.drawing() | {"waiting_for": found.waiting_for})
+        self._curves = about | self._data.drawing()
+        self._risk = about | found.drawing()
         params, ends = {}, {}
-        if found.fit is not None and found.conf_int is not None:
-            params = {str(name): float(value) for name, value in found.fit.params.items()}
-            ends = {str(name): (float(low), float(high)) for name, low, high in found.conf_int.itertuples()}
+        if found.fit is not None:
+            params = found.fit.params.to_dict()
+            ends = {str(name): (low, high) for name, low, high in found.fit.conf_int().itertuples()}
         self._set_traits(params=params, param_intervals=ends, waiting_for=found.waiting_for)
 
     def _read_progress(self) -> dict[str, Any]:
@@ -313,11 +289,8 @@ class ProbeMonitor(Widget):
         if content["do"] == "cancel":
             self.run.cancel()
         self._requests.append(content)
-        self._poll_now()
-
-    def _take_requests(self) -> list[dict[str, Any]]:
-        taken, self._requests = self._requests, []
-        return taken
+        if self._polling is not None:
+            self._polling.wake()
 
     def _carry_out(self, request: dict[str, Any]) -> None:
         text = ""
@@ -342,11 +315,8 @@ class ProbeMonitor(Widget):
         from predictlab import charts
 
         with self._turn:
-            rows = self._frame
-            if len(rows):
-                rows = rows[(rows["task"] == self.task) & (rows["metric"] == self.metric)]
             return charts.probe_chart(
-                rows,
+                self._rows(),
                 self.curve,
                 self.fit,
                 title=f"{self.task}: {self.metric}",
@@ -367,7 +337,11 @@ class ProbeMonitor(Widget):
             ]
             state = f"{self.task}, {self.metric}: {self.status}, {self.steps_done} of {self.steps_total} steps. "
             if found.fit is not None:
-                estimates = (f"{words} {_with_ends(found, name)}" for name, words in _WORDS.items())
+                ends = found.fit.conf_int().itertuples(index=False)
+                shown = zip(("floor L_int", "K", "α"), found.fit.params, ends, strict=True)
+                estimates = (
+                    f"{name} {_number(value)} [{low:.3g}, {_number(high)}]" for name, value, (low, high) in shown
+                )
                 state += f"Decay fit so far (95 % intervals): {', '.join(estimates)}."
             elif found.waiting_for:
                 state += f"The {'fit' if found.curve is not None else 'risk curve'} waits for {found.waiting_for}."
@@ -375,13 +349,5 @@ class ProbeMonitor(Widget):
         return Summary("Probe", state, columns, rows)
 
 
-_WORDS = {"intrinsic_limit": "floor L_int", "scale": "K", "decay_rate": "α"}
-
-
-def _with_ends(found: Findings, name: str) -> str:
-    assert found.fit is not None
-    assert found.conf_int is not None
-    low, high = found.conf_int.loc[name]
-    estimate = found.fit.params[name]
-    shown = "–" if np.isnan(estimate) else f"{estimate:.3g}"
-    return f"{shown} [{low:.3g}, {'unbounded' if np.isinf(high) else f'{high:.3g}'}]"
+def _number(value: float) -> str:
+    return "unbounded" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.3g}"

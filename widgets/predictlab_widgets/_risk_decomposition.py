@@ -16,10 +16,6 @@ from predictlab_widgets._fallback import Summary
 from predictlab_widgets._traits import Number
 
 _NUMBERS = (*PARAMETERS, "exchange_rate", "cost_per_step", "fixed_cost", "tolerance")
-_DEFAULTS = {
-    "intrinsic_limit": 1e-4, "scale": 0.01, "decay_rate": 1.0,
-    "exchange_rate": 1e-6, "cost_per_step": 1.0, "fixed_cost": 0.0, "tolerance": 3e-4,
-}  # fmt: skip
 _DEPTHS = (1.0, 1e5)
 
 
@@ -126,17 +122,13 @@ class RiskDecomposition(Widget):
     ) -> None:
         if fit is not None and not isinstance(fit, DecayResults):
             raise bad_argument("fit", fit, "the DecayResults of one task", "Pick one: RiskDecomposition(fits['name']).")
-        asked = {
-            "intrinsic_limit": intrinsic_limit, "scale": scale, "decay_rate": decay_rate,
-            "exchange_rate": exchange_rate, "cost_per_step": cost_per_step, "fixed_cost": fixed_cost,
-            "tolerance": tolerance,
-        }  # fmt: skip
-        given = {name: value for name, value in asked.items() if value is not None}
+        values = (intrinsic_limit, scale, decay_rate, exchange_rate, cost_per_step, fixed_cost, tolerance)
+        given = {name: value for name, value in zip(_NUMBERS, values, strict=True) if value is not None}
         ends = increasing_pair("depths", depths, "(first, last) with 0 < first < last (steps)")
-        for name, value in (_DEFAULTS | given).items():
+        for name, value in given.items():
             setattr(self, name, value)  # a bad value is refused before anything is computed from it
         if fit is not None:
-            ends = ends or _depths_of(fit)
+            ends = ends or (float(fit.fitted.depth[0]), 32 * float(fit.fitted.depth[-1]))
             for name, value in (_from_fit(fit, self.cost_per_step, given) | given).items():
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
@@ -164,7 +156,7 @@ class RiskDecomposition(Widget):
         -------
         float
         """
-        return float(law(np.asarray(float(depth)), self.intrinsic_limit, self.scale, self.decay_rate))
+        return float(law(depth, *self._law()))
 
     def total_at(self, depth: float) -> float:
         """``L(c) + gamma C(c)``, metric².
@@ -182,16 +174,20 @@ class RiskDecomposition(Widget):
 
     def _refresh(self) -> None:
         depth = float(best_depth(self.scale, self.decay_rate, self.exchange_rate * self.cost_per_step))
-        risk = self.risk_at(depth) if depth > 0 else self.intrinsic_limit
-        cost = self.fixed_cost + self.cost_per_step * depth
-        reach = float(crossing_depth(self.intrinsic_limit, self.scale, self.decay_rate, self.tolerance))
-        static = self.risk_at(self._first)
-        values = {
-            "optimal_depth": depth, "reducible": risk - self.intrinsic_limit, "risk": risk, "cost": cost,
-            "total": risk + self.exchange_rate * cost, "tolerance_depth": reach, "static_risk": static,
-            "probing_pays": bool(self._paying_depth(self.intrinsic_limit, self.scale, self.decay_rate) > 0),
-        }  # fmt: skip
-        self._set_traits(**values)
+        risk, cost = self.risk_at(depth), self.fixed_cost + self.cost_per_step * depth
+        self._set_traits(
+            optimal_depth=depth,
+            reducible=risk - self.intrinsic_limit,
+            risk=risk,
+            cost=cost,
+            total=risk + self.exchange_rate * cost,
+            tolerance_depth=float(crossing_depth(*self._law(), self.tolerance)),
+            static_risk=self.risk_at(self._first),
+            probing_pays=bool(self._paying_depth(*self._law()) > 0),
+        )
+
+    def _law(self) -> tuple[float, float, float]:
+        return self.intrinsic_limit, self.scale, self.decay_rate
 
     def _paying_depth(self, floor: ArrayLike, scale: ArrayLike, rate: ArrayLike) -> NDArray[np.float64]:
         price, fixed = self.exchange_rate * self.cost_per_step, self.exchange_rate * self.fixed_cost
@@ -250,9 +246,8 @@ class RiskDecomposition(Widget):
         from predictlab import charts
 
         numbers = {name: getattr(self, name) for name in _NUMBERS[3:]}
-        params = [getattr(self, name) for name in PARAMETERS]
         first, last = self._depths
-        return charts.risk_decomposition_chart(params, **numbers, depths=(first, last), metric=self._metric)
+        return charts.risk_decomposition_chart(self._law(), **numbers, depths=(first, last), metric=self._metric)
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 
@@ -271,7 +266,7 @@ class RiskDecomposition(Widget):
             if not np.isfinite(depth):
                 rows.append([name, "never", *["–"] * 6])
                 continue
-            risk = self.risk_at(depth) if depth > 0 else self.intrinsic_limit
+            risk = self.risk_at(depth)
             cost = self.fixed_cost + self.cost_per_step * depth if paid else 0.0
             price = self.exchange_rate * cost
             numbers = (depth, self.intrinsic_limit, risk - self.intrinsic_limit, risk, cost, price, risk + price)
@@ -288,16 +283,11 @@ class RiskDecomposition(Widget):
         return Summary("Risk decomposition", state, columns, rows)
 
 
-def _depths_of(fit: DecayResults) -> tuple[float, float]:
-    fitted: NDArray[np.float64] = fit.fitted.depth
-    return float(fitted[0]), 32 * float(fitted[-1])
-
-
 def _from_fit(fit: DecayResults, cost_per_step: float, given: dict[str, float]) -> dict[str, float]:
     """The law of a fit, and a price and a tolerance that put both depths among the fitted ones."""
     fitted_law = {name: float(fit.params[name]) for name in PARAMETERS}
     if not fitted_law["scale"] > 0:
-        fitted_law["decay_rate"] = _DEFAULTS["decay_rate"]  # nothing decays: any rate says the same
+        fitted_law["decay_rate"] = 1.0  # nothing decays: any rate says the same
     floor, k, a = (given.get(name, value) for name, value in fitted_law.items())
     fitted = fit.fitted.depth
     middle = np.sqrt(fitted[0] * fitted[-1])

@@ -66,6 +66,15 @@ class TaskName(TraitType[str | None, Any]):
         return str(value)
 
 
+class Setting(TraitType[Any, Any]):
+    """A value that its owner checks: ``_checked(name, value)`` returns what is kept, or refuses it."""
+
+    default_value = None  # until the owner has its first; None itself is refused
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return obj._checked(self.name, value)
+
+
 class Scale(TraitType[str, Any]):
     """Of axes: ``"log"`` or ``"linear"``."""
 
