@@ -8,7 +8,6 @@ into an anonymous constant. The name is recovered from the matrix product that r
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import shutil
 from pathlib import Path, PurePosixPath
@@ -119,7 +118,6 @@ def llama_from_gguf(source: Path, folder: Path) -> None:
     Its tokenizer is a byte-level BPE.
     """
     import torch
-    from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
@@ -132,15 +130,11 @@ def llama_from_gguf(source: Path, folder: Path) -> None:
             raise CatalogError(f"{source.name}: {len(missing)} weights are not in it; the first is {missing[0]}.")
         _split_digits(source, words)
         words.model_max_length = model.config.max_position_embeddings
-        words.save_pretrained(folder)  # makes the folder
-    # Not model.save_pretrained, which refuses weights that were quantised, although they no longer are.
-    config = model.config.to_dict()
-    for name in ("quantization_config", "_name_or_path", "_model_name_or_path"):
-        config.pop(name, None)
-    config["architectures"] = [type(model).__name__]
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
-    weights = {name: p.detach().contiguous() for name, p in model.named_parameters()}  # tied weights once
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        words.save_pretrained(folder)
+        # What was quantised no longer is, and would not be saved as if it were.
+        model.hf_quantizer = None
+        del model.config.quantization_config
+        model.save_pretrained(folder)
 
 
 def _split_digits(source: Path, tokenizer: Any) -> None:

@@ -280,13 +280,10 @@ def _client_failed(archive: Archive, output: str) -> CatalogError:
 def _extract(archive: Archive, path: Path, content: Path) -> None:
     """Copy the needed members of the archive at `path` into the folder `content`."""
     wanted = members_of(archive)
-    missing = set(wanted) - set(archive.keep)
     try:
         for name, source in _files_in(path):
-            patterns = {pattern for pattern in wanted if PurePosixPath(f"/{name}").match(f"/{pattern}")}
-            if not patterns:
+            if not any(PurePosixPath(f"/{name}").match(f"/{pattern}") for pattern in wanted):
                 continue
-            missing -= patterns
             target = content / name
             if not target.resolve().is_relative_to(content.resolve()):
                 raise CatalogError(f"{archive.label}: member {name!r} points outside its archive; nothing was kept.")
@@ -295,8 +292,9 @@ def _extract(archive: Archive, path: Path, content: Path) -> None:
                 shutil.copyfileobj(source, sink, 1 << 20)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise CatalogError(f"{archive.label}: {path.name} cannot be read as an archive ({error}).") from error
-    if missing:
-        raise CatalogError(f"{archive.label}: {path.name} has no member {min(missing)!r}; nothing was kept.")
+    for pattern in wanted:
+        if pattern not in archive.keep and not any(content.glob(pattern)):
+            raise CatalogError(f"{archive.label}: {path.name} has no member {pattern!r}; nothing was kept.")
 
 
 def _files_in(path: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -307,12 +307,11 @@ def pick(labels: np.ndarray, size: int, rng: np.random.Generator, n_classes: int
     limits = np.maximum(counts - spare, 0)
     exact = counts * (size / max(1, len(labels)))
     quota = np.minimum(np.floor(exact).astype(int), limits)
-    order = np.argsort(quota - exact, kind="stable")
     while (short := size - int(quota.sum())) > 0:
+        order = np.argsort(quota - exact, kind="stable")
         open_classes = order[quota[order] < limits[order]]
         if not len(open_classes):
             raise bad_argument("size", size, f"at most {int(limits.sum())}")
         quota[open_classes[:short]] += 1
-        order = np.argsort(quota - exact, kind="stable")
     chosen = [rng.permutation(np.flatnonzero(labels == c))[: quota[c]] for c in range(n_classes)]
     return rng.permutation(np.concatenate(chosen))
