@@ -7,13 +7,12 @@ Each takes results or the tables that the library gives, and returns an altair c
 import altair as _alt
 
 from predictlab.charts._allocation import allocation_chart, frontier_chart
-from predictlab.charts._decay import decay_chart, decay_diagnostics_chart
+from predictlab.charts._decay import decay_chart, decay_diagnostics_chart, risk_curve_chart
 from predictlab.charts._decomposition import risk_decomposition_chart
 from predictlab.charts._forecast import forecast_chart
 from predictlab.charts._phase import phase_diagram, phase_planes
 from predictlab.charts._probe import probe_chart, runs_chart
 from predictlab.charts._render import enable, png, svg
-from predictlab.charts._risk_curve import risk_curve_chart
 
 __all__ = [
     "allocation_chart", "decay_chart", "decay_diagnostics_chart", "enable", "forecast_chart", "frontier_chart",

@@ -47,15 +47,13 @@ def allocation_chart(plan: pd.DataFrame, *, subtitle: str = "", width: int = 330
     colour = alt.Color("state:N", scale=alt.Scale(domain=list(_STATES), range=list(_STATES.values())), legend=legend)
     base = alt.Chart(table).encode(y=y, tooltip=["task", *style.numbers("depth", "depth_lower", "depth_upper", "cost")])
     texts = base.mark_text(align="left", baseline="middle", dx=4, fontSize=10)
-    text = alt.Text("depth:Q", format=".3~s")
     layers = [
         base.mark_bar(height={"band": 0.7}).encode(x=x, x2="depth:Q", color=colour),
         base.mark_rule(color=style.INK, strokeWidth=1.5, clip=True).encode(x="depth_lower:Q", x2="depth_upper:Q"),
-        texts.encode(x="depth_upper:Q", text=text),
+        texts.encode(x="depth_upper:Q", text=alt.Text("depth:Q", format=".3~s")),
     ]
-    return style.layered(
-        layers, style.title("Depths", subtitle or f"cost {plan['cost'].sum():.4g}, with intervals"), width, height
-    )
+    heading = style.title("Depths", subtitle or f"cost {plan['cost'].sum():.4g}, with intervals")
+    return style.layered(layers, heading, width, height)
 
 
 def frontier_chart(
@@ -98,10 +96,7 @@ def frontier_chart(
 
     base = alt.Chart(frontier.assign(risk_lower=lower[: len(frontier)])).encode(x=x)
     base = base.encode(tooltip=style.numbers("budget", "risk", "risk_lower", "risk_upper"))
-    layers = [
-        base.mark_area(color=style.LINE, opacity=style.BAND, clip=True).encode(y=y("risk_lower"), y2="risk_upper:Q"),
-        base.mark_line(color=style.LINE, strokeWidth=2.5, clip=True).encode(y=y("risk")),
-    ]
+    layers = style.banded(base, y("risk"), y("risk_lower"), "risk_upper", 2.5)
     subtitle = "the least risk for each budget"
     if at is not None:
         budget, risk, worth = (float(at[name].iloc[0]) for name in ("budget", "risk", "multiplier"))

@@ -1,4 +1,4 @@
-"""The fitted decay law of a task, and what it can be doubted by."""
+"""The risk curve of a task, the decay law fitted to it, and what that can be doubted by."""
 
 from __future__ import annotations
 
@@ -8,8 +8,41 @@ import pandas as pd
 
 from predictlab.charts import _style as style
 from predictlab.decay import DecayResults
+from predictlab.risk import RiskCurve
 
 _SIDE = 250  # width of profile and residuals, px
+
+
+def risk_curve_chart(
+    curve: RiskCurve, *, confidence: float = 0.95, width: int = 320, height: int = 220
+) -> alt.LayerChart:
+    """Risk at each depth with its chi² interval, both axes logarithmic.
+
+    Parameters
+    ----------
+    curve : RiskCurve
+    confidence : float
+        Confidence level of the intervals, in (0, 1).
+    width, height : int
+        Of the plot, pixels.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32], risk=[4e-3, 2e-3, 1e-3, 5e-4], df=31)
+    >>> chart = pl.charts.risk_curve_chart(curve)
+    >>> chart.title.subtitle
+    'given, fresh_run'
+    """
+    table = style.points_of(curve, 0.0, confidence)
+    y = style.risk_axis("lower", style.scale_of([*table["lower"], *table["upper"]]), curve.metric)
+    layers = style.measured(table, style.depth_axis(table["depth"]), y)
+    heading = style.title(curve.task or "risk curve", f"{curve.estimator}, {curve.question}")
+    return style.layered(layers, heading, width, height)
 
 
 def decay_chart(
@@ -62,12 +95,8 @@ def decay_chart(
     def y(field: str) -> alt.Y:
         return style.risk_axis(field, risks, fit.curve.metric)
 
-    law = alt.Chart(band).encode(x=x)
-    layers = [
-        law.mark_area(color=style.LINE, opacity=style.BAND, clip=True).encode(y=y(ends[0]), y2=f"{ends[1]}:Q"),
-        law.mark_line(color=style.LINE, strokeWidth=2, clip=True).encode(y=y("mean")),
-        *style.measured(table, x, y("lower")),
-    ]
+    layers = style.banded(alt.Chart(band).encode(x=x), y("mean"), y(ends[0]), ends[1])
+    layers += style.measured(table, x, y("lower"))
     floor = float(fit.params["intrinsic_limit"])
     if tolerance:
         layers += style.level(tolerance, "tolerance", 3)
@@ -147,9 +176,8 @@ def _residuals(fit: DecayResults, scale: str, height: int) -> alt.LayerChart:
     table = fit.residuals.assign(zero=0.0)
     most = max(2.6, float(table["residual"].abs().max()) * 1.1)
     y = alt.Y("residual:Q", title="residual (sd)", scale=alt.Scale(domain=[-most, most]), axis=alt.Axis(tickCount=5))
-    base = alt.Chart(table).encode(
-        x=style.depth_axis(fit.curve.depth, scale), tooltip=style.numbers("depth", "residual")
-    )
+    tooltip = style.numbers("depth", "residual")
+    base = alt.Chart(table).encode(x=style.depth_axis(fit.curve.depth, scale), tooltip=tooltip)
     lines = alt.Chart(pd.DataFrame({"residual": [-2.0, 2.0]})).mark_rule(strokeDash=[7, 4], color=style.MUTED)
     layers = [
         lines.encode(y="residual:Q"),

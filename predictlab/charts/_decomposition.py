@@ -68,10 +68,10 @@ def risk_decomposition_chart(
     static, (at_best, bottom) = float(risk[-3]), (risk + price)[-2:].tolist()
     top = 2.6 * bottom
     table = pd.DataFrame({"depth": depth, "floor": limit, "reducible": risk - limit, "price": price}).iloc[:-3]
-    scale_x = alt.Scale(type="log", domain=[first, last], nice=False)
-    x = style.x_axis("depth", "depth c (steps)", scale_x)
+    x = style.x_axis("depth", "depth c (steps)", alt.Scale(type="log", domain=[first, last], nice=False))
     legend = alt.Legend(title=None, orient="bottom", symbolType="square")
     colours = alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values()))
+    colour = alt.Color("part:N", scale=colours, legend=legend)
 
     def picture(
         parts: list[str], axis: str, line: tuple[float, str], mark: tuple[float, float, str], title: alt.TitleParams
@@ -82,7 +82,6 @@ def risk_decomposition_chart(
         stack = table.assign(sum=table[parts].sum(axis=1)).melt(["depth", "sum"], parts, var_name="part")
         stack["place"] = stack["part"].map(parts.index)
         base = alt.Chart(stack).encode(x=x, tooltip=["part", *style.numbers("depth", "value", "sum")])
-        colour = alt.Color("part:N", scale=colours, legend=legend)
         height_of_line, name = line
         beyond = height_of_line > top
         text = f"{name} {height_of_line:.3g}{' ↑' if beyond else ''}"

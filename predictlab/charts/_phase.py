@@ -155,10 +155,9 @@ class _Plane:
     ) -> alt.LayerChart:
         """The plane with the border `edge` (``x``, ``edge``) and `words` in its upper and its lower left corner."""
         axis = alt.Axis(format="~g", tickCount=5, gridOpacity=0.3)
-        (x_scale, y_scale) = (
-            alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False)
-            for domain, log in zip(self.domains, (True, self.log), strict=True)
-        )
+        x_domain, y_domain = (list(domain) for domain in self.domains)
+        x_scale = alt.Scale(type="log", domain=x_domain, nice=False)
+        y_scale = alt.Scale(type="log" if self.log else "linear", domain=y_domain, nice=False)
         x = alt.X("x:Q", title="floor L_int / tolerance", scale=x_scale, axis=axis)
         y = alt.Y(f"{self.field}:Q", title=y_title, scale=y_scale, axis=axis)
         legend = alt.Legend(title=None, orient="bottom", symbolSize=90, symbolOpacity=1)
@@ -170,22 +169,18 @@ class _Plane:
         at_wall = alt.Chart(pd.DataFrame({"x": [1.0], "text": [_WALL]})).encode(x="x:Q")
         wall = at_wall.mark_text(align="left", dy=-8, color=style.MUTED, angle=90, fontSize=style.WORDS)
         corners = alt.Chart(pd.DataFrame({"x_px": 6, "y_px": [12, self.size[1] - 12], "text": words}))
-        points = base.mark_point(
-            filled=True, size=110 if labelled else 18, opacity=1.0 if labelled else 0.55, clip=True
-        )
+        words_at = corners.mark_text(align="left", color=style.MUTED, fontSize=style.WORDS)
+        size, opacity = (110, 1.0) if labelled else (18, 0.55)
+        points = base.mark_point(filled=True, size=size, opacity=opacity, clip=True)
         layers = [
             alt.Chart(edge).mark_line(color=style.INK, clip=True).encode(x="x:Q", y="edge:Q"),
             at_wall.mark_rule(color=style.INK),
             wall.encode(y=alt.value(20), text="text:N"),
-            corners.mark_text(align="left", color=style.MUTED, fontSize=style.WORDS).encode(
-                **_at_pixels(), text="text:N"
-            ),
+            words_at.encode(**_at_pixels(), text="text:N"),
         ]
         if labelled:
-            layers += [
-                rules.encode(x="x_lower:Q", x2="x_upper:Q"),
-                rules.encode(y=f"{self.field}_lower:Q", y2=f"{self.field}_upper:Q"),
-            ]
+            up = rules.encode(y=f"{self.field}_lower:Q", y2=f"{self.field}_upper:Q")
+            layers += [rules.encode(x="x_lower:Q", x2="x_upper:Q"), up]
         tooltip = ["task", "regime", *style.numbers("x", self.field, *chances)]
         layers.append(points.encode(shape=shape, tooltip=tooltip))
         if labelled:

@@ -8,8 +8,7 @@ import pandas as pd
 
 from predictlab._validation import option
 from predictlab.charts import _style as style
-from predictlab.charts._decay import decay_chart
-from predictlab.charts._risk_curve import risk_curve_chart
+from predictlab.charts._decay import decay_chart, risk_curve_chart
 from predictlab.decay import DecayResults
 from predictlab.risk import RiskCurve, is_fork, is_invalid
 
@@ -62,8 +61,7 @@ def runs_chart(
         base.mark_point(color=style.LINE, filled=True, size=12, opacity=opacity),
         alt.Chart(mean).mark_line(color=style.INK, strokeWidth=2.5).encode(x=x, y=y),
     ]
-    title = style.title(f"{runs['task'].iloc[0]}: {metric}", f"{count} runs")
-    return style.layered(layers, title, width, height)
+    return style.layered(layers, style.title(f"{runs['task'].iloc[0]}: {metric}", f"{count} runs"), width, height)
 
 
 def probe_chart(

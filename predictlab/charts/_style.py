@@ -81,6 +81,12 @@ def level(
     return [base.mark_rule(color=colour, strokeDash=[7, 4], opacity=opacity), words]
 
 
+def banded(base: alt.Chart, line: alt.Y, lower: alt.Y, upper: str, thickness: float = 2) -> list[alt.Chart]:
+    """A line, and the band from `lower` to the column `upper` around it."""
+    band = base.mark_area(color=LINE, opacity=BAND, clip=True).encode(y=lower, y2=f"{upper}:Q")
+    return [band, base.mark_line(color=LINE, strokeWidth=thickness, clip=True).encode(y=line)]
+
+
 def points_of(curve: RiskCurve, first: float, confidence: float) -> pd.DataFrame:
     """The curve's table, with the column ``part``: what lies before the depth `first` is burn-in."""
     table = curve.frame(confidence)
@@ -92,12 +98,9 @@ def measured(table: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     legend = alt.Legend(title=None, orient="top") if (table["part"] == _BURN_IN).any() else None
     colour, shape = kinds("part", {_FITTED: (INK, "circle"), _BURN_IN: (MUTED, "triangle-down")}, legend)
     base = alt.Chart(table).encode(x=x, color=colour)
-    points = base.mark_point(filled=True, size=45, opacity=1)
-    tooltip = numbers("depth", "risk", "lower", "upper", "sd", "df")
-    return [
-        base.mark_rule(strokeWidth=1.5).encode(y=y, y2="upper:Q"),
-        points.encode(y="risk:Q", shape=shape, tooltip=tooltip),
-    ]
+    points = base.mark_point(filled=True, size=45, opacity=1).encode(y="risk:Q", shape=shape)
+    rules = base.mark_rule(strokeWidth=1.5).encode(y=y, y2="upper:Q")
+    return [rules, points.encode(tooltip=numbers("depth", "risk", "lower", "upper", "sd", "df"))]
 
 
 def layered(layers: Sequence[alt.Chart], heading: alt.TitleParams, width: int, height: int) -> alt.LayerChart:
