@@ -96,22 +96,21 @@ class RunStore:
             The store holds a task of this name with another fingerprint: its runs must not be mixed with new ones.
         """
         find = "SELECT fingerprint FROM tasks WHERE name = ?"
+        insert = "INSERT INTO tasks (name, fingerprint, description) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         with self._database.read() as db:
             row = db.execute(find, (name,)).fetchone()
+        new = False
         if row is None:
             text = json.dumps(dict(description), sort_keys=True, default=str)
             with self._database.write() as db:
-                row = db.execute(find, (name,)).fetchone()  # another process may have been first
-                if row is None:
-                    new = "INSERT INTO tasks (name, fingerprint, description) VALUES (?, ?, ?)"
-                    db.execute(new, (name, fingerprint, text))
-                    return True
+                new = db.execute(insert, (name, fingerprint, text)).rowcount == 1  # another process may have been first
+                row = db.execute(find, (name,)).fetchone()
         if row[0] != fingerprint:
             raise StoreError(
                 f"The run store {self.path} holds a task named {name!r} with fingerprint {row[0]}, the given one has "
                 f"{fingerprint}: its model, data or recipe differ. Give the task another name=, or use another store."
             )
-        return False
+        return new
 
     def record(
         self,

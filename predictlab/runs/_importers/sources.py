@@ -59,9 +59,12 @@ def format_of(path: Path) -> str:
     return "table" if name.endswith(TABLES) else "other"
 
 
-def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Format and path of the files below a folder; an MLflow run is its folder."""
-    for top, folders, files in os.walk(folder):
+def files_of(path: Path, wanted: str | None) -> Iterator[tuple[str, Path]]:
+    """Format and path of a file, or of all files below a folder; an MLflow run is its folder."""
+    if not path.is_dir():
+        kind = "trainer_state" if path.suffix == ".json" else format_of(path)  # one by any name, if the user names it
+        yield (kind if wanted in (None, "mlflow") else wanted), path
+    for top, folders, files in os.walk(path):
         here = Path(top)
         if "meta.yaml" in files and "metrics" in folders:
             if _is_mlflow_run(here):
@@ -91,22 +94,14 @@ def locate(source: Paths, wanted: str | None) -> tuple[str, list[Path], Path | N
     if wanted is not None and wanted not in FORMATS:
         raise bad_argument("format", wanted, f"one of {', '.join(FORMATS)}")
     paths = paths_of(source)
-    files: dict[str, dict[Path, None]] = defaultdict(dict)  # format -> its paths, each once
-    for path in paths:
-        if path.is_dir():
-            below: Iterable[tuple[str, Path]] = files_below(path)
-        elif wanted not in (None, "mlflow"):
-            below = [(wanted, path)]
-        else:  # a file that the user names may be a trainer state by any name
-            kind = format_of(path)
-            below = [("trainer_state" if kind == "other" and path.suffix == ".json" else kind, path)]
-        for kind, file in below:
-            files[kind][file] = None
+    files: dict[str, list[Path]] = defaultdict(list)
+    for kind, file in dict.fromkeys(one for path in paths for one in files_of(path, wanted)):
+        files[kind].append(file)
     kind = _one_format(files, wanted, paths)
-    return kind, list(files[kind]), paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    return kind, files[kind], paths[0] if len(paths) == 1 and paths[0].is_dir() else None
 
 
-def _one_format(files: Mapping[str, Mapping[Path, None]], wanted: str | None, paths: Sequence[Path]) -> str:
+def _one_format(files: Mapping[str, list[Path]], wanted: str | None, paths: Sequence[Path]) -> str:
     where = listed(paths)
     counts = {kind: f"{len(found)} {FORMATS[kind]}" for kind, found in files.items() if kind in FORMATS}
     if wanted is not None:
@@ -142,10 +137,5 @@ def names_of(places: Iterable[Path], base: Path | None) -> tuple[pd.Index, str]:
     """Names of runs from where they lie, relative to `base` or what all share; name of what is above them."""
     absolute = [Path(os.path.abspath(place)) for place in places]
     label = base.resolve().name if base is not None else absolute[0].resolve().parent.name
-    if base is None and len(absolute) > 1:
-        base = Path(os.path.commonpath(absolute))
-    names = []
-    for place in absolute:
-        inner = place.relative_to(os.path.abspath(base)).as_posix() if base is not None else "."
-        names.append(place.name if inner == "." else inner)
-    return pd.Index(names), label
+    top = Path(os.path.abspath(base or os.path.commonpath(absolute)))
+    return pd.Index([place.name if place == top else place.relative_to(top).as_posix() for place in absolute]), label

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from predictlab.errors import DataError, bad_argument, needs_extra
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
@@ -152,15 +153,14 @@ def _names(rows: pd.DataFrame, roles: Mapping[str, str], keys: list[str]) -> lis
 
 
 def _is_text(column: pd.Series) -> bool:
-    typed = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)
-    return not typed and not looks_numeric(column)
+    return not (looks_numeric(column) or is_bool_dtype(column) or is_datetime64_any_dtype(column))
 
 
 def looks_numeric(column: pd.Series) -> bool:
     """Whether a column holds numbers, written NaN and inf included."""
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+    if is_bool_dtype(column) or is_datetime64_any_dtype(column):
         return False
-    if pd.api.types.is_numeric_dtype(column):
+    if is_numeric_dtype(column):
         return True
     given = pd.Series(column.dropna().unique(), dtype=object)
     written = given[~given.astype(str).str.strip().str.lower().isin(WRITTEN_NAN)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,14 @@ NO_METRIC = (
 COUNTERS = frozenset({"step", "epoch", "total_flos", "num_input_tokens_seen", "num_tokens"})
 
 
-@lru_cache(maxsize=1000)
-def _metric_names(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(k for k in keys if k not in COUNTERS and not k.endswith(NO_METRIC) and "_mem_" not in k)
-
-
-@lru_cache(maxsize=1000)
-def _evaluation_names(keys: tuple[str, ...]) -> tuple[str, ...]:
-    prefixes = {k.removesuffix("runtime") for k in keys if k.endswith("_runtime") and k != "train_runtime"}
-    return tuple(k for k in _metric_names(keys) if k.startswith((*prefixes, "eval_")))
-
-
-def _numbers(entry: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
-    return {k: float(v) for k in names if isinstance(v := entry[k], (int, float)) and not isinstance(v, bool)}
-
-
 def logged(entry: Mapping[str, Any]) -> dict[str, float]:
     """Every number of a log entry that was measured: neither the clock nor a counter."""
-    return _numbers(entry, _metric_names(tuple(entry)))
+    return {
+        name: float(value)
+        for name, value in entry.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name not in COUNTERS and not name.endswith(NO_METRIC) and "_mem_" not in name
+    }
 
 
 def evaluation(entry: Mapping[str, Any]) -> dict[str, float]:
@@ -49,7 +38,8 @@ def evaluation(entry: Mapping[str, Any]) -> dict[str, float]:
     The Trainer writes ``<prefix>_runtime`` with every evaluation, where the prefix is ``eval`` unless the user says
     otherwise or has several evaluation sets.
     """
-    return _numbers(entry, _evaluation_names(tuple(entry)))
+    prefixes = {name.removesuffix("runtime") for name in entry if name.endswith("_runtime")} - {"train_"}
+    return {name: value for name, value in logged(entry).items() if name.startswith((*prefixes, "eval_"))}
 
 
 def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names) -> RunLogs:
