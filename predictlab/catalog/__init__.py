@@ -7,6 +7,7 @@ its registry (pip, or npm for the extras); afterwards everything is offline.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -59,16 +60,10 @@ def datasets() -> pd.DataFrame:
 
 def _table(records: Iterable[Record], *columns: str) -> pd.DataFrame:
     """One row a record: `columns` of its own, then where it comes from and on whose terms."""
-    rows = []
-    for record in records:
-        archive = record.archive
-        rows.append(
-            {column: getattr(record, column) for column in ("name", *columns)}
-            | {column: getattr(archive, column) for column in ("registry", "package", "version")}
-            | {"size": round(archive.size / 1e6, 1), "licence": archive.licence}
-            | {"member": " ".join(record.members), "note": record.note}
-        )
-    return pd.DataFrame(rows)
+    table = pd.json_normalize([asdict(record) for record in records])
+    table = table.rename(columns=lambda column: column.removeprefix("archive."))
+    table = table.assign(size=(table["size"] / 1e6).round(1), member=table["members"].str.join(" "))
+    return table[["name", *columns, "registry", "package", "version", "size", "licence", "member", "note"]]
 
 
 def model_path(model: str | Path) -> str:

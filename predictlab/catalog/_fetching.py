@@ -223,27 +223,25 @@ def _run(command: list[str], archive: Archive, landing: Path) -> None:
     scratch.mkdir()
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)) | {"PIP_REQUIRE_VIRTUALENV": "0"}
     beside = landing if archive.registry == "npm" else None  # npm reads a package.json that it starts beside
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+    try:
+        client = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+            cwd=beside, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        raise CatalogError(f"{archive.label}: cannot start {_CLIENTS[archive.registry]} ({error}).") from error
+    output = ""
+    with client, tqdm(total=archive.size, desc=f"fetch {archive.label}", unit="B", unit_scale=True) as bar:
         try:
-            client = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=beside
-            )
-        except OSError as error:
-            raise CatalogError(f"{archive.label}: cannot start {_CLIENTS[archive.registry]} ({error}).") from error
-        try:
-            with tqdm(total=archive.size, desc=f"fetch {archive.label}", unit="B", unit_scale=True) as bar:
-                while client.poll() is None:
-                    time.sleep(_POLL_SECONDS)
-                    bar.update(max(0, min(_bytes_under(landing), archive.size) - bar.n))
-                if client.returncode == 0:
-                    bar.update(archive.size - bar.n)
+            while client.returncode is None:
+                bar.update(max(0, min(_bytes_under(landing), archive.size) - bar.n))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    output, _ = client.communicate(timeout=_POLL_SECONDS)
         finally:
-            if client.poll() is None:
-                client.kill()
-                client.wait()
-        log.seek(0)
+            client.kill()
         if client.returncode:
-            raise _client_failed(archive, log.read())
+            raise _client_failed(archive, output)
+        bar.update(archive.size - bar.n)
 
 
 def _bytes_under(folder: Path) -> int:

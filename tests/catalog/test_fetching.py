@@ -147,11 +147,12 @@ def test_interrupt_ends_the_client_and_leaves_nothing(cache, tiny, tmp_path, cli
     mark = tmp_path / "pid"
     client(f"open({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)")
 
-    def interrupted(_: float) -> None:
+    def interrupted(_: Path) -> int:
         if mark.exists() and mark.read_text():
             raise KeyboardInterrupt
+        return 0
 
-    monkeypatch.setattr(fetching.time, "sleep", interrupted)
+    monkeypatch.setattr(fetching, "_bytes_under", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fetch("tiny")
     assert contents(cache) == []
