@@ -23,33 +23,38 @@ if TYPE_CHECKING:
     Instance = TypeVar("Instance", bound=DataclassInstance)
 
 
-def number(name: str, value: object, expected: str = "a finite number", hint: str = "") -> float:
-    """`value` as a finite float; `expected` says in the error what was wanted."""
+def number(
+    name: str,
+    value: object,
+    expected: str = "a finite number",
+    hint: str = "",
+    *,
+    least: float = -np.inf,
+    above: float = -np.inf,
+    below: float = np.inf,
+) -> float:
+    """`value` as a finite float, at least `least` and strictly between `above` and `below`.
+
+    `expected` says in the error what was wanted.
+    """
     try:
         found = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        found = float("nan")
-    if not np.isfinite(found) or isinstance(value, bool | np.bool_ | str):
+        found = np.nan
+    within = np.isfinite(found) and least <= found and above < found < below
+    if not within or isinstance(value, bool | np.bool_ | str):
         raise bad_argument(name, value, expected, hint)
     return found
 
 
 def positive(name: str, value: object, unit: str = "", hint: str = "") -> float:
     """`value` as a finite float > 0; `unit` such as ``" (metric²)"`` is shown in the error."""
-    expected = f"a finite number > 0{unit}"
-    found = number(name, value, expected, hint)
-    if found <= 0:
-        raise bad_argument(name, value, expected, hint)
-    return found
+    return number(name, value, f"a finite number > 0{unit}", hint, above=0)
 
 
 def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> float:
     """`value` as a finite float >= 0."""
-    expected = f"a finite number >= 0{unit}"
-    found = number(name, value, expected, hint)
-    if found < 0:
-        raise bad_argument(name, value, expected, hint)
-    return found
+    return number(name, value, f"a finite number >= 0{unit}", hint, least=0)
 
 
 def whole_number(
@@ -70,14 +75,9 @@ def whole_number(
     return found
 
 
-def share(
-    name: str, value: object, what: str = "a number in (0, 1)", above: float = 0.0, hint: str = "", zero: bool = False
-) -> float:
-    """`value` as a float strictly between `above` and 1; with `zero`, 0 as well."""
-    found = number(name, value, what, hint)
-    if not above < found < 1 and not (zero and found == 0):
-        raise bad_argument(name, value, what, hint)
-    return found
+def share(name: str, value: object, what: str = "a number in (0, 1)", above: float = 0.0, hint: str = "") -> float:
+    """`value` as a float strictly between `above` and 1."""
+    return number(name, value, what, hint, above=above, below=1)
 
 
 def confidence_level(value: object, name: str = "confidence") -> float:

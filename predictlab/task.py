@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import nonnegative, option, positive, replaced, share, whole_number
+from predictlab._validation import nonnegative, number, option, positive, replaced, whole_number
 from predictlab.errors import DataError, bad_argument
 
 __all__ = ["METHODS", "METRICS", "METRICS_OF", "PRECISIONS", "SCHEDULES", "Dataset", "Recipe", "Task"]
@@ -180,7 +180,7 @@ class Recipe:
         positive("learning_rate", self.learning_rate)
         nonnegative("weight_decay", self.weight_decay)
         nonnegative("max_grad_norm", self.max_grad_norm)
-        share("dropout", self.dropout, "a probability in [0, 1)", zero=True)
+        number("dropout", self.dropout, "a probability in [0, 1)", least=0, below=1)
         option("method", self.method, METHODS)
         option("pooling", self.pooling, ("mean", "cls"))
         option("precision", self.precision, PRECISIONS)
@@ -336,7 +336,7 @@ class Task:
             object.__setattr__(self, "metric", known[0])
         if self.metric not in known:
             raise bad_argument("metric", self.metric, f"one of {', '.join(known)} for data with {kind}")
-        share("label_noise", self.label_noise, "a share in [0, 1)", zero=True)
+        number("label_noise", self.label_noise, "a share in [0, 1)", least=0, below=1)
         if kind == "completions" and self.label_noise:
             hint = "For a known noise floor change the completions of the data yourself."
             expected = "0 for completions, of which there is no finite set of wrong ones"
