@@ -99,10 +99,10 @@ def model_path(model: str | Path) -> str:
     folder = Path(name).expanduser()
     if folder.is_dir() and name.strip():
         return str(folder)
-    hint = did_you_mean(name, MODELS)
     looks_like_path = isinstance(model, Path) or name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1
-    if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and hint):
-        raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint.strip())
+    if looks_like_path or not name.strip() or folder.exists() or ("/" not in name and did_you_mean(name, MODELS)):
+        hint = did_you_mean(name, MODELS, listed=True).strip()
+        raise bad_argument("model", name, "a catalog name, a folder with a model, or a hub id", hint)
     return name
 
 

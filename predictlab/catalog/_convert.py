@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from predictlab.catalog._features import quiet_transformers
+from predictlab.catalog._features import let_threads_sleep, quiet_transformers
 from predictlab.catalog._records import TOKENIZER_FILES, ModelRecord
 from predictlab.errors import CatalogError, DependencyError
 
@@ -61,6 +61,7 @@ def convert(record: ModelRecord, content: Path, tokenizer: Path | None) -> None:
     CatalogError
         If a weight of the architecture is missing, or has another shape.
     """
+    let_threads_sleep()
     source, folder = content / record.members[0], content / record.folder
     if tokenizer is None:
         llama_from_gguf(source, folder)
