@@ -141,13 +141,11 @@ class Claims:
     def _is_alive(self, owner: str) -> bool:
         if not self._lock_file(owner).exists():
             return False
-        lock = _file_lock(self._lock_file(owner))
         try:
-            lock.acquire(timeout=0)
+            with _file_lock(self._lock_file(owner)).acquire(timeout=0):
+                return False
         except OSError:  # filelock's Timeout is one; a lock that we may not try is taken to be held
             return True
-        lock.release()
-        return False
 
     def release_all(self) -> None:
         """Give everything back; nothing can be claimed afterwards."""

@@ -7,7 +7,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,31 +55,30 @@ class Database:
             raise StoreError(f"{self.path} is a folder; give the path of a file, such as runs.db inside it.")
         if read_only and not exists:
             raise StoreError(f"There is no run store at {self.path}.")
-        self._writing, self._reading = threading.RLock(), threading.RLock()
         with self.explained("opened"):
-            if self.read_only:
-                self.reader = self._open_read_only()
-                self.writer = self.reader
-            else:
-                self.writer = self._open()
-                self.reader = self.writer if self.in_memory else self._connect(self.path)
-        if self.reader is self.writer:
-            self._reading = self._writing
+            self.writer = self._open_read_only() if self.read_only else self._open()
+            both = self.read_only or self.in_memory
+            self.reader = self.writer if both else self._connect(self.path, self._is_store)
+        self._writing = threading.RLock()
+        self._reading = self._writing if both else threading.RLock()
 
-    def _connect(self, where: str, uri: bool = False) -> sqlite3.Connection:
-        return sqlite3.connect(where, timeout=WAIT, isolation_level=None, check_same_thread=False, uri=uri)
+    def _connect(self, where: str, prepare: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+        db = sqlite3.connect(where, timeout=WAIT, isolation_level=None, check_same_thread=False, uri=self.read_only)
+        try:
+            prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def _open(self) -> sqlite3.Connection:
         if not self.in_memory:
             Path(self.path).resolve().parent.mkdir(parents=True, exist_ok=True)
         give_up = time.monotonic() + WAIT
         while True:
-            db = self._connect(self.path)
             try:
-                self._prepare(db)
-                return db
-            except BaseException as error:
-                db.close()
+                return self._connect(self.path, self._prepare)
+            except sqlite3.OperationalError as error:
                 # Turning the write-ahead log on fails at once, whatever the timeout, while another process opens.
                 if "locked" not in str(error) or time.monotonic() > give_up:
                     raise
@@ -100,28 +99,22 @@ class Database:
 
     def _open_read_only(self) -> sqlite3.Connection:
         where = Path(self.path).resolve().as_uri()
-        # A write-ahead store in a folder we cannot write to opens only as immutable (SQLite, "Read-Only Databases").
-        for options in ("mode=ro", "mode=ro&immutable=1"):
-            db = self._connect(f"{where}?{options}", uri=True)
-            try:
-                if not self._is_store(db):
-                    raise StoreError(f"{self.path} is an empty database, not a run store.")
-                return db
-            except sqlite3.OperationalError:
-                db.close()
-                if "immutable" in options:
-                    raise
-                log = Path(f"{self.path}-wal")
-                if not os.access(log.parent, os.W_OK) and log.exists() and log.stat().st_size:
-                    # An immutable file is read without it.
-                    raise StoreError(
-                        f"{self.path} has writes in {log.name} that cannot be read in a folder without write "
-                        "permission: copy all files of the store to a folder of yours and open it there."
-                    ) from None
-            except BaseException:
-                db.close()
-                raise
-        raise AssertionError("unreachable")
+        try:
+            return self._connect(f"{where}?mode=ro", self._require_store)
+        except sqlite3.OperationalError:
+            log = Path(f"{self.path}-wal")
+            if not os.access(log.parent, os.W_OK) and log.exists() and log.stat().st_size:
+                raise StoreError(
+                    f"{self.path} has writes in {log.name} that cannot be read in a folder without write "
+                    "permission: copy all files of the store to a folder of yours and open it there."
+                ) from None
+        # A write-ahead store in a folder we cannot write to opens only as immutable (SQLite, "Read-Only Databases"),
+        # and is then read without its log.
+        return self._connect(f"{where}?mode=ro&immutable=1", self._require_store)
+
+    def _require_store(self, db: sqlite3.Connection) -> None:
+        if not self._is_store(db):
+            raise StoreError(f"{self.path} is an empty database, not a run store.")
 
     def _is_store(self, db: sqlite3.Connection) -> bool:
         """Whether it is a run store, or an empty database; anything else raises."""

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -153,21 +154,15 @@ def stored_states(db: sqlite3.Connection, task: str, run: str) -> dict[int, Save
     return {depth: Saved(*about) for depth, *about in rows}
 
 
-def states_to_write(
-    entries: Sequence[Entry], stored: Callable[[str], Mapping[int, Saved]], folder: StateFolder
-) -> dict[int, bytes]:
-    """States of `entries` to be written, by position: not stored whole, and not replaced by a later entry."""
-    states: dict[int, bytes] = {}
-    later: dict[str, int] = {}
-    for at, entry in reversed(list(enumerate(entries))):
-        if entry.state is None:
-            continue
-        if entry.keep or entry.depth >= later.get(entry.run, 0):
-            saved = stored(entry.run).get(entry.depth)
-            if saved is None or not folder.is_whole(saved):
-                states[at] = entry.state
-        later[entry.run] = max(entry.depth, later.get(entry.run, 0))
-    return dict(sorted(states.items()))
+def states_to_write(entries: Sequence[Entry]) -> dict[int, bytes]:
+    """States of `entries` by position, without those that a deeper one of the same run replaces at once."""
+    with_state = {at: entry for at, entry in enumerate(entries) if entry.state is not None}
+    deepest = {entry.run: entry.depth for entry in sorted(with_state.values(), key=attrgetter("depth"))}
+    return {
+        at: entry.state
+        for at, entry in with_state.items()
+        if entry.state is not None and (entry.keep or entry.depth == deepest[entry.run])
+    }
 
 
 def put_state(db: sqlite3.Connection, run_id: int, entry: Entry, saved: Saved | None, folder: StateFolder) -> list[str]:
@@ -176,7 +171,7 @@ def put_state(db: sqlite3.Connection, run_id: int, entry: Entry, saved: Saved | 
     unused = []
     if saved is not None:
         row = db.execute("SELECT file, bytes, sha256 FROM states WHERE run_id = ? AND depth = ?", place).fetchone()
-        if row is not None and folder.is_whole(Saved(*row)):  # another process was first
+        if row is not None and folder.is_whole(Saved(*row)):  # it was stored before, by whomever
             unused.append(saved.file)
         else:
             unused += [row[0]] if row else []

@@ -198,7 +198,7 @@ class RunStore:
         return self._write(task, entries)
 
     def _write(self, task: str, entries: Sequence[Entry]) -> int:
-        saved = self._save_states(task, entries)
+        saved = self._save_states(entries)
         unused: list[str] = []
         new = 0
         try:
@@ -219,16 +219,12 @@ class RunStore:
         self._folder.remove(unused)
         return new
 
-    def _save_states(self, task: str, entries: Sequence[Entry]) -> dict[int, Saved]:
-        """Put the states on disk that the store lacks; nobody sees them yet."""
-        if not any(entry.state is not None for entry in entries):
-            return {}
-        if not self._claims.registered:
+    def _save_states(self, entries: Sequence[Entry]) -> dict[int, Saved]:
+        """Put the states on disk; nobody sees them yet."""
+        states = states_to_write(entries)
+        if states and not self._claims.registered:
             with self._database.write() as db:
                 self._claims.register(db)
-        with self._database.read() as db:
-            self._database.task_id(db, task)
-            states = states_to_write(entries, lambda run: stored_states(db, task, run), self._folder)
         return self._folder.save(self._claims.owner, states)
 
     def add_frame(

@@ -110,7 +110,7 @@ def _runs(table: pd.DataFrame, roles: Mapping[str, str], label: str) -> tuple[ND
     if "run" not in roles:
         keys += [FILE] if FILE in table else []
         seed = roles.get("seed")
-        if seed is not None and not (FILE in table and not _varies(table[seed], _groups(table, keys)).any()):
+        if seed is not None and (FILE not in table or _varies(table[seed], _groups(table, keys)).any()):
             keys.append(seed)
     run = _groups(table, keys)
     first = table.groupby(run).nth(0)
