@@ -45,39 +45,22 @@ if TYPE_CHECKING:
     from predictlab.static import score
     from predictlab.task import Dataset, Recipe, Task
 
-_MODULES = (
-    "budget", "catalog", "charts", "decay", "errors", "forecasting", "phase", "planning", "probing", "report", "risk",
-    "runs", "static", "task", "worlds",
-)  # fmt: skip
-_NAMES = {
-    "DecayModel": "decay",
-    "DecayResults": "decay",
-    "Dataset": "task",
-    "ForecastResults": "forecasting",
-    "ProbePlan": "probing",
-    "ProbeRecorder": "probing",
-    "Recipe": "task",
-    "RiskCurve": "risk",
-    "RunStore": "runs",
-    "SequentialResult": "planning",
-    "Task": "task",
-    "advise": "planning",
-    "allocate": "budget",
-    "analyse": "report",
-    "classify": "phase",
-    "depth_for_tolerance": "budget",
-    "forecast": "forecasting",
-    "frontier": "budget",
-    "load_dataset": "catalog",
-    "optimal_depth": "budget",
-    "probe": "probing",
-    "probe_until": "planning",
-    "read_runs": "runs",
-    "risk_curve": "risk",
-    "score": "static",
-    "show_versions": "_versions",
-    "start_probe": "probing",
+_EXPORTS = {  # module -> what of it is public here, beside the module itself
+    "_versions": ["show_versions"],
+    "budget": ["allocate", "depth_for_tolerance", "frontier", "optimal_depth"],
+    "catalog": ["load_dataset"],
+    "decay": ["DecayModel", "DecayResults"],
+    "forecasting": ["ForecastResults", "forecast"],
+    "phase": ["classify"],
+    "planning": ["SequentialResult", "advise", "probe_until"],
+    "probing": ["ProbePlan", "ProbeRecorder", "probe", "start_probe"],
+    "report": ["analyse"],
+    "risk": ["RiskCurve", "risk_curve"],
+    "runs": ["RunStore", "read_runs"],
+    "static": ["score"],
+    "task": ["Dataset", "Recipe", "Task"],
 }
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ForecastResults", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve",
@@ -89,13 +72,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULE_OF.get(name, name)}")
+    value = getattr(module, name) if name in _MODULE_OF else module
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
