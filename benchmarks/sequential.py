@@ -17,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 
 import predictlab as pl
-from predictlab.planning import Boundary, SequentialResult, _next_step
+from predictlab.planning import Boundary, SequentialResult
 from predictlab.planning import _sequential as until
 from predictlab.worlds import MartingaleWorld
 
@@ -61,13 +61,13 @@ def policy(name: str) -> Iterator[None]:
     if name == "both":
         yield
         return
-    ways_on = _next_step.ways_on
+    affordable = until._affordable
 
     def offered(*args: Any) -> Any:
-        steps = ways_on(*args)
-        return [s for s in steps if ("depth" in s.what) == (name == "depth first")] or steps
+        steps = affordable(*args)
+        return [s for s in steps if (s.runs == 0) == (name == "depth first")] or steps
 
-    with patch.object(until, "ways_on", offered):
+    with patch.object(until, "_affordable", offered):
         yield
 
 

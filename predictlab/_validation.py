@@ -60,10 +60,8 @@ def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> flo
 def whole_number(
     name: str, value: object, least: int = 0, what: str = "a whole number", hint: str = "", most: int | None = None
 ) -> int:
-    """`value` as an int from `least` to `most`; floats without a fraction are taken, booleans are not."""
+    """`value` as an int from `least` to `most`; numpy's integers are taken, floats and booleans are not."""
     expected = f"{what} >= {least}" if most is None else f"{what} from {least} to {most}"
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        value = int(value)
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError

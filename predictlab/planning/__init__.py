@@ -2,8 +2,7 @@
 
 from predictlab.planning._advice import advise, margin
 from predictlab.planning._boundary import Boundary, obrien_fleming, pocock
-from predictlab.planning._result import SequentialResult
-from predictlab.planning._sequential import probe_until
+from predictlab.planning._sequential import SequentialResult, probe_until
 
 __all__ = ["Boundary", "SequentialResult", "advise", "margin", "obrien_fleming", "pocock", "probe_until"]
 

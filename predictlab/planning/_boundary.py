@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import norm
 
-from predictlab.errors import bad_argument
-
 Spending = Callable[[float, float], float]
 LEAST_LEVEL = 1e-3  # what 20,000 draws resolve with 20 of them beyond it
 
@@ -62,18 +60,10 @@ def obrien_fleming(time: float, error: float) -> float:
     return float(2 * norm.sf(norm.isf(error / 2) / np.sqrt(time))) if time > 0 else 0.0
 
 
-SPENDING: dict[str, Spending] = {"pocock": pocock, "obrien_fleming": obrien_fleming}
-NAMES = {
-    "pocock": "Pocock-type error spending (Lan and DeMets 1983), union bound over looks",
-    "obrien_fleming": "O'Brien-Fleming-type error spending (Lan and DeMets 1983), union bound over looks",
+SPENDING: dict[str, tuple[Spending, str]] = {
+    "pocock": (pocock, "Pocock-type"),
+    "obrien_fleming": (obrien_fleming, "O'Brien-Fleming-type"),
 }
-
-
-def spending_function(boundary: str) -> Spending:
-    """The spending function of this name, or an error that says which there are."""
-    if boundary not in SPENDING:
-        raise bad_argument("boundary", boundary, " or ".join(map(repr, SPENDING)))
-    return SPENDING[boundary]
 
 
 @dataclass

@@ -1,18 +1,31 @@
-"""What is to be decided, when an answer stands, and on which combination of the parameters it turns."""
+"""What is to be decided, what it needs to be told, and when an answer stands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from predictlab._validation import option, positive
 from predictlab.budget import best_depth
 from predictlab.decay import DecayResults
-from predictlab.phase import REGIMES, decision_probabilities
+from predictlab.errors import bad_argument
+from predictlab.phase import REGIMES, Decision
 
 Array = NDArray[np.float64]
+
+QUESTIONS = {  # each with the arguments that it needs, and their units
+    "regime": {"tolerance": " (metric²)", "budget": " (steps)"},
+    "decay_rate": {"within": ", the half-width of the rate's interval"},
+    "optimal_depth": {
+        "exchange_rate": " (metric² per unit of cost)",
+        "within": ", the half-width of the depth's interval",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -22,102 +35,78 @@ class Answer:
     Attributes
     ----------
     stands : bool
-        Whether it is good enough at the look's level.
-    value : str or float
+        Whether it is good enough at the look's level; nothing is at level 0.
+    value : str, float or None
         Regime (the most likely one), or estimate.
-    probability : float
-        Of the regime; NaN for numbers.
-    interval : (float, float)
-        Of the number, at the look's level; NaN for a regime.
     target : ndarray, shape (n,)
         What decides, over the draws: next steps are chosen by what they are expected to tell about it.
     name : str
         What that is called.
+    probability : float
+        Of the regime; NaN for numbers.
+    interval : (float, float)
+        Of the number, at the look's level, unbounded at level 0; NaN for a regime.
     """
 
     stands: bool
     value: Any
-    probability: float
-    interval: tuple[float, float]
     target: Array
     name: str
-
-    @property
-    def half_width(self) -> float:
-        """Half the width of the interval; inf where it is unbounded, NaN for a regime."""
-        return (self.interval[1] - self.interval[0]) / 2
+    probability: float = np.nan
+    interval: tuple[float, float] = (np.nan, np.nan)
 
 
-class Question(Protocol):
-    """A question, answered at each look."""
-
-    def answer(self, fit: DecayResults, draws: Array, level: float) -> Answer:
-        """What the fit and its draws, (n, 3), say at this level; nothing stands at level 0."""
-        ...
+NO_ANSWER = Answer(False, None, np.zeros(1), "")
 
 
-@dataclass(frozen=True)
-class Regime:
-    """Which regime under ``decision(tau, B)``: stands when the most likely one has probability ``1 - level``."""
-
-    tolerance: float
-    budget: float
-
-    def answer(self, fit: DecayResults, draws: Array, level: float) -> Answer:
-        """See `Question`."""
-        floor, scale, rate = draws.T[:, :, None]
-        member = decision_probabilities(floor, scale, rate, self.tolerance, self.budget)  # one draw at a time: 0 or 1
-        p = member.mean(axis=0)
-        first, second = np.argsort(p)[::-1][:2]
-        return Answer(
-            stands=level > 0 and float(p[first]) >= 1 - level,
-            value=REGIMES[first],
-            probability=float(p[first]),
-            interval=(np.nan, np.nan),
-            target=member[:, first],
-            name=f"{REGIMES[first]} against {REGIMES[second]}",
-        )
+Answering = Callable[[DecayResults, Array, float], Answer]  # of a fit, its draws (n, 3) and the look's level
 
 
-@dataclass(frozen=True)
-class Rate:
+def answering(question: str, given: Mapping[str, float | None], relative: bool, price: float) -> Answering:
+    """The function that answers a question, its arguments checked; `price` is that of a step."""
+    values = {}
+    for name, unit in QUESTIONS[option("question", question, QUESTIONS)].items():
+        hint = f"question={question!r} needs it." if given[name] is None else ""
+        values[name] = positive(name, given[name], unit, hint)
+    if question == "regime":
+        if values["budget"] <= 1:
+            raise bad_argument("budget", given["budget"], "more than 1 step")
+        return partial(_regime, Decision(**values))
+    if question == "decay_rate":
+        return partial(_rate, values["within"])
+    return partial(_optimal_depth, values["exchange_rate"] * price, values["within"], relative)
+
+
+def _regime(rule: Decision, fit: DecayResults, draws: Array, level: float) -> Answer:
+    """The most likely regime: stands when it has probability ``1 - level``."""
+    member = rule.member(draws)
+    p = member.mean(axis=0)
+    first, second = np.argsort(p)[::-1][:2]
+    return Answer(
+        stands=level > 0 and float(p[first]) >= 1 - level,
+        value=REGIMES[first],
+        target=member[:, first],
+        name=f"{REGIMES[first]} against {REGIMES[second]}",
+        probability=float(p[first]),
+    )
+
+
+def _rate(within: float, fit: DecayResults, draws: Array, level: float) -> Answer:
     """The decay rate: stands when the half-width of its profile interval at the look's level is `within`."""
-
-    within: float
-
-    def answer(self, fit: DecayResults, draws: Array, level: float) -> Answer:
-        """See `Question`."""
-        estimate = float(fit.params["decay_rate"])
-        interval = (0.0, float("inf"))
-        if level > 0:
-            row = fit.conf_int(1 - level).loc["decay_rate"]
-            interval = (float(row["lower"]), float(row["upper"]))
-        # an interval from 0 is one in which the depths do not rule out that there is no decay at all
-        stands = interval[0] > 0 and (interval[1] - interval[0]) / 2 <= self.within
-        return Answer(stands, estimate, float("nan"), interval, np.log(draws[:, 2]), "the log of the decay rate")
+    lower, upper = fit.conf_int(1 - level).loc["decay_rate"] if level > 0 else (0.0, np.inf)
+    # an interval from 0 is one in which the depths do not rule out that there is no decay at all
+    stands = bool(lower > 0 and (upper - lower) / 2 <= within)
+    estimate, target = float(fit.params["decay_rate"]), np.log(draws[:, 2])
+    return Answer(stands, estimate, target, "the log of the decay rate", interval=(float(lower), float(upper)))
 
 
-@dataclass(frozen=True)
-class Depth:
-    """The optimal depth ``c*`` for a price of a step: stands when the half-width of its interval is `within`.
-
-    The interval holds the quantiles of ``c*`` over draws of the fit; `relative`: `within` is a share of the estimate.
-    """
-
-    price: float
-    within: float
-    relative: bool
-
-    def answer(self, fit: DecayResults, draws: Array, level: float) -> Answer:
-        """See `Question`."""
-        _, scale, rate = (float(v) for v in fit.params)
-        estimate = float(best_depth(scale, rate, self.price))
-        depths = best_depth(draws[:, 1], draws[:, 2], self.price)
-        interval = (0.0, float("inf"))
-        if level > 0:
-            lower, upper = np.quantile(depths, [level / 2, 1 - level / 2])
-            interval = (float(lower), float(upper))
-        wanted = self.within * estimate if self.relative else self.within
-        stands = level > 0 and (interval[1] - interval[0]) / 2 <= wanted
-        target = np.log(np.maximum(depths, 1e-3))
-        return Answer(stands, estimate, float("nan"), interval, target, "the log of the optimal depth")
+def _optimal_depth(
+    price: float, within: float, relative: bool, fit: DecayResults, draws: Array, level: float
+) -> Answer:
+    """``c*``: stands when the half-width of its interval, quantiles over the draws, is `within`, steps or a share."""
+    estimate = float(best_depth(fit.params["scale"], fit.params["decay_rate"], price))
+    depths = best_depth(draws[:, 1], draws[:, 2], price)
+    lower, upper = np.quantile(depths, [level / 2, 1 - level / 2]) if level > 0 else (0.0, np.inf)
+    stands = bool((upper - lower) / 2 <= (within * estimate if relative else within))
+    target = np.log(np.maximum(depths, 1e-3))
+    return Answer(stands, estimate, target, "the log of the optimal depth", interval=(float(lower), float(upper)))

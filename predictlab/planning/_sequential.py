@@ -4,35 +4,129 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from predictlab._validation import positive
-from predictlab.decay import DecayModel
-from predictlab.decay._results import Rng
+from predictlab._summary import Summary
+from predictlab._validation import Rng, option, positive, share
+from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED
-from predictlab.planning._boundary import LEAST_LEVEL, NAMES, Boundary, spending_function
-from predictlab.planning._next_step import best_step, ways_on
-from predictlab.planning._questions import Answer, Depth, Question, Rate, Regime
-from predictlab.planning._result import SequentialResult
-from predictlab.planning._sources import FunctionSource, Measure, Source, TaskSource
+from predictlab.planning._boundary import LEAST_LEVEL, SPENDING, Boundary
+from predictlab.planning._next_step import Array, Step, most_informative
+from predictlab.planning._questions import NO_ANSWER, Answer, Answering, answering
+from predictlab.planning._sources import Measure, Source, opened_source
 from predictlab.probing import ProbePlan
 from predictlab.probing._executors import Executor
 from predictlab.risk import risk_curve
 from predictlab.runs import RunStore
 from predictlab.task import Task
 
-QUESTIONS = ("regime", "decay_rate", "optimal_depth")
 FIRST_SEEDS, FIRST_DEPTHS, FIRST_LAST, FIRST_SHARE = 8, 5, 64, 1 / 16
 LEAST_LAST = 16
 LEAST_DEPTHS = 4  # what a decay fit needs
+GROWTH = 0.5  # of the number of seeds in one step
+WEIGHED = 2000  # draws that the next step is weighed with
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SequentialResult:
+    """What `probe_until` found.
+
+    Parameters
+    ----------
+    question : {"regime", "decay_rate", "optimal_depth"}
+        What was to be decided.
+    decided : bool
+        Whether the answer stands at the confidence asked for.
+    answer : str or float
+        Regime, ``"Undetermined"`` when it does not stand; for a number its estimate, decided or not.
+    likely : str or float
+        The most likely regime even when it does not stand; for a number the same as `answer`.
+    probability : float
+        Of `likely` at the last look; NaN for a number.
+    interval : (float, float)
+        Of the number at the last look's level, unbounded where that is 0; NaN for a regime.
+    level : float
+        Error allowed to the last look: its probability had to reach ``1 - level``, its interval is at that confidence.
+    confidence : float
+        Of the whole: the levels of all looks add up to at most ``1 - confidence``.
+    boundary : str
+        How the error was spent over the looks, with its source.
+    looks : pandas.DataFrame
+        One row a look: ``seeds``, ``depths``, ``last_depth``, ``cost``, ``time`` (share of `max_cost`; 1 at a look
+        that is known to be the last), ``level``, ``answer``, ``probability``, ``lower``, ``upper``, ``half_width``,
+        ``stands``, ``target`` (what decides), ``action`` and ``why``.
+    cost, max_cost : float
+        Spent and allowed, in the unit of `cost_per_step`. Runs that were in the store are counted as if made now.
+    fit : DecayResults or None
+        Of the last look; None where the runs give no fit.
+    plan : ProbePlan
+        Seeds and depths of all runs.
+    runs : pandas.DataFrame
+        Their measurements, tidy.
+    stopped_because : str
+        One sentence.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> world = pl.worlds.MartingaleWorld(intrinsic_limit=0.001, scale=1.0, decay_rate=1.0)
+    >>> found = pl.probe_until(world.source(seed=1), tolerance=0.1, budget=64, max_cost=20_000, progress=False)
+    >>> found.decided
+    True
+    """
+
+    question: str
+    decided: bool
+    answer: str | float
+    likely: str | float
+    probability: float
+    interval: tuple[float, float]
+    level: float
+    confidence: float
+    boundary: str
+    looks: pd.DataFrame = field(repr=False)
+    cost: float
+    max_cost: float
+    fit: DecayResults | None = field(repr=False)
+    plan: ProbePlan
+    runs: pd.DataFrame = field(repr=False)
+    stopped_because: str
+
+    def _headline(self) -> str:
+        if self.question == "regime":
+            return f"{self.answer} (probability of {self.likely}: {self.probability:.3f})"
+        lower, upper = self.interval
+        at = f"{1 - self.level:.1%} interval" if self.level > 0 else "no interval yet"
+        return f"{self.question} = {self.answer:.4g}, {at} {lower:.4g} to {upper:.4g}"
+
+    def summary(self) -> Summary:
+        """Say the answer, why it stopped, and show one line a look.
+
+        Returns
+        -------
+        Summary
+            Prints as text, and as a table in a notebook.
+        """
+        shown = ["seeds", "last_depth", "cost", "level", "probability" if self.question == "regime" else "half_width"]
+        return Summary(
+            f"{'Decided' if self.decided else 'Not decided'}: {self._headline()}",
+            self.stopped_because,
+            f"cost {self.cost:g} of {self.max_cost:g}; {len(self.plan.run_seeds)} seeds, depths {self.plan.depths}",
+            f"{self.confidence:.0%} confidence over all looks: {self.boundary}",
+            self.looks[[*shown, "action"]],
+        )
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
 
 def probe_until(
@@ -88,8 +182,8 @@ def probe_until(
     confidence : float
         In (0.5, 1): of the answer, over all looks together.
     cost_per_step : float
-        Price of one step of one run. A task's deeper depth costs all steps from the start, which the engine trains
-        again; a callable's costs the added steps. Runs found in the store are charged as if made now.
+        Price of one step of one run. A deeper depth costs the added steps: runs go on from where they stopped. Runs
+        found in the store are charged as if made now.
     plan : ProbePlan, optional
         First look: at least 4 depths > 0 and 2 seeds. Default: 8 seeds at five depths, each twice the one before, up
         to a depth that costs at most a sixteenth of `max_cost`.
@@ -137,97 +231,54 @@ def probe_until(
     >>> found.answer
     'Static-Sufficient'
     """
-    given = {
+    options = {
         "executor": executor, "engine": engine, "device": device, "cache_limit": cache_limit,
         "memory_limit": memory_limit,
     }  # fmt: skip
-    probe_options = {name: value for name, value in given.items() if value is not None}
     limit = positive("max_cost", max_cost, " (cost)")
     price = positive("cost_per_step", cost_per_step, " (cost per step)")
-    if isinstance(confidence, bool) or not 0.5 < confidence < 1:
-        raise bad_argument("confidence", confidence, "a probability in (0.5, 1)", "0.95 is the usual choice.")
-    asked = _question(question, tolerance, budget, exchange_rate, within, relative, price)
-    spending = spending_function(boundary)
-    with _opened(source, store, max_depth, progress, probe_options) as runs_of:
-        first = _first_plan(runs_of, plan, limit, price, budget if isinstance(asked, Regime) and budget else 0.0)
-        if isinstance(asked, Regime) and asked.budget < first.depths[0]:
+    share("confidence", confidence, "a probability in (0.5, 1)", above=0.5, hint="0.95 is the usual choice.")
+    given = {"tolerance": tolerance, "budget": budget, "exchange_rate": exchange_rate, "within": within}
+    answer = answering(question, given, relative, price)
+    asked_at = float(budget or 0) if question == "regime" else 0.0
+    spent = Boundary(SPENDING[option("boundary", boundary, SPENDING)][0], 1 - confidence)
+    chosen = {name: value for name, value in options.items() if value is not None}
+    with opened_source(source, store, max_depth, progress, chosen) as opened:
+        first = _first_plan(opened, plan, limit, price, asked_at)
+        if 0 < asked_at < first.depths[0]:
             raise bad_argument("budget", budget, f"at least {first.depths[0]} steps, the first depth of the plan")
-        spent = Boundary(spending, 1 - confidence)
-        return _look_until(runs_of, asked, question, first, limit, price, spent, boundary, metric, rng, progress)
-
-
-def _question(
-    question: str,
-    tolerance: float | None,
-    budget: float | None,
-    exchange_rate: float | None,
-    within: float | None,
-    relative: bool,
-    price: float,
-) -> Question:
-    if question not in QUESTIONS:
-        raise bad_argument("question", question, f"one of {', '.join(QUESTIONS)}")
-    needs: dict[str, dict[str, tuple[float | None, str]]] = {
-        "regime": {"tolerance": (tolerance, " (metric²)"), "budget": (budget, " (steps)")},
-        "decay_rate": {"within": (within, ", the half-width of the rate's interval")},
-        "optimal_depth": {
-            "exchange_rate": (exchange_rate, " (metric² per unit of cost)"),
-            "within": (within, ", the half-width of the depth's interval"),
-        },
-    }
-    values = {}
-    for name, (value, unit) in needs[question].items():
-        if value is None:
-            raise bad_argument(name, None, f"a finite number > 0{unit}", f"question={question!r} needs it.")
-        values[name] = positive(name, value, unit)
-    if question == "regime":
-        if values["budget"] <= 1:
-            raise bad_argument("budget", budget, "more than 1 step")
-        return Regime(**values)
-    if question == "decay_rate":
-        return Rate(**values)
-    return Depth(values["exchange_rate"] * price, values["within"], relative)
-
-
-@contextmanager
-def _opened(
-    source: Any, store: Any, max_depth: int | None, progress: bool, options: dict[str, Any]
-) -> Iterator[Source]:
-    """The source with its store, closed afterwards if it was opened here."""
-    if not isinstance(source, Task) and not callable(source):
-        raise bad_argument("source", source, "a pl.Task, or a function (depths, seeds) -> tidy frame")
-    if options and not isinstance(source, Task):
-        raise bad_argument(next(iter(options)), next(iter(options.values())), "a pl.Task as source to go with it")
-    if max_depth is not None and not (max_depth >= 1 and max_depth == int(max_depth)):
-        raise bad_argument("max_depth", max_depth, "a whole number of steps >= 1")
-    opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
-    try:
-        if isinstance(source, Task):
-            task = TaskSource(source, opened, progress, options)
-            task.max_depth = min(task.max_depth or sys.maxsize, max_depth or sys.maxsize)
-            yield task
-        else:
-            deepest = min(getattr(source, "max_depth", None) or sys.maxsize, max_depth or sys.maxsize)
-            yield FunctionSource(source, opened, deepest if deepest < sys.maxsize else None)
-    except KeyboardInterrupt:
-        if isinstance(source, Task):
-            pass  # pl.probe has said so
-        elif opened.path == ":memory:":
-            tqdm.write("Interrupted: give store= a file to go on from there next time.", file=sys.stderr)
-        else:
-            tqdm.write(f"Interrupted: {opened.path} keeps what was measured; the same call goes on.", file=sys.stderr)
-        raise
-    finally:
-        if opened is not store:
-            opened.close()
+        last = _look_until(opened, answer, first, limit, price, spent, metric, rng, progress)
+    if last.answer.stands:
+        because = f"The answer stands at look {len(last.looks)}, which may err with probability {last.level:.3f}."
+    else:
+        because = f"The {limit - last.cost:g} left of max_cost={limit:g} do not pay for a step that would help."
+    undetermined = question == "regime" and not last.answer.stands
+    return SequentialResult(
+        question=question,
+        decided=last.answer.stands,
+        answer=UNDETERMINED if undetermined else last.answer.value,
+        likely=last.answer.value,
+        probability=last.answer.probability,
+        interval=last.answer.interval,
+        level=last.level,
+        confidence=confidence,
+        boundary=f"{SPENDING[boundary][1]} error spending (Lan and DeMets 1983), union bound over looks",
+        looks=pd.DataFrame(last.looks),
+        cost=last.cost,
+        max_cost=limit,
+        fit=last.fit,
+        plan=last.plan,
+        runs=last.runs,
+        stopped_because=because,
+    )
 
 
 def _first_plan(source: Source, plan: ProbePlan | None, limit: float, price: float, budget: float) -> ProbePlan:
     """The given plan, if it can be fitted and paid for, or the default one."""
     if plan is None:
         last = source.max_depth or FIRST_LAST
-        while last >= 2 * LEAST_LAST and price * source.steps(FIRST_SEEDS, last, 0) > limit * FIRST_SHARE:
-            if last // 2 < budget and price * source.steps(FIRST_SEEDS, last, 0) <= limit:
+        while last >= 2 * LEAST_LAST and price * FIRST_SEEDS * last > limit * FIRST_SHARE:
+            if last // 2 < budget and price * FIRST_SEEDS * last <= limit:
                 break  # the risk at the budget is better measured than extrapolated to, early on
             last //= 2
         halves = [last // 2**i for i in range(last.bit_length())]
@@ -241,7 +292,7 @@ def _first_plan(source: Source, plan: ProbePlan | None, limit: float, price: flo
         raise bad_argument("plan", plan, f"at least {LEAST_DEPTHS} depths > 0 and 2 seeds", "The decay fit needs them.")
     if source.max_depth is not None and plan.depths[-1] > source.max_depth:
         raise bad_argument("plan", plan.depths, f"depths up to {source.max_depth}, the deepest that may be asked for")
-    cost = price * source.steps(len(plan.run_seeds), plan.depths[-1], 0)
+    cost = price * len(plan.run_seeds) * plan.depths[-1]
     if cost > limit:
         raise bad_argument(
             "max_cost", limit, f"at least {cost:g}, the cost of {len(plan.run_seeds)} seeds to depth {plan.depths[-1]}",
@@ -250,84 +301,88 @@ def _first_plan(source: Source, plan: ProbePlan | None, limit: float, price: flo
     return plan
 
 
-def _draws_for(level: float) -> int:
-    """Number of draws of which about 20 lie beyond `level`."""
-    return max(4000, math.ceil(20 / max(level, LEAST_LEVEL)))
+@dataclass
+class _Looks:
+    """Where the looks have led: what was measured and spent, and what the last one says."""
 
-
-NO_ANSWER = Answer(False, None, float("nan"), (float("nan"), float("nan")), np.zeros(1), "")
+    plan: ProbePlan
+    cost: float
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fit: DecayResults | None = None
+    level: float = 0.0
+    answer: Answer = NO_ANSWER
+    looks: list[dict[str, object]] = field(default_factory=list)
 
 
 def _look_until(
-    source: Source,
-    asked: Question,
-    question: str,
-    plan: ProbePlan,
-    limit: float,
-    price: float,
-    boundary: Boundary,
-    boundary_name: str,
-    metric: str | None,
-    rng: Rng,
-    progress: bool,
-) -> SequentialResult:
-    cost = price * source.steps(len(plan.run_seeds), plan.depths[-1], 0)
-    rows: list[dict[str, Any]] = []
+    source: Source, answering: Answering, plan: ProbePlan, limit: float, price: float, boundary: Boundary,
+    metric: str | None, rng: Rng, progress: bool,
+) -> _Looks:  # fmt: skip
+    """Measure, look and go on, until the answer stands or no step can be paid."""
+    at = _Looks(plan, price * len(plan.run_seeds) * plan.depths[-1])
     with tqdm(total=limit, unit="cost", desc=source.name, disable=not progress, dynamic_ncols=True) as bar:
         while True:
-            runs = source.measure(plan)
-            bar.update(cost - bar.n)
-            steps = ways_on(source, plan, limit - cost, price)
-            time = cost / limit if steps else 1.0
-            fit, answer, level, draws, no_fit = None, NO_ANSWER, 0.0, np.zeros((0, 3)), ""
+            at.runs = source.measure(at.plan)
+            bar.update(at.cost - bar.n)
+            steps = _affordable(at.plan, limit - at.cost, price, source.max_depth)
+            time = at.cost / limit if steps else 1.0
+            step, why = None, ""
+            at.fit, at.level, at.answer = None, 0.0, NO_ANSWER
             try:
-                fit = DecayModel(risk_curve(runs, source.name, metric=metric)).fit()
+                at.fit = DecayModel(risk_curve(at.runs, source.name, metric=metric)).fit()
             except DataError as error:
                 if not steps:
                     raise
-                no_fit = f"the runs give no fit yet: {error}"
-            if fit is not None:
-                level = boundary.level(time)
-                draws = fit.draws(_draws_for(level), rng=rng).to_numpy()
-                answer = asked.answer(fit, draws, level)
-            step, why = None, ""
-            if not answer.stands and steps:
-                if fit is None:
-                    step, why = steps[0], no_fit
-                else:
-                    step, why = best_step(fit, draws[:2000], answer.target[:2000], answer.name, plan, steps)
-            rows.append(
+                step, why = steps[0], f"the runs give no fit yet: {error}"
+            else:
+                at.level = boundary.level(time)
+                # about 20 draws lie beyond the level
+                count = max(4000, math.ceil(20 / max(at.level, LEAST_LEVEL)))
+                draws = at.fit.draws(count, rng=rng).to_numpy()
+                at.answer = answering(at.fit, draws, at.level)
+                if steps and not at.answer.stands:
+                    step, why = _best(at.fit, draws, at.answer, steps)
+            seeds, last = len(at.plan.run_seeds), at.plan.depths[-1]
+            lower, upper = at.answer.interval
+            at.looks.append(
                 {
-                    "look": len(rows) + 1, "seeds": len(plan.run_seeds), "depths": len(plan.depths),
-                    "last_depth": plan.depths[-1], "cost": cost, "time": time, "level": level, "answer": answer.value,
-                    "probability": answer.probability, "lower": answer.interval[0], "upper": answer.interval[1],
-                    "half_width": answer.half_width, "stands": answer.stands, "target": answer.name,
-                    "action": "stop" if step is None else step.what, "why": why,
+                    "look": len(at.looks) + 1, "seeds": seeds, "depths": len(at.plan.depths), "last_depth": last,
+                    "cost": at.cost, "time": time, "level": at.level, "answer": at.answer.value,
+                    "probability": at.answer.probability, "lower": lower, "upper": upper,
+                    "half_width": (upper - lower) / 2, "stands": at.answer.stands, "target": at.answer.name,
+                    "action": "stop" if step is None else _in_words(step), "why": why,
                 }
             )  # fmt: skip
             if step is None:
-                break
-            plan, cost = step.plan, cost + step.cost
-    if answer.stands:
-        because = f"The answer stands at look {len(rows)}, which may err with probability {level:.3f}."
-    else:
-        because = f"The {limit - cost:g} left of max_cost={limit:g} do not pay for a step that would help."
-    decided = answer.stands
-    return SequentialResult(
-        question=question,
-        decided=decided,
-        answer=answer.value if decided or question != "regime" else UNDETERMINED,
-        likely=answer.value,
-        probability=answer.probability,
-        interval=answer.interval,
-        level=level,
-        confidence=1 - boundary.error,
-        boundary=NAMES[boundary_name],
-        looks=pd.DataFrame(rows),
-        cost=cost,
-        max_cost=limit,
-        fit=fit,
-        plan=plan,
-        runs=runs,
-        stopped_because=because,
-    )
+                return at
+            new = range(max(at.plan.run_seeds) + 1, max(at.plan.run_seeds) + 1 + int(step.runs))
+            depths = sorted({*at.plan.depths, int(step.depth)})
+            at.plan, at.cost = ProbePlan(depths, (*at.plan.run_seeds, *new)), at.cost + step.cost
+
+
+def _affordable(plan: ProbePlan, left: float, price: float, max_depth: int | None) -> list[Step]:
+    """Steps that `left` pays for at `price` a step of training: more seeds, or a deeper depth for all of them."""
+    seeds, last = len(plan.run_seeds), plan.depths[-1]
+    steps = []
+    more = min(max(4, math.ceil(GROWTH * seeds)), int(left / price / last + 1e-9))
+    if more >= max(2, seeds // 10):  # fewer would tell nothing new
+        steps.append(Step(more, last, cost=price * more * last))
+    deeper = min(2 * last, max_depth or sys.maxsize)
+    cost = price * seeds * (deeper - last)
+    if deeper >= 1.25 * last and cost <= left * (1 + 1e-9):
+        steps.append(Step(0, deeper, cost=cost))
+    return steps
+
+
+def _best(fit: DecayResults, draws: Array, answer: Answer, steps: list[Step]) -> tuple[Step, str]:
+    """The step that tells most per cost about what decides, and why."""
+    target = answer.target[:WEIGHED]
+    if np.ptp(target) == 0:
+        return min(steps, key=lambda step: step.cost), f"all draws agree on {answer.name}: the cheapest step"
+    best, left = most_informative(fit, draws[:WEIGHED], target, steps)
+    told = (f"{_in_words(s)} (cost {s.cost:g}) to {share:.0%}" for s, share in zip(steps, left, strict=True))
+    return best, f"variance of {answer.name} expected to fall with {', with '.join(told)}"
+
+
+def _in_words(step: Step) -> str:
+    return f"{step.runs} more seeds" if step.runs else f"depth {step.depth} for all seeds"

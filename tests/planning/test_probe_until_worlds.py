@@ -8,7 +8,7 @@ from scipy.stats import binom
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
 from predictlab.planning import Boundary, obrien_fleming, pocock
-from predictlab.planning._next_step import variance_left
+from predictlab.planning._next_step import Measurement, variance_left
 
 STATIC = pl.worlds.MartingaleWorld(0.01, 1.0, 1.0)
 PLAN = pl.ProbePlan(depths=(4, 8, 16, 32, 64), seeds=8)
@@ -63,8 +63,8 @@ def test_variance_left_is_the_conditional_variance_of_gaussians():
     q = rng.standard_normal(40_000)
     seen = np.stack([q + rng.standard_normal(40_000), rng.standard_normal(40_000)], axis=1)
     # precision 1 of q itself, 1/(1 + 2) of what is seen of it
-    assert variance_left(q, seen, 2 * np.eye(2)) == pytest.approx(3 / 4, abs=0.01)
-    assert variance_left(q, seen[:, 1:], np.eye(1)) == pytest.approx(1, abs=0.001)
+    assert variance_left(q, Measurement(seen, 2 * np.eye(2))) == pytest.approx(3 / 4, abs=0.01)
+    assert variance_left(q, Measurement(seen[:, 1:], np.eye(1))) == pytest.approx(1, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ GOOD = {"tolerance": 0.1, "budget": 64, "max_cost": 4000, "progress": False}
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"question": "floor"}, "question='floor': expected one of regime, decay_rate, optimal_depth"),
+        ({"question": "floor"}, "question='floor': expected one of .regime., .decay_rate., .optimal_depth."),
         ({"tolerance": None}, "tolerance=None: expected a finite number > 0 .metric².. question='regime' needs it"),
         ({"tolerance": 0}, "tolerance=0: expected a finite number > 0"),
         ({"tolerance": -1}, "tolerance=-1"),
@@ -252,7 +252,7 @@ GOOD = {"tolerance": 0.1, "budget": 64, "max_cost": 4000, "progress": False}
         ({"max_cost": 300, "plan": PLAN}, "max_cost=300.0: expected at least 512, the cost of 8 seeds to depth 64"),
         ({"max_cost": 0}, "max_cost=0: expected a finite number > 0"),
         ({"cost_per_step": 0}, "cost_per_step=0"),
-        ({"boundary": "naive"}, "boundary='naive': expected 'pocock' or 'obrien_fleming'"),
+        ({"boundary": "naive"}, "boundary='naive': expected one of .pocock., .obrien_fleming."),
         ({"max_depth": 0}, "max_depth=0"),
         ({"max_depth": 32, "plan": PLAN}, "plan=.*expected depths up to 32"),
         ({"plan": pl.ProbePlan((4, 8, 16), 8)}, "plan=.*at least 4 depths > 0 and 2 seeds"),

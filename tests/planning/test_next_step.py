@@ -5,13 +5,12 @@ import pytest
 from scipy.stats import norm
 
 import predictlab as pl
-from predictlab.planning._advice import settling_steps
-from predictlab.planning._value import (
+from predictlab.planning._next_step import (
     Measurement,
     chance_to_stand,
-    further_depths,
-    more_runs,
+    measurement,
     runs_of,
+    settling_steps,
     variance_left,
 )
 
@@ -36,10 +35,10 @@ def risk(draws, depth):
 
 
 def test_runs_are_seen_at_every_depth_on_their_way(draws):
-    every = more_runs(fitted(), draws, 10.0)
+    every = measurement(fitted(), draws, 10.0)
     np.testing.assert_allclose(every.seen, np.log(risk(draws, DEPTHS)))
     np.testing.assert_allclose(every.noise, np.diag(np.full(5, 2 / 10)))
-    half = more_runs(fitted(), draws, 10.0, up_to=20.0)
+    half = measurement(fitted(), draws, 10.0, up_to=20.0)
     np.testing.assert_allclose(half.seen, every.seen[:, :3])
     assert half.noise.shape == (3, 3)
 
@@ -50,16 +49,16 @@ def test_a_further_depth_tells_what_the_conditional_gaussian_does(draws, r2):
     fit = fitted(r2)
     own = 1 / 21
     link = 0.0 if r2 is None else (1 - own) * r2
-    old = more_runs(fit, draws, 20.0).noise
+    old = measurement(fit, draws, 20.0).noise
     cross = 2 / 20 * np.array([[(1 - own) * r2 ** (4 - i) if r2 and i < 4 else float(i == 4) for i in range(5)]]).T
     cross = cross @ np.array([[link, link**2]])
     new = 2 / 20 * np.array([[1, link], [link, 1]])
     given = np.linalg.solve(old, cross)
-    found = further_depths(fit, draws, [128, 256])
+    found = measurement(fit, draws, further=[128, 256])
     np.testing.assert_allclose(found.noise, new - cross.T @ given, atol=1e-12)
     logs = np.log(risk(draws, DEPTHS))
     np.testing.assert_allclose(found.seen, np.log(risk(draws, [128, 256])) - logs @ given)
-    both = further_depths(fit, draws, [128, 256], gained=40.0)
+    both = measurement(fit, draws, 40.0, [128, 256])
     assert both.seen.shape[1] == 2 + 5 + 2
     np.testing.assert_allclose(both.noise[2:7, 2:7], old / 2, atol=1e-12)
     np.testing.assert_allclose(both.noise[:2, 2:], 0)
@@ -76,7 +75,7 @@ def test_chance_against_its_closed_form(limit, noise):
     )
     found = chance_to_stand(member, Measurement(q[:, None], np.array([[noise]])), 0.9, truths=3000)
     assert found == pytest.approx(expected, abs=0.035)
-    assert variance_left(q, q[:, None], np.array([[noise]])) == pytest.approx(rho, abs=0.02)
+    assert variance_left(q, Measurement(q[:, None], np.array([[noise]]))) == pytest.approx(rho, abs=0.02)
 
 
 def test_what_tells_nothing_settles_nothing():
