@@ -1,14 +1,15 @@
 """How much probing is worth paying for: depths of one task, and one budget for many (docs/theory.md, section 4)."""
 
 from predictlab.budget._allocation import AllocationProblem, Bounds, PerTask, allocate, frontier
-from predictlab.budget._checks import checked_fits, fitted_from
 from predictlab.budget._depth import (
     OptimalDepth,
     PricedDepth,
     ToleranceDepth,
     best_depth,
+    checked_fits,
     crossing_depth,
     depth_for_tolerance,
+    fitted_from,
     optimal_depth,
     priced_depth,
 )

@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
-from predictlab._validation import confidence_level, generator, positive, whole_number
-from predictlab.budget._checks import checked_fits, fitted_from
+from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
+from predictlab.budget._depth import checked_fits, fitted_from
 from predictlab.decay import DecayResults, law
-from predictlab.decay._results import Rng
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
@@ -114,7 +113,10 @@ class AllocationProblem:
         return max(value, total)
 
     def share(self, params: Array, total_budget: ArrayLike) -> tuple[Array, Array]:
-        """Share budgets among the tasks: depths that minimise ``sum w K c^-alpha``.
+        """Share budgets among the tasks: depths that minimise ``sum w K c^-alpha``, all rows together.
+
+        At a multiplier ``mu`` the depths are in closed form, ``(w alpha K / (mu lambda))^(1/(alpha+1))``, clamped; the
+        one that spends the budget is found by a bracketing root search.
 
         Parameters
         ----------
@@ -130,7 +132,39 @@ class AllocationProblem:
         multiplier : ndarray, shape (n,)
             Weighted risk that one more unit of cost would save; 0 where everything that decays is at its highest depth.
         """
-        return share_budget(params[..., 1], params[..., 2], self.weight, self.step, self.low, self.high, total_budget)
+        weight, step, low, high = self.weight, self.step, self.low, self.high
+        budget = np.atleast_1d(np.asarray(total_budget, dtype=float))
+        shape = np.broadcast_shapes(params.shape[:2], (len(budget), 1))
+        k, a = (np.broadcast_to(params[..., i], shape) for i in (1, 2))
+        budget = np.broadcast_to(budget, shape[:1])
+        # what does not decay is worth no more than its lowest depth, however large the budget
+        highest = np.where(k > 0, high, low)
+        with np.errstate(divide="ignore"):
+            value = np.log(weight * a) + np.log(k) - np.log(step)  # log of alpha K w / lambda
+        slope = 1 / (a + 1)
+
+        def depths(log_mu: Array, row: NDArray[np.int64]) -> Array:
+            with np.errstate(over="ignore"):
+                return np.clip(np.exp((value[row] - log_mu[:, None]) * slope[row]), low, highest[row])
+
+        def excess(log_mu: Array, row: Array) -> Array:
+            at = row.astype(np.int64)
+            return np.asarray(np.sum(step * depths(log_mu, at), axis=1) / budget[at] - 1)
+
+        out, multiplier = highest.copy(), np.zeros(len(budget))
+        rows = np.flatnonzero(np.sum(step * highest, axis=1) > budget)
+        if len(rows) == 0:
+            return out, multiplier
+        # below the lowest marginal value nothing is affordable to add, above the highest nothing is bought
+        affordable = np.minimum(highest[rows], np.maximum(budget[rows, None] / step, low))
+        at_low, at_high = (value[rows] - (a[rows] + 1) * np.log(depth) for depth in (low, affordable))
+        top = np.max(at_low, axis=1, where=k[rows] > 0, initial=-np.inf) + 1e-9
+        bottom = np.min(at_high, axis=1, where=k[rows] > 0, initial=np.inf) - 1.0
+        exact = {"xatol": 1e-13, "xrtol": 1e-14, "fatol": 0, "frtol": 0}
+        root = find_root(excess, (bottom, top), args=(rows.astype(float),), tolerances=exact)
+        log_mu = np.where(root.success, root.x, top)  # no root: the budget pays for the lowest depths alone
+        out[rows], multiplier[rows] = depths(log_mu, rows), np.exp(log_mu)
+        return out, multiplier
 
     def draws(self, draws: int = 1000, rng: Rng = None) -> Array:
         """Draw the parameters of all tasks at once, independently between tasks.
@@ -164,20 +198,17 @@ def _with_a_rate(params: Array) -> Array:
 
 
 def _per_task(name: str, value: PerTask | None, tasks: list[str]) -> Array:
-    if value is None:
-        return np.ones(len(tasks))
     if isinstance(value, Mapping):
         missing = [t for t in tasks if t not in value]
         if missing:
             raise bad_argument(name, value, f"a value for every task; {missing[0]!r} is missing")
         value = [value[t] for t in tasks]
-    array = np.asarray(value, dtype=float)
+    array = np.asarray(1.0 if value is None else value, dtype=float)
     if array.ndim > 1 or array.size not in (1, len(tasks)):
         raise bad_argument(name, value, f"one number, or one for each of the {len(tasks)} tasks")
-    array = np.broadcast_to(array, (len(tasks),))
-    if not np.all(np.isfinite(array)) or np.any(array <= 0):
+    if not np.all(np.isfinite(array) & (array > 0)):
         raise bad_argument(name, value, "numbers > 0")
-    return array
+    return np.broadcast_to(array, (len(tasks),))
 
 
 def _bounds(bounds: Bounds | None, fits: Mapping[str, DecayResults]) -> tuple[Array, Array]:
@@ -191,7 +222,7 @@ def _bounds(bounds: Bounds | None, fits: Mapping[str, DecayResults]) -> tuple[Ar
             if name in bounds:
                 pairs[i] = _pairs(bounds[name], (2,))
     elif bounds is not None:
-        pairs = np.broadcast_to(_pairs(bounds, (2,), pairs.shape), pairs.shape)
+        pairs[:] = _pairs(bounds, (2,), pairs.shape)
     low, high = pairs.T
     fine = (low > 0) & np.isfinite(low) & (low <= high)
     if not fine.all():
@@ -210,74 +241,6 @@ def _pairs(value: object, *shapes: tuple[int, ...]) -> Array:
     if array.shape not in shapes:
         raise bad_argument("bounds", value, "(lowest, highest) depth, or one such pair for each task (steps)")
     return array
-
-
-def share_budget(
-    scale: Array, decay_rate: Array, weight: Array, step: Array, low: Array, high: Array, budget: ArrayLike
-) -> tuple[Array, Array]:
-    """Depths that minimise ``sum w K c^-alpha`` within a budget, for many budgets or sets of parameters at once.
-
-    At a multiplier ``mu`` the depths are in closed form, ``(w alpha K / (mu lambda))^(1/(alpha+1))``, clamped; the one
-    that spends the budget is found by a bracketing root search, all rows together.
-
-    Parameters
-    ----------
-    scale, decay_rate : ndarray, shape (t,) or (n, t)
-        ``K`` >= 0 and a finite ``alpha`` > 0.
-    weight, step, low, high : ndarray, shape (t,)
-    budget : float or array_like, shape (n,)
-        Not below ``sum(step * low)``.
-
-    Returns
-    -------
-    depth : ndarray, shape (n, t)
-    multiplier : ndarray, shape (n,)
-        Weighted risk that one more unit of cost would save; 0 where everything that decays is at its highest depth.
-    """
-    budget = np.atleast_1d(np.asarray(budget, dtype=float))
-    shape = np.broadcast_shapes(np.atleast_2d(scale).shape, (len(budget), 1))
-    k, a = np.broadcast_to(scale, shape), np.broadcast_to(decay_rate, shape)
-    budget = np.broadcast_to(budget, shape[:1])
-    # what does not decay is worth no more than its lowest depth, however large the budget
-    highest = np.where(k > 0, high, low)
-    with np.errstate(divide="ignore"):
-        value = np.log(weight * a) + np.log(k) - np.log(step)  # log of alpha K w / lambda
-    slope = 1 / (a + 1)
-    at_one = value * slope
-
-    def depths(log_mu: Array, row: NDArray[np.int64]) -> Array:
-        with np.errstate(over="ignore"):
-            return np.clip(np.exp(at_one[row] - log_mu[:, None] * slope[row]), low, highest[row])
-
-    out, multiplier = highest.copy(), np.zeros(len(budget))
-    rows = np.flatnonzero(np.sum(step * highest, axis=1) > budget)
-    if len(rows) == 0:
-        return out, multiplier
-    live = k[rows] > 0
-    # below the lowest marginal value nothing is affordable to add, above the highest nothing is bought
-    marginal_low = value[rows] - (a[rows] + 1) * np.log(low)
-    affordable = np.minimum(highest[rows], np.maximum(budget[rows, None] / step, low))
-    marginal_high = value[rows] - (a[rows] + 1) * np.log(affordable)
-    top = np.max(np.where(live, marginal_low, -np.inf), axis=1) + 1e-9
-    bottom = np.min(np.where(live, marginal_high, np.inf), axis=1) - 1.0
-
-    def excess(log_mu: Array, row: Array) -> Array:
-        at = row.astype(np.int64)
-        return np.asarray(np.sum(step * depths(log_mu, at), axis=1) / budget[at] - 1)
-
-    least = budget[rows] <= np.sum(step * low) * (1 + 1e-12)
-    log_mu = top.copy()
-    if not least.all():
-        search = ~least
-        found = find_root(
-            excess,
-            (bottom[search], top[search]),
-            args=(rows[search].astype(float),),
-            tolerances={"xatol": 1e-13, "xrtol": 1e-14, "fatol": 0, "frtol": 0},
-        )
-        log_mu[search] = found.x
-    out[rows], multiplier[rows] = depths(log_mu, rows), np.exp(log_mu)
-    return out, multiplier
 
 
 def _interval(values: Array, confidence: float) -> tuple[Array, Array]:
@@ -354,36 +317,28 @@ def allocate(
     risk_lower, risk_upper = _interval(law(depth, *np.moveaxis(sample, -1, 0)), confidence)
     return pd.DataFrame(
         {
-            "task": problem.tasks,
-            "depth": depth,
-            "risk": law(depth, floor, k, a),
-            "cost": problem.step * depth,
-            "marginal": marginal,
-            "depth_lower": depth_lower,
-            "depth_upper": depth_upper,
-            "risk_lower": risk_lower,
-            "risk_upper": risk_upper,
-            "note": _notes(problem, depth),
+            "task": problem.tasks, "depth": depth, "risk": law(depth, floor, k, a), "cost": problem.step * depth,
+            "marginal": marginal, "depth_lower": depth_lower, "depth_upper": depth_upper, "risk_lower": risk_lower,
+            "risk_upper": risk_upper, "note": _notes(problem, depth),
         }
-    )
+    )  # fmt: skip
 
 
 def _notes(problem: AllocationProblem, depth: Array) -> list[str]:
     out = []
     for i, fit in enumerate(problem.fits):
-        fitted = fit.fitted.depth
-        notes = []
-        if problem.params[i, 1] == 0:
-            notes.append("no decay: more depth buys nothing")
-        elif depth[i] <= problem.low[i]:
-            notes.append("at its lowest depth: the budget buys more elsewhere")
-        elif depth[i] >= problem.high[i]:
-            notes.append("at its highest depth")
-        if depth[i] < fitted[0] * (1 - 1e-12):
-            notes.append(f"before its first fitted depth {fitted[0]:g}: extrapolated")
-        elif depth[i] > fitted[-1] * (1 + 1e-12):
-            notes.append(f"beyond its last fitted depth {fitted[-1]:g}: extrapolated")
-        out.append("; ".join(notes))
+        first, last = fit.fitted.depth[[0, -1]]
+        notes = {
+            "no decay: more depth buys nothing": problem.params[i, 1] == 0,
+            "at its lowest depth: the budget buys more elsewhere": depth[i] <= problem.low[i],
+            "at its highest depth": depth[i] >= problem.high[i],
+        }
+        extrapolated = {
+            f"before its first fitted depth {first:g}: extrapolated": depth[i] < first * (1 - 1e-12),
+            f"beyond its last fitted depth {last:g}: extrapolated": depth[i] > last * (1 + 1e-12),
+        }
+        told = [next((note for note, holds in kind.items() if holds), "") for kind in (notes, extrapolated)]
+        out.append("; ".join(filter(None, told)))
     return out
 
 

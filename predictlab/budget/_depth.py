@@ -1,10 +1,11 @@
 """Depths of one task: the one that minimises risk plus cost, and the one that meets a tolerance.
 
-Formulas and sources: docs/theory.md, section 4.
+Besides, what budget, phase and planning ask of fits. Formulas and sources: docs/theory.md, section 4.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,13 +13,68 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import confidence_level, nonnegative, positive, share
-from predictlab.budget._checks import fitted_from
+from predictlab._validation import Rng, confidence_level, nonnegative, positive, share
 from predictlab.decay import DecayResults, law
-from predictlab.decay._results import Rng
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
+
+
+def checked_fits(fits: Mapping[str, DecayResults]) -> dict[str, DecayResults]:
+    """Check a mapping of fits.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+        One fit alone is taken under the name of its task.
+
+    Returns
+    -------
+    dict of str to DecayResults
+
+    Raises
+    ------
+    ArgumentError
+        Which entry is not a fit, and how to make one.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> list(checked_fits({"reviews": pl.DecayModel(curve).fit()}))
+    ['reviews']
+    """
+    if isinstance(fits, DecayResults):
+        return {fits.task or "task": fits}
+    if not isinstance(fits, Mapping) or not fits:
+        raise bad_argument("fits", fits, "a mapping {task name: DecayResults} with at least one task")
+    for name, fit in fits.items():
+        if not isinstance(fit, DecayResults):
+            raise bad_argument(f"fits[{name!r}]", fit, "a DecayResults", "Fit it with pl.DecayModel(curve).fit().")
+    return dict(fits)
+
+
+def fitted_from(fit: DecayResults) -> float:
+    """Find the first fitted depth; the law says nothing before it.
+
+    Parameters
+    ----------
+    fit : DecayResults
+        Decay law of a task.
+
+    Returns
+    -------
+    float
+        Steps.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> fitted_from(pl.DecayModel(curve).fit())
+    4.0
+    """
+    return float(fit.fitted.depth[0])
 
 
 def best_depth(

@@ -5,8 +5,7 @@ import pytest
 from scipy import optimize
 
 import predictlab as pl
-from predictlab.budget import best_depth, crossing_depth
-from predictlab.budget._allocation import share_budget
+from predictlab.budget import AllocationProblem, best_depth, crossing_depth
 from predictlab.errors import ArgumentError
 
 DEPTHS = [4, 8, 16, 32, 64, 128]
@@ -231,6 +230,12 @@ def test_allocation_at_the_edges(fits):
     assert huge["cost"].sum() == pytest.approx(1e12, rel=1e-9)
     steep = {f"t{i}": exact(0.0, 1e-9 * 4.0**9, 9.0) for i in range(2)}
     assert pl.allocate(steep, 1e7)["depth"].tolist() == pytest.approx([5e6, 5e6], rel=1e-8)
+
+
+def share_budget(scale, decay_rate, *rest_and_budget):
+    *rest, budget = rest_and_budget
+    params = np.stack([np.zeros_like(scale), scale, decay_rate], axis=-1)
+    return AllocationProblem([], [], params, *rest).share(params if params.ndim == 3 else params[None], budget)
 
 
 def random_laws(tasks, seed=0):
