@@ -33,10 +33,8 @@ def tidy(logs: RunLogs, tasks: pd.Series, seeds: pd.Series, keep: str | None) ->
     rows["task"] = task[rows["run"]]
     rows = rows.sort_values(["task", *MEASUREMENT], kind="stable", ignore_index=True)
     run = rows["run"].to_numpy()
-    parent, parents = (
-        pd.factorize(rows["parent"].where(rows["parent"] != "")) if "parent" in rows else (run * 0 - 1, [])
-    )
     frame = rows.reindex(columns=[*COLUMNS, *logs.kept]).astype(dict.fromkeys(("value", "seconds", "flops"), float))
+    parent, parents = pd.factorize(frame["parent"].where(frame["parent"] != ""))
     return frame.assign(
         task=texts_at(task_names, rows["task"].to_numpy()),
         run=texts_at(logs.about.index, run),
@@ -80,9 +78,11 @@ def _once(rows: pd.DataFrame, names: pd.Index, keep: str | None) -> pd.DataFrame
         raise bad_argument("keep", keep, "'first', 'last' or None")
     if keep is None:
         distinct = rows.drop_duplicates([*MEASUREMENT, "value"])
-        for run, depth, metric in distinct.loc[distinct.duplicated(MEASUREMENT), MEASUREMENT].head(1).to_numpy():
+        differ = distinct[distinct.duplicated(MEASUREMENT)]
+        if len(differ):
+            first = differ.iloc[0]
             raise left_open(
-                "keep", f"run {names[run]!r} has two values of {metric} at depth {depth}.",
+                "keep", f"run {names[first['run']]!r} has two values of {first['metric']} at depth {first['depth']}.",
                 "If something tells two runs apart here, pass run= that column (or seed=, task=); if it was measured "
                 "twice, pass keep='first' or keep='last'.",
             )  # fmt: skip
