@@ -40,7 +40,7 @@ def step(learner: CausalLearner) -> None:
 def generate_all(learner: CausalLearner) -> int:
     """Exact matches when every row is generated from its prompt."""
     learner.train(False)
-    return learner.match.count(learner.module, {row: [] for row in range(len(learner.eval_rows))})
+    return len(learner.match.matched(learner.module, {row: [] for row in range(len(learner.eval_rows))}))
 
 
 def generate_all_to_the_end(learner: CausalLearner) -> None:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
+from tqdm import tqdm
 
 from predictlab.probing._driver import Cancelled, Driver
 from predictlab.probing._executors import Executor
@@ -230,30 +231,12 @@ class ProbeRun:
         return f"<ProbeRun of {names}: {self.status}. {self._so_far()}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{p.done}</td><td>{p.total}</td>"
-            f"<td>{_number(p.rate, '.1f')}</td><td>{_duration(p.seconds_left)}</td></tr>"
-            for name, p in self.progress.items()
-        )
-        heads = "".join(f"<th>{h}</th>" for h in ("task", "steps done", "of", "steps per second", "time left"))
+        rows = [(name, p.done, p.total, p.rate, p.seconds_left) for name, p in self.progress.items()]
+        table = pd.DataFrame(rows, columns=["task", "steps done", "of", "steps per second", "time left"])
+        shown = {"steps per second": "{:.1f}".format, "time left": tqdm.format_interval}
         said = f"{type(self._error).__name__}: {self._error}" if self._error is not None else self.doing
-        return (
-            f"<b>ProbeRun, {self.status}</b> ({html.escape(said)})"
-            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if math.isnan(value) else format(value, form)
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if math.isnan(seconds):
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        body = table.to_html(index=False, border=0, na_rep="–", formatters=shown)
+        return f"<b>ProbeRun, {self.status}</b> ({html.escape(said)}){body}"
 
 
 _HANDLES: weakref.WeakSet[ProbeRun] = weakref.WeakSet()

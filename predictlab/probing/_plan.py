@@ -73,8 +73,7 @@ class ProbePlan:
         visits = _whole_numbers("depths", depths, increasing)
         if any(b <= a for a, b in pairwise(visits)):
             raise bad_argument("depths", depths, increasing)
-        fields: dict[str, object]
-        fields = {"depths": visits, "seeds": None, "design": design, "parents": None, "forks": None}
+        fields: dict[str, object] = {"seeds": None, "parents": None, "forks": None}
         if design == "spread":
             for name, value in (("parents", parents), ("forks", forks)):
                 if value is not None:
@@ -89,8 +88,7 @@ class ProbePlan:
             fields["forks"] = int(forks)
             if len(visits) < 2 or visits[-2] < 1:
                 raise bad_argument("depths", depths, "a depth >= 1 to fork at, and a deeper last one, such as (4, 16)")
-        for field, given in fields.items():
-            object.__setattr__(self, field, given)
+        self.__dict__.update(fields, depths=visits, design=design)  # frozen: no field can be set
 
     @property
     def run_seeds(self) -> tuple[int, ...]:
@@ -174,15 +172,12 @@ def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
 
 def _seeds(name: str, given: object, least: int) -> tuple[int, ...]:
     """Seeds from a number of them, or from themselves."""
-    if _is_whole(given):
-        if given < least:
-            raise bad_argument(name, given, f"a number of {name} >= {least}, or the seeds themselves")
-        return tuple(range(int(given)))
-    seeds = _whole_numbers(name, given, f"a number of {name} >= {least}, or different whole numbers >= 0")
+    expected = f"a number of {name} >= {least}, or as many different whole numbers >= 0"
+    seeds = _whole_numbers(name, range(given) if _is_whole(given) else given, expected)
     if len(set(seeds)) < len(seeds):
         raise bad_argument(name, given, "different whole numbers: a repeated seed is the same run")
     if len(seeds) < least:
-        raise bad_argument(name, given, f"at least {least} different seeds")
+        raise bad_argument(name, given, expected)
     return seeds
 
 

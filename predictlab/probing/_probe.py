@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,9 @@ def probe(
     """
     chosen = checked_tasks(tasks, plan)
     trained_by = make_executor(executor, TrainingOptions(engine, device, cache_limit, memory_limit))
-    opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
-    shown = Progress(progress)
-    try:
+    with ExitStack() as ending:
+        opened = store if isinstance(store, RunStore) else ending.enter_context(_open(store))
+        shown = ending.enter_context(closing(Progress(progress)))
         driver = Driver(chosen, plan, opened, trained_by, shown)
         add_tasks(opened, chosen)
         try:
@@ -114,10 +115,6 @@ def probe(
             tqdm.write(_interrupted(opened, chosen), file=sys.stderr)
             raise
         return driver.frame()
-    finally:
-        shown.close()
-        if opened is not store:
-            opened.close()
 
 
 def start_probe(
@@ -176,19 +173,20 @@ def start_probe(
     chosen = checked_tasks(tasks, plan)
     options = TrainingOptions(engine, device, cache_limit, memory_limit)
     first = make_executor(executor, options)
-    opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
-    try:
+    with ExitStack() as on_error:
+        opened = store if isinstance(store, RunStore) else on_error.enter_context(_open(store))
         add_tasks(opened, chosen)
-    except BaseException:
-        if opened is not store:
-            opened.close()
-        raise
+        on_error.pop_all()
     run = ProbeRun(chosen, plan, opened, lambda: make_executor(executor, options), progress)
     if opened is not store:
         run._owns_store = True
         weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
     run._start(first)
     return run
+
+
+def _open(store: str | Path | None) -> RunStore:
+    return RunStore(":memory:" if store is None else store)
 
 
 def add_tasks(store: RunStore, tasks: Sequence[Task]) -> None:

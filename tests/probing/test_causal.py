@@ -269,13 +269,14 @@ def test_exact_match_is_that_of_a_step_by_step_loop_whatever_the_spelling(tmp_pa
     for seed in range(6):
         folder = save(tmp_path / str(seed), kind, letters_tokenizer(), seed=seed, std=0.4)
         own = learner(pl.Task(folder, data, recipe.replace(max_length=20)))
-        seen, count = [], own.match.count
+        seen, match = [], own.match.matched
 
-        def counted(model, undecided, check_cancelled, count=count, seen=seen):
-            seen.append((len(undecided), count(model, undecided, check_cancelled)))
-            return seen[-1][1]
+        def counted(model, undecided, check_cancelled, match=match, seen=seen):
+            rows = match(model, undecided, check_cancelled)
+            seen.append((len(undecided), len(rows)))
+            return rows
 
-        own.match.count = counted
+        own.match.matched = counted
         own.draw(0)
         found = own.evaluate()["exact_match"]
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -299,16 +300,16 @@ def test_generation_stops_at_the_models_length(causal_of, recipe):
     model, tokenizer = own.module.eval(), load_backbone(task.model).tokenizer
     undecided = {i: [] for i in range(2)}
     with torch.inference_mode():
-        assert own.match.count(model, undecided) == sum(
+        assert len(own.match.matched(model, undecided)) == sum(
             greedy_by_hand_within(model, tokenizer, rows, i) for i in (0, 1)
         )
     # Made right by hand: what the model generates is what is asked for.
     for i in range(2):
         with torch.inference_mode():
             own.match.wanted[i] = tokenizer.decode(generated_within(model, tokenizer, rows, i)).strip()
-            assert own.match.count(model, {i: []}) == 1
+            assert len(own.match.matched(model, {i: []})) == 1
     with torch.inference_mode():
-        assert own.match.count(model, undecided) == 2
+        assert len(own.match.matched(model, undecided)) == 2
 
 
 def generated_within(model, tokenizer, rows, i):
@@ -407,7 +408,7 @@ def test_training_and_generation_leave_the_callers_model_alone(task):
         changed = pl.Task(task.model, task.data, task.recipe.replace(**changes))
         own = CausalLearner(changed, backbone, SharedInputs())
         run_alone(ReferenceTrainer(changed.recipe, own), 0, [2])
-        own.match.count(own.module, {0: []})
+        own.match.matched(own.module, {0: []})
         shared = {p.data_ptr() for p in own.module.parameters()} & {p.data_ptr() for p in before_parameters}
         assert len(shared) == (0 if changes else len(before_parameters)), "adapters need no copy of the weights"
     after = backbone.causal.state_dict()
@@ -431,7 +432,7 @@ def test_a_checkpoints_taste_in_generation_does_not_count(causal_of, data, recip
             while len(new) < own.match.limit and (not new or new[-1] != own.match.end):
                 new.append(int(model(input_ids=torch.tensor([ids + new])).logits[0, -1].argmax()))
             own.match.wanted[i] = tokenizer.decode([t for t in new if t != own.match.end]).strip()
-        assert own.match.count(model, {i: [] for i in range(len(data.eval))}) == len(data.eval)
+        assert len(own.match.matched(model, {i: [] for i in range(len(data.eval))})) == len(data.eval)
 
 
 def test_forks_and_resuming_through_the_same_plan_and_store(task, tmp_path, press_ctrl_c_at):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -14,8 +13,8 @@ from predictlab.errors import ModelError
 from predictlab.probing._engine.architectures import adapt
 from predictlab.probing._engine.generation import GreedyMatch
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.learner import Learner
-from predictlab.probing._engine.rows import Ragged
+from predictlab.probing._engine.learner import Learner, Outcomes, all_finite
+from predictlab.probing._engine.rows import IGNORED, Ragged
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import METRICS_OF, Task
 
@@ -101,36 +100,39 @@ class CausalLearner(Learner):
         return cross_entropy(logits.float(), targets), self.step_flops(len(rows), mask.shape[1], positions)
 
     @torch.inference_mode()
-    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
-        """Mean cross-entropy (nats) of all completion tokens, its exponential, and the share of exact matches."""
+    def outcomes(self, check_cancelled: CancelCheck = never_cancelled) -> Outcomes:
+        """Cross-entropy (nats) of each row's completion, its tokens summed, and whether it is matched exactly."""
         self.train(False)
-        loss, tokens, matched = 0.0, 0, 0
+        found = self.new_outcomes()
         undecided: dict[int, list[int]] = {}
         for rows in self.eval_batches:
             check_cancelled()
             values, mask = self.batch(self.eval_rows, rows)
             keep, targets = self._asked(self.eval_targets, rows)
-            greedy = []
+            losses, greedy = [], []
             with self.precision():
                 parts = self._logits(values, mask, keep, self._at_once)
                 for logits, wanted in zip(parts, targets.split(self._at_once), strict=True):
-                    loss += float(cross_entropy(logits.double(), wanted, reduction="sum"))
+                    losses.append(cross_entropy(logits.double(), wanted, reduction="none"))
                     greedy.append(logits.argmax(1))
-            tokens += len(targets)
-            each = torch.cat(greedy).cpu().split(keep.sum(1).tolist())
-            for row, likeliest in zip(rows.tolist(), each, strict=True):
-                judged = self.match.judge(row, likeliest.tolist())
+            nats, likeliest = (torch.cat(parts).cpu().split(keep.sum(1).tolist()) for parts in (losses, greedy))
+            for row, of_row, tokens in zip(rows.tolist(), nats, likeliest, strict=True):
+                found["eval_loss"][row] = of_row.sum()
+                judged = self.match.judge(row, tokens.tolist())
                 if isinstance(judged, bool):
-                    matched += judged
+                    found["exact_match"][row] = judged
                 else:
                     undecided[row] = judged
-        mean = loss / tokens
-        with np.errstate(over="ignore"):
-            perplexity = float(np.exp(mean))
-        if undecided and np.isfinite(perplexity):
+        if undecided and all_finite(self.metrics_of(found)):
             with self.precision():
-                matched += self.match.count(self.module, undecided, check_cancelled)
-        return {"eval_loss": mean, "perplexity": perplexity, "exact_match": matched / len(self.eval_rows)}
+                found["exact_match"][self.match.matched(self.module, undecided, check_cancelled)] = 1
+        return found
+
+    def metrics_of(self, outcomes: Outcomes) -> dict[str, float]:
+        """Mean cross-entropy (nats) of all completion tokens, its exponential, and the share of exact matches."""
+        loss = outcomes["eval_loss"].sum() / int((self.eval_targets.values != IGNORED).sum())
+        matches = outcomes["exact_match"].mean()
+        return {"eval_loss": float(loss), "perplexity": float(loss.exp()), "exact_match": float(matches)}
 
     def _asked(self, of: Ragged, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions that ask for a completion token, bool (b, longest), and these tokens one after another."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from predictlab.catalog._features import Backbone, length_sorted_batches, quiet_transformers
 from predictlab.probing._engine.rows import CompletionRows
@@ -54,48 +55,52 @@ class GreedyMatch:
             return True
         return self._verdict(row, [*completion[:same], int(greedy[same])])
 
-    def count(self, model: Any, undecided: dict[int, list[int]], check_cancelled: CancelCheck = never_cancelled) -> int:
-        """How many of these rows, given by what their generation starts with, are matched.
+    def matched(
+        self, model: Any, undecided: dict[int, list[int]], check_cancelled: CancelCheck = never_cancelled
+    ) -> list[int]:
+        """Those of these rows, given by what their generation starts with, that are matched.
 
         `check_cancelled` is called before each token.
         """
         rows = list(undecided)
-        starts = [self.prompts[row] + undecided[row] for row in rows]
-        matched = 0
-        for batch in length_sorted_batches([len(start) + self.limit for start in starts]):
-            longest, new = len(starts[batch[0]]), self.limit - min(len(undecided[rows[i]]) for i in batch)
+        starts = [len(self.prompts[row]) + len(undecided[row]) for row in rows]
+        found = []
+        for batch in length_sorted_batches([start + self.limit for start in starts]):
+            new = self.limit - min(len(undecided[rows[i]]) for i in batch)
             # Beyond the model's length nothing may be asked of it; alone, each row is generated as far as it can be.
-            parts = [batch] if longest + new <= self.max_length else np.split(batch, len(batch))
+            parts = [batch] if starts[batch[0]] + new <= self.max_length else np.split(batch, len(batch))
             for part in parts:
-                matched += self._generated(
-                    model, [rows[i] for i in part], [undecided[rows[i]] for i in part], check_cancelled
-                )
-        return matched
+                begun = {rows[i]: undecided[rows[i]] for i in part}
+                generated = self._generated(model, begun, check_cancelled)
+                found += [row for row, tokens in generated.items() if self._ended(row, tokens)]
+        return found
 
-    def _generated(self, model: Any, rows: list[int], begun: list[list[int]], check_cancelled: CancelCheck) -> int:
-        """How many of these rows are matched once generation, in one batch, has gone to its end."""
+    def _generated(
+        self, model: Any, begun: dict[int, list[int]], check_cancelled: CancelCheck
+    ) -> dict[int, list[int]]:
+        """The tokens of these rows once generation, in one batch, has gone on from what is given to its end."""
         from transformers import GenerationConfig, StoppingCriteriaList
 
-        starts = [self.prompts[row] + tokens for row, tokens in zip(rows, begun, strict=True)]
+        starts = [torch.tensor(self.prompts[row] + tokens) for row, tokens in begun.items()]
         longest = max(map(len, starts))
+        new = min(self.limit - min(map(len, begun.values())), self.max_length - longest)
+        if new < 1:
+            return begun
         pad = self.end if self.tokenizer.pad_token_id is None else int(self.tokenizer.pad_token_id)
-        ids = torch.full((len(rows), longest), pad)
-        mask = torch.zeros_like(ids)
-        for i, start in enumerate(starts):  # padded on the left: the last column is every row's last token
-            ids[i, longest - len(start) :] = torch.tensor(start)
-            mask[i, longest - len(start) :] = 1
-        new = min(self.limit - min(map(len, begun)), self.max_length - longest)
+        # Padded on the left: the last column is every row's last token.
+        ids = pad_sequence(starts, batch_first=True, padding_value=pad, padding_side="left")
+        mask = pad_sequence([torch.ones_like(start) for start in starts], batch_first=True, padding_side="left")
 
-        def whole(sequence: torch.Tensor, i: int) -> list[int]:
-            return [*begun[i], *sequence[longest:].tolist()][: self.limit]
+        def whole(sequences: torch.Tensor) -> dict[int, list[int]]:
+            behind = sequences[:, longest:].tolist()
+            pairs = zip(begun.items(), behind, strict=True)
+            return {row: [*tokens, *more][: self.limit] for (row, tokens), more in pairs}
 
         def decided(sequences: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
             check_cancelled()
-            done = [isinstance(self._verdict(row, whole(sequences[i], i)), bool) for i, row in enumerate(rows)]
+            done = [isinstance(self._verdict(row, tokens), bool) for row, tokens in whole(sequences).items()]
             return torch.tensor(done, device=sequences.device)
 
-        if new < 1:
-            return sum(self._ended(row, tokens) for row, tokens in zip(rows, begun, strict=True))
         config = GenerationConfig(
             do_sample=False, num_beams=1, max_new_tokens=new, eos_token_id=self.end, pad_token_id=pad, use_cache=True
         )
@@ -104,7 +109,7 @@ class GreedyMatch:
                 input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=config,
                 stopping_criteria=StoppingCriteriaList([decided]),
             )  # fmt: skip
-        return sum(self._ended(row, whole(generated[i], i)) for i, row in enumerate(rows))
+        return whole(generated)
 
     def _verdict(self, row: int, tokens: list[int]) -> bool | list[int]:
         """Of the tokens generated so far: matched or not, or (undecided) the tokens themselves."""

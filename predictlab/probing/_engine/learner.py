@@ -21,6 +21,10 @@ from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import METRICS_OF, Task
 
 
+Outcomes = dict[str, torch.Tensor]
+"""Of each metric, a number for each evaluation row, float64 (n,)."""
+
+
 class Learner(ABC):
     """One model for all runs of a task, with the task's rows; the engines know no more of a task than this.
 
@@ -102,11 +106,23 @@ class Learner(ABC):
         """Mean loss of these training rows with its graph, and the operations of a training step on them."""
 
     @abstractmethod
-    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
-        """The metrics of the model as it stands, over all evaluation rows.
+    def outcomes(self, check_cancelled: CancelCheck = never_cancelled) -> Outcomes:
+        """What the model as it stands makes of each evaluation row.
 
         `check_cancelled` is called between batches; what it raises ends the evaluation.
         """
+
+    def metrics_of(self, outcomes: Outcomes) -> dict[str, float]:
+        """The metrics of a run: every evaluation, of every engine, becomes one here."""
+        return {name: float(of_rows.mean()) for name, of_rows in outcomes.items()}
+
+    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
+        """The metrics of the model as it stands, over all evaluation rows; see `outcomes`."""
+        return self.metrics_of(self.outcomes(check_cancelled))
+
+    def new_outcomes(self) -> Outcomes:
+        """Outcomes to be written."""
+        return {name: torch.zeros(len(self.eval_rows), dtype=torch.float64) for name in self.metrics}
 
     def step_flops(self, rows: int, length: int, head_positions: int) -> float:
         """Floating-point operations of one training step on `rows` x `length` tokens, as it is executed here.
@@ -175,19 +191,23 @@ class Classifier(Learner):
         return loss, self.step_flops(len(rows), mask.shape[1], len(rows))
 
     @torch.inference_mode()
-    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
-        """Accuracy and mean cross-entropy (nats) of the model as it stands, over all evaluation rows."""
+    def outcomes(self, check_cancelled: CancelCheck = never_cancelled) -> Outcomes:
+        """Whether each evaluation row's class is found, and its cross-entropy (nats)."""
         self.train(False)
-        correct, loss = 0, 0.0
+        found = self.new_outcomes()
         for rows in self.eval_batches:
             check_cancelled()
             values, mask = self.batch(self.eval_rows, rows)
             with self.precision():
                 logits = self.logits(values, mask)
-            labels = self.eval_labels[rows].to(self.device)
-            loss += float(cross_entropy(logits.double(), labels, reduction="sum"))
-            correct += int((logits.argmax(1) == labels).sum())
-        return {"accuracy": correct / len(self.eval_labels), "eval_loss": loss / len(self.eval_labels)}
+            self.score(logits, rows, found)
+        return found
+
+    def score(self, logits: torch.Tensor, rows: torch.Tensor, into: Outcomes) -> None:
+        """Write the outcomes of these evaluation rows, from their class scores (b, classes)."""
+        labels = self.eval_labels[rows].to(self.device)
+        into["accuracy"][rows] = (logits.argmax(1) == labels).double().cpu()
+        into["eval_loss"][rows] = cross_entropy(logits.double(), labels, reduction="none").cpu()
 
 
 def all_finite(values: dict[str, float]) -> bool:

@@ -119,7 +119,6 @@ class StackedGradients:
         of_run = encoder.activation_bytes(recipe.batch_size, length)
         self.at_once = max(1, min(tokens // (recipe.batch_size * length), memory // of_run))
         self._labels = learner.train_labels.to(learner.device)
-        self._eval_labels = learner.eval_labels.to(learner.device)
 
     def gradients(
         self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
@@ -145,17 +144,13 @@ class StackedGradients:
     ) -> list[dict[str, float]]:
         """See `PerRunGradients.evaluate`: every batch of rows is read once, for all runs."""
         values = [parameters.views(parameters.values, slice(run, run + 1)) for run in runs]
-        correct, loss = np.zeros(len(runs), dtype=int), np.zeros(len(runs))
+        outcomes = [self.learner.new_outcomes() for _ in runs]
         for rows in self.learner.eval_batches:
             check_cancelled()
             inputs, mask = (t.unsqueeze(0) for t in self._batch(self.eval_rows, rows))
-            labels = self._eval_labels[rows.to(self._eval_labels.device)]
-            for i, of_run in enumerate(values):
-                logits = self.encoder.logits(of_run, inputs, mask)[0]
-                loss[i] += float(cross_entropy(logits.double(), labels, reduction="sum"))
-                correct[i] += int((logits.argmax(1) == labels).sum())
-        n = len(self._eval_labels)
-        return [{"accuracy": int(c) / n, "eval_loss": float(v) / n} for c, v in zip(correct, loss, strict=True)]
+            for of_run, into in zip(values, outcomes, strict=True):
+                self.learner.score(self.encoder.logits(of_run, inputs, mask)[0], rows, into)
+        return [self.learner.metrics_of(of_run) for of_run in outcomes]
 
     def _batch(self, rows: Ragged, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         values, mask = rows.batch(chosen)
