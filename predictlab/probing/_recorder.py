@@ -21,6 +21,7 @@ from predictlab.runs._importers.trainer_state import evaluation, logged
 with needs_extra("ProbeRecorder", "probe"):
     import torch.distributed
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+    from transformers.trainer_utils import has_length
 
 # What makes a run another task when it changes. Seeds, paths, logging and evaluation do not.
 RECIPE = (
@@ -356,13 +357,11 @@ def steps_of(depth: object) -> float:
 def describe(args: TrainingArguments, state: TrainerState, model: Any, loader: Any) -> dict[str, Any]:
     """What a store says about a task of a Trainer: model, recipe and number of training rows."""
     recipe = {name: getattr(args, name, None) for name in RECIPE}
-    try:
-        rows = len(loader.dataset)
-    except (AttributeError, TypeError):  # an iterable data set has no length
-        rows = None
+    data = getattr(loader, "dataset", None)
     config = getattr(model, "config", None)
     return {
         "model": getattr(config, "name_or_path", "") or type(model).__name__,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad) if model is not None else 0,
-        "steps": state.max_steps, "train_rows": rows, "recipe": {k: str(v) for k, v in recipe.items()},
+        "steps": state.max_steps, "train_rows": len(data) if has_length(data) else None,
+        "recipe": {k: str(v) for k, v in recipe.items()},
     }  # fmt: skip

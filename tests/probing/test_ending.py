@@ -82,7 +82,7 @@ def test_an_evaluation(task, engine):
 
 
 def test_what_ends_a_probe_is_not_hidden_by_a_store_that_fails_as_well(task, tmp_path, monkeypatch, caplog):
-    def fails(*_):
+    def fails(*_, **__):
         raise StoreError("the disk is gone")
 
     path, plan = tmp_path / "runs.db", ProbePlan((0, 4), 2)

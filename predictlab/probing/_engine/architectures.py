@@ -80,10 +80,6 @@ def _layers(encoder: Any) -> Any:
 class _Captured(Exception):
     """Carries the activations out of the forward pass that need not go on."""
 
-    def __init__(self, hidden: torch.Tensor) -> None:
-        super().__init__()
-        self.hidden = hidden
-
 
 def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Activations that enter layer `first`, (b, length, d): the model's own code runs up to there, and stops."""
@@ -96,7 +92,8 @@ def lower_activations(encoder: Any, first: int, ids: torch.Tensor, mask: torch.T
     try:
         encoder(input_ids=ids, attention_mask=mask.long())
     except _Captured as captured:
-        return captured.hidden
+        hidden: torch.Tensor = captured.args[0]
+        return hidden
     finally:
         handle.remove()
     raise AssertionError("the encoder did not call its layer")
@@ -200,14 +197,9 @@ def computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tupl
     if encoder is None:
         return 0, 0, backbone.hidden_size, 0
     start = first or 0
-    weights = []
-    for name, parameter in encoder.named_parameters():
-        number = layer_number(name)
-        if parameter.ndim == 2 and number is not None and number >= start:
-            weights.append(parameter)
-    return (
-        backbone.n_layers - start,
-        sum(w.numel() for w in weights),
-        backbone.hidden_size,
-        sum(w.numel() for w in weights if w.requires_grad),
-    )
+    weights = [
+        p for name, p in encoder.named_parameters()
+        if p.ndim == 2 and (number := layer_number(name)) is not None and number >= start
+    ]  # fmt: skip
+    trained = sum(p.numel() for p in weights if p.requires_grad)
+    return backbone.n_layers - start, sum(p.numel() for p in weights), backbone.hidden_size, trained

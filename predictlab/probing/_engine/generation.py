@@ -75,9 +75,7 @@ class GreedyMatch:
                 found += [row for row, tokens in generated.items() if self._ended(row, tokens)]
         return found
 
-    def _generated(
-        self, model: Any, begun: dict[int, list[int]], check_cancelled: CancelCheck
-    ) -> dict[int, list[int]]:
+    def _generated(self, model: Any, begun: dict[int, list[int]], check_cancelled: CancelCheck) -> dict[int, list[int]]:
         """The tokens of these rows once generation, in one batch, has gone on from what is given to its end."""
         from transformers import GenerationConfig, StoppingCriteriaList
 

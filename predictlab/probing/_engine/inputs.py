@@ -35,8 +35,7 @@ class SharedInputs:
 
     def __init__(self, limit: float = math.inf) -> None:
         self.limit = limit
-        self.used = 0
-        self.mapped = 0  # bytes in temporary files
+        self.used = 0  # bytes of them
         self._check_cancelled: CancelCheck = never_cancelled
         self._held: dict[tuple[Any, ...], Ragged] = {}
         self._projected: dict[tuple[Any, ...], tuple[Ragged, ...]] = {}
@@ -64,9 +63,13 @@ class SharedInputs:
                 return ids
             lengths = np.ones(len(ids), dtype=np.int64) if head_only else ids.lengths
             shape = (int(lengths.sum()), backbone.hidden_size)
-            with self._released_on_error():
-                values = self._allocate(shape, torch.float32, backbone.device, f"{task.name} ({split})")
-                self._fill(values, backbone, ids, first, pooling)
+            left, needed = self.limit - self.used, 4 * shape[0] * shape[1]
+            if needed <= left:
+                values = torch.empty(shape, device=backbone.device)
+            else:
+                values = _mapped(shape, needed, left, f"{task.name} ({split})")
+            self._fill(values, backbone, ids, first, pooling)
+            self.used += needed if needed <= left else 0
             self._held[key] = Ragged(values, lengths)
         return self._held[key]
 
@@ -95,15 +98,15 @@ class SharedInputs:
             log.info("Projections of the first layer need %.1f GB: they are computed in every step.", needed / 1e9)
             return None
         made = []
-        with self._released_on_error():
-            for rows in splits:
-                values = self._allocate((len(rows.values), 4 * width), dtype, rows.values.device, "")
-                for start in range(0, len(values), 4096):
-                    self._check_cancelled()
-                    part = rows.values[start : start + 4096].to(maps[0][0].dtype)
-                    every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
-                    values[start : start + 4096] = torch.cat(every, -1).to(dtype)
-                made.append(Ragged(values, rows.lengths))
+        for rows in splits:
+            values = torch.empty((len(rows.values), 4 * width), dtype=dtype, device=rows.values.device)
+            for start in range(0, len(values), 4096):
+                self._check_cancelled()
+                part = rows.values[start : start + 4096].to(maps[0][0].dtype)
+                every = [part, *(linear(part, weight, bias) for weight, bias, *_ in maps)]
+                values[start : start + 4096] = torch.cat(every, -1).to(dtype)
+            made.append(Ragged(values, rows.lengths))
+        self.used += needed
         self._projected[key] = tuple(made)
         return self._projected[key]
 
@@ -115,16 +118,6 @@ class SharedInputs:
             yield
         finally:
             self._check_cancelled = never_cancelled
-
-    @contextmanager
-    def _released_on_error(self) -> Iterator[None]:
-        """What is allocated here does not count if it is not filled."""
-        before = self.used, self.mapped
-        try:
-            yield
-        except BaseException:
-            self.used, self.mapped = before
-            raise
 
     @torch.inference_mode()
     def _fill(self, values: torch.Tensor, backbone: Backbone, ids: Ragged, first: int, pooling: str) -> None:
@@ -141,32 +134,6 @@ class SharedInputs:
             else:
                 hidden = architectures.lower_activations(encoder, first, tokens, on_device)
                 values[where[mask].to(values.device)] = hidden[on_device].to(values.device)
-
-    def _allocate(self, shape: tuple[int, int], dtype: torch.dtype, device: torch.device, what: str) -> torch.Tensor:
-        """Uninitialised numbers in memory, or in a temporary file beyond the limit."""
-        needed = shape[0] * shape[1] * dtype.itemsize
-        if self.used + needed <= self.limit:
-            self.used += needed
-            return torch.empty(shape, dtype=dtype, device=device)
-        log.warning(
-            "%s: the activations of its frozen layers need %.2f GB, more than the %.2f GB left of cache_limit; they "
-            "are kept in a temporary file in %s, which is slower to read and gives the same numbers.",
-            what, needed / 1e9, max(0, self.limit - self.used) / 1e9, tempfile.gettempdir(),
-        )  # fmt: skip
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the mapping
-        try:
-            if hasattr(os, "posix_fallocate"):  # a full disk is found out here, not by a fault when it is written
-                os.posix_fallocate(file.fileno(), 0, needed)
-            flat = np.memmap(file, dtype=np.uint8, mode="r+", shape=(needed,))
-        except OSError as error:
-            file.close()
-            raise DataError(
-                f"{what}: the activations of its frozen layers need {needed / 1e9:.2f} GB in {tempfile.gettempdir()}, "
-                f"which cannot be had ({error.strerror or error}). Raise cache_limit if there is memory, point the "
-                "environment variable TMPDIR to a larger disk, or lower the recipe's max_length."
-            ) from error
-        self.mapped += needed
-        return torch.from_numpy(flat).view(dtype).view(shape)
 
     def first_layer(self, task: Task, backbone: Backbone) -> int | None:
         """Layer from which `task` has to be computed in every step; None: the whole model, from token ids.
@@ -201,3 +168,24 @@ class SharedInputs:
             texts = getattr(task.data, split)["text"].tolist()
             self._held[key] = Ragged.from_ids(tokenise(backbone, texts, task.recipe.max_length))
         return self._held[key]
+
+
+def _mapped(shape: tuple[int, int], needed: int, left: float, what: str) -> torch.Tensor:
+    """Uninitialised float32 numbers in a temporary file, since there are not `needed` bytes `left` for them."""
+    log.warning(
+        "%s: the activations of its frozen layers need %.2f GB, more than the %.2f GB left of cache_limit; they "
+        "are kept in a temporary file in %s, which is slower to read and gives the same numbers.",
+        what, needed / 1e9, max(0, left) / 1e9, tempfile.gettempdir(),
+    )  # fmt: skip
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the mapping
+    try:
+        if hasattr(os, "posix_fallocate"):  # a full disk is found out here, not by a fault when it is written
+            os.posix_fallocate(file.fileno(), 0, needed)
+        return torch.from_numpy(np.memmap(file, dtype=np.float32, mode="r+", shape=shape))
+    except OSError as error:
+        file.close()
+        raise DataError(
+            f"{what}: the activations of its frozen layers need {needed / 1e9:.2f} GB in {tempfile.gettempdir()}, "
+            f"which cannot be had ({error.strerror or error}). Raise cache_limit if there is memory, point the "
+            "environment variable TMPDIR to a larger disk, or lower the recipe's max_length."
+        ) from error

@@ -20,7 +20,6 @@ from predictlab.probing._engine.rows import Ragged
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import METRICS_OF, Task
 
-
 Outcomes = dict[str, torch.Tensor]
 """Of each metric, a number for each evaluation row, float64 (n,)."""
 

@@ -12,12 +12,13 @@ reordering:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.functional import layer_norm, linear
+from torch import nn
+from torch.nn.functional import linear
 
 from predictlab.catalog._features import pool
 from predictlab.probing._engine.architectures import LAYERS
@@ -33,9 +34,7 @@ _DISTILBERT = {
     "query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin", "merge": "attention.out_lin",
     "first_norm": "sa_layer_norm", "up": "ffn.lin1", "down": "ffn.lin2", "last_norm": "output_layer_norm",
 }  # fmt: skip
-_PLACES = dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra"), _BERT)
-_PLACES["distilbert"] = _DISTILBERT
-_NORMS = ("first_norm", "last_norm")
+_PLACES = {kind: _DISTILBERT if kind == "distilbert" else _BERT for kind in LAYERS}
 
 
 class Linear(NamedTuple):
@@ -44,18 +43,6 @@ class Linear(NamedTuple):
     weight: torch.Tensor
     bias: torch.Tensor | None
     adapter: tuple[str, str] | None
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A frozen layer norm."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-    eps: float
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 class AdaptedLinear(torch.autograd.Function):
@@ -144,23 +131,20 @@ class StackedEncoder:
         for number in range(learner.body.first or 0, len(encoder.get_submodule(stem))):
             path = f"{stem}.{number}"
             places = _PLACES[config.model_type]
-            self.layers.append({
-                part: self._read(learner, f"{path}.{place}", norm=part in _NORMS) for part, place in places.items()
-            })  # fmt: skip
+            self.layers.append({part: self._read(learner, f"{path}.{place}") for part, place in places.items()})
         last = encoder.get_submodule(f"{stem}.{number}")
         self.activation = last.ffn.activation if config.model_type == "distilbert" else (
             last.intermediate.intermediate_act_fn
         )  # fmt: skip
 
-    def _read(self, learner: Classifier, path: str, norm: bool) -> Linear | Norm:
+    def _read(self, learner: Classifier, path: str) -> Linear | nn.LayerNorm:
         module = learner.encoder.get_submodule(path)
+        if isinstance(module, nn.LayerNorm):
+            return copy.deepcopy(module).to(self.dtype)
         adapter = (f"0.{path}.lora_A.default.weight", f"0.{path}.lora_B.default.weight")
         base = getattr(module, "base_layer", module)
         weight, bias = base.weight.detach().to(self.dtype), base.bias
-        bias = None if bias is None else bias.detach().to(self.dtype)
-        if norm:
-            assert bias is not None
-            return Norm(weight, bias, module.eps)
+        bias = bias if bias is None else bias.detach().to(self.dtype)
         return Linear(weight, bias, adapter if adapter[0] in learner.named else None)
 
     @property
@@ -276,7 +260,7 @@ class StackedEncoder:
     ) -> torch.Tensor:
         x = layer["first_norm"](attended + x)
         up = self.activation(self._linear(layer["up"], values, x))
-        last_norm: Norm = layer["last_norm"]
+        last_norm: nn.LayerNorm = layer["last_norm"]
         return last_norm(self._linear(layer["down"], values, up) + x)
 
     def _read_token(

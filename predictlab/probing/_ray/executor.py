@@ -12,8 +12,8 @@ from typing import Any
 from predictlab._validation import whole_number
 from predictlab.errors import WorkerError, bad_argument, needs_extra
 from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, TrainingOptions
-from predictlab.probing._ray.pool import POLL, Pool, WorkerHandle, WorkerSpec
-from predictlab.probing._ray.round import DEATHS, Round, raised_in
+from predictlab.probing._ray.pool import Pool, WorkerHandle, WorkerSpec
+from predictlab.probing._ray.round import Round
 from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
 from predictlab.task import Task
 
@@ -111,7 +111,7 @@ class RayExecutor:
         self._job: Any = None
 
     def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:
-        """Load the models of tasks by one worker, which stays for the first group.
+        """Load the models of tasks by workers, which stay for the first groups.
 
         Parameters
         ----------
@@ -125,34 +125,8 @@ class RayExecutor:
         PredictlabError
             A model cannot be loaded, a recipe does not fit it, or no worker can be started.
         """
-        import ray
-        from ray.exceptions import RayError, RayTaskError
-
-        self._connect()
-        pool = Pool(self._spec, self._take_kept())
-        try:
-            for death in range(1, DEATHS + 1):
-                worker = pool.first(check_cancelled)
-                try:
-                    checked = worker.actor.check.remote([self._put(task) for task in tasks])
-                    while not ray.wait([checked], timeout=POLL)[0]:
-                        check_cancelled()
-                    ray.get(checked)
-                    break
-                except RayTaskError as error:
-                    raise raised_in(error) from error
-                except RayError as error:
-                    if death == DEATHS:
-                        raise WorkerError(
-                            f"{death} Ray workers in a row were lost as they loaded models: {error}"
-                        ) from error
-                    pool.idle.remove(worker)
-                    worker.kill()
-                    pool.ping_idle()
-        except BaseException:
-            pool.kill()
-            raise
-        self._keep(pool.idle + pool.starting)
+        for _ in self.run([Group(task, ()) for task in tasks], check_cancelled):
+            pass
 
     def group_size(self, task: Task, check_cancelled: CancelCheck = never_cancelled) -> int:
         """Most runs of a task that are trained together; the driver needs no model to say it.

@@ -12,11 +12,9 @@ from predictlab import __version__
 from predictlab.errors import WorkerError
 from predictlab.probing._executors import TrainingOptions
 from predictlab.probing._ray.worker import Worker
-from predictlab.probing._segments import CancelCheck
 
 log = logging.getLogger("predictlab")
 FAILED_STARTS = 10  # of workers in a row
-POLL = 0.5  # seconds of waiting for Ray between checks for cancellation
 NODES_PERIOD = 2.0  # seconds between questions after the nodes of the cluster
 WARN_AFTER = 30.0  # seconds without any worker
 
@@ -101,20 +99,6 @@ class Pool:
         worker = WorkerHandle(actor.remote(spec.training, max(1, int(spec.cpus))))
         worker.ping()
         self.starting.append(worker)
-
-    def first(self, check_cancelled: CancelCheck) -> WorkerHandle:
-        """A worker that is idle, as soon as there is one; `check_cancelled` is called meanwhile."""
-        import ray
-
-        while not self.idle:
-            if not self.starting:
-                self.start()
-            self.check_patience()
-            check_cancelled()
-            answers = {worker.answer: worker for worker in self.starting}
-            for one in ray.wait(list(answers), num_returns=1, timeout=POLL)[0]:
-                self.answered(answers[one])
-        return self.idle[0]
 
     def answered(self, worker: WorkerHandle) -> None:
         """A worker has answered, or failed to."""

@@ -9,23 +9,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from predictlab.errors import WorkerError
-from predictlab.probing._ray.pool import POLL, Pool, WorkerHandle
+from predictlab.probing._ray.pool import Pool, WorkerHandle
 from predictlab.probing._ray.worker import AHEAD, PackedResult, PackedSegment, pack
 from predictlab.probing._segments import CancelCheck, CheckpointResult, Group, GroupUpdate
 from predictlab.task import Task
 
 log = logging.getLogger("predictlab")
+POLL = 0.5  # seconds of waiting for Ray between checks for cancellation
 DEATHS = 3  # of workers, in a row, over one group that gets nowhere
-
-
-def raised_in(error: Any) -> Exception:
-    """What was raised in a worker, as itself; Ray's own error, its cause here, says where."""
-    return error.cause if isinstance(error.cause, Exception) else error
 
 
 @dataclass(eq=False)
 class Job:
-    """A group, and what is left of it to do."""
+    """A group, and what is left of it to do; of a group without runs, to load its task's model."""
 
     group: Group
     left: tuple[PackedSegment, ...]
@@ -54,7 +50,13 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return not any(segment.depths for segment, _ in self.left)
+        return bool(self.left) and not any(segment.depths for segment, _ in self.left)
+
+    def __str__(self) -> str:
+        if not self.left:
+            return f"the model of {self.group.task.name}"
+        segment, beside = self.left[0][0], len(self.left) - 1
+        return f"{segment.run} after depth {segment.begin} and the {beside} runs beside it"
 
 
 class Round:
@@ -133,7 +135,8 @@ class Round:
         try:
             steps, results, done = ray.get(next(job.stream))
         except RayTaskError as error:
-            raise raised_in(error) from error
+            # As itself; Ray's own error, its cause here, says where.
+            raise (error.cause if isinstance(error.cause, Exception) else error) from error
         except (RayError, StopIteration) as error:
             yield from self._rescue(job, error)
             return
@@ -156,14 +159,10 @@ class Round:
             yield GroupUpdate(job.group, finished=True)
             return
         job.deaths += 1
-        segment = job.left[0][0]
-        log.warning(
-            "A Ray worker was lost; %s and the %d runs beside it go on from depth %d elsewhere.",
-            segment.run, len(job.left) - 1, segment.begin,
-        )  # fmt: skip
+        log.warning("A Ray worker was lost over %s; another one goes on from there.", job)
         if job.deaths >= DEATHS:
             raise WorkerError(
-                f"{job.deaths} Ray workers in a row were lost over {segment.run} after depth {segment.begin} (is a "
-                f"group of {len(job.left)} runs too large for a worker's memory?). The last one: {error}"
+                f"{job.deaths} Ray workers in a row were lost over {job} (is that too much for a worker's memory?). "
+                f"The last one: {error}"
             ) from error
         self.waiting.appendleft(job)

@@ -52,17 +52,6 @@ class Worker:
         """Says that the worker is there."""
         return __version__
 
-    def check(self, tasks: Sequence[tuple[str, Any]]) -> None:
-        """Load the models of tasks, given as name and reference, and see that the recipes fit them."""
-        self._trains.submit(lambda: self.executor.check([self._task(*task) for task in tasks])).result()
-
-    def _task(self, name: str, reference: Any) -> Task:
-        import ray
-
-        if name not in self._tasks:
-            self._tasks[name] = ray.get(reference)
-        return self._tasks[name]
-
     def train(self, name: str, references: Sequence[Any], segments: Sequence[PackedSegment]) -> Iterator[Message]:
         """Train a group; a generator of messages, whose objects are streamed to the driver.
 
@@ -73,7 +62,7 @@ class Worker:
         references : sequence of ray.ObjectRef
             One reference to it. In a sequence Ray leaves it as it is: the task is fetched when it is not here yet.
         segments : sequence of (RunSegment, bytes or None)
-            See `pack`.
+            See `pack`. None: the task's model is loaded, and it is seen that the recipe fits it.
         """
         updates: queue.Queue[GroupUpdate | None] = queue.Queue(AHEAD)
         training = self._trains.submit(self._train, name, references[0], segments, updates)
@@ -90,9 +79,16 @@ class Worker:
     def _train(
         self, name: str, reference: Any, segments: Sequence[PackedSegment], updates: queue.Queue[GroupUpdate | None]
     ) -> None:
+        import ray
+
         from predictlab.probing._engine.parameters import RunState
 
-        task = self._task(name, reference)
+        if name not in self._tasks:
+            self._tasks[name] = ray.get(reference)
+        task = self._tasks[name]
+        if not segments:
+            self.executor.check([task])
+            return
         most = self.executor.group_size(task)
         if len(segments) > most:
             raise bad_argument(
