@@ -131,16 +131,12 @@ class ProbePlan:
         if _is_whole(seeds):
             if seeds < 1:
                 raise bad_argument("seeds", seeds, "how many seeds more, >= 1, or the seeds themselves")
-            more_seeds: tuple[object, ...] = tuple(range(max(held) + 1, max(held) + 1 + int(seeds)))
-        else:
-            more_seeds = _several("seeds", seeds)
-        new = tuple(dict.fromkeys((*held, *more_seeds)))
-        more = (depths,) if _is_whole(depths) else _several("depths", depths)
-        try:
-            visits = tuple(sorted({*self.depths, *more}))  # type: ignore[type-var]
-        except TypeError as error:
-            raise bad_argument("depths", depths, "whole numbers >= 0, such as 64 or (64, 128)") from error
-        return self.replace(depths=visits, **{"seeds" if self.seeds else "parents": new})
+            seeds = range(max(held) + 1, max(held) + 1 + int(seeds))
+        more = _whole_numbers("seeds", held if seeds is None else seeds, "how many seeds more, or the seeds themselves")
+        deeper = (depths,) if _is_whole(depths) else self.depths if depths is None else depths
+        visits = {*self.depths, *_whole_numbers("depths", deeper, "whole numbers >= 0, such as 64 or (64, 128)")}
+        seeds_or_parents = {"seeds" if self.seeds else "parents": tuple(dict.fromkeys((*held, *more)))}
+        return self.replace(depths=tuple(sorted(visits)), **seeds_or_parents)
 
 
 def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
@@ -192,11 +188,3 @@ def _whole_numbers(name: str, values: object, expected: str) -> tuple[int, ...]:
     if not numbers or not all(_is_whole(v) and int(v) >= 0 for v in numbers):
         raise bad_argument(name, values, expected)
     return tuple(int(v) for v in numbers)
-
-
-def _several(name: str, values: object) -> tuple[object, ...]:
-    if values is None:
-        return ()
-    if isinstance(values, bool | str | bytes) or not isinstance(values, Iterable):
-        raise bad_argument(name, values, "a whole number, or several of them")
-    return tuple(values)

@@ -206,9 +206,8 @@ def grouped(task: Task, segments: Iterable[RunSegment], size: int) -> list[Group
     """
     ways: dict[tuple[int, tuple[int, ...], int | None], list[RunSegment]] = {}
     for segment in segments:
-        ways.setdefault((segment.begin, segment.depths, segment.fork.depth if segment.fork else None), []).append(
-            segment
-        )
+        way = (segment.begin, segment.depths, segment.fork.depth if segment.fork else None)
+        ways.setdefault(way, []).append(segment)
     return [Group(task, tuple(way[i : i + size])) for way in ways.values() for i in range(0, len(way), size)]
 
 

@@ -171,7 +171,7 @@ def _targets(encoder: Any, recipe: Recipe, model: str) -> list[str]:
     """Full names of the linear maps that a recipe adapts, in all layers."""
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT_DEFAULTS
 
-    linear = [name for name, module in encoder.named_modules() if _is_linear(module) and layer_number(name) is not None]
+    linear = [name for name, module in encoder.named_modules() if is_linear(module) and layer_number(name) is not None]
     kind = encoder.config.model_type
     wanted = recipe.target_modules or _QUERY_VALUE.get(kind) or PEFT_DEFAULTS.get(kind)
     endings = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear}))
@@ -187,7 +187,8 @@ def _targets(encoder: Any, recipe: Recipe, model: str) -> list[str]:
     return [name for name in linear if any(f".{name}".endswith(f".{w}") for w in wanted)]
 
 
-def _is_linear(module: nn.Module) -> bool:
+def is_linear(module: nn.Module) -> bool:
+    """Whether a module is a linear map, adapted or not."""
     weight = getattr(module, "weight", None)  # not only nn.Linear: GPT-2 has its own class
     return isinstance(weight, torch.Tensor) and weight.ndim == 2 and not isinstance(module, nn.Embedding)
 

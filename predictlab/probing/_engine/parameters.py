@@ -129,10 +129,9 @@ class StackedParameters:
     @torch.no_grad()
     def restore(self, run: int, state: RunState) -> None:
         """Put copies of a state into a run."""
-        for part, of in ((state.parameters, self.values), (state.first_moment, self.first),
-                         (state.second_moment, self.second)):  # fmt: skip
+        for part, of in zip(_PARTS, (self.values, self.first, self.second), strict=True):
             views = self.views(of, run)
-            for name, tensor in part.items():
+            for name, tensor in getattr(state, part).items():
                 views[name].copy_(tensor)
         for count in self._steps[run]:
             count.fill_(state.step)

@@ -54,35 +54,30 @@ class DataOrder:
     def __init__(self, recipe: Recipe, seed: int, n_rows: int, fork: Fork | None = None) -> None:
         self.recipe, self.seed, self.n_rows = recipe, seed, n_rows
         self.fork = fork if recipe.order_seed is None else None
-        self._epoch = -1
-        self._permutation: torch.Tensor | None = None
+        self._forked, self._seen = -1, n_rows  # epoch of the fork, and the rows already seen in it
+        if self.fork is not None:
+            self._forked, self._seen = divmod(self.fork.depth * recipe.batch_size, n_rows)
+        self._epoch, self._permutation = -1, torch.empty(0)
 
     def _permuted(self, epoch: int) -> torch.Tensor:
-        if epoch != self._epoch or self._permutation is None:
-            self._permutation, self._epoch = self._drawn(epoch), epoch
+        """All rows in the order of an epoch; the latest one is kept."""
+        if epoch != self._epoch:
+            rows = self._shuffled(self.n_rows, epoch, self.fork if epoch > self._forked else None)
+            if epoch == self._forked:
+                unseen = self._shuffled(self.n_rows - self._seen, epoch, self.fork)
+                rows = torch.cat([rows[: self._seen], rows[self._seen :][unseen]])
+            self._epoch, self._permutation = epoch, rows
         return self._permutation
 
-    def _drawn(self, epoch: int) -> torch.Tensor:
-        def shuffled(n: int, fork: Fork | None) -> torch.Tensor:
-            return torch.randperm(n, generator=generator(self.recipe, self.seed, "order", epoch, fork))
-
-        if self.fork is None:
-            return shuffled(self.n_rows, None)
-        forked, seen = divmod(self.fork.depth * self.recipe.batch_size, self.n_rows)
-        if epoch > forked:
-            return shuffled(self.n_rows, self.fork)
-        rows = shuffled(self.n_rows, None)
-        if epoch < forked:
-            return rows
-        return torch.cat([rows[:seen], rows[seen:][shuffled(self.n_rows - seen, self.fork)]])
+    def _shuffled(self, n: int, epoch: int, fork: Fork | None) -> torch.Tensor:
+        return torch.randperm(n, generator=generator(self.recipe, self.seed, "order", epoch, fork))
 
     def batch(self, step: int) -> torch.Tensor:
         """Row numbers of step `step` (0 is the first), int64 (batch_size,)."""
-        size = self.recipe.batch_size
-        parts, position, wanted = [], step * size, size
-        while wanted:
-            epoch, offset = divmod(position, self.n_rows)
-            part = self._permuted(epoch)[offset : offset + wanted]
-            parts.append(part)
-            position, wanted = position + len(part), wanted - len(part)
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        size, start = self.recipe.batch_size, step * self.recipe.batch_size
+        epoch, offset = divmod(start, self.n_rows)
+        rows = self._permuted(epoch)
+        while len(rows) < offset + size:
+            epoch += 1
+            rows = torch.cat([rows, self._permuted(epoch)])
+        return rows[offset : offset + size]

@@ -124,7 +124,7 @@ class StackedGradients:
         self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
     ) -> tuple[list[float], float]:
         """See `PerRunGradients.gradients`; `seeds` are not used, since nothing is drawn here."""
-        chosen = _as_slice(runs)
+        chosen = list(runs)
         leaves = {k: v[chosen].detach().requires_grad_() for k, v in parameters.views(parameters.values, _ALL).items()}
         every = torch.cat(list(rows))
         inputs, mask = self._batch(self.train_rows, every)
@@ -159,12 +159,6 @@ class StackedGradients:
 
 
 _ALL = slice(None)
-
-
-def _as_slice(runs: Sequence[int]) -> slice | list[int]:
-    """Neighbours as a slice, whose rows are views."""
-    first, last = runs[0], runs[-1] + 1
-    return slice(first, last) if last - first == len(runs) else list(runs)
 
 
 class SharedTrainer:
@@ -218,7 +212,6 @@ class SharedTrainer:
         """
         runs = _GroupRuns(self.task.recipe, self.learner, group)
         with forked_rng(self.learner.device):  # dropout draws from torch's global generator
-            runs.begin()
             saved = time.monotonic()
             for step in range(group.begin, group.depths[-1] + 1):
                 due = step in group.depths
@@ -261,20 +254,17 @@ class _GroupRuns:
     """The runs of a group while they train: parameters, orders of rows, costs, and which are alive."""
 
     def __init__(self, recipe: Recipe, learner: Learner, group: Group) -> None:
-        self.learner, self.segments = learner, group.segments
+        self.segments = group.segments
         self.parameters = StackedParameters(learner.named, len(self.segments))
         self.alive = [segment.state is None or segment.state.alive for segment in self.segments]
         self.seconds, self.flops = np.zeros(len(self.segments)), np.zeros(len(self.segments))
         self.orders = [DataOrder(recipe, one.seed, learner.n_rows, one.fork) for one in self.segments]
-
-    def begin(self) -> None:
-        """Put every run where it starts."""
         for i, segment in enumerate(self.segments):
             if segment.state is None:
-                self.learner.draw(segment.seed)
-                self.parameters.start(i, self.learner.named)
-                continue
-            self.parameters.restore(i, segment.state)
+                learner.draw(segment.seed)
+                self.parameters.start(i, learner.named)
+            else:
+                self.parameters.restore(i, segment.state)
             self.seconds[i], self.flops[i] = segment.costs_before
 
     def living(self) -> list[int]:

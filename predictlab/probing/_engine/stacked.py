@@ -21,18 +21,19 @@ from torch import nn
 from torch.nn.functional import linear
 
 from predictlab.catalog._features import pool
-from predictlab.probing._engine.architectures import LAYERS
+from predictlab.probing._engine.architectures import LAYERS, is_linear
 from predictlab.probing._engine.learner import Classifier
 from predictlab.task import Recipe
 
 _BERT = {
     "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
     "merge": "attention.output.dense", "first_norm": "attention.output.LayerNorm", "up": "intermediate.dense",
-    "down": "output.dense", "last_norm": "output.LayerNorm",
+    "activation": "intermediate.intermediate_act_fn", "down": "output.dense", "last_norm": "output.LayerNorm",
 }  # fmt: skip
 _DISTILBERT = {
     "query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin", "merge": "attention.out_lin",
-    "first_norm": "sa_layer_norm", "up": "ffn.lin1", "down": "ffn.lin2", "last_norm": "output_layer_norm",
+    "first_norm": "sa_layer_norm", "up": "ffn.lin1", "activation": "ffn.activation", "down": "ffn.lin2",
+    "last_norm": "output_layer_norm",
 }  # fmt: skip
 _PLACES = {kind: _DISTILBERT if kind == "distilbert" else _BERT for kind in LAYERS}
 
@@ -132,14 +133,10 @@ class StackedEncoder:
             path = f"{stem}.{number}"
             places = _PLACES[config.model_type]
             self.layers.append({part: self._read(learner, f"{path}.{place}") for part, place in places.items()})
-        last = encoder.get_submodule(f"{stem}.{number}")
-        self.activation = last.ffn.activation if config.model_type == "distilbert" else (
-            last.intermediate.intermediate_act_fn
-        )  # fmt: skip
 
-    def _read(self, learner: Classifier, path: str) -> Linear | nn.LayerNorm:
+    def _read(self, learner: Classifier, path: str) -> Linear | nn.Module:
         module = learner.encoder.get_submodule(path)
-        if isinstance(module, nn.LayerNorm):
+        if not is_linear(module):  # a norm or an activation
             return copy.deepcopy(module).to(self.dtype)
         adapter = (f"0.{path}.lora_A.default.weight", f"0.{path}.lora_B.default.weight")
         base = getattr(module, "base_layer", module)
@@ -259,8 +256,8 @@ class StackedEncoder:
         self, layer: dict[str, Any], values: Mapping[str, torch.Tensor], attended: torch.Tensor, x: torch.Tensor
     ) -> torch.Tensor:
         x = layer["first_norm"](attended + x)
-        up = self.activation(self._linear(layer["up"], values, x))
-        last_norm: nn.LayerNorm = layer["last_norm"]
+        up = layer["activation"](self._linear(layer["up"], values, x))
+        last_norm: nn.Module = layer["last_norm"]
         return last_norm(self._linear(layer["down"], values, up) + x)
 
     def _read_token(

@@ -33,9 +33,7 @@ class TrainerCache:
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.inputs = SharedInputs(cache_limit)
         self._backbones: dict[str, Backbone] = {}
-        self._trainers: dict[
-            int, tuple[Task, ReferenceTrainer | SharedTrainer, int]
-        ] = {}  # by identity; the task is held as long
+        self._trainers: dict[int, tuple[Task, Trainer, int]] = {}  # by identity; the task is held as long
 
     def backbone(self, task: Task) -> Backbone:
         """The task's model, loaded once; it is checked that the recipe fits it."""
@@ -60,16 +58,14 @@ class TrainerCache:
         if id(task) not in self._trainers:
             if len(self._trainers) >= TRAINERS:  # each holds a copy of its model; what is costly to make is in `inputs`
                 del self._trainers[next(iter(self._trainers))]
-            self._trainers[id(task)] = (task, *self._made(task, check_cancelled))
-        _, trainer, size = self._trainers[id(task)]
-        return trainer, size
+            with self.inputs.cancellable(check_cancelled):
+                self._trainers[id(task)] = (task, *self._made(task))
+        return self._trainers[id(task)][1:]
 
-    def _made(self, task: Task, check_cancelled: CancelCheck) -> tuple[Trainer, int]:
-        backbone = self.backbone(task)
-        with self.inputs.cancellable(check_cancelled):
-            kind = CausalLearner if task.data.kind == "completions" else Classifier
-            learner = kind(task, backbone, self.inputs)
-            if self.engine == "reference":
-                return ReferenceTrainer(task.recipe, learner), 1
-            trainer = SharedTrainer(task, learner, self.inputs, self.memory_limit)
+    def _made(self, task: Task) -> tuple[Trainer, int]:
+        kind = CausalLearner if task.data.kind == "completions" else Classifier
+        learner = kind(task, self.backbone(task), self.inputs)
+        if self.engine == "reference":
+            return ReferenceTrainer(task.recipe, learner), 1
+        trainer = SharedTrainer(task, learner, self.inputs, self.memory_limit)
         return trainer, min(LARGEST_GROUP, trainer.largest_group)
