@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, overload
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Literal, overload
 
 import numpy as np
 from scipy.stats import norm
@@ -48,6 +48,7 @@ class BurnIn:
     chosen: str
 
 
+@dataclass(eq=False, repr=False)
 class DecayModel:
     """The decay law ``U(c) = L_int + K c^-alpha`` for one risk curve.
 
@@ -80,14 +81,14 @@ class DecayModel:
     1.0
     """
 
-    def __init__(
-        self,
-        curve: RiskCurve,
-        *,
-        burn_in: str | float = "auto",
-        significance: float = 0.05,
-        correlated: bool = True,
-    ) -> None:
+    curve: RiskCurve
+    _: KW_ONLY
+    burn_in: str | float = "auto"
+    significance: float = 0.05
+    correlated: bool = True
+
+    def __post_init__(self) -> None:
+        curve, burn_in = self.curve, self.burn_in
         if not isinstance(curve, RiskCurve):
             raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
         depth = curve.depth
@@ -100,11 +101,8 @@ class DecayModel:
             known = [float(c) for c in depth[: len(depth) - MIN_DEPTHS + 1]]
             if isinstance(burn_in, str) or float(burn_in) not in known:
                 raise bad_argument("burn_in", burn_in, f"'auto' or a depth that leaves {MIN_DEPTHS}: one of {known}")
-        self.curve = curve
-        self.burn_in = burn_in
-        self.significance = share("significance", significance, "a level of a test in (0, 1), such as 0.05")
-        self.correlated = correlated
-        self.noise = Noise.of(curve, correlated)
+        self.significance = share("significance", self.significance, "a level of a test in (0, 1), such as 0.05")
+        self.noise = Noise.of(curve, self.correlated)
         self._estimates: dict[int, Estimate] = {}
 
     def with_(
@@ -129,12 +127,10 @@ class DecayModel:
         -------
         DecayModel
         """
-        return DecayModel(
-            self.curve if curve is None else curve,
-            burn_in=self.burn_in if burn_in is None else burn_in,
-            significance=self.significance if significance is None else significance,
-            correlated=self.correlated if correlated is None else correlated,
-        )
+        values = (curve, burn_in, significance, correlated)
+        given = zip(("curve", "burn_in", "significance", "correlated"), values, strict=True)
+        changes: dict[str, Any] = {name: value for name, value in given if value is not None}
+        return replace(self, **changes)
 
     def find_burn_in(self) -> BurnIn:
         """Find the first depth of the fit; see `burn_in` of the class.

@@ -111,8 +111,7 @@ class Profiler:
         def excess(log_rate: float) -> float:
             return float(profile_rate(self.problem, np.exp([log_rate]))[0][0]) - self.least - cut
 
-        estimate = float(self.theta[2]) if np.isfinite(self.theta[1]) else None
-        grid = self.log_rates
+        grid, estimate = self.log_rates, float(np.where(np.isfinite(self.theta[1]), self.theta[2], np.nan))
         lower, upper = _outermost(excess, grid, self.by_rate - self.least - cut, estimate, cut)
         return 0.0 if lower <= grid[0] else float(np.exp(lower)), INF if upper >= grid[-1] else float(np.exp(upper))
 
@@ -127,8 +126,7 @@ class Profiler:
             return np.exp(floor) + decaying, decaying, decaying * exponent
 
         grid = np.linspace(np.log(np.min(risk)) - 12.0, np.log(np.max(risk)) + 6.0, _VALUES)
-        estimate = float(self.theta[0]) if np.isfinite(self.theta[0]) else None
-        return self._interval(law, grid, cut, without_floor(self.problem)[0], estimate)
+        return self._interval(law, grid, cut, without_floor(self.problem)[0], float(self.theta[0]))
 
     def scale(self, cut: float) -> Interval:
         """Interval of ``K``, metric²·steps^alpha, over the rates that are searched."""
@@ -144,13 +142,12 @@ class Profiler:
         grid = np.linspace(ends[0] - 4.0, ends[1] + 4.0, _VALUES)
         p = self.problem
         constant = float(profile_scale(p.risk, p.df, np.ones_like(p.u), p.weight)[0])
-        _, a, q = self.theta
-        estimate = float(a + np.exp(q) * self.log_depth[-1]) if np.isfinite(a) else None
+        estimate = float(self.theta[1] + np.exp(self.theta[2]) * self.log_depth[-1])
         lower, upper = self._interval(law, grid, cut, constant, estimate)
         # K multiplies c^-alpha: with no upper bound for alpha it has none either
         return lower, INF if np.isinf(self.interval("decay_rate", cut)[1]) else upper
 
-    def _interval(self, law: Law, grid: Array, cut: float, at_zero: float, estimate: float | None) -> Interval:
+    def _interval(self, law: Law, grid: Array, cut: float, at_zero: float, estimate: float) -> Interval:
         """Interval of a parameter whose logarithm is looked for on `grid`.
 
         ``law(value, part, log_rate)`` gives the risk with the parameter held, and its derivatives in the logarithm of
@@ -218,23 +215,23 @@ class Profiler:
         return least
 
 
-def _outermost(
-    excess: Callable[[float], float], grid: Array, guess: Array, estimate: float | None, cut: float
-) -> Interval:
+def _outermost(excess: Callable[[float], float], grid: Array, guess: Array, estimate: float, cut: float) -> Interval:
     """First and last crossing of 0 of `excess` over an increasing grid; its ends where it does not cross.
 
-    `guess` is `excess` on the grid, or near it; at the estimate it is ``-cut``.
+    `guess` is `excess` on the grid, or near it; at the estimate, unless that is infinite or NaN, it is ``-cut``.
     """
-    known: dict[float, float] = {} if estimate is None else {estimate: -cut}
+    known = {estimate: -cut} if np.isfinite(estimate) else {}
 
     def at(value: float) -> float:
         if value not in known:
             known[value] = excess(value)
         return known[value]
 
-    points = grid if estimate is None else np.union1d(grid, estimate)
+    points = np.union1d(grid, list(known))
     guess = np.interp(points, grid, guess)
-    seen = (guess <= 0) | (points == estimate) if estimate is not None or (guess <= 0).any() else guess == guess.min()
+    seen = (guess <= 0) | (points == estimate)
+    if not seen.any():
+        seen = guess == guess.min()
     ends = []
     for order, first in ((points, int(np.argmax(seen))), (points[::-1], int(np.argmax(seen[::-1])))):
         while first < len(order) - 1 and at(order[first]) > 0:

@@ -61,6 +61,12 @@ class DecayResults(ABC):
         is no decay, and ``decay_rate`` is NaN.
     curve : RiskCurve
         The whole curve, burn-in included.
+    task : str
+        Name of the task.
+    question : str
+        Which risk it is: ``this_run``, ``fresh_run`` or ``new_task``.
+    interval_methods : tuple of str
+        Methods of `conf_int`; the first is the estimator's own.
     deviance : float
         At the estimate, before division by the dispersion.
 
@@ -80,34 +86,20 @@ class DecayResults(ABC):
 
     method: ClassVar[str]
     description: ClassVar[str]
-    interval_methods: ClassVar[tuple[str, ...]]  # the first is the default
+    interval_methods: ClassVar[tuple[str, ...]]
     _interval_hint: ClassVar[str] = ""
     _given_floor: float | str | None = None  # what ``fit("loglog", floor=...)`` was told
 
     def __init__(self, model: DecayModel, fitted: RiskCurve, estimate: Estimate, burn_in: BurnIn, noise: Noise) -> None:
         self.model = model
         self.curve = model.curve
+        self.task, self.question = self.curve.task, self.curve.question
         self.fitted = fitted
         self.burn_in = burn_in
         self.noise = noise
         self.deviance = estimate.deviance
         self.params = estimate.params
         self._estimate = estimate
-
-    @property
-    def task(self) -> str:
-        """Name of the task."""
-        return self.curve.task
-
-    @property
-    def question(self) -> str:
-        """Which risk it is: ``this_run``, ``fresh_run`` or ``new_task``."""
-        return self.curve.question
-
-    @property
-    def default_interval(self) -> str:
-        """The estimator's own method of intervals."""
-        return self.interval_methods[0]
 
     @property
     @abstractmethod
@@ -172,7 +164,7 @@ class DecayResults(ABC):
             A method that this estimator does not have, or that needs the runs where the curve does not carry them.
         """
         confidence = confidence_level(confidence)
-        chosen = option("method", method or self.default_interval, self.interval_methods, self._interval_hint)
+        chosen = option("method", method or self.interval_methods[0], self.interval_methods, self._interval_hint)
         ends = self._intervals(chosen, confidence, draws, rng)
         return pd.DataFrame(ends, index=list(PARAMETERS), columns=["lower", "upper"])
 
@@ -311,7 +303,7 @@ class DecayResults(ABC):
             table,
             *self.cautions(),
             f"estimator {curve.estimator}{runs}; question {self.question}; {self.description}, "
-            f"95 % intervals: {INTERVALS[self.default_interval]}",
+            f"95 % intervals: {INTERVALS[self.interval_methods[0]]}",
             f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(curve.depth)}); deviance "
             f"{self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}; {neighbours}; "
             f"dispersion {self.noise.dispersion:.2f} (1: Gaussian runs)",

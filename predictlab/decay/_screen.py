@@ -86,10 +86,8 @@ def valleys(
     peak = (profile >= padded[:-2]) & (profile >= padded[2:]) & (profile >= profile.max(axis=0) - _MARGIN)
     row, curve = np.nonzero(peak & (column > 0))
     row_edge, curve_edge = np.nonzero(peak & (column == 0) & (row_of != edge))
-    followed = np.flatnonzero(
-        np.concatenate([(peak & (column == 0))[edge, everyone], np.ones(len(row_edge), dtype=bool)])
-    )
     floors = n + len(row_edge)  # starts with a floor come after those without
+    followed = np.concatenate([np.flatnonzero((peak & (column == 0))[edge, everyone]), np.arange(n, floors)])
     row, curve = np.concatenate([edge, row_edge, row]), np.concatenate([everyone, curve_edge, curve])
     at = column[row, curve]
     at[:floors] = 0

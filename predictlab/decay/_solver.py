@@ -127,7 +127,7 @@ def search(
         order = np.lexsort((value, curve))
         best = order[np.unique(curve[order], return_index=True)[1]]
         theta, value, early = theta[:, best], value[best], early[best]
-        everyone.try_constant(theta, value)
+        everyone.try_constant(theta, value, early)
         everyone.escape_boundary(theta, value, early, rates, beyond=True)
         everyone.refine(theta, value, early)
         s, logit, q = theta
@@ -347,20 +347,26 @@ class Search:
             floored[2] = np.clip(floored[2] + _LOG_FASTER, *self.log_rates)
             rows = np.concatenate([rows, fast, none])
             start = np.concatenate([start, slower, floored], axis=1)
-        if len(rows):
-            found, least, left_early = self.rows(rows).descend(start)
-            better = least < value[rows]
-            rows = rows[better]
-            theta[:, rows], value[rows], early[rows] = found[:, better], least[better], left_early[better]
+        self.improve(rows, start, theta, value, early)
+
+    def improve(
+        self, rows: Index, start: Array, theta: Array, value: Array, early: Mask, slack: float = 0.0, leave: bool = True
+    ) -> None:
+        """Go down from `start` (3, m) with the curves `rows` (m,), and put what is better in place.
+
+        Worse by less than `slack` counts as better.
+        """
+        found, least, left_early = self.rows(rows).descend(start, leave)
+        better = least < value[rows] + slack
+        rows = rows[better]
+        theta[:, rows], value[rows], early[rows] = found[:, better], least[better], left_early[better]
 
     def refine(self, theta: Array, value: Array, early: Mask) -> None:
         """Go to the end of those best searches that left early, in place: they were on the way to nothing better."""
         rows = np.flatnonzero(early & (theta[1] > 0) & np.isfinite(theta[1]))
         start = theta[:, rows]
         start[1] = np.inf
-        found, least, _ = self.rows(rows).descend(start)
-        better = least <= value[rows]
-        theta[:, rows[better]], value[rows[better]] = found[:, better], least[better]
+        self.improve(rows, start, theta, value, early, slack=1e-12)
         rows = np.flatnonzero(early & np.isfinite(theta[1]))
         theta[:, rows], value[rows], _ = self.rows(rows).descend(theta[:, rows], leave=False)
 
@@ -371,16 +377,14 @@ class Search:
         size = np.maximum(fall, 1e-300) / curvature
         return np.where(fall > 0, fall * size, 0.0), size
 
-    def try_constant(self, theta: Array, value: Array) -> None:
+    def try_constant(self, theta: Array, value: Array, early: Mask) -> None:
         """Take the constant where it is as good, in place."""
         level = np.log(np.sum(self.df * self.risk, axis=0) / np.sum(self.df, axis=0))
         flat = np.stack([level, np.full_like(level, -np.inf), np.full_like(level, self.log_rates[0])])
         # with correlated depths the mean is not quite the best constant: a gain of slope² / curvature is left
         model = self.model(flat)
         near = np.flatnonzero(model[0] - 3 * model[1] ** 2 / model[10] <= value + 1e-8)
-        found, least, _ = self.rows(near).descend(flat[:, near], leave=False)
-        better = least <= value[near] + 1e-8
-        theta[:, near[better]], value[near[better]] = found[:, better], least[better]
+        self.improve(near, flat[:, near], theta, value, early, slack=1e-8, leave=False)
 
 
 def _solve(matrix: Array, right: Array, own: Array, stays: Mask) -> tuple[Array, Array]:

@@ -64,8 +64,8 @@ class LogCovariance:
         return pd.Series(np.sqrt(np.diag(self.covariance)), index=list(self.names)).reindex(PARAMETERS)
 
 
-def _directions(depth: Array, best: Estimate) -> tuple[tuple[str, ...], Array]:
-    """Derivatives of ``log mu`` in the logarithms of the parameters inside the boundaries, (k, p)."""
+def _directions(depth: Array, best: Estimate) -> tuple[tuple[str, ...], Array, Array]:
+    """Parameters inside the boundaries, derivatives (k, p) of ``log mu`` in their logarithms, and `mu` (k,)."""
     mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     decaying = 1 - best.intrinsic_limit / mu
     columns = {}
@@ -74,7 +74,7 @@ def _directions(depth: Array, best: Estimate) -> tuple[tuple[str, ...], Array]:
     if best.scale > 0:
         columns["scale"] = decaying
         columns["decay_rate"] = -decaying * best.decay_rate * np.log(depth)
-    return tuple(columns), np.stack(list(columns.values()), axis=1)
+    return tuple(columns), np.stack(list(columns.values()), axis=1), mu
 
 
 def wald(curve: RiskCurve, best: Estimate, noise: Noise) -> LogCovariance:
@@ -87,10 +87,9 @@ def wald(curve: RiskCurve, best: Estimate, noise: Noise) -> LogCovariance:
     import statsmodels.api as sm
 
     depth, risk, df = curve.depth, curve.risk, curve.df
-    names, x = _directions(depth, best)
+    names, x, mu = _directions(depth, best)
     correlation = np.eye(len(df)) if noise.correlation is None else noise.correlation
     sigma = 2 * correlation / np.sqrt(np.outer(df, df))
-    mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     model = sm.GLS(risk / mu - 1, x, sigma=sigma)
     fit = model.fit(cov_type="fixed scale", cov_kwds={"scale": noise.dispersion})
     return LogCovariance(best.params, names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
@@ -110,8 +109,7 @@ def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
         raise ValueError("the curve has no errors")
     depth, df = curve.depth, curve.df
     runs, k = curve.errors.shape
-    names, x = _directions(depth, best)
-    mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
+    names, x, mu = _directions(depth, best)
     design = x * mu[:, None]  # of mu itself, in the logarithms of the parameters
     cluster = curve.units()
     y = np.maximum(curve.errors**2 * (runs / df), 1e-12 * mu)
@@ -122,9 +120,8 @@ def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
     clusters = len(np.unique(cluster))
     with warnings.catch_warnings():
         # an identity link can leave the Gamma's domain; here the start is the solution
-        warnings.simplefilter("ignore", sm.tools.sm_exceptions.DomainWarning)
-        warnings.simplefilter("ignore", sm.tools.sm_exceptions.ConvergenceWarning)
-        warnings.simplefilter("ignore", sm.tools.sm_exceptions.IterationLimitWarning)
+        for name in ("DomainWarning", "ConvergenceWarning", "IterationLimitWarning"):
+            warnings.simplefilter("ignore", getattr(sm.tools.sm_exceptions, name))
         model = sm.GEE(
             y.ravel()[order],
             np.tile(design, (runs, 1))[order],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import uuid
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 from predictlab.errors import bad_argument
 from predictlab_widgets import _fallback
@@ -70,7 +72,28 @@ class Widget(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle
-        return data | _fallback.bundle(self), metadata
+        picture = base64.b64encode(self._picture()).decode()
+        return data | {"text/html": _fallback.html(self), "image/png": picture}, metadata
 
     def _ipython_display_(self, **kwargs: Any) -> None:
-        _fallback.display_with_fallback(self, super()._repr_mimebundle_(**kwargs))
+        """Publish the live view, then its picture and its table: three outputs of the running cell."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            data, metadata = bundle
+            display(data | {"text/plain": repr(self)}, metadata=metadata, raw=True)
+            names = (uuid.uuid4().hex, uuid.uuid4().hex)
+            self._displayed.append(names)
+            self._publish([names])
+
+    def _update_fallback(self) -> None:
+        """Put the present state in place of what is on the page for when this cannot run; safe from any thread."""
+        if self._displayed:
+            self._publish(self._displayed, update=True)
+
+    def _publish(self, outputs: list[tuple[str, str]], update: bool = False) -> None:
+        """Picture and table, as two outputs of these names."""
+        picture = base64.b64encode(self._picture()).decode()
+        formats = {"image/png": picture, "text/html": _fallback.html(self, late=True)}
+        for names in outputs:
+            for (kind, content), name in zip(formats.items(), names, strict=True):
+                display({kind: content, "text/plain": repr(self)}, raw=True, display_id=name, update=update)

@@ -8,14 +8,10 @@ browser reveals them only after two seconds, so that they do not flash up while 
 
 from __future__ import annotations
 
-import base64
 import html as _html
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from IPython.display import display
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from predictlab_widgets._base import Widget
@@ -79,33 +75,3 @@ def html(widget: Widget, late: bool = False) -> str:
         f"{_html.escape(summary.state)} <i>Run the cell for the interactive form.</i></p>"
         f"<table><thead>{line('th', summary.columns)}</thead><tbody>{body}</tbody></table></div>"
     )
-
-
-def bundle(widget: Widget) -> dict[str, str]:
-    """Picture and table, for an output that holds them beside the widget."""
-    return {"text/html": html(widget), "image/png": base64.b64encode(widget._picture()).decode()}
-
-
-def display_with_fallback(widget: Widget, view: tuple[dict[str, Any], dict[str, Any]] | None) -> None:
-    """Publish `view`, the widget's own bundle, then its picture and its table: three outputs of the running cell."""
-    if view is None:
-        return
-    data, metadata = view
-    display(data | {"text/plain": repr(widget)}, metadata=metadata, raw=True)
-    names = (uuid.uuid4().hex, uuid.uuid4().hex)
-    widget._displayed.append(names)
-    _publish(widget, [names])
-
-
-def refresh(widget: Widget) -> None:
-    """Put the present state in place of what is on the page for when the widget cannot run; safe from any thread."""
-    if widget._displayed:
-        _publish(widget, widget._displayed, update=True)
-
-
-def _publish(widget: Widget, outputs: Iterable[tuple[str, str]], update: bool = False) -> None:
-    """Picture and table, as two outputs of these names."""
-    formats = {"image/png": base64.b64encode(widget._picture()).decode(), "text/html": html(widget, late=True)}
-    for names in outputs:
-        for (kind, content), name in zip(formats.items(), names, strict=True):
-            display({kind: content, "text/plain": repr(widget)}, raw=True, display_id=name, update=update)

@@ -15,7 +15,7 @@ from predictlab.errors import bad_argument
 from predictlab.probing import ProbeRun
 from predictlab.risk import RiskCurve
 from predictlab_widgets._base import STATIC, Chart, Widget
-from predictlab_widgets._fallback import Summary, refresh
+from predictlab_widgets._fallback import Summary
 from predictlab_widgets._messages import to_jsonable
 from predictlab_widgets._polling import PollingThread
 from predictlab_widgets._probe_data import Curves, Findings
@@ -128,8 +128,8 @@ class ProbeMonitor(Widget):
         self.run = run
         self._turn = threading.RLock()  # one thread at a time: pages, cells and the look at the probe
         self._requests: list[dict[str, Any]] = []
-        self._seen, self._shown, self._pictured, self._new = (-1, -1), ("", ""), time.monotonic(), True
-        self._read()
+        self._seen, self._frame, self._pictured = run.revision, run.frame(), time.monotonic()
+        self._shown: tuple[object, ...] = ()
         self.task = self.task_names[0] if task is None else task
         self.metric = self._own_metric() if metric is None else metric
         self.scale = scale
@@ -220,18 +220,14 @@ class ProbeMonitor(Widget):
     def _update(self) -> None:
         """Take up what has changed, and tell the page only that."""
         now = self._read_progress()
-        self._read()
-        if self._shown != (self.task, self.metric) or self._new:
-            self._shown, self._new = (self.task, self.metric), False
-            self._study()
-        now["metrics"] = self.options()["metric"]
-        if now != self._progress:
-            self._progress = now
-
-    def _read(self) -> None:
         revision = self.run.revision
         if revision != self._seen:
-            self._frame, self._seen, self._new = self.run.frame(), revision, True
+            self._frame, self._seen = self.run.frame(), revision
+        shown = (revision, self.task, self.metric)
+        if shown != self._shown:
+            self._shown = shown
+            self._study()
+        self._progress = now | {"metrics": self.options()["metric"]}
 
     def _study(self) -> None:
         """Curves, risk curve and fit of what is shown."""
@@ -272,7 +268,7 @@ class ProbeMonitor(Widget):
         """Keep up to date what is on the page for when this cannot run; a picture takes a while, so seldom."""
         if self._new_picture and (not more or time.monotonic() - self._pictured > PICTURE_EVERY):
             self._new_picture = False
-            refresh(self)
+            self._update_fallback()
             self._pictured = time.monotonic()
 
     # -- being asked ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from predictlab_widgets._fallback import Summary
 from predictlab_widgets._traits import Number
 
 _NUMBERS = (*PARAMETERS, "exchange_rate", "cost_per_step", "fixed_cost", "tolerance")
+_SYMBOLS = ("L_int", "K", "α", "γ", "λ", "C_s", "τ")
 _DEPTHS = (1.0, 1e5)
 
 
@@ -263,20 +264,15 @@ class RiskDecomposition(Widget):
             ("tolerance met, c_τ", self.tolerance_depth, True),
         )
         for name, depth, paid in places:
-            if not np.isfinite(depth):
-                rows.append([name, "never", *["–"] * 6])
-                continue
             risk = self.risk_at(depth)
             cost = self.fixed_cost + self.cost_per_step * depth if paid else 0.0
             price = self.exchange_rate * cost
             numbers = (depth, self.intrinsic_limit, risk - self.intrinsic_limit, risk, cost, price, risk + price)
-            rows.append([name, *(f"{v:.4g}" for v in numbers)])
-        state = (
-            f"{'of ' + self._title + ' ' if self._title else ''}at L_int = {self.intrinsic_limit:.4g}, "
-            f"K = {self.scale:.4g}, α = {self.decay_rate:.4g}, γ = {self.exchange_rate:.4g}, "
-            f"λ = {self.cost_per_step:.4g}, C_s = {self.fixed_cost:.4g}, τ = {self.tolerance:.4g}: "
-            f"probing {'pays' if self.probing_pays else 'does not pay'}."
-        )
+            shown = [f"{v:.4g}" for v in numbers] if np.isfinite(depth) else ["never", *["–"] * 6]
+            rows.append([name, *shown])
+        of = f"of {self._title} " if self._title else ""
+        at = ", ".join(f"{symbol} = {getattr(self, name):.4g}" for symbol, name in zip(_SYMBOLS, _NUMBERS, strict=True))
+        state = f"{of}at {at}: probing {'pays' if self.probing_pays else 'does not pay'}."
         columns = (
             "", "depth c (steps)", "floor L_int", "reducible V_opt", "risk L", "cost C", "price γC", "total L + γC",
         )  # fmt: skip
