@@ -48,7 +48,8 @@ class RunLogs:
 
     def select(self) -> RunLogs:
         """The chosen metrics under their new names, and the runs that have one."""
-        rows = self.rows[self.rows["metric"].isin(self.metrics)].reset_index(drop=True)
+        rows = self.rows.assign(metric=self.rows["metric"].astype("category"))
+        rows = rows[rows["metric"].isin(self.metrics)].reset_index(drop=True)
         used, rows["run"] = np.unique(rows["run"], return_inverse=True)
         new_names = list(dict.fromkeys(self.metrics.values()))
         rows["metric"] = pd.Categorical(rows["metric"].map(self.metrics), categories=new_names)

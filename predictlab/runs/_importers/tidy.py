@@ -64,7 +64,9 @@ def _statuses(rows: pd.DataFrame) -> NDArray[np.int64]:
     losses = [name for name in rows["metric"].cat.categories if name.lower().endswith("loss")]
     lost = broken & rows["metric"].isin(losses)
     broken |= lost.groupby([rows["run"], rows["depth"]]).transform("any")
-    text = rows["status"].fillna("ok").astype(str) if "status" in rows else pd.Series("ok", index=rows.index)
+    if "status" not in rows:
+        return np.where(broken, STATUSES.index("diverged"), STATUSES.index("ok"))
+    text = rows["status"].fillna("ok").astype(str)
     given = pd.Index(STATUSES).get_indexer(pd.Index(text))
     if (given < 0).any():
         wrong = listed(text[given < 0].unique())
@@ -76,6 +78,8 @@ def _once(rows: pd.DataFrame, names: pd.Index, keep: str | None) -> pd.DataFrame
     """One value of each run, depth and metric; of equal ones the first, of different ones what `keep` says."""
     if keep not in (None, "first", "last"):
         raise bad_argument("keep", keep, "'first', 'last' or None")
+    if not rows.duplicated(MEASUREMENT).any():
+        return rows
     if keep is None:
         distinct = rows.drop_duplicates([*MEASUREMENT, "value"])
         differ = distinct[distinct.duplicated(MEASUREMENT)]
