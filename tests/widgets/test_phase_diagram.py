@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 import predictlab as pl
@@ -301,7 +302,9 @@ def test_one_fit_under_many_names_is_drawn_from_once(fits, monkeypatch):
     many = {f"{name} {i}": fit for i in range(40) for name, fit in fits.items()}
     drawn = []
     draws = pl.decay.GammaResults.draws
-    monkeypatch.setattr(pl.decay.GammaResults, "draws", lambda self: drawn.append(self) or draws(self))
+    monkeypatch.setattr(
+        pl.decay.GammaResults, "draws", lambda self, *args, **asked: drawn.append(self) or draws(self, *args, **asked)
+    )
     widget = PhaseDiagram(many, budget=100, tolerance=2e-4)
     assert len(drawn) == len(fits)
     expected = PhaseDiagram(fits, budget=100, tolerance=2e-4).regimes
@@ -380,3 +383,16 @@ def test_what_is_sent_stays_small(widget):
     )
     assert size < 20_000
     assert len(widget._esm) + len(widget._css) < 60_000
+
+
+def test_draws_are_the_callers(fits):
+    asked = {"draws": 500, "rng": 7}
+    widget = PhaseDiagram(fits, budget=100, tolerance=2e-4, **asked)
+    table = pl.classify(fits, budget=100, tolerance=2e-4, extrapolate=True, **asked)
+    pd.testing.assert_frame_equal(widget.table(), table)
+    assert widget._counts["draws"] == 500
+    assert list(widget.regimes.values()) == table["regime"].tolist()
+    moving = PhaseDiagram(fits, budget=100, tolerance=2e-4, rng=np.random.default_rng(1))
+    pd.testing.assert_frame_equal(moving.table(), moving.table())
+    with pytest.raises(ArgumentError, match="draws=70000: expected at most 65535"):
+        PhaseDiagram(fits, draws=70_000)

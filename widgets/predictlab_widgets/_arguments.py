@@ -40,6 +40,11 @@ def check_comparable(fits: Mapping[str, DecayResults], hint: str) -> None:
             raise bad_argument("fits", kinds, f"fits of one {what}", hint)
 
 
+def fixed_seed(rng: int | np.random.Generator | None) -> int | None:
+    """The seed to draw with again and again: a generator gives one, once."""
+    return int(rng.integers(2**31)) if isinstance(rng, np.random.Generator) else rng
+
+
 def paying_depth(
     intrinsic_limit: ArrayLike,
     scale: ArrayLike,

@@ -15,7 +15,7 @@ from predictlab.budget import AllocationProblem, Bounds, PerTask, checked_fits
 from predictlab.decay import DecayResults, law
 from predictlab.errors import PredictlabError, bad_argument
 from predictlab.probing import DEFAULT_SEEDS, ProbePlan
-from predictlab_widgets._arguments import check_comparable, increasing_pair, round3
+from predictlab_widgets._arguments import check_comparable, fixed_seed, increasing_pair, round3
 from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._fallback import MAX_ROWS, Summary
 from predictlab_widgets._latest_job import LatestJobRunner
@@ -59,6 +59,10 @@ class BudgetAllocator(Widget):
         Of the plans; default as many runs as each fit was made of, or 16.
     budget_range : pair of float, optional
         Ends of the slider. Default: from the cost of the lowest depths to 32 times that of the last fitted ones.
+    draws : int
+        Number of joint draws of the fits, for the intervals.
+    rng : int, numpy.random.Generator or None
+        Where the draws come from; None: a fresh generator of seed 0.
     **options
         ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
@@ -125,6 +129,8 @@ class BudgetAllocator(Widget):
         locked: Mapping[str, float] | None = None,
         seeds: int | None = None,
         budget_range: tuple[float, float] | None = None,
+        draws: int = 1000,
+        rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
         self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
@@ -132,6 +138,7 @@ class BudgetAllocator(Widget):
         hint = "Their risks cannot be added up: share a budget among each kind by itself."
         check_comparable(self.fits, hint)
         self.seeds = seeds
+        self._drawn = {"draws": draws, "rng": fixed_seed(rng)}
         free = self._free = AllocationProblem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
         self._problem = free
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
@@ -274,6 +281,7 @@ class BudgetAllocator(Widget):
             "weights": self.weights,
             "cost_per_step": self._free.step.tolist(),
             "bounds": self._bounds(self.locked),
+            **self._drawn,
         }
 
     def table(self) -> pd.DataFrame:

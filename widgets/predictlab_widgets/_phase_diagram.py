@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from predictlab import phase
 from predictlab.budget import checked_fits, crossing_depth
 from predictlab.decay import PARAMETERS, DecayResults, law
-from predictlab_widgets._arguments import check_comparable, increasing_pair, paying_depth, round3
+from predictlab.errors import bad_argument
+from predictlab_widgets._arguments import check_comparable, fixed_seed, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import STATIC, Chart, Widget
 from predictlab_widgets._fallback import MAX_ROWS, Summary
 from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
 from predictlab_widgets._traits import Number, OptionalNumber, TaskName
 
 _QUANTILES = (0.025, 0.5, 0.975)
+_MOST_DRAWS = 65_535  # counts of draws take two bytes
 _STEPS = 161  # slider positions
 _KNOTS = 25
 _MANY = 1000  # tasks from which on the points are drawn through fewer knots
@@ -56,6 +58,10 @@ class PhaseDiagram(Widget):
     budget_range, tolerance_range : pair of float, optional
         Ends of the sliders. A value set from Python beyond an end moves the end. Default for the budget: from the
         first depth at which the law was fitted in every task to 32 times the greatest depth.
+    draws : int
+        Number of draws of each fit, at most 65,535.
+    rng : int, numpy.random.Generator or None
+        Where the draws come from; None: a fresh generator of seed 0 for each fit.
     **options
         ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
@@ -120,16 +126,21 @@ class PhaseDiagram(Widget):
         cost_per_step: float = 1.0,
         budget_range: tuple[float, float] | None = None,
         tolerance_range: tuple[float, float] | None = None,
+        draws: int = 2000,
+        rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
         self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
         check_comparable(self.fits, "Show each kind in a diagram of its own.")
         self.task_names = list(self.fits)
+        if draws > _MOST_DRAWS:
+            raise bad_argument("draws", draws, f"at most {_MOST_DRAWS} draws of each fit")
+        self._drawn: dict[str, Any] = {"draws": draws, "rng": fixed_seed(rng)}
         # One and the same fit under several names is drawn from once.
         samples = {id(fit): np.empty(0) for fit in self.fits.values()}
         for fit in self.fits.values():
             if not samples[id(fit)].size:
-                samples[id(fit)] = fit.draws().to_numpy(float).T
+                samples[id(fit)] = fit.draws(**self._drawn).to_numpy(float).T
         row = {key: i for i, key in enumerate(samples)}
         self._sample = np.stack(list(samples.values()))
         self._which = np.array([row[id(fit)] for fit in self.fits.values()])
@@ -245,6 +256,7 @@ class PhaseDiagram(Widget):
             budget=self.budget,
             confidence=self.confidence,
             extrapolate=True,
+            **self._drawn,
         )
         return table.assign(optimal_depth=list(self.optimal_depths.values())) if self.optimal_depths else table
 

@@ -21,11 +21,6 @@ Counts = NDArray[np.uint16]
 _CHUNK = 500_000  # draws handled at a time: bounds the temporary arrays with thousands of tasks
 
 
-def _risk(draws: Floats, budget: float | Floats) -> Floats:
-    """``L(B)`` for draws of shape (tasks, 3, n): intrinsic limit, scale, decay rate."""
-    return law(np.asarray(budget, dtype=float), draws[:, 0], draws[:, 1], draws[:, 2])
-
-
 def _chunks(draws: Floats) -> Iterator[slice]:
     step = max(1, _CHUNK // draws.shape[2])
     for start in range(0, draws.shape[0], step):
@@ -65,7 +60,7 @@ def sufficient_by_budget(draws: Floats, tolerance: float, budgets: Floats) -> Co
         # expression as the rule, rather than solving for the crossing, keeps the counts right to the last bit.
         while (low < high).any():
             middle = (low + high) // 2
-            enough = _risk(block, budgets[np.minimum(middle, size - 1)]) <= tolerance
+            enough = law(budgets[np.minimum(middle, size - 1)], *block.swapaxes(0, 1)) <= tolerance
             open_ = low < high
             high = np.where(open_ & enough, middle, high)
             low = np.where(open_ & ~enough, middle + 1, low)
@@ -94,6 +89,6 @@ def by_tolerance(draws: Floats, budget: float, tolerances: Floats) -> tuple[Coun
     noise = np.empty_like(sufficient)
     for part in _chunks(draws):
         block = draws[part]
-        sufficient[part] = _reached(np.searchsorted(tolerances, _risk(block, budget)), size)
+        sufficient[part] = _reached(np.searchsorted(tolerances, law(budget, *block.swapaxes(0, 1))), size)
         noise[part] = n - _reached(np.searchsorted(tolerances, block[:, 0]), size)
     return sufficient, noise

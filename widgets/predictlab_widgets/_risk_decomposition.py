@@ -45,6 +45,10 @@ class RiskDecomposition(Widget):
         Ends of the depth axis, steps. The first is also where the law begins: the risk there stands for deciding
         without a probe, as in ``pl.optimal_depth``. Default: 1 to 100,000; for a fit, from its first fitted depth to
         32 times its last.
+    draws : int
+        Number of draws of the fit.
+    rng : int, numpy.random.Generator or None
+        Where the draws come from; None: a fresh generator of seed 0.
     **options
         ``layout``, as every ipywidget takes it; any other is refused, with the known ones.
 
@@ -119,6 +123,8 @@ class RiskDecomposition(Widget):
         fixed_cost: float | None = None,
         tolerance: float | None = None,
         depths: tuple[float, float] | None = None,
+        draws: int = 2000,
+        rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
         if fit is not None and not isinstance(fit, DecayResults):
@@ -134,7 +140,7 @@ class RiskDecomposition(Widget):
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
             if not set(PARAMETERS) & set(given):
-                self._draws = np.ascontiguousarray(fit.draws().to_numpy(float), dtype="<f8").tobytes()
+                self._draws = np.ascontiguousarray(fit.draws(draws, rng=rng).to_numpy(float), dtype="<f8").tobytes()
         ends = ends or _DEPTHS
         self._depths, self._first = list(ends), ends[0]
         self._start = {name: getattr(self, name) for name in _NUMBERS}
