@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,18 +67,12 @@ def _tolerance(margin: float) -> float:
     return (positive("--margin", margin, hint="Such as 0.025.") / 1.96) ** 2
 
 
-def _task(
-    data: str, model: str, text: str | None, label: str | None, eval_size: int, train_size: int | None,
-    noise: float, name: str | None, recipe: Recipe, prompt: str | None = None,
-    completion: str | None = None,
-) -> Task:  # fmt: skip
+def _task(data: str, model: str, recipe: Recipe, noise: float, name: str | None = None, **loading: Any) -> Task:
+    """The task of these options; `loading` as for `load_dataset`."""
     from predictlab.catalog import load_dataset
     from predictlab.task import Task
 
-    loaded = load_dataset(
-        data, text=text, label=label, eval_size=eval_size, train_size=train_size, prompt=prompt, completion=completion
-    )
-    return Task(model, loaded, recipe, label_noise=noise, name=name)
+    return Task(model, load_dataset(data, **loading), recipe, label_noise=noise, name=name)
 
 
 @app.command()
@@ -129,7 +123,7 @@ def score(
     from predictlab.static import score as static_score
     from predictlab.task import Recipe
 
-    task = _task(data, model, text, label, eval_size, train_size, label_noise, None, Recipe())
+    task = _task(data, model, Recipe(), label_noise, text=text, label=label, eval_size=eval_size, train_size=train_size)
     table = static_score(task)
     _show(table[["method", "value", "lower", "upper", "better", "seconds"]], f"Static scores of {task.name}")
 
@@ -226,9 +220,8 @@ def probe(
         method=method, layers=layers, learning_rate=learning_rate, schedule=schedule, batch_size=batch_size,
         max_length=max_length, steps=plan.depths[-1], pooling=pooling, precision=precision,
     )  # fmt: skip
-    task = _task(
-        data, model, text, label, eval_size, train_size, label_noise, name, recipe, prompt=prompt, completion=completion
-    )
+    columns = {"text": text, "label": label, "prompt": prompt, "completion": completion}
+    task = _task(data, model, recipe, label_noise, name, eval_size=eval_size, train_size=train_size, **columns)
     runs = run_probe(task, plan, store=store, engine=engine, executor=executor)
     independent = runs[(runs["status"] == "ok") & runs["parent"].isna()]
     wide = independent.groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import option, positive, share
+from predictlab._validation import Rng, option, positive, share
 from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from
 from predictlab.decay import DecayResults, law
-from predictlab.decay._results import Rng
 from predictlab.errors import bad_argument
 from predictlab.risk import same_question
 

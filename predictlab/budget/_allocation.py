@@ -317,11 +317,18 @@ def allocate(
     risk_lower, risk_upper = _interval(law(depth, *np.moveaxis(sample, -1, 0)), confidence)
     return pd.DataFrame(
         {
-            "task": problem.tasks, "depth": depth, "risk": law(depth, floor, k, a), "cost": problem.step * depth,
-            "marginal": marginal, "depth_lower": depth_lower, "depth_upper": depth_upper, "risk_lower": risk_lower,
-            "risk_upper": risk_upper, "note": _notes(problem, depth),
+            "task": problem.tasks,
+            "depth": depth,
+            "risk": law(depth, floor, k, a),
+            "cost": problem.step * depth,
+            "marginal": marginal,
+            "depth_lower": depth_lower,
+            "depth_upper": depth_upper,
+            "risk_lower": risk_lower,
+            "risk_upper": risk_upper,
+            "note": _notes(problem, depth),
         }
-    )  # fmt: skip
+    )
 
 
 def _notes(problem: AllocationProblem, depth: Array) -> list[str]:

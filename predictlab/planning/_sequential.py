@@ -315,9 +315,16 @@ class _Looks:
 
 
 def _look_until(
-    source: Source, answering: Answering, plan: ProbePlan, limit: float, price: float, boundary: Boundary,
-    metric: str | None, rng: Rng, progress: bool,
-) -> _Looks:  # fmt: skip
+    source: Source,
+    answering: Answering,
+    plan: ProbePlan,
+    limit: float,
+    price: float,
+    boundary: Boundary,
+    metric: str | None,
+    rng: Rng,
+    progress: bool,
+) -> _Looks:
     """Measure, look and go on, until the answer stands or no step can be paid."""
     at = _Looks(plan, price * len(plan.run_seeds) * plan.depths[-1])
     with tqdm(total=limit, unit="cost", desc=source.name, disable=not progress, dynamic_ncols=True) as bar:

@@ -73,13 +73,10 @@ class MartingaleWorld(World):
         positive("scale", self.scale)
         positive("decay_rate", self.decay_rate)
         number("mean", self.mean)
-        if self.tail is not None and not number("tail", self.tail) > 4:
-            raise bad_argument(
-                "tail", self.tail, "more than 4 degrees of freedom, or None for Gaussian noise",
-                "With 4 or fewer a variance cannot be estimated at the usual rate.",
-            )  # fmt: skip
-        if not 0 <= number("collapse", self.collapse) < 1:
-            raise bad_argument("collapse", self.collapse, "a share of runs in [0, 1)")
+        if self.tail is not None:
+            hint = "With 4 or fewer a variance cannot be estimated at the usual rate."
+            number("tail", self.tail, "more than 4 degrees of freedom, or None for Gaussian noise", hint, above=4)
+        number("collapse", self.collapse, "a share of runs in [0, 1)", least=0, below=1)
         if self.collapse == 0:
             if self.collapse_size is not None:
                 raise bad_argument("collapse_size", self.collapse_size, "None, since no run collapses", "Set collapse.")
