@@ -47,6 +47,8 @@ class Learner(ABC):
     ----------
     metrics : tuple of str
         What `evaluate` measures; all of them being finite says that a run is alive.
+    head_std : float or None
+        Standard deviation of a new head's weights at the start of a run; None: the head is the model's own.
     n_rows : int
         Training rows.
     named : dict of str to torch.nn.Parameter
@@ -57,6 +59,7 @@ class Learner(ABC):
     """
 
     metrics: tuple[str, ...]
+    head_std: float | None = None
 
     def __init__(
         self, task: Task, backbone: Backbone, shared: SharedInputs, first: int | None, module: nn.Module, encoder: Any,
@@ -81,11 +84,10 @@ class Learner(ABC):
         for tensor, value in self._original:
             tensor.copy_(value)
         random = generator(self.recipe, seed, "init")
-        self._draw_head(random)
+        if self.head_std is not None:
+            self.head.weight.copy_(torch.empty(self.head.weight.shape).normal_(0.0, self.head_std, generator=random))
+            self.head.bias.zero_()
         draw_adapters(self.named, random)
-
-    def _draw_head(self, random: torch.Generator) -> None:  # noqa: B027
-        """A head of the model's own starts as it is."""
 
     def train(self, mode: bool) -> None:
         """Switch dropout on or off."""
@@ -168,12 +170,7 @@ class Classifier(Learner):
         module = nn.ModuleList(m for m in (encoder, head, self.dropout) if m is not None)
         super().__init__(task, backbone, shared, first, module, encoder, head)
         self.eval_batches = [torch.from_numpy(b.copy()) for b in length_sorted_batches(self.eval_rows.lengths)]
-        self._init_std = float(getattr(backbone.encoder.config, "initializer_range", 0.02))
-
-    def _draw_head(self, random: torch.Generator) -> None:
-        weight = self.head.weight
-        weight.copy_(torch.empty(weight.shape).normal_(0.0, self._init_std, generator=random))
-        self.head.bias.zero_()
+        self.head_std = float(getattr(backbone.encoder.config, "initializer_range", 0.02))
 
     def logits(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Class scores, (b, classes), of a batch of inputs and its mask."""

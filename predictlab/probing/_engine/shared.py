@@ -118,7 +118,6 @@ class StackedGradients:
         length = int(self.train_rows.lengths.max())
         of_run = encoder.activation_bytes(recipe.batch_size, length)
         self.at_once = max(1, min(tokens // (recipe.batch_size * length), memory // of_run))
-        self._labels = learner.train_labels.to(learner.device)
 
     def gradients(
         self, parameters: StackedParameters, runs: Sequence[int], rows: Sequence[torch.Tensor], seeds: Sequence[int]
@@ -131,7 +130,7 @@ class StackedGradients:
         shape = (len(runs), len(rows[0]))
         self.encoder.operations = 0.0
         logits = self.encoder.logits(leaves, inputs.unflatten(0, shape), mask.unflatten(0, shape))
-        labels = self._labels[every.to(self._labels.device)]
+        labels = self.learner.train_labels[every].to(self.learner.device)
         losses = cross_entropy(logits.flatten(0, 1), labels, reduction="none").view(shape).mean(1)
         grads = torch.autograd.grad(losses.sum(), list(leaves.values()))
         for view, grad in zip(parameters.views(parameters.grad, _ALL).values(), grads, strict=True):
