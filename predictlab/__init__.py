@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from predictlab.probing import ProbePlan, ProbeRecorder, probe, start_probe
     from predictlab.report import analyse
     from predictlab.risk import RiskCurve, risk_curve
-    from predictlab.runs import RunStore, read_runs
+    from predictlab.runs import RunStore, read_outcomes, read_runs
     from predictlab.static import score
     from predictlab.task import Dataset, Recipe, Task
 
@@ -56,7 +56,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "probing": ["ProbePlan", "ProbeRecorder", "probe", "start_probe"],
     "report": ["analyse"],
     "risk": ["RiskCurve", "risk_curve"],
-    "runs": ["RunStore", "read_runs"],
+    "runs": ["RunStore", "read_outcomes", "read_runs"],
     "static": ["score"],
     "task": ["Dataset", "Recipe", "Task"],
 }
@@ -66,8 +66,9 @@ __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ForecastResults", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve",
     "RunStore", "SequentialResult", "Task", "__version__", "advise", "allocate", "analyse", "budget", "catalog",
     "charts", "classify", "decay", "depth_for_tolerance", "errors", "forecast", "forecasting", "frontier",
-    "load_dataset", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "read_runs", "report",
-    "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
+    "load_dataset", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "read_outcomes",
+    "read_runs", "report", "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe",
+    "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -5,15 +5,18 @@
 """
 
 from predictlab.risk._branch import Anova, anova
+from predictlab.risk._components import VarianceComponents, components_of_margins, variance_components
 from predictlab.risk._curve import RiskCurve, from_depth, same_question
 from predictlab.risk._estimate import risk_curve
 from predictlab.risk._frames import as_runs_frame, is_fork, is_invalid
+from predictlab.risk._outcomes import Outcomes, outcomes_of
 from predictlab.risk._spread import spread, without_runs
 from predictlab.risk._text import ESTIMATOR_CAVEATS, ESTIMATORS, QUESTIONS
 
 __all__ = [
-    "ESTIMATORS", "ESTIMATOR_CAVEATS", "QUESTIONS", "Anova", "RiskCurve", "anova", "as_runs_frame", "from_depth",
-    "is_fork", "is_invalid", "risk_curve", "same_question", "spread", "without_runs",
+    "ESTIMATORS", "ESTIMATOR_CAVEATS", "QUESTIONS", "Anova", "Outcomes", "RiskCurve", "VarianceComponents", "anova",
+    "as_runs_frame", "components_of_margins", "from_depth", "is_fork", "is_invalid", "outcomes_of", "risk_curve",
+    "same_question", "spread", "variance_components", "without_runs",
 ]  # fmt: skip
 
 

@@ -12,11 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from predictlab._summary import Summary
 from predictlab._validation import confidence_level, option
-from predictlab.errors import bad_argument
+from predictlab.errors import DataError, bad_argument
+from predictlab.risk._components import VarianceComponents
 from predictlab.risk._text import ESTIMATORS, QUESTIONS, summary
 
 if TYPE_CHECKING:
     import altair as alt
+
+    from predictlab.risk._outcomes import Outcomes
 
 Array = NDArray[np.float64]
 
@@ -66,6 +69,10 @@ class RiskCurve:
         ``share_resolved`` with its 95 % interval ``share_lower``, ``share_upper``; ``total_p_value`` tests total
         against the variance over independent runs, ``own_end_p_value`` each parent's own end against its forks (small:
         the forks are not faithful continuations); sums of squares and degrees of freedom. See `predictlab.risk.Anova`.
+    parts : tuple of VarianceComponents, length k, optional
+        Of a spread whose outcomes of evaluation rows are known: what runs and rows add to it at each depth.
+    outcomes : Outcomes, optional
+        The outcomes themselves, of the runs in `runs`.
 
     Raises
     ------
@@ -104,6 +111,8 @@ class RiskCurve:
     resolution: float
     total_variance: float | None
     anova: pd.DataFrame | None = field(repr=False)
+    parts: tuple[VarianceComponents, ...] | None = field(repr=False)
+    outcomes: Outcomes | None = field(repr=False)
 
     def __init__(
         self,
@@ -126,6 +135,8 @@ class RiskCurve:
         resolution: float = 0.0,
         total_variance: float | None = None,
         anova: pd.DataFrame | None = None,
+        parts: Iterable[VarianceComponents] | None = None,
+        outcomes: Outcomes | None = None,
     ) -> None:
         option("estimator", estimator, ESTIMATORS)
         option("question", question, QUESTIONS)
@@ -166,6 +177,8 @@ class RiskCurve:
             resolution=resolution,
             total_variance=total_variance,
             anova=anova,
+            parts=None if parts is None else tuple(parts),
+            outcomes=outcomes,
         )
 
     @property
@@ -215,6 +228,47 @@ class RiskCurve:
         if self.total_variance and self.question != "fresh_run":
             out["unresolved"] = self.risk / self.total_variance
         return out
+
+    def components(self, confidence: float = 0.95) -> pd.DataFrame:
+        """Tabulate what training runs and evaluation rows add to the spread.
+
+        Parameters
+        ----------
+        confidence : float
+            Of the intervals, in (0, 1).
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``depth`` (steps); ``run``, ``interaction`` and ``row``, estimates of ``sigma_run²`` (metric²) and of
+            ``sigma_int²`` and ``sigma_row²`` (metric² a row), signed, each with ``_lower`` and ``_upper``; ``rows``,
+            the size of the evaluation set; ``rows_share``, the part of the spread that is ``interaction / rows``; and
+            ``half_split``, a check: the covariance of two halves of the rows estimates ``sigma_run²`` too.
+
+        Raises
+        ------
+        DataError
+            A curve without outcomes of rows.
+
+        Notes
+        -----
+        Source: docs/theory.md, section 8.
+        """
+        level = confidence_level(confidence)
+        if self.parts is None:
+            raise DataError(
+                "the curve has no outcomes of evaluation rows, so runs and rows cannot be told apart. Make it with "
+                "pl.risk_curve(pl.read_outcomes(...))."
+            )
+        table = []
+        for depth, parts in zip(self.depth, self.parts, strict=True):
+            line: dict[str, float] = {"depth": depth}
+            for name in ("run", "interaction", "row"):
+                ends = parts.interval(name, level)
+                line |= {name: getattr(parts, name), f"{name}_lower": ends[0], f"{name}_upper": ends[1]}
+            share = parts.rows_part / parts.spread if parts.spread > 0 else np.nan
+            table.append(line | {"rows": parts.rows, "rows_share": share, "half_split": parts.half_split})
+        return pd.DataFrame(table)
 
     def summary(self) -> Summary:
         """Say what the curve is, in words and tables.
@@ -271,6 +325,8 @@ def from_depth(curve: RiskCurve, first: float) -> RiskCurve:
         errors=None if curve.errors is None else curve.errors[:, keep],
         mean=None if curve.mean is None else curve.mean[keep],
         anova=None if curve.anova is None else curve.anova[curve.anova["depth"] >= first].reset_index(drop=True),
+        parts=None if curve.parts is None else tuple(p for p, k in zip(curve.parts, keep, strict=True) if k),
+        outcomes=None if curve.outcomes is None else curve.outcomes.subset(curve.depth[keep], curve.outcomes.runs),
     )
 
 

@@ -20,20 +20,23 @@ from predictlab.risk._frames import (
     refuse_duplicates,
     select_single,
 )
+from predictlab.risk._outcomes import outcomes_of
 from predictlab.risk._residual import residual_curve
-from predictlab.risk._spread import spread_curve
+from predictlab.risk._spread import margins_curve, outcomes_curve, spread_curve
+from predictlab.runs import Margins
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 def risk_curve(
-    runs: Runs,
+    runs: Runs | Margins,
     task: str | None = None,
     *,
     estimator: str = "spread",
     metric: str | None = None,
     eval_rows: int | None = None,
+    cluster: str | Mapping[Hashable, Hashable] | None = None,
     regressor: BaseEstimator | None = None,
     features: pd.DataFrame | None = None,
     groups: str | Mapping[str, Hashable] | None = None,
@@ -44,8 +47,9 @@ def risk_curve(
 
     Parameters
     ----------
-    runs : pandas.DataFrame, RunStore or path
-        Tidy frame of measurements (docs/store.md), or a store of them.
+    runs : pandas.DataFrame, RunStore, path or Margins
+        Tidy frame of measurements (docs/store.md), or a store of them; or outcomes of evaluation rows, or their
+        margins, as ``pl.read_outcomes`` gives: the curve then tells runs and rows apart (``curve.components()``).
     task : str, optional
         Which task; may be left out when there is only one, and for a `residual` over a table of tasks.
     estimator : {"spread", "branch", "residual"}
@@ -64,7 +68,10 @@ def risk_curve(
         one there is.
     eval_rows : int, optional
         Size of the evaluation set; gives the sampling error ``p (1 - p) / n`` of an accuracy or of exact matches,
-        reported beside the risk.
+        reported beside the risk. Outcomes say it themselves.
+    cluster : str or mapping, optional
+        Of outcomes: a column that names the cluster of each row, or row -> cluster. Rows of one cluster (a document,
+        paraphrases of a question) are not independent.
     regressor : scikit-learn regressor, optional
         Of a `residual`; cloned and fitted in each fold. Default a ridge on standardised features whose penalty is
         chosen inside the training part, up to the mean alone.
@@ -109,6 +116,21 @@ def risk_curve(
         for name, value in extra.items():
             if value is not None:
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
+    of_rows = isinstance(runs, Margins) or (isinstance(runs, pd.DataFrame) and "row" in runs.columns)
+    if of_rows and estimator != "spread":
+        raise bad_argument(
+            "estimator", estimator, "'spread' of outcomes of rows", "pl.risk_curve takes runs for others."
+        )
+    if isinstance(runs, Margins):
+        if cluster is not None:
+            raise bad_argument("cluster", cluster, "None of margins", "Clusters need the outcomes themselves.")
+        return margins_curve(runs)
+    if of_rows:
+        task, runs = select_single(runs, "task", task, None)
+        metric, runs = select_single(runs, "metric", metric, default_metric(runs["metric"]))
+        return outcomes_curve(outcomes_of(runs, cluster))
+    if cluster is not None:
+        raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given", "See pl.read_outcomes.")
     frame = as_runs_frame(runs, task)
     if estimator == "residual" and task is None and len(pd.unique(frame["task"])) > 1:
         metric = common_metric(frame, metric)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
 from predictlab.risk._frames import is_fork, is_invalid, rounding_variance, sampling_variance
+from predictlab.risk._outcomes import Outcomes, components_of
+from predictlab.runs import Margins
 
 
 def spread(values: ArrayLike) -> Array:
@@ -84,6 +86,27 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
     )
 
 
+def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
+    """Risk curve of the means over rows, with what runs and rows add to it."""
+    curve = spread_curve(outcomes.means(), outcomes.task, outcomes.metric, None)
+    kept = outcomes.subset(curve.depth, curve.runs or ())
+    return replace(curve, outcomes=kept, parts=kept.components())
+
+
+def margins_curve(margins: Margins) -> RiskCurve:
+    """Risk curve of the runs' margins, with what runs and rows add to it."""
+    rows = margins.runs.assign(task=margins.task, metric=margins.metric, status="ok")
+    if rows["depth"].isna().any():
+        raise DataError(f"task {margins.task!r}: its depth is not known; pl.read_outcomes(..., depth=) names it.")
+    curve = spread_curve(rows, margins.task, margins.metric, None)
+    if curve.diverged or curve.incomplete or len(curve.depth) < rows["depth"].nunique():
+        raise DataError(
+            f"task {margins.task!r}: not every run stands at every depth, so the rows' margins are of other runs than "
+            "the spread. Give the margins of the complete runs alone, or the outcomes themselves."
+        )
+    return replace(curve, parts=components_of(margins))
+
+
 def without_runs(curve: RiskCurve, rows: Iterable[int]) -> RiskCurve:
     """Estimate the spread again without some of its runs.
 
@@ -119,6 +142,8 @@ def without_runs(curve: RiskCurve, rows: Iterable[int]) -> RiskCurve:
     if len(keep) < 3:
         raise bad_argument("rows", sorted(out), "rows that leave at least 3 runs")
     values = curve.mean + curve.errors[keep]
+    runs = None if curve.runs is None else tuple(curve.runs[i] for i in keep)
+    outcomes = None if curve.outcomes is None or runs is None else curve.outcomes.subset(curve.depth, runs)
     risk, means = spread(values), values.mean(axis=0)
     return replace(
         curve,
@@ -126,5 +151,7 @@ def without_runs(curve: RiskCurve, rows: Iterable[int]) -> RiskCurve:
         df=np.full(len(risk), len(values) - 1.0),
         errors=values - means,
         mean=means,
-        runs=None if curve.runs is None else tuple(curve.runs[i] for i in keep),
+        runs=runs,
+        outcomes=outcomes,
+        parts=None if outcomes is None else outcomes.components(),
     )

@@ -68,6 +68,15 @@ def notes(curve: RiskCurve) -> list[str]:
         out.append(f"left out: {curve.diverged} diverged, {curve.incomplete} incomplete {kind}")
     if curve.sampling_error is not None:
         out.append(f"sampling error of the evaluation set (not in the risk): sd {np.sqrt(curve.sampling_error):.4g}")
+    if curve.parts is not None:
+        last = curve.parts[-1]
+        _, lower, upper = last.spread_at(np.inf)
+        share = f"{last.rows_part / last.spread:.0%}" if last.spread > 0 else "all"
+        out.append(
+            f"rows: at the last depth {share} of the variance is this set of {last.rows:,} rows; on the population "
+            f"they come from runs differ by a standard deviation of {np.sqrt(max(last.run, 0)):.3g} "
+            f"[{np.sqrt(lower):.3g}, {np.sqrt(upper):.3g}]"
+        )
     if curve.anova is not None:
         zero = curve.anova.loc[curve.anova["between"] == 0, "depth"]
         if len(zero):

@@ -1,10 +1,11 @@
 """Runs: measurements of fine-tunes, kept in one SQLite file and read as one tidy frame."""
 
 from predictlab.runs._importers import read_runs
+from predictlab.runs._outcomes import Margins, read_outcomes
 from predictlab.runs._schema import COLUMNS, STATUSES, Entry
 from predictlab.runs._store import RunStore
 
-__all__ = ["COLUMNS", "STATUSES", "Entry", "RunStore", "read_runs"]
+__all__ = ["COLUMNS", "STATUSES", "Entry", "Margins", "RunStore", "read_outcomes", "read_runs"]
 
 
 def __dir__() -> list[str]:
