@@ -202,7 +202,7 @@ def _steps(column: pd.Series) -> pd.Series:
     depth = pd.to_numeric(column, errors="coerce")
     bad = depth.isna() | (depth % 1 != 0) | (depth < 0)
     if bad.any():
-        raise DataError(f"column {column.name!r}: {column[bad].iloc[0]!r} is no depth, a whole number of steps is.")
+        raise DataError(f"column {column.name!r}: {column[bad].iloc[0]} is no depth, a whole number of steps is.")
     return depth
 
 

@@ -53,7 +53,7 @@ def test_further_columns_are_kept_and_name_clusters():
     [
         ({}, {"row": "item"}, ArgumentError, "row.*'item'.*a column of the table"),
         ({"value": ["right", 0, 1, 0]}, {}, DataError, "'right' is no outcome"),
-        ({"depth": [1.5, 2, 1, 2]}, {}, DataError, "1.5 is no depth"),
+        ({"depth": [1.5, 2, 1, 2]}, {}, DataError, "1.5.* is no depth"),
         ({}, {"depth": "steps"}, ArgumentError, "depth.*'steps'"),
         ({}, {"depth": 0}, ArgumentError, "depth"),
     ],
