@@ -1,7 +1,7 @@
 """Posterior of a risk curve whose rise, and whose departure from the law, are parts of the model.
 
-``ln mu(c) = s + ln[t + (1 - t) (c / c_k)^-alpha] - (b / h) ln(1 + (c_0 / c)^h)``: the law, `t` the floor's share of it at
-the last depth c_k, and a rise. Added to it is a random walk over the depths, the law's own error, anchored at the last
+``ln mu(c) = s + ln[t + (1 - t) (c / c_k)^-alpha] - (b / h) ln(1 + (c_0 / c)^h)``: the law, `t` the floor's share of it
+at the last depth c_k, and a rise. Added to it is a random walk over the depths, the law's own error, anchored at the
 one. The data are the logarithms of the risks, less their bias, with a covariance over depths; see docs/theory.md,
 section 9. Points of a fixed quasi-random cloud are weighted by the likelihood; where too few of them carry the weight,
 more are drawn around those that do (importance sampling from a mixture, Veach's balance heuristic over all rounds).
@@ -65,8 +65,9 @@ class Shapes:
         crossed = rate * (1 - u[:, 2]) * (last - first + np.log(4))  # floor and fall equal from a quarter of the first
         logit = np.where(u[:, 1] < none, -np.inf, np.where(u[:, 1] < none + unseen, -4 + 4 * u[:, 2], crossed))
         flat, over = RISE
-        part = np.clip(np.where(u[:, 3] < flat + over, (u[:, 3] - flat) / over, (u[:, 3] - flat - over) / (1 - flat - over)), 0, 1)
-        rise = np.where(u[:, 3] < flat, 0.0, np.where(u[:, 3] < flat + over, rate + 0.1 * 40**part, rate * part))
+        steep = (u[:, 3] - flat) / over
+        bend = (steep - 1) * over / (1 - flat - over)
+        rise = np.where(steep < 0, 0.0, np.where(steep < 1, rate + 0.1 * 40 ** np.clip(steep, 0, 1), rate * bend))
         centre = first - np.log(4) + u[:, 4] * (last - first + np.log(64))
         sharpness = 0.7 * (6 / 0.7) ** u[:, 5]
         walk = np.searchsorted(np.cumsum(list(WALK.values()))[:-1], u[:, 6], side="right")

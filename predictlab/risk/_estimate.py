@@ -22,7 +22,7 @@ from predictlab.risk._frames import (
 )
 from predictlab.risk._outcomes import outcomes_of
 from predictlab.risk._residual import residual_curve
-from predictlab.risk._spread import margins_curve, outcomes_curve, spread_curve
+from predictlab.risk._spread import margins_curve, outcomes_curve, spread_curve, with_outcomes
 from predictlab.runs import Margins
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def risk_curve(
     metric, rows = select_single(frame, "metric", metric, default_metric(frame["metric"]))
     refuse_duplicates(rows, task)
     if estimator == "spread":
-        return spread_curve(rows, task, metric, eval_rows)
+        curve = spread_curve(rows, task, metric, eval_rows)
+        return curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
     if estimator == "branch":
         return branch_curve(frame, task, metric, eval_rows)
     return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
 from predictlab.risk._frames import is_fork, is_invalid, rounding_variance, sampling_variance
 from predictlab.risk._outcomes import Outcomes, components_of
-from predictlab.runs import Margins
+from predictlab.runs import Margins, RunStore
 
 
 def spread(values: ArrayLike) -> Array:
@@ -91,6 +93,25 @@ def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
     curve = spread_curve(outcomes.means(), outcomes.task, outcomes.metric, None)
     kept = outcomes.subset(curve.depth, curve.runs or ())
     return replace(curve, outcomes=kept, parts=kept.components())
+
+
+def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> RiskCurve:
+    """The curve with the outcomes that a store holds of its runs, where it holds them of all at every depth."""
+    if not isinstance(store, RunStore):
+        with RunStore(Path(store), read_only=True) as opened:
+            return with_outcomes(curve, opened)
+    number = {run: i for i, run in enumerate(curve.runs or ())}
+    at = {int(c): i for i, c in enumerate(curve.depth)}
+    found = {(at[c], number[run]): y for c, run, y in store.iter_outcomes(curve.task, curve.metric)
+             if c in at and run in number}  # fmt: skip
+    if len(found) < len(number) * len(at) or not found:
+        return curve
+    values = np.stack([np.stack([found[i, s] for s in range(len(number))]) for i in range(len(at))])
+    outcomes = Outcomes(
+        curve.task, curve.metric, curve.depth, curve.runs or (), tuple(store.row_names(curve.task)), values,
+        np.ones(values.shape[:2], dtype=bool),
+    )  # fmt: skip
+    return replace(curve, outcomes=outcomes, parts=outcomes.components())
 
 
 def margins_curve(margins: Margins) -> RiskCurve:

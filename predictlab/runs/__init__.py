@@ -1,7 +1,7 @@
 """Runs: measurements of fine-tunes, kept in one SQLite file and read as one tidy frame."""
 
 from predictlab.runs._importers import read_runs
-from predictlab.runs._outcomes import Margins, read_outcomes
+from predictlab.runs._read_outcomes import Margins, read_outcomes
 from predictlab.runs._schema import COLUMNS, STATUSES, Entry
 from predictlab.runs._store import RunStore
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.errors import StoreError, bad_argument
+from predictlab.runs._outcomes import insert_outcomes
 from predictlab.runs._schema import COLUMNS, STATUSES, Entry
 
 REQUIRED = ("task", "run", "seed", "depth", "metric", "value")
@@ -78,8 +79,11 @@ def insert_frame(db: sqlite3.Connection, rows: pd.DataFrame) -> int:
     return db.executemany(f"{_INSERT} ON CONFLICT DO NOTHING", values).rowcount
 
 
-def insert_entry(db: sqlite3.Connection, run_id: int, entry: Entry) -> bool:
-    """Write the values of `entry` unless the store holds its run at its depth already; whether it was written."""
+def insert_entry(db: sqlite3.Connection, run_id: int, entry: Entry, rows: int | None) -> bool:
+    """Write values and outcomes of `entry` unless the store holds its run at its depth; whether it was written.
+
+    `rows` is the size of the task's evaluation set, None where it is not known.
+    """
     assert entry.values is not None
     depth = int(entry.depth)
     if db.execute("SELECT 1 FROM measurements WHERE run_id = ? AND depth = ?", (run_id, depth)).fetchone():
@@ -88,6 +92,7 @@ def insert_entry(db: sqlite3.Connection, run_id: int, entry: Entry) -> bool:
     ids = metric_ids(db, values)
     rest = (float(entry.seconds), float(entry.flops), STATUSES.index(entry.status))
     db.executemany(_INSERT, [(run_id, depth, ids[name], float(value), *rest) for name, value in values.items()])
+    insert_outcomes(db, run_id, entry, rows, ids)
     return True
 
 

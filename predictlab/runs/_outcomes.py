@@ -1,241 +1,124 @@
-"""`read_outcomes`: what each run did on each evaluation row, or its margins, from tables."""
+"""Outcomes of evaluation rows in a store: packed, beside the measurement that is their mean."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeAlias
+import hashlib
+import sqlite3
+import zlib
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from predictlab._validation import whole_number
-from predictlab.errors import DataError, bad_argument
-from predictlab.runs._importers.tables import read_table_file
+from predictlab.errors import DataError, StoreError, bad_argument
+from predictlab.runs._schema import Entry
 
-Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
-COLUMNS = ("task", "run", "seed", "depth", "metric", "row", "value")
-_SHOWN = 8  # columns in a message
+Values: TypeAlias = NDArray[Any]
+ID_BYTES = 8  # of a row's content; position tells equal rows apart
+_BITS, _FLOATS = b"\0", b"\1"
+_ZLIB_LEVEL = 1  # a higher one takes longer than it saves: what is left after the shuffle is noise
 
 
-@dataclass(frozen=True, eq=False)
-class Margins:
-    """Margins of tables of 0/1 outcomes: each run's share of right rows, each row's share of right runs.
-
-    Enough for the variance components of runs and rows (docs/theory.md, section 8), not for clusters of rows.
+def row_ids(rows: Iterable[str]) -> bytes:
+    """Identify evaluation rows by what they say.
 
     Parameters
     ----------
-    task, metric : str
-    runs : pandas.DataFrame
-        ``run``, ``depth``, ``value``: the share of rows each run has right at each depth.
-    rows : pandas.DataFrame
-        ``row``, ``depth``, ``value``: the share of the runs that have each row right.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"run": ["a", "b"], "accuracy": [0.5, 1.0]})
-    >>> rows = pd.DataFrame({"row": [0, 1], "right": [2, 1]})
-    >>> read_outcomes(runs, value="accuracy", rows=rows).rows["value"].tolist()
-    [1.0, 0.5]
-    """
-
-    task: str
-    metric: str
-    runs: pd.DataFrame = field(repr=False)
-    rows: pd.DataFrame = field(repr=False)
-
-
-def read_outcomes(
-    source: Source,
-    *,
-    task: str | None = None,
-    metric: str | None = None,
-    run: str | None = None,
-    seed: str | None = None,
-    depth: str | int | None = None,
-    row: str | None = None,
-    value: str | None = None,
-    rows: Source | None = None,
-) -> pd.DataFrame | Margins:
-    """Read outcomes of evaluation rows from a table, or the margins of 0/1 outcomes from two.
-
-    Parameters
-    ----------
-    source : path or DataFrame
-        CSV, TSV or parquet. Long: one line an outcome, with a column that names the row. Wide: one line a run and
-        depth, and one column for each row: every column that is not named here. With `rows`: one line a run and depth,
-        and its share of right rows.
-    task, metric : str, optional
-        A column, or the name of the only one; default a column of that name, else ``"task"`` and ``"accuracy"``.
-    run, seed : str, optional
-        Columns that tell runs apart; default those of these names. One of the two is enough.
-    depth : str or int, optional
-        A column of depths (steps), or the one depth of all; default a column ``depth``, else unknown (NA).
-    row : str, optional
-        Column of a long table that names the row; default ``row``. Rows are known by it: give what does not change
-        from run to run, such as an id.
-    value : str, optional
-        Column of a long table, or of the runs' margins, with the outcome; default ``value``.
-    rows : path or DataFrame, optional
-        The other margin: one line a row (and depth), and in the only other column of numbers, or the one called
-        ``right``, how many runs have it right.
+    rows : iterable of str
+        The content of each row, in the order of the set.
 
     Returns
     -------
-    pandas.DataFrame or Margins
-        ``task``, ``run``, ``seed``, ``depth``, ``metric``, ``row``, ``value``, one line an outcome, and further columns
-        of a long table; with `rows`, `Margins`. ``pl.risk_curve`` takes either in the place of runs.
-
-    Raises
-    ------
-    ArgumentError
-        A column that is not there, or needed and not named.
-    DataError
-        A file that cannot be read, an empty table, outcomes that are no numbers.
-
-    Examples
-    --------
-    >>> import predictlab as pl
-    >>> wide = pd.DataFrame({"seed": [0, 1], "q1": [1, 1], "q2": [0, 1]})
-    >>> pl.read_outcomes(wide, depth=64)[["run", "depth", "row", "value"]].values.tolist()[1]
-    ['0', 64, 'q2', 0]
+    bytes
+        8 bytes a row.
     """
-    table = _table("source", source)
-    there = set(table.columns)
-    given = {"run": run, "seed": seed, "row": row, "value": value}
-    for name, column in given.items():
-        if column is not None and column not in there:
-            raise bad_argument(name, column, f"a column of the table: {_shown(table)}")
-    where = {name: column or name for name, column in given.items() if column or name in there}
-    constants: dict[str, str | int] = {}
-    for name, wanted, usual in (("task", task, "task"), ("metric", metric, "accuracy")):
-        if wanted in there or (wanted is None and name in there):
-            where[name] = wanted or name
-        else:
-            constants[name] = wanted or usual
-    if isinstance(depth, str) and depth not in there:
-        raise bad_argument("depth", depth, f"a column of the table, or a whole number of steps: {_shown(table)}")
-    if isinstance(depth, str) or (depth is None and "depth" in there):
-        where["depth"] = depth or "depth"
-    elif depth is not None:
-        constants["depth"] = whole_number("depth", depth, 1, "a number of steps")
-    if "run" not in where and "seed" not in where:
-        raise bad_argument("run", run, "the column that tells runs apart", f"The table has {_shown(table)}.")
-    if rows is not None:
-        return _margins(table, where, constants, _table("rows", rows))
-    if "row" not in where:
-        table, where = _melted(table, where)
-    elif "value" not in where:
-        raise bad_argument("value", value, "the column of the outcomes", f"The table has {_shown(table)}.")
-    out = _named(table, where, constants)
-    kept = {c: table[c] for c in table.columns if c not in where.values() and c not in out.columns}
-    return out.assign(**kept)
+    return b"".join(hashlib.blake2b(row.encode(), digest_size=ID_BYTES).digest() for row in rows)
 
 
-def _table(name: str, source: Source) -> pd.DataFrame:
-    table = source if isinstance(source, pd.DataFrame) else read_table_file(Path(source))
-    if table.empty:
-        raise DataError(f"{name}: the table has no lines.")
-    return table.rename(columns=str).reset_index(drop=True)
+def row_names(ids: bytes) -> list[str]:
+    """Names of rows: position and content, so that sets can be joined and a changed one is told from it."""
+    return [f"{i}:{ids[ID_BYTES * i : ID_BYTES * (i + 1)].hex()}" for i in range(len(ids) // ID_BYTES)]
 
 
-def _shown(table: pd.DataFrame) -> str:
-    names = list(map(str, table.columns))
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def _melted(table: pd.DataFrame, where: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A wide table as a long one: each column without a name of ours is a row."""
-    fixed = {name: column for name, column in where.items() if name != "value"}
-    rows = [c for c in table.columns if c not in fixed.values()]
-    if len(rows) < 2:
-        raise bad_argument(
-            "row", None, "the column that names the evaluation row, or a column for each row",
-            f"The table has {_shown(table)}.",
-        )  # fmt: skip
-    words = [
-        c for c in rows if not pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c])
-    ]
-    if words:
-        raise bad_argument(
-            "source", f"column {words[0]!r} of words", "a column of numbers for each evaluation row",
-            "Leave it out, or name what it is: run=, seed=, task=, metric=, depth=, row=.",
-        )  # fmt: skip
-    # line by line, so that the rows of a run stay together and in order
-    long = pd.DataFrame({name: np.repeat(table[column].to_numpy(), len(rows)) for name, column in fixed.items()})
-    long["row"] = np.tile(rows, len(table))
-    long["value"] = table[rows].to_numpy().ravel()
-    long = long.dropna(subset="value", ignore_index=True)
-    return long, {name: name for name in long.columns}
-
-
-def _named(table: pd.DataFrame, where: Mapping[str, str], constants: Mapping[str, str | int]) -> pd.DataFrame:
-    """The table under our names, in our order and types."""
-    value = pd.to_numeric(table[where["value"]], errors="coerce")
-    bad = value.isna() & table[where["value"]].notna() & ~table[where["value"]].astype(str).str.lower().eq("nan")
-    if bad.any():
-        raise DataError(
-            f"column {where['value']!r}: {table[where['value']][bad].iloc[0]!r} is no outcome, a number is."
-        )
-    out = pd.DataFrame(index=table.index)
-    for name in ("task", "metric"):
-        out[name] = table[where[name]].astype(str) if name in where else str(constants[name])
-    out["run"] = table[where.get("run", where.get("seed", ""))].astype(str)
-    out["seed"] = (
-        pd.array(table[where["seed"]], dtype="Int64") if "seed" in where else pd.array([pd.NA] * len(out), "Int64")
-    )
-    if "depth" in where:
-        out["depth"] = _steps(table[where["depth"]])
+def pack(values: Values) -> bytes:
+    """Outcomes (rows,) as bytes: a bit each for 0/1, else 32-bit floats, compressed where that makes them shorter."""
+    if values.dtype == bool:
+        kind, plain = _BITS, np.packbits(values).tobytes()
     else:
-        out["depth"] = constants.get("depth", pd.NA)
-    out["depth"] = out["depth"].astype("Int64")
-    if "row" in where:
-        out["row"] = table[where["row"]]
-    out["value"] = value
-    return out[[name for name in COLUMNS if name in out]]
+        # bytes of one significance side by side: signs and exponents repeat
+        kind, plain = _FLOATS, np.ascontiguousarray(values, dtype="<f4").view(np.uint8).reshape(-1, 4).T.tobytes()
+    short = zlib.compress(plain, _ZLIB_LEVEL)
+    return kind + short if len(short) < len(plain) else kind + plain
 
 
-def _steps(column: pd.Series) -> pd.Series:
-    depth = pd.to_numeric(column, errors="coerce")
-    bad = depth.isna() | (depth % 1 != 0) | (depth < 0)
-    if bad.any():
-        raise DataError(f"column {column.name!r}: {column[bad].iloc[0]} is no depth, a whole number of steps is.")
-    return depth
+def unpack(data: bytes, rows: int) -> Values:
+    """The outcomes that `pack` made bytes of: bool or float32, (rows,)."""
+    plain = -(-rows // 8) if data[:1] == _BITS else 4 * rows
+    body = data[1:] if len(data) == plain + 1 else zlib.decompress(data[1:])
+    if data[:1] == _BITS:
+        return np.unpackbits(np.frombuffer(body, np.uint8), count=rows).astype(bool)
+    return np.ascontiguousarray(np.frombuffer(body, np.uint8).reshape(4, rows).T).view("<f4").ravel()
 
 
-def _margins(
-    table: pd.DataFrame, where: Mapping[str, str], constants: Mapping[str, str | int], rows: pd.DataFrame
-) -> Margins:
-    if "value" not in where:
-        raise bad_argument("value", None, "the column of each run's share of right rows", f"It has {_shown(table)}.")
-    of_runs = _named(table, where, constants)
-    for name in ("task", "metric"):
-        several = list(of_runs[name].unique())
-        if len(several) > 1:
-            raise bad_argument(name, several[:_SHOWN], f"margins of one {name}", "Read them apart.")
-    column = where.get("depth", "depth")
-    numbers = [c for c in rows.columns if c not in ("row", column) and pd.api.types.is_numeric_dtype(rows[c])]
-    chosen = "right" if "right" in numbers else numbers[0] if len(numbers) == 1 else None
-    if chosen is None:
-        raise bad_argument(
-            "rows",
-            f"columns {_shown(rows)}",
-            "one column of numbers, or one called 'right': how many runs have each row",
+def put_rows(db: sqlite3.Connection, task_id: int, task: str, ids: bytes) -> None:
+    """Make a task's evaluation set known; another one than the store holds is refused."""
+    held = rows_of(db, task_id)
+    if held is None:
+        db.execute("INSERT INTO evaluation_sets VALUES (?, ?)", (task_id, ids))
+    elif held != ids:
+        ours, theirs = len(held) // ID_BYTES, len(ids) // ID_BYTES
+        raise StoreError(
+            f"The store holds outcomes of task {task!r} on {ours} evaluation rows; these are {theirs} rows, others or "
+            "in another order. Outcomes of different sets are not mixed: name the task otherwise, or use another store."
         )
-    depth = _steps(rows[column]).astype("Int64") if column in rows else pd.array([pd.NA] * len(rows), "Int64")
-    if column not in rows and len(of_runs["depth"].unique()) == 1:
-        depth = pd.array([of_runs["depth"].iloc[0]] * len(rows), "Int64")
-    of_rows = pd.DataFrame({"row": rows.get("row", rows.index), "depth": depth, "value": rows[chosen]})
-    count = of_runs.groupby("depth", dropna=False)["run"].nunique()
-    if set(count.index.map(str)) != set(of_rows["depth"].map(str)):
-        raise bad_argument("rows", "other depths than the runs'", "both margins of the same depths")
-    right = of_rows["value"] / of_rows["depth"].map(count).fillna(len(of_runs)).to_numpy(dtype=float)
-    for name, share in (("value", of_runs["value"]), ("rows", right)):
-        if ((share < 0) | (share > 1)).any():
-            wrong = share[(share < 0) | (share > 1)].iloc[0]
-            raise bad_argument(name, float(wrong), "shares from 0 to 1: margins are of 0/1 outcomes")
-    task, metric = str(of_runs["task"].iloc[0]), str(of_runs["metric"].iloc[0])
-    return Margins(task, metric, of_runs[["run", "depth", "value"]], of_rows.assign(value=right))
+
+
+def rows_of(db: sqlite3.Connection, task_id: int) -> bytes | None:
+    """Identities of a task's evaluation rows; None where none are known."""
+    found = db.execute("SELECT ids FROM evaluation_sets WHERE task_id = ?", (task_id,)).fetchone()
+    return None if found is None else found[0]
+
+
+def check_outcomes(entry: Entry, where: str = "") -> None:
+    """Raise ArgumentError if the outcomes of `entry` are none, or not those of its values."""
+    for metric, values in (entry.outcomes or {}).items():
+        name = f"{where}outcomes[{metric!r}]"
+        if entry.values is None or metric not in entry.values:
+            raise bad_argument(name, "outcomes", f"outcomes of one of the metrics {list(entry.values or ())}")
+        if not isinstance(values, np.ndarray) or values.ndim != 1 or not len(values):
+            raise bad_argument(name, values, "an array of one outcome a row")
+        if values.dtype != bool and not np.issubdtype(values.dtype, np.floating):
+            raise bad_argument(name, f"array of {values.dtype}", "bool for 0/1, or floats")
+        mean, given = float(np.mean(values, dtype=float)), float(entry.values[metric])
+        if np.isfinite(given) and not np.isclose(mean, given, rtol=1e-4, atol=1e-6):
+            raise bad_argument(name, f"outcomes with mean {mean:.6g}", f"outcomes of which {given:.6g} is the mean")
+
+
+def insert_outcomes(db: sqlite3.Connection, run_id: int, entry: Entry, rows: int | None, ids: dict[str, int]) -> None:
+    """Write the outcomes of `entry`, whose measurement is new, inside the caller's transaction."""
+    for metric, values in (entry.outcomes or {}).items():
+        if rows is None:
+            raise StoreError("Outcomes belong to known evaluation rows: call store.add_rows(task, rows) first.")
+        if len(values) != rows:
+            raise bad_argument(f"outcomes[{metric!r}]", f"{len(values)} outcomes", f"one for each of the {rows} rows")
+        key = (run_id, int(entry.depth), ids[metric])
+        db.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?)", (*key, pack(values)))
+
+
+def stored_keys(db: sqlite3.Connection, task_id: int, metric: str, depth: int | None) -> list[tuple[int, str, int]]:
+    """Depth, run and key of the outcomes of a metric, by depth and then by run in the order of their first coming."""
+    find = (
+        "SELECT o.depth, r.run, o.rowid FROM runs r JOIN outcomes o ON o.run_id = r.id JOIN metrics n ON n.id = "
+        "o.metric_id WHERE r.task_id = ? AND n.name = ? AND o.depth = coalesce(?, o.depth) ORDER BY o.depth, r.id"
+    )
+    return db.execute(find, (task_id, metric, depth)).fetchall()
+
+
+def read_outcomes_of(db: sqlite3.Connection, key: int, run: str, depth: int, rows: int) -> Values:
+    """The outcomes with that key."""
+    (data,) = db.execute("SELECT data FROM outcomes WHERE rowid = ?", (key,)).fetchone()
+    try:
+        return unpack(data, rows)
+    except (zlib.error, ValueError) as error:
+        raise DataError(f"The outcomes of run {run!r} at depth {depth} are damaged: {error}.") from error

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from predictlab.errors import bad_argument
 
-VERSION = 3  # of the tables below; kept in SQLite's user_version
+VERSION = 4  # of the tables below; kept in SQLite's user_version
 APPLICATION_ID = 0x70726C62  # "prlb": marks the file as a run store, so that no other database is written to
 
 #: Columns of the tidy frame, in their order; `RunStore.frame` says what is in each.
@@ -42,6 +45,9 @@ class Entry:
         What training goes on from; the store does not look inside.
     keep : bool
         The state stays when a later one of the same run comes: forks leave from it.
+    outcomes : mapping of str to ndarray, optional
+        Metric name to the outcome of each evaluation row, in the order of the set that `RunStore.add_rows` made known:
+        bool for right or wrong, floats for a loss. Their mean is the metric's value.
 
     Examples
     --------
@@ -65,6 +71,7 @@ class Entry:
     status: str = "ok"
     state: bytes | None = field(default=None, repr=False)
     keep: bool = False
+    outcomes: Mapping[str, NDArray[Any]] | None = field(default=None, repr=False)
 
 
 def check_entry(entry: Entry, where: str = "") -> None:
@@ -114,6 +121,17 @@ CREATE TABLE measurements (             -- NULL stands for NaN
     status INTEGER NOT NULL CHECK (status BETWEEN 0 AND {len(STATUSES) - 1}),
     PRIMARY KEY (run_id, depth, metric_id)
 ) WITHOUT ROWID;
+CREATE TABLE evaluation_sets (          -- the rows that the outcomes of a task belong to
+    task_id INTEGER PRIMARY KEY REFERENCES tasks(id),
+    ids BLOB NOT NULL                   -- 8 bytes a row, a hash of its content
+);
+CREATE TABLE outcomes (                 -- of each evaluation row; written with the measurement that is their mean
+    run_id INTEGER NOT NULL REFERENCES runs(id),
+    depth INTEGER NOT NULL,
+    metric_id INTEGER NOT NULL REFERENCES metrics(id),
+    data BLOB NOT NULL,                 -- a bit or a float a row, see predictlab/runs/_outcomes.py
+    UNIQUE (run_id, depth, metric_id)
+);
 CREATE TABLE states (                   -- what training goes on from; the bytes are files beside the store
     run_id INTEGER NOT NULL REFERENCES runs(id),
     depth INTEGER NOT NULL CHECK (depth >= 0),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from predictlab.errors import DamagedState, StoreError, bad_argument
 from predictlab.runs._claims import Claims
@@ -22,6 +24,16 @@ from predictlab.runs._measurements import (
     insert_frame,
     read_frame,
     task_table,
+)
+from predictlab.runs._outcomes import (
+    ID_BYTES,
+    check_outcomes,
+    put_rows,
+    read_outcomes_of,
+    row_ids,
+    row_names,
+    rows_of,
+    stored_keys,
 )
 from predictlab.runs._schema import Entry, check_entry
 from predictlab.runs._states import Saved, StateFolder, put_state, states_to_write, stored_states
@@ -112,6 +124,119 @@ class RunStore:
             )
         return new
 
+    def add_rows(self, task: str, rows: Iterable[str] | bytes) -> int:
+        """Make a task's evaluation rows known, so that outcomes can be written.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task made known by `add_task`.
+        rows : iterable of str, or bytes
+            What each row says, in the order of the set; or 8 bytes a row that identify it.
+
+        Returns
+        -------
+        int
+            Number of rows.
+
+        Raises
+        ------
+        StoreError
+            The store holds outcomes of the task on other rows, or the same in another order.
+        """
+        ids = rows if isinstance(rows, bytes) else row_ids(rows)
+        if not ids or len(ids) % ID_BYTES:
+            raise bad_argument("rows", f"{len(ids)} bytes", f"at least one row, {ID_BYTES} bytes for each")
+        with self._database.write() as db:
+            put_rows(db, self._database.task_id(db, task), task, ids)
+        return len(ids) // ID_BYTES
+
+    def outcomes(self, task: str, metric: str, depth: int | None = None) -> pd.DataFrame:
+        """Read the outcomes of the evaluation rows.
+
+        Parameters
+        ----------
+        task, metric : str
+            Names.
+        depth : int, optional
+            Steps; the default is the last depth that has outcomes of the metric.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index run, one column for each evaluation row, named by its position and content; bool for right or wrong,
+            float32 for others.
+
+        Raises
+        ------
+        StoreError
+            The store has no such task, or no outcomes of the metric at that depth.
+        """
+        if depth is None:
+            with self._database.read() as db:
+                find = (
+                    "SELECT max(o.depth) FROM outcomes o JOIN runs r ON r.id = o.run_id JOIN metrics n ON n.id = "
+                    "o.metric_id WHERE r.task_id = ? AND n.name = ?"
+                )
+                depth = db.execute(find, (self._database.task_id(db, task), metric)).fetchone()[0]
+        found = list(self.iter_outcomes(task, metric, depth=-1 if depth is None else depth))
+        if not found:
+            at = "" if depth is None else f" at depth {depth}"
+            raise StoreError(
+                f"The run store {self.path} has no outcomes of {metric!r} of task {task!r}{at}. They are kept by "
+                "pl.probe, unless outcomes=False."
+            )
+        runs = pd.Index([run for _, run, _ in found], name="run")
+        return pd.DataFrame(np.stack([values for *_, values in found]), index=runs, columns=self.row_names(task))
+
+    def row_names(self, task: str) -> list[str]:
+        """Name a task's evaluation rows by position and content.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task.
+
+        Returns
+        -------
+        list of str
+            ``"position:hash"``, in the order of the set; empty where no rows are known.
+        """
+        with self._database.read() as db:
+            return row_names(rows_of(db, self._database.task_id(db, task)) or b"")
+
+    def iter_outcomes(
+        self, task: str, metric: str, *, depth: int | None = None
+    ) -> Iterator[tuple[int, str, NDArray[np.bool_] | NDArray[np.float32]]]:
+        """Read the outcomes one run at one depth at a time.
+
+        Parameters
+        ----------
+        task, metric : str
+            Names.
+        depth : int, optional
+            Only this depth, steps.
+
+        Yields
+        ------
+        tuple of int, str and ndarray
+            Depth, run, and the outcome of each evaluation row, (rows,): by depth, then by run.
+
+        Raises
+        ------
+        StoreError
+            The store has no such task.
+        DataError
+            What is stored is damaged.
+        """
+        with self._database.read() as db:
+            task_id = self._database.task_id(db, task)
+            ids = rows_of(db, task_id) or b""
+            keys = stored_keys(db, task_id, metric, depth)
+        for at, run, key in keys:
+            with self._database.read() as db:
+                yield at, run, read_outcomes_of(db, key, run, at, len(ids) // ID_BYTES)
+
     def record(
         self,
         task: str,
@@ -195,6 +320,7 @@ class RunStore:
             if not isinstance(entry, Entry):
                 raise bad_argument(f"entries[{at}]", entry, "an Entry", "from predictlab.runs import Entry")
             check_entry(entry, f"entries[{at}].")
+            check_outcomes(entry, f"entries[{at}].")
         return self._write(task, entries)
 
     def _write(self, task: str, entries: Sequence[Entry]) -> int:
@@ -204,10 +330,12 @@ class RunStore:
         try:
             with self._database.write() as db:
                 task_id = self._database.task_id(db, task)
+                ids = rows_of(db, task_id)
+                rows = None if ids is None else len(ids) // ID_BYTES
                 for at, entry in enumerate(entries):
                     run_id, *_ = get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
                     if entry.values is not None:
-                        new += insert_entry(db, run_id, entry)
+                        new += insert_entry(db, run_id, entry, rows)
                     if entry.state is not None:
                         unused += put_state(db, run_id, entry, saved.get(at), self._folder)
         except BaseException:

@@ -1,107 +1,149 @@
-"""`pl.read_outcomes`: outcomes of rows and margins from tables."""
+"""Outcomes of evaluation rows in the store: packed, exact, in one transaction with their mean."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import sqlite3
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import predictlab as pl
-from predictlab.errors import ArgumentError, DataError
-from predictlab.risk import components_of_margins
+from predictlab.errors import ArgumentError, DataError, StoreError
+from predictlab.runs import Entry, RunStore
+from predictlab.runs._outcomes import pack, row_ids, unpack
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+ROWS = [f"text {i}" for i in range(37)]
 
 
-def test_long_and_wide_tables_are_one(tmp_path):
+def entry(run, depth, right, loss=None, **more):
+    outcomes = {"accuracy": right} | ({} if loss is None else {"eval_loss": loss})
+    return Entry(
+        run, 0, depth, {m: float(np.mean(v, dtype=float)) for m, v in outcomes.items()}, outcomes=outcomes, **more
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    with RunStore(tmp_path / "runs.db") as opened:
+        opened.add_task("demo", "0123456789abcdef", {})
+        opened.add_rows("demo", ROWS)
+        yield opened
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 1000])
+@pytest.mark.parametrize("kind", ["bits", "all right", "floats", "constant", "not finite"])
+def test_packing_is_exact(rows, kind):
+    rng = np.random.default_rng(rows)
+    values = {
+        "bits": rng.random(rows) < 0.7,
+        "all right": np.ones(rows, dtype=bool),
+        "floats": rng.exponential(size=rows).astype(np.float32),
+        "constant": np.full(rows, 0.25, dtype=np.float32),
+        "not finite": np.where(rng.random(rows) < 0.5, np.nan, np.inf).astype(np.float32),
+    }[kind]
+    back = unpack(pack(values), rows)
+    assert back.dtype == values.dtype
+    np.testing.assert_array_equal(back, values)
+
+
+def test_right_and_wrong_cost_little_more_than_a_bit(tmp_path):
+    """Of 48 runs at 8 depths on 2,000 rows: the whole file, measurements included."""
     rng = np.random.default_rng(0)
-    wide = pd.DataFrame({"seed": [0, 1, 0, 1], "step": [8, 8, 16, 16]})
-    for j in range(30):
-        wide[f"q{j}"] = rng.integers(0, 2, 4)
-    long = wide.melt(["seed", "step"], var_name="question", value_name="right")
-    long.to_csv(tmp_path / "long.csv", index=False)
-    one = pl.read_outcomes(wide, depth="step", task="mine")
-    other = pl.read_outcomes(tmp_path / "long.csv", depth="step", row="question", value="right", task="mine")
-    key = ["run", "depth", "row"]
-    assert list(one.columns) == ["task", "run", "seed", "depth", "metric", "row", "value"]
-    pd.testing.assert_frame_equal(
-        one.sort_values(key, ignore_index=True), other.sort_values(key, ignore_index=True), check_dtype=False
-    )
-    assert pl.risk_curve(one).risk == pytest.approx(pl.risk_curve(other).risk)
-    assert (one["metric"] == "accuracy").all()
+    sizes = []
+    for keep in (True, False):
+        with RunStore(tmp_path / f"{keep}.db") as store:
+            store.add_task("demo", "0123456789abcdef", {})
+            store.add_rows("demo", [str(i) for i in range(2000)])
+            for depth in range(1, 9):
+                entries = [entry(f"demo:{s}", depth, rng.random(2000) < 0.5) for s in range(48)]
+                if not keep:
+                    entries = [Entry(e.run, 0, depth, e.values) for e in entries]
+                store.record_all("demo", entries)
+        with sqlite3.connect(tmp_path / f"{keep}.db") as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+        sizes.append((tmp_path / f"{keep}.db").stat().st_size)
+    bits = 8 * (sizes[0] - sizes[1]) / (48 * 8 * 2000)
+    assert bits < 1.2
 
 
-def test_further_columns_are_kept_and_name_clusters():
+def test_written_and_read(store):
     rng = np.random.default_rng(1)
-    table = pd.DataFrame(
-        {
-            "run": np.repeat(list("abcd"), 40),
-            "depth": np.tile(np.repeat([4, 8], 20), 4),
-            "row": np.tile(np.arange(20), 8),
-        }
-    )
-    table["value"], table["passage"] = rng.integers(0, 2, 160), table["row"] // 4
-    outcomes = pl.read_outcomes(table)
-    assert pl.risk_curve(outcomes, cluster="passage").parts[0].clusters == 5
-    assert pl.risk_curve(outcomes).parts[0].clusters == 20
+    right, loss = rng.random((3, 37)) < 0.7, rng.random((3, 37)).astype(np.float32)
+    store.record_all("demo", [entry(f"demo:{s}", 8, right[s], loss[s]) for s in range(3)])
+    table = store.outcomes("demo", "accuracy", 8)
+    np.testing.assert_array_equal(table.to_numpy(), right)
+    assert list(table.index) == ["demo:0", "demo:1", "demo:2"]
+    assert table.columns[5].startswith("5:")
+    np.testing.assert_array_equal(store.outcomes("demo", "eval_loss").to_numpy(), loss)
+    assert [(c, run) for c, run, _ in store.iter_outcomes("demo", "accuracy")] == [(8, f"demo:{s}") for s in range(3)]
+    with pytest.raises(StoreError, match="no outcomes of 'f1'"):
+        store.outcomes("demo", "f1")
+    with pytest.raises(StoreError, match="at depth 4"):
+        store.outcomes("demo", "accuracy", 4)
+
+
+def test_a_changed_set_is_refused(store):
+    assert store.add_rows("demo", ROWS) == 37  # the same again is fine
+    for other in (ROWS[:-1], ROWS[::-1], [*ROWS[:-1], "another"]):
+        with pytest.raises(StoreError, match="not mixed"):
+            store.add_rows("demo", other)
+
+
+def test_all_or_nothing(store):
+    right = np.ones(37, dtype=bool)
+    with pytest.raises(ArgumentError, match="one for each of the 37 rows"):
+        store.record_all("demo", [entry("demo:0", 8, right), entry("demo:1", 8, right[:5])])
+    assert store.frame("demo").empty
+    store.record_all("demo", [entry("demo:0", 8, right)])
+    store.record_all("demo", [entry("demo:0", 8, ~right)])  # held already: it stays as it is
+    assert store.outcomes("demo", "accuracy", 8).to_numpy().all()
 
 
 @pytest.mark.parametrize(
-    ("change", "arguments", "error", "says"),
+    ("outcomes", "says"),
     [
-        ({}, {"row": "item"}, ArgumentError, "row.*'item'.*a column of the table"),
-        ({"value": ["right", 0, 1, 0]}, {}, DataError, "'right' is no outcome"),
-        ({"depth": [1.5, 2, 1, 2]}, {}, DataError, "1.5.* is no depth"),
-        ({}, {"depth": "steps"}, ArgumentError, "depth.*'steps'"),
-        ({}, {"depth": 0}, ArgumentError, "depth"),
+        ({"f1": np.ones(37)}, "one of the metrics"),
+        ({"accuracy": [1, 0]}, "an array"),
+        ({"accuracy": np.ones(37, dtype=int)}, "bool for 0/1"),
+        ({"accuracy": np.zeros(37, dtype=bool)}, "of which 1 is the mean"),
     ],
 )
-def test_bad_tables_say_what_to_do(change, arguments, error, says):
-    table = pd.DataFrame({"run": list("aabb"), "depth": [1, 2, 1, 2], "row": [0, 0, 0, 0], "value": [0, 1, 1, 0]})
-    with pytest.raises(error, match=says):
-        pl.read_outcomes(table.assign(**change), **arguments)
+def test_outcomes_that_are_none_are_refused(store, outcomes, says):
+    with pytest.raises(ArgumentError, match=says):
+        store.record_all("demo", [Entry("demo:0", 0, 8, {"accuracy": 1.0}, outcomes=outcomes)])
 
 
-def test_nobody_to_tell_apart():
-    with pytest.raises(ArgumentError, match="tells runs apart"):
-        pl.read_outcomes(pd.DataFrame({"row": [0], "value": [1]}))
-    with pytest.raises(DataError, match="no lines"):
-        pl.read_outcomes(pd.DataFrame({"run": [], "row": [], "value": []}))
-    with pytest.raises(ArgumentError, match="of words"):
-        pl.read_outcomes(pd.DataFrame({"run": ["a"], "model": ["x"], "q1": [1], "q2": [0]}))
+def test_rows_have_to_be_known(tmp_path):
+    with RunStore(tmp_path / "runs.db") as store:
+        store.add_task("demo", "0123456789abcdef", {})
+        with pytest.raises(StoreError, match="add_rows"):
+            store.record_all("demo", [entry("demo:0", 8, np.ones(3, dtype=bool))])
 
 
-def test_margins_at_each_depth_make_a_curve():
+def test_damage_is_said(store):
+    store.record_all("demo", [entry("demo:0", 8, np.arange(37) % 3 == 0)])
+    with sqlite3.connect(store.path) as db:
+        db.execute("UPDATE outcomes SET data = x'00ff'")
+    db.close()
+    with pytest.raises(DataError, match="run 'demo:0' at depth 8 are damaged"):
+        store.outcomes("demo", "accuracy", 8)
+
+
+def test_a_curve_of_the_store_tells_runs_and_rows_apart(store):
     rng = np.random.default_rng(2)
-    y = rng.random((2, 6, 80)) < 0.8
-    runs = pd.DataFrame(
-        {"seed": np.tile(range(6), 2), "depth": np.repeat([8, 16], 6), "accuracy": y.mean(axis=2).ravel()}
-    )
-    rows = pd.DataFrame({"row": np.tile(range(80), 2), "depth": np.repeat([8, 16], 80), "right": y.sum(axis=1).ravel()})
-    margins = pl.read_outcomes(runs, value="accuracy", rows=rows)
-    table = pl.risk_curve(margins).components()
-    assert table["interaction"].to_numpy() == pytest.approx([pl.risk.variance_components(v).interaction for v in y])
-    with pytest.raises(ArgumentError, match="margins are of 0/1"):
-        pl.read_outcomes(runs, value="accuracy", rows=rows.assign(right=7))
-    with pytest.raises(ArgumentError, match="depths"):
-        pl.read_outcomes(runs, value="accuracy", rows=rows[rows["depth"] == 8])
-    with pytest.raises(ArgumentError, match="cluster"):
-        pl.risk_curve(margins, cluster={})
+    right = {c: rng.random((4, 37)) < 0.7 for c in (8, 16)}
+    for c, of in right.items():
+        store.record_all("demo", [entry(f"demo:{s}", c, of[s]) for s in range(4)])
+    for source in (store, store.path):
+        curve = pl.risk_curve(source)
+        expected = [pl.risk.variance_components(right[c]).run for c in (8, 16)]
+        assert curve.components()["run"].to_numpy() == pytest.approx(expected)
+    store.record("demo", "demo:9", 8, {"accuracy": 0.5}, seed=9)  # without outcomes
+    store.record("demo", "demo:9", 16, {"accuracy": 0.5}, seed=9)
+    assert pl.risk_curve(store).parts is None
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the published runs are not here")
-def test_a_hundred_published_fine_tunes():
-    """McCoy, Min, Linzen (2020): 100 seeds of BERT on MNLI, margins only. Figures of docs/theory.md, section 8."""
-    margins = pl.read_outcomes(
-        DATA / "mnli_100_berts_runs.csv", value="mnli_accuracy", rows=DATA / "mnli_100_berts_rows.csv"
-    )
-    parts = components_of_margins(margins.runs["value"], margins.rows["value"])
-    assert (parts.runs, parts.rows) == (100, 9815)
-    assert parts.mean == pytest.approx(0.8434, abs=5e-5)
-    assert parts.interaction == pytest.approx(0.0314, abs=5e-5)
-    assert parts.rows_part / parts.spread == pytest.approx(0.55, abs=0.005)
-    assert np.sqrt(parts.run) == pytest.approx(0.00163, abs=5e-6)
-    with pytest.raises(DataError, match="depth is not known"):
-        pl.risk_curve(margins)
+def test_identity_is_content():
+    assert row_ids(["a", "b"]) == row_ids(["a"]) + row_ids(["b"])
+    assert len(row_ids(["a"])) == 8
