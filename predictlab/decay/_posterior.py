@@ -2,8 +2,8 @@
 
 ``ln mu(c) = s + ln[t + (1 - t) (c / c_k)^-alpha] - (b / h) ln(1 + (c_0 / c)^h)``: the law, `t` the floor's share of it
 at the last depth c_k, and a rise. Added to it is a random walk over the depths, the law's own error, anchored at the
-one. The data are the logarithms of the risks, less their bias, with a covariance over depths; see docs/theory.md,
-section 9. Points of a fixed quasi-random cloud are weighted by the likelihood; where too few of them carry the weight,
+last one. The data are the logarithms of the risks, less their bias, with a covariance over depths (docs/theory.md,
+section 9). Points of a fixed quasi-random cloud are weighted by the likelihood; where too few of them carry the weight,
 more are drawn around those that do (importance sampling from a mixture, Veach's balance heuristic over all rounds).
 """
 
