@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, polygamma, psi
 from scipy.stats import qmc, t
 
-from predictlab.decay._law import ALPHA_MIN, Array
+Array = NDArray[np.float64]
 
+ALPHA_MIN = 0.05  # slower than this, a thousandfold depth does not even halve the risk
 ALPHA_MOST, FALL_MOST = 50.0, 1e4  # the rate is searched up to that, and no decay by more than this between depths
 FLOOR = (0.2, 0.4)  # prior probabilities of no floor, and of one that no depth has shown yet; else one seen on the way
 RISE = (0.6, 0.28)  # of no rise, and of one that is steeper than the fall at first; else a mere bend
