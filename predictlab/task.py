@@ -17,6 +17,7 @@ from predictlab.errors import DataError, bad_argument
 __all__ = ["METHODS", "METRICS", "METRICS_OF", "PRECISIONS", "SCHEDULES", "Dataset", "Recipe", "Task"]
 
 METRICS = {"accuracy": "higher", "eval_loss": "lower", "perplexity": "lower", "exact_match": "higher"}
+SHARES = ("accuracy", "exact_match")  # metrics that are shares of rows
 METRICS_OF = {  # what is measured of each kind of data; the first is analysed by default
     "labels": ("accuracy", "eval_loss"),
     "completions": ("eval_loss", "perplexity", "exact_match"),

@@ -51,10 +51,16 @@ class ProbeRun:
     """
 
     def __init__(
-        self, tasks: Sequence[Task], plan: ProbePlan, store: RunStore, executor: Callable[[], Executor], show: bool
+        self,
+        tasks: Sequence[Task],
+        plan: ProbePlan,
+        store: RunStore,
+        executor: Callable[[], Executor],
+        show: bool,
+        outcomes: bool = True,
     ) -> None:
         self.tasks, self.plan, self.store = tuple(tasks), plan, store
-        self._executor, self._show = executor, show
+        self._executor, self._show, self._outcomes = executor, show, outcomes
         self._progress = Progress(False)
         self._driver: Driver | None = None
         self._thread: threading.Thread | None = None
@@ -199,7 +205,7 @@ class ProbeRun:
 
     def _start(self, executor: Executor) -> None:
         self._progress = Progress(self._show, self._progress)
-        self._driver = Driver(self.tasks, self.plan, self.store, executor, self._progress)
+        self._driver = Driver(self.tasks, self.plan, self.store, executor, self._progress, outcomes=self._outcomes)
         self._status, self._error = "running", None
         self._starts += 1
         _HANDLES.add(self)

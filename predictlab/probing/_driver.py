@@ -39,6 +39,8 @@ class Driver:
     store : RunStore
     executor : Executor
     progress : Progress
+    outcomes : bool
+        Keep the outcome of each evaluation row.
 
     Notes
     -----
@@ -56,10 +58,18 @@ class Driver:
     """
 
     def __init__(
-        self, tasks: Sequence[Task], plan: ProbePlan, store: RunStore, executor: Executor, progress: Progress
+        self,
+        tasks: Sequence[Task],
+        plan: ProbePlan,
+        store: RunStore,
+        executor: Executor,
+        progress: Progress,
+        *,
+        outcomes: bool = True,
     ) -> None:
         self.tasks = {str(task.name): task for task in tasks}
         self.plan, self.store, self.executor, self.progress = plan, store, executor, progress
+        self.outcomes = outcomes
         self._token = object()  # of its claims; the store remembers it for as long as it is open
         self.cancelled = threading.Event()
         self.revision = 0
@@ -221,7 +231,15 @@ class Driver:
             raise StoreError(
                 f"{self.store.path} holds a state of {parent} at depth {segment.begin} and no measurement there."
             )
-        entry = Entry(segment.run, segment.seed, segment.begin, parent=parent, seconds=0.0, flops=0.0, **measured[key])
+        outcomes = {
+            metric: found
+            for metric in (measured[key]["values"] if self.outcomes else ())
+            for _, _, found in self.store.iter_outcomes(name, metric, depth=segment.begin, run=parent)
+        }
+        entry = Entry(
+            segment.run, segment.seed, segment.begin, parent=parent, seconds=0.0, flops=0.0, outcomes=outcomes,
+            **measured[key],
+        )  # fmt: skip
         self.store.record_all(name, [entry])
 
     def _write(self, group: Group, results: Sequence[CheckpointResult]) -> None:
@@ -235,7 +253,7 @@ class Driver:
             kept = state.step in segment.keep
             entries.append(Entry(
                 segment.run, segment.seed, state.step, result.values, parent=segment.parent, state=state.to_bytes(),
-                keep=kept, **about,
+                keep=kept, outcomes=result.outcomes if self.outcomes else None, **about,
             ))  # fmt: skip
         self.store.record_all(str(group.task.name), entries)
         self.revision += 1

@@ -34,6 +34,7 @@ def probe(
     device: str | None = None,
     cache_limit: int = CACHE_LIMIT,
     memory_limit: int = MEMORY_LIMIT,
+    outcomes: bool = True,
 ) -> pd.DataFrame:
     """Train the runs of each task and measure its metrics at each depth of the plan.
 
@@ -63,6 +64,9 @@ def probe(
         Bytes of activations of frozen layers held in memory; beyond it they are read from a temporary file.
     memory_limit : int
         Bytes that the runs trained at the same time may take beside that: fewer are trained together if need be.
+    outcomes : bool
+        Keep, beside each metric that is a mean over rows, what the run made of each evaluation row
+        (`RunStore.outcomes`), so that runs and rows can be told apart.
 
     Returns
     -------
@@ -106,8 +110,8 @@ def probe(
     with ExitStack() as ending:
         opened = store if isinstance(store, RunStore) else ending.enter_context(_open(store))
         shown = ending.enter_context(closing(Progress(progress)))
-        driver = Driver(chosen, plan, opened, trained_by, shown)
-        add_tasks(opened, chosen)
+        driver = Driver(chosen, plan, opened, trained_by, shown, outcomes=outcomes)
+        add_tasks(opened, chosen, outcomes)
         try:
             driver.run()
         except KeyboardInterrupt:
@@ -128,12 +132,13 @@ def start_probe(
     device: str | None = None,
     cache_limit: int = CACHE_LIMIT,
     memory_limit: int = MEMORY_LIMIT,
+    outcomes: bool = True,
 ) -> ProbeRun:
     """Start a probe in the background, and return a handle at once.
 
     Parameters
     ----------
-    tasks, plan, store, executor, engine, device, cache_limit, memory_limit
+    tasks, plan, store, executor, engine, device, cache_limit, memory_limit, outcomes
         As for `probe`. With ``store=None`` the measurements live as long as the handle.
     progress : bool
         Show a progress bar on standard error too; the handle knows the same.
@@ -175,9 +180,9 @@ def start_probe(
     first = make_executor(executor, options)
     with ExitStack() as on_error:
         opened = store if isinstance(store, RunStore) else on_error.enter_context(_open(store))
-        add_tasks(opened, chosen)
+        add_tasks(opened, chosen, outcomes)
         on_error.pop_all()
-    run = ProbeRun(chosen, plan, opened, lambda: make_executor(executor, options), progress)
+    run = ProbeRun(chosen, plan, opened, lambda: make_executor(executor, options), progress, outcomes)
     if opened is not store:
         run._owns_store = True
         weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
@@ -189,8 +194,8 @@ def _open(store: str | Path | None) -> RunStore:
     return RunStore(":memory:" if store is None else store)
 
 
-def add_tasks(store: RunStore, tasks: Sequence[Task]) -> None:
-    """Make tasks known to a store; one that holds another task of the same name is an error."""
+def add_tasks(store: RunStore, tasks: Sequence[Task], outcomes: bool = True) -> None:
+    """Make tasks, and their evaluation rows, known to a store; one that holds others of the same name is an error."""
     for task in tasks:
         description: dict[str, Any] = {
             "model": str(task.model), "data": task.data.name, "source": task.data.source,
@@ -198,6 +203,10 @@ def add_tasks(store: RunStore, tasks: Sequence[Task]) -> None:
             "metric": task.metric, "label_noise": task.label_noise, "recipe": asdict(task.recipe),
         }  # fmt: skip
         store.add_task(str(task.name), task.fingerprint, description)
+        if outcomes:
+            store.add_rows(
+                str(task.name), ("\x1f".join(map(str, row)) for row in task.data.eval.itertuples(index=False))
+            )
 
 
 def make_executor(executor: str | Executor, options: TrainingOptions) -> Executor:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from predictlab.probing._plan import ProbePlan
 from predictlab.task import Task
@@ -94,6 +95,7 @@ class CheckpointResult:
     segment: RunSegment
     state: RunState
     values: Mapping[str, float] | None
+    outcomes: Mapping[str, NDArray[Any]] | None = None  # of each evaluation row
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
-from predictlab.task import METRICS_OF
+from predictlab.task import METRICS_OF, SHARES
 
 if TYPE_CHECKING:
     from predictlab.runs import RunStore
@@ -59,9 +59,6 @@ def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
         raise DataError(f"runs: no run store at {runs}. Check the path, or probe first.")
     with RunStore(Path(runs)) as store:
         return store.frame(task)
-
-
-SHARES = ("accuracy", "exact_match")  # metrics that are shares of rows
 
 
 def default_metric(present: Iterable[str]) -> str | None:

@@ -106,13 +106,16 @@ def insert_outcomes(db: sqlite3.Connection, run_id: int, entry: Entry, rows: int
         db.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?)", (*key, pack(values)))
 
 
-def stored_keys(db: sqlite3.Connection, task_id: int, metric: str, depth: int | None) -> list[tuple[int, str, int]]:
+def stored_keys(
+    db: sqlite3.Connection, task_id: int, metric: str, depth: int | None, run: str | None
+) -> list[tuple[int, str, int]]:
     """Depth, run and key of the outcomes of a metric, by depth and then by run in the order of their first coming."""
     find = (
-        "SELECT o.depth, r.run, o.rowid FROM runs r JOIN outcomes o ON o.run_id = r.id JOIN metrics n ON n.id = "
-        "o.metric_id WHERE r.task_id = ? AND n.name = ? AND o.depth = coalesce(?, o.depth) ORDER BY o.depth, r.id"
+        "SELECT o.depth, r.run, o.rowid FROM runs r JOIN outcomes o ON o.run_id = r.id "
+        "JOIN metrics n ON n.id = o.metric_id WHERE r.task_id = ? AND n.name = ? "
+        "AND o.depth = coalesce(?, o.depth) AND r.run = coalesce(?, r.run) ORDER BY o.depth, r.id"
     )
-    return db.execute(find, (task_id, metric, depth)).fetchall()
+    return db.execute(find, (task_id, metric, depth, run)).fetchall()
 
 
 def read_outcomes_of(db: sqlite3.Connection, key: int, run: str, depth: int, rows: int) -> Values:

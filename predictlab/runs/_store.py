@@ -206,7 +206,7 @@ class RunStore:
             return row_names(rows_of(db, self._database.task_id(db, task)) or b"")
 
     def iter_outcomes(
-        self, task: str, metric: str, *, depth: int | None = None
+        self, task: str, metric: str, *, depth: int | None = None, run: str | None = None
     ) -> Iterator[tuple[int, str, NDArray[np.bool_] | NDArray[np.float32]]]:
         """Read the outcomes one run at one depth at a time.
 
@@ -216,6 +216,8 @@ class RunStore:
             Names.
         depth : int, optional
             Only this depth, steps.
+        run : str, optional
+            Only this run.
 
         Yields
         ------
@@ -232,10 +234,10 @@ class RunStore:
         with self._database.read() as db:
             task_id = self._database.task_id(db, task)
             ids = rows_of(db, task_id) or b""
-            keys = stored_keys(db, task_id, metric, depth)
-        for at, run, key in keys:
+            keys = stored_keys(db, task_id, metric, depth, run)
+        for at, name, key in keys:
             with self._database.read() as db:
-                yield at, run, read_outcomes_of(db, key, run, at, len(ids) // ID_BYTES)
+                yield at, name, read_outcomes_of(db, key, name, at, len(ids) // ID_BYTES)
 
     def record(
         self,

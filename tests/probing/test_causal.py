@@ -14,7 +14,7 @@ from training import run_alone
 
 import predictlab as pl
 from predictlab.catalog._features import load_backbone
-from predictlab.errors import ArgumentError, DataError, ModelError
+from predictlab.errors import ArgumentError, DataError, ModelError, StoreError
 from predictlab.probing import ProbePlan
 from predictlab.probing._engine import architectures
 from predictlab.probing._engine.causal import CausalLearner
@@ -609,3 +609,15 @@ def test_smollm2_learns_word_problems():
         total, count = float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum")), len(targets)
     assert count == int((labels[:, 1:] >= 0).sum())
     assert total / count == pytest.approx(truth, abs=1e-4)
+
+
+def test_outcomes_of_rows_are_kept(task, tmp_path):
+    """Of metrics that are means over rows: the loss a token, weighted by tokens, and exact matches."""
+    frame = pl.probe(task, ProbePlan((0, 12), 2), tmp_path / "a.db", progress=False)
+    with pl.RunStore(tmp_path / "a.db") as store:
+        for row in frame[frame["metric"] != "perplexity"].itertuples():
+            values = store.outcomes("toy", row.metric, row.depth).loc[row.run]
+            assert values.mean() == pytest.approx(row.value, rel=1e-5)
+            assert len(values) == 30
+        with pytest.raises(StoreError, match="no outcomes of 'perplexity'"):
+            store.outcomes("toy", "perplexity")

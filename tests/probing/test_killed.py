@@ -21,7 +21,7 @@ PLANS = {
 @pytest.mark.parametrize("design", PLANS)
 def test_killed_at_random_moments_and_the_frame_is_that_of_an_undisturbed_run(task, tmp_path, design):
     plan, path = PLANS[design], tmp_path / "runs.db"
-    whole = pl.probe(task, plan, progress=False)
+    whole = pl.probe(task, plan, tmp_path / "whole.db", progress=False)
     rng = np.random.default_rng(len(design))
     kills = killed_until_done(
         functools.partial(probe_into, task, plan, path, 0.03),
@@ -30,6 +30,16 @@ def test_killed_at_random_moments_and_the_frame_is_that_of_an_undisturbed_run(ta
     )
     assert kills >= 2
     assert same_values(pl.probe(task, plan, path, progress=False), whole)
+    assert kept_outcomes(path) == kept_outcomes(tmp_path / "whole.db")  # to the last bit
+
+
+def kept_outcomes(path):
+    with pl.RunStore(path) as store:
+        return {
+            (metric, depth, run): values.tobytes()
+            for metric in ("accuracy", "eval_loss")
+            for depth, run, values in store.iter_outcomes("toy", metric)
+        }
 
 
 def count_steps(task, plan, path, name, counts):

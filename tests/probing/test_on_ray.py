@@ -152,9 +152,14 @@ def test_the_same_frame_as_on_this_machine(nodes, kept, task, bert, data, recipe
     same(pl.probe([task, other], PLAN, executor=kept, progress=False), here)
 
 
-def test_forks(nodes, kept, task):
+def test_forks(nodes, kept, task, tmp_path):
     plan = ProbePlan((0, 3, 6, 12), design="branch", parents=2, forks=3)
-    same(pl.probe(task, plan, executor=kept, progress=False), pl.probe(task, plan, progress=False))
+    there, here = tmp_path / "there.db", tmp_path / "here.db"
+    same(pl.probe(task, plan, there, executor=kept, progress=False), pl.probe(task, plan, here, progress=False))
+    with pl.RunStore(there) as one, pl.RunStore(here) as other:
+        for depth in (3, 6, 12):
+            a, b = (store.outcomes("toy", "eval_loss", depth) for store in (one, other))
+            pd.testing.assert_frame_equal(a.sort_index(), b.sort_index(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("where", ["loading", "training"])

@@ -13,7 +13,7 @@ from predictlab.errors import ModelError
 from predictlab.probing._engine.architectures import adapt
 from predictlab.probing._engine.generation import GreedyMatch
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.learner import Learner, Outcomes, all_finite
+from predictlab.probing._engine.learner import Kept, Learner, Outcomes, all_finite
 from predictlab.probing._engine.rows import IGNORED, Ragged
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import METRICS_OF, Task
@@ -133,6 +133,12 @@ class CausalLearner(Learner):
         loss = outcomes["eval_loss"].sum() / int((self.eval_targets.values != IGNORED).sum())
         matches = outcomes["exact_match"].mean()
         return {"eval_loss": float(loss), "perplexity": float(loss.exp()), "exact_match": float(matches)}
+
+    def kept_outcomes(self, outcomes: Outcomes) -> Kept:
+        """Losses over the mean number of completion tokens of a row, so that their mean is the loss a token."""
+        tokens = int((self.eval_targets.values != IGNORED).sum()) / len(self.eval_rows)
+        of_rows = {"eval_loss": outcomes["eval_loss"] / tokens, "exact_match": outcomes["exact_match"]}
+        return super().kept_outcomes(of_rows)  # perplexity is no mean over rows
 
     def _asked(self, of: Ragged, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions that ask for a completion token, bool (b, longest), and these tokens one after another."""

@@ -7,7 +7,9 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -18,9 +20,10 @@ from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.randomness import generator
 from predictlab.probing._engine.rows import Ragged
 from predictlab.probing._segments import CancelCheck, never_cancelled
-from predictlab.task import METRICS_OF, Task
+from predictlab.task import METRICS_OF, SHARES, Task
 
 Outcomes = dict[str, torch.Tensor]
+Kept = dict[str, NDArray[Any]]
 """Of each metric, a number for each evaluation row, float64 (n,)."""
 
 
@@ -116,6 +119,13 @@ class Learner(ABC):
     def metrics_of(self, outcomes: Outcomes) -> dict[str, float]:
         """The metrics of a run: every evaluation, of every engine, becomes one here."""
         return {name: float(of_rows.mean()) for name, of_rows in outcomes.items()}
+
+    def kept_outcomes(self, outcomes: Outcomes) -> Kept:
+        """The outcomes as they are kept: bool for right or wrong, else 32-bit floats; each metric is their mean."""
+        return {
+            name: (of_rows.numpy() > 0 if name in SHARES else of_rows.numpy().astype(np.float32))
+            for name, of_rows in outcomes.items()
+        }
 
     def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
         """The metrics of the model as it stands, over all evaluation rows; see `outcomes`."""

@@ -71,11 +71,15 @@ class ReferenceTrainer:
             seconds, flops = segment.costs_before
             for step in range(segment.begin, segment.depths[-1] + 1):
                 if step in segment.depths:
-                    values = learner.evaluate(check_cancelled) if alive else {}
-                    alive = alive and all_finite(values)
-                    if not alive:
-                        values = dict.fromkeys(learner.metrics, math.nan)
-                    yield CheckpointResult(segment, self._captured(optimiser, step, seconds, flops, alive), values)
+                    values, kept = dict.fromkeys(learner.metrics, math.nan), None
+                    if alive:
+                        outcomes = learner.outcomes(check_cancelled)
+                        metrics = learner.metrics_of(outcomes)
+                        alive = all_finite(metrics)
+                        if alive:
+                            values, kept = metrics, learner.kept_outcomes(outcomes)
+                    state = self._captured(optimiser, step, seconds, flops, alive)
+                    yield CheckpointResult(segment, state, values, kept)
                 if step == segment.depths[-1]:
                     return
                 if alive:

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._features import TOKENS_PER_BATCH
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.learner import Classifier, Learner, all_finite
+from predictlab.probing._engine.learner import Classifier, Kept, Learner, Outcomes, all_finite
 from predictlab.probing._engine.parameters import StackedParameters
 from predictlab.probing._engine.randomness import DataOrder, forked_rng, stream_seed
 from predictlab.probing._engine.rows import Ragged
@@ -79,15 +79,15 @@ class PerRunGradients:
             losses.append(loss.item())
         return losses, flops
 
-    def evaluate(
+    def outcomes(
         self, parameters: StackedParameters, runs: Sequence[int], check_cancelled: CancelCheck = never_cancelled
-    ) -> list[dict[str, float]]:
-        """Metrics of each run over all evaluation rows; `check_cancelled` is called between batches."""
-        values = []
+    ) -> list[Outcomes]:
+        """Outcomes of each run on all evaluation rows; `check_cancelled` is called between batches."""
+        outcomes = []
         for run in runs:
             with self._lent(parameters, run):
-                values.append(self.learner.evaluate(check_cancelled))
-        return values
+                outcomes.append(self.learner.outcomes(check_cancelled))
+        return outcomes
 
 
 class StackedGradients:
@@ -138,10 +138,10 @@ class StackedGradients:
         return losses.tolist(), self.encoder.operations / len(runs)
 
     @torch.inference_mode()
-    def evaluate(
+    def outcomes(
         self, parameters: StackedParameters, runs: Sequence[int], check_cancelled: CancelCheck = never_cancelled
-    ) -> list[dict[str, float]]:
-        """See `PerRunGradients.evaluate`: every batch of rows is read once, for all runs."""
+    ) -> list[Outcomes]:
+        """See `PerRunGradients.outcomes`: every batch of rows is read once, for all runs."""
         values = [parameters.views(parameters.values, slice(run, run + 1)) for run in runs]
         outcomes = [self.learner.new_outcomes() for _ in runs]
         for rows in self.learner.eval_batches:
@@ -149,7 +149,7 @@ class StackedGradients:
             inputs, mask = (t.unsqueeze(0) for t in self._batch(self.eval_rows, rows))
             for of_run, into in zip(values, outcomes, strict=True):
                 self.learner.score(self.encoder.logits(of_run, inputs, mask)[0], rows, into)
-        return [self.learner.metrics_of(of_run) for of_run in outcomes]
+        return outcomes
 
     def _batch(self, rows: Ragged, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         values, mask = rows.batch(chosen)
@@ -158,6 +158,8 @@ class StackedGradients:
 
 
 _ALL = slice(None)
+Measured = tuple[dict[str, float] | None, Kept | None]
+"""Metrics of a run at a depth, and the outcomes of its rows; None: a checkpoint between depths, or a lost run."""
 
 
 class SharedTrainer:
@@ -215,23 +217,24 @@ class SharedTrainer:
             for step in range(group.begin, group.depths[-1] + 1):
                 due = step in group.depths
                 if due or time.monotonic() - saved > checkpoint_seconds:
-                    values = self._measured(runs, check_cancelled) if due else [None] * len(group.segments)
-                    yield GroupUpdate(group, results=runs.results(step, values))
+                    measured = self._measured(runs, check_cancelled) if due else [(None, None)] * len(group.segments)
+                    yield GroupUpdate(group, results=runs.results(step, measured))
                     saved = time.monotonic()
                 if step < group.depths[-1]:
                     self._step(step, runs)
                     yield GroupUpdate(group, steps=len(group.segments))
 
-    def _measured(self, runs: _GroupRuns, check_cancelled: CancelCheck) -> list[dict[str, float] | None]:
-        """Metrics of all runs; those that turn out to be lost are marked in `alive`."""
+    def _measured(self, runs: _GroupRuns, check_cancelled: CancelCheck) -> list[Measured]:
+        """Metrics and outcomes of all runs; those that turn out to be lost are marked in `alive`."""
         living = runs.living()
-        values: list[dict[str, float] | None] = [dict.fromkeys(self.learner.metrics, math.nan) for _ in runs.alive]
-        measured = self.backend.evaluate(runs.parameters, living, check_cancelled) if living else []
-        for i, metrics in zip(living, measured, strict=True):
+        measured: list[Measured] = [(dict.fromkeys(self.learner.metrics, math.nan), None) for _ in runs.alive]
+        found = self.backend.outcomes(runs.parameters, living, check_cancelled) if living else []
+        for i, outcomes in zip(living, found, strict=True):
+            metrics = self.learner.metrics_of(outcomes)
             runs.alive[i] = all_finite(metrics)
             if runs.alive[i]:
-                values[i] = metrics
-        return values
+                measured[i] = metrics, self.learner.kept_outcomes(outcomes)
+        return measured
 
     def _step(self, step: int, runs: _GroupRuns) -> None:
         recipe, living = self.task.recipe, runs.living()
@@ -270,13 +273,16 @@ class _GroupRuns:
         """Numbers of the runs that have not diverged."""
         return [i for i, alive in enumerate(self.alive) if alive]
 
-    def results(self, step: int, values: Sequence[dict[str, float] | None]) -> tuple[CheckpointResult, ...]:
+    def results(self, step: int, measured: Sequence[Measured]) -> tuple[CheckpointResult, ...]:
         """Where all runs are after `step` steps."""
         states = [
             self.parameters.captured(i, step, float(self.seconds[i]), float(self.flops[i]), alive)
             for i, alive in enumerate(self.alive)
         ]
-        return tuple(map(CheckpointResult, self.segments, states, values))
+        return tuple(
+            CheckpointResult(segment, state, *of_run)
+            for segment, state, of_run in zip(self.segments, states, measured, strict=True)
+        )
 
 
 def gradient_backend(

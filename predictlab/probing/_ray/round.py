@@ -39,9 +39,9 @@ class Job:
         from predictlab.probing._engine.parameters import RunState
 
         unpacked, left = [], []
-        for segment, (rest, _), (values, raw) in zip(self.group.segments, self.left, results, strict=True):
+        for segment, (rest, _), (values, outcomes, raw) in zip(self.group.segments, self.left, results, strict=True):
             state = RunState.from_bytes(raw)
-            unpacked.append(CheckpointResult(segment, state, values))
+            unpacked.append(CheckpointResult(segment, state, values, outcomes))
             depths = tuple(d for d in rest.depths if d > state.step or (d == state.step and values is None))
             left.append((replace(rest, begin=state.step, depths=depths), raw))
         self.left, self.deaths = tuple(left), 0

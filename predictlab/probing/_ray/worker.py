@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from numpy.typing import NDArray
+
 from predictlab import __version__
 from predictlab.catalog._features import let_threads_sleep
 from predictlab.errors import bad_argument
@@ -22,7 +24,7 @@ AHEAD = 8  # updates that training may be ahead of the messages
 
 PackedSegment = tuple[RunSegment, bytes | None]
 """A segment, and apart from it the state it starts from as a file: many small tensors travel slowly."""
-PackedResult = tuple[Mapping[str, float] | None, bytes]
+PackedResult = tuple[Mapping[str, float] | None, Mapping[str, NDArray[Any]] | None, bytes]
 Message = tuple[int, list[list[PackedResult]], bool]
 """Steps made, what all runs reached at each depth since, and whether the group is finished."""
 
@@ -120,5 +122,5 @@ def _gathered(updates: queue.Queue[GroupUpdate | None]) -> Message:
             return steps, results, True
         steps += update.steps
         if update.results:
-            results.append([(result.values, result.state.to_bytes()) for result in update.results])
+            results.append([(result.values, result.outcomes, result.state.to_bytes()) for result in update.results])
             until = min(until, time.monotonic() + GATHER)
