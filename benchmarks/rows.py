@@ -2,6 +2,7 @@
 
 Run: python benchmarks/rows.py --worlds [--worlds-per-cell 400]     crossed worlds of right and wrong answers
      python benchmarks/rows.py --published FOLDER                   100 fine-tunes of BERT on MNLI (margins)
+     python benchmarks/rows.py --storage                            what keeping outcomes costs a probe
      python benchmarks/rows.py --speed                              2,000 rows x 64 runs x 12 depths
 """
 
@@ -9,8 +10,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +124,32 @@ def speed() -> None:
         print(f"{what}: {best:.3f} s")
 
 
+def storage(turns: int = 5) -> None:
+    """Processor time of a probe with outcomes and without, in turns, and the bits that an outcome takes on disk."""
+    data = pl.load_dataset("rotten_tomatoes", train_size=1000, eval_size=2000, seed=0)
+    head = pl.Recipe(method="head", steps=64, batch_size=16, max_length=48)
+    for recipe in (head, head.replace(method="lora", layers="last:1")):
+        task = pl.Task("minilm-l6", data, recipe, name=recipe.method)
+        seconds: dict[bool, list[float]] = {True: [], False: []}
+        with tempfile.TemporaryDirectory() as folder:
+            for turn in range(turns + 1):
+                for kept in (True, False):
+                    seconds[kept].append(_seconds(partial(_probe, task, Path(folder) / f"{kept}-{turn}.db", kept)))
+            with sqlite3.connect(Path(folder) / "True-0.db") as db:
+                sizes = db.execute(
+                    "SELECT n.name, avg(length(o.data)) FROM outcomes o JOIN metrics n ON n.id = o.metric_id GROUP BY 1"
+                ).fetchall()
+            db.close()
+        with_rows, without = (float(np.median(seconds[kept][1:])) for kept in (True, False))  # the first turn loads
+        bits = ", ".join(f"{name} {8 * size / 2000:.2f} bits a row" for name, size in sizes)
+        print(f"{recipe.method}: {with_rows:.2f} s with outcomes, {with_rows / without:.3f} of it without; {bits}")
+
+
+def _probe(task: pl.Task, path: Path, outcomes: bool) -> None:
+    plan = pl.ProbePlan((0, 4, 8, 16, 32, 64), seeds=16)
+    pl.probe(task, plan, path, progress=False, outcomes=outcomes)
+
+
 def _seconds(call: Callable[[], object]) -> float:
     start = time.process_time()
     call()
@@ -133,6 +163,7 @@ def main() -> None:
     parser.add_argument("--worlds-per-cell", type=int, default=400)
     parser.add_argument("--published", type=Path)
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--storage", action="store_true")
     given = parser.parse_args()
     pd.set_option("display.width", 160, "display.max_rows", 1000)
     if given.worlds:
@@ -149,6 +180,8 @@ def main() -> None:
         print(published(given.published).to_string(index=False))
     if given.speed:
         speed()
+    if given.storage:
+        storage()
 
 
 if __name__ == "__main__":
