@@ -37,6 +37,8 @@ class ProbeRun:
         Makes the executor, anew whenever the probe is started.
     show : bool
         Show a progress bar too.
+    outcomes : bool
+        Keep the outcome of each evaluation row.
 
     Examples
     --------

@@ -203,7 +203,7 @@ def add_tasks(store: RunStore, tasks: Sequence[Task], outcomes: bool = True) -> 
             "metric": task.metric, "label_noise": task.label_noise, "recipe": asdict(task.recipe),
         }  # fmt: skip
         store.add_task(str(task.name), task.fingerprint, description)
-        if outcomes:
+        if outcomes and not store.read_only:
             store.add_rows(
                 str(task.name), ("\x1f".join(map(str, row)) for row in task.data.eval.itertuples(index=False))
             )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from predictlab.errors import bad_argument
 
-VERSION = 4  # of the tables below; kept in SQLite's user_version
+VERSION = 3  # of the tables below; kept in SQLite's user_version
 APPLICATION_ID = 0x70726C62  # "prlb": marks the file as a run store, so that no other database is written to
 
 #: Columns of the tidy frame, in their order; `RunStore.frame` says what is in each.

@@ -147,8 +147,11 @@ class RunStore:
         ids = rows if isinstance(rows, bytes) else row_ids(rows)
         if not ids or len(ids) % ID_BYTES:
             raise bad_argument("rows", f"{len(ids)} bytes", f"at least one row, {ID_BYTES} bytes for each")
-        with self._database.write() as db:
-            put_rows(db, self._database.task_id(db, task), task, ids)
+        with self._database.read() as db:
+            held = rows_of(db, self._database.task_id(db, task))
+        if held != ids:
+            with self._database.write() as db:
+                put_rows(db, self._database.task_id(db, task), task, ids)
         return len(ids) // ID_BYTES
 
     def outcomes(self, task: str, metric: str, depth: int | None = None) -> pd.DataFrame:

@@ -310,16 +310,16 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task):
 
     for _ in range(ray_round.DEATHS - 1):
         lose()
-    job.reached([({}, state)])
+    job.reached([({}, None, state)])
     assert job.left == ((replace(segment, begin=4, depths=(8, 12)), state),)
-    job.reached([(None, on_ray_state(8))])  # a state between depths is progress; depth 8 is still to be measured
+    job.reached([(None, None, on_ray_state(8))])  # a state between depths is progress; depth 8 is still to be measured
     assert job.left[0][0].depths == (8, 12)
     for _ in range(ray_round.DEATHS - 1):
         lose()
     assert list(work.waiting) == [job] * (2 * ray_round.DEATHS - 2)
     with pytest.raises(WorkerError, match="toy:0 after depth 8"):
         lose()
-    job.reached([({}, on_ray_state(12))])
+    job.reached([({}, None, on_ray_state(12))])
     lose()  # nothing was left but to say that it is finished
     assert finished == [job.group]
 
@@ -346,7 +346,7 @@ def test_options_go_along(task):
     messages = list(worker.train("toy", [None], [pack(RunSegment("toy:0", 0, (2, 4)))]))
     assert isinstance(worker.executor.trainers.trainer(task)[0], ReferenceTrainer)
     assert sum(steps for steps, _, _ in messages) == 4
-    depths = [RunState.from_bytes(raw).step for _, results, _ in messages for ((_, raw),) in results]
+    depths = [RunState.from_bytes(raw).step for _, results, _ in messages for ((_, _, raw),) in results]
     assert depths == [2, 4]
     assert [done for _, _, done in messages] == [False] * (len(messages) - 1) + [True]
 
