@@ -169,6 +169,8 @@ def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
 def _seeds(name: str, given: object, least: int) -> tuple[int, ...]:
     """Seeds from a number of them, or from themselves."""
     expected = f"a number of {name} >= {least}, or as many different whole numbers >= 0"
+    if _is_whole(given) and given < least:
+        raise bad_argument(name, given, expected)
     seeds = _whole_numbers(name, range(given) if _is_whole(given) else given, expected)
     if len(set(seeds)) < len(seeds):
         raise bad_argument(name, given, "different whole numbers: a repeated seed is the same run")
