@@ -12,14 +12,7 @@ from predictlab._validation import generator, option, whole_number
 from predictlab.errors import bad_argument
 from predictlab.risk._branch import branch_curve
 from predictlab.risk._curve import RiskCurve
-from predictlab.risk._frames import (
-    Runs,
-    as_runs_frame,
-    common_metric,
-    default_metric,
-    refuse_duplicates,
-    select_single,
-)
+from predictlab.risk._frames import Runs, refuse_duplicates, select_rows
 from predictlab.risk._residual import residual_curve
 from predictlab.risk._spread import spread_curve
 
@@ -109,15 +102,11 @@ def risk_curve(
         for name, value in extra.items():
             if value is not None:
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
-    frame = as_runs_frame(runs, task)
-    if estimator == "residual" and task is None and len(pd.unique(frame["task"])) > 1:
-        metric = common_metric(frame, metric)
-        return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
-    task, frame = select_single(frame, "task", task, None)
-    metric, rows = select_single(frame, "metric", metric, default_metric(frame["metric"]))
-    refuse_duplicates(rows, task)
-    if estimator == "spread":
-        return spread_curve(rows, task, metric, eval_rows)
+    frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")
+    rows = frame[frame["metric"] == metric]
+    refuse_duplicates(rows)
+    if task is None or estimator == "residual":
+        return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, generator(rng))
     if estimator == "branch":
         return branch_curve(frame, task, metric, eval_rows)
-    return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
+    return spread_curve(rows, task, metric, eval_rows)

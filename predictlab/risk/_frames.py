@@ -137,13 +137,13 @@ def is_invalid(frame: pd.DataFrame) -> pd.Series:
     return (frame["status"] != "ok") | ~np.isfinite(frame["value"].astype(float))
 
 
-def refuse_duplicates(frame: pd.DataFrame, task: str) -> None:
+def refuse_duplicates(frame: pd.DataFrame) -> None:
     """A run has one value of a metric at a depth."""
-    twice = frame.duplicated(["run", "depth", "metric"])
+    twice = frame.duplicated(["task", "run", "depth", "metric"])
     if twice.any():
         row = frame[twice].iloc[0]
         at = f"run {row['run']!r} has two values of {row['metric']} at depth {row['depth']}"
-        raise DataError(f"task {task!r}: {at}; keep one.")
+        raise DataError(f"task {row['task']!r}: {at}; keep one.")
 
 
 def rounding_variance(values: Array) -> float:
@@ -166,14 +166,38 @@ def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> floa
 
 def common_metric(frame: pd.DataFrame, metric: str | None) -> str:
     """The metric of a table of tasks: the wanted one, else the usual one if all have it, else the only common one."""
-    if metric is not None:
-        return select_single(frame, "metric", metric, None)[0]
-    have = {str(t): set(part["metric"]) for t, part in frame.groupby("task", sort=False)}
+    have = {task: set(part["metric"]) for task, part in frame.groupby("task", sort=False)}
     shared = sorted(set.intersection(*have.values()))
+    shown = "; ".join(f"{task}: {', '.join(sorted(names))}" for task, names in have.items())[:400]
+    if metric is not None:
+        select_single(frame, "metric", metric, None)
+        if metric not in shared:
+            hint = f"Name one that all have: {', '.join(shared)}" if shared else "Take tasks with one metric in common"
+            raise DataError(f"metric {metric!r}: not every task was measured by it ({shown}). {hint}.")
+        return metric
+    if not shared:
+        raise DataError(f"the tasks have no metric in common ({shown}). Take tasks measured by one metric.")
     usual = default_metric(shared)
-    if usual is not None or len(shared) == 1:
-        return usual or shared[0]
-    if shared:
+    if usual is None and len(shared) > 1:
         raise bad_argument("metric", None, f"one of {', '.join(shared)}", "There are several; name the metric.")
-    shown = "; ".join(f"{t}: {', '.join(sorted(names))}" for t, names in have.items())
-    raise DataError(f"the tasks have no metric in common ({shown[:400]}). Take tasks measured by one metric.")
+    return usual or shared[0]
+
+
+def select_rows(
+    runs: Runs, task: str | None, metric: str | None, *, several: bool
+) -> tuple[pd.DataFrame, str | None, str]:
+    """Rows of all metrics of the task that is meant, its name, and the metric that is meant.
+
+    With `several` and no task named, the rows of all tasks, and None for the name where there are more than one.
+    """
+    frame = as_runs_frame(runs, task)
+    frame = frame.assign(task=frame["task"].astype(str))
+    name = None
+    if task is not None or not several or frame["task"].nunique() < 2:
+        name, frame = select_single(frame, "task", task, None)
+        metric, _ = select_single(frame, "metric", metric, default_metric(frame["metric"]))
+    else:
+        metric = common_metric(frame, metric)
+    if not pd.api.types.is_numeric_dtype(frame["depth"]):
+        raise DataError("runs: depths must be numbers of steps; make the column depth numeric.")
+    return frame, name, metric

@@ -63,6 +63,8 @@ class World:
         Degrees of freedom of Student's t for the noise; None: Gaussian.
     law_offset : int
         What is added to a number of steps to make the risk a power law of it.
+    horizon : float
+        Steps of a whole run; inf without an end.
 
     Examples
     --------
@@ -78,16 +80,12 @@ class World:
     mean: float = 0.0
     tail: float | None = None
     law_offset: int = 0
+    horizon: float = np.inf
 
     @property
     def name(self) -> str:
         """Name of the task in frames and curves."""
         raise NotImplementedError
-
-    @property
-    def horizon_steps(self) -> float:
-        """Steps of a whole run; inf without an end."""
-        return float("inf")
 
     def _decaying(self, c: Array) -> Array:
         """Variance of the noise of the steps after `c`, (k,)."""
@@ -111,7 +109,7 @@ class World:
         ArgumentError
             Depths that are not whole, not increasing, or beyond the world's horizon.
         """
-        return self.intrinsic_limit + self._decaying(checked_depths(depths, self.horizon_steps))
+        return self.intrinsic_limit + self._decaying(checked_depths(depths, self.horizon))
 
     def _unit(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Independent innovations of mean 0 and variance 1: Gaussian, or Student's t of `tail` degrees of freedom."""
@@ -169,7 +167,7 @@ class World:
         shape: tuple[int, ...] = (whole_number("runs", runs, 1),)
         if repeats is not None:
             shape = (whole_number("repeats", repeats, 1), *shape)
-        c, rng = checked_depths(depths, self.horizon_steps), np.random.default_rng(seed)
+        c, rng = checked_depths(depths, self.horizon), np.random.default_rng(seed)
         step, k = self._steps(c), len(c)
         if not independent:
             errors = np.cumsum((step * self._unit(rng, (*shape, k)))[..., ::-1], axis=-1)[..., ::-1]
@@ -199,7 +197,7 @@ class World:
             ``(kappa_4(e_m) / runs + 2 L(m)² / df) / (L(c) L(c'))`` with ``m = max(c, c')``, exact for the mean
             squares themselves; the fourth cumulant ``kappa_4`` is 0 for Gaussian noise.
         """
-        c = checked_depths(depths, self.horizon_steps)
+        c = checked_depths(depths, self.horizon)
         risk = self.risk(c)
         fourth = self._floor_fourth() + self._excess * np.cumsum(self._steps(c)[::-1] ** 4)[::-1]
         later = np.maximum.outer(np.arange(len(c)), np.arange(len(c)))
@@ -270,12 +268,12 @@ class World:
     def _curve(
         self, depths: ArrayLike, errors: Array, runs: int, df: int, independent: bool, known: bool, **fields: object
     ) -> RiskCurve:
-        c = checked_depths(depths, self.horizon_steps)
+        c = checked_depths(depths, self.horizon)
         covariance = self.log_covariance(runs, c, df=df) if known else None
         return RiskCurve(
             depth=c + self.law_offset,
             risk=np.sum(errors**2, axis=0) / df,
-            df=df,
+            df=np.full(len(c), float(df)),
             task=self.name,
             log_covariance=np.diag(np.diag(covariance)) if covariance is not None and independent else covariance,
             errors=None if known else errors,
@@ -301,7 +299,7 @@ class World:
         """
         offset = self.law_offset
         last = whole_number("max_depth", max_depth, 1 + offset)
-        step = self._steps(checked_depths(np.arange(last - offset + 1), self.horizon_steps))
+        step = self._steps(checked_depths(np.arange(last - offset + 1), self.horizon))
 
         def trajectory(run: int) -> Array:
             rng = np.random.default_rng([seed, run])

@@ -203,7 +203,7 @@ def test_no_group_is_in_the_training_part_of_its_own_prediction():
     x = group[:, None].astype(float)
     y = rng.normal(size=75)
     folds = group_folds(group, None, np.random.default_rng(0))  # ten
-    np.testing.assert_array_equal(out_of_fold(x, y, group, predict, folds), y)
+    np.testing.assert_array_equal(out_of_fold(x, y, group, predict, folds)[0], y)
     np.testing.assert_array_equal(np.sort(seen), np.sort(group))
 
 
