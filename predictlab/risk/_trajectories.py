@@ -153,7 +153,7 @@ def wide_values(frame: pd.DataFrame, runs: pd.MultiIndex) -> pd.DataFrame:
 def trajectory_metrics(frame: pd.DataFrame, metric: str, tasks: Iterable[str]) -> tuple[dict[str, str], str]:
     """The path of each task and the one of all, from rows before the end.
 
-    It is the metric itself where that was measured, else the one measured most often; of all, the metric if they differ.
+    It is the metric where that was measured, else the one measured most often; of all, the metric where they differ.
     """
     paths = {}
     for task in tasks:
