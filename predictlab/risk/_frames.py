@@ -61,9 +61,6 @@ def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
         return store.frame(task)
 
 
-SHARES = ("accuracy", "exact_match")  # metrics that are shares of rows
-
-
 def default_metric(present: Iterable[str]) -> str | None:
     """The metric that is read where none is named: accuracy, and the evaluation loss of completions, if it is there."""
     names = set(present)
@@ -80,16 +77,11 @@ def select_single(
     present = [str(v) for v in pd.unique(frame[column])]
     if not present:
         raise DataError(f"runs: no measurements{'' if wanted is None else f' of {column} {wanted!r}'}. Probe first.")
-    if wanted is None:
-        if default in present:
-            wanted = default
-        elif len(present) == 1:
-            wanted = present[0]
-        else:
-            raise bad_argument(column, None, f"one of {', '.join(present)}", f"There are several; name the {column}.")
-    if wanted not in present:
-        raise bad_argument(column, wanted, f"one of {', '.join(present)}")
-    assert wanted is not None
+    if wanted is None and (default in present or len(present) == 1):
+        wanted = default if default in present else present[0]
+    if wanted is None or wanted not in present:
+        hint = f"There are several; name the {column}." if wanted is None else ""
+        raise bad_argument(column, wanted, f"one of {', '.join(present)}", hint)
     return wanted, frame[frame[column] == wanted]
 
 
@@ -154,7 +146,7 @@ def rounding_variance(values: Array) -> float:
 
 def is_share(metric: str) -> bool:
     """Whether a metric of this name is a share of rows."""
-    return metric in SHARES or metric.endswith(tuple(f"_{name}" for name in SHARES))
+    return f"_{metric}".endswith(("_accuracy", "_exact_match"))
 
 
 def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:
@@ -177,10 +169,7 @@ def common_metric(frame: pd.DataFrame, metric: str | None) -> str:
         return metric
     if not shared:
         raise DataError(f"the tasks have no metric in common ({shown}). Take tasks measured by one metric.")
-    usual = default_metric(shared)
-    if usual is None and len(shared) > 1:
-        raise bad_argument("metric", None, f"one of {', '.join(shared)}", "There are several; name the metric.")
-    return usual or shared[0]
+    return select_single(frame[frame["metric"].isin(shared)], "metric", None, default_metric(shared))[0]
 
 
 def select_rows(
@@ -191,13 +180,10 @@ def select_rows(
     With `several` and no task named, the rows of all tasks, and None for the name where there are more than one.
     """
     frame = as_runs_frame(runs, task)
-    frame = frame.assign(task=frame["task"].astype(str))
-    name = None
-    if task is not None or not several or frame["task"].nunique() < 2:
-        name, frame = select_single(frame, "task", task, None)
-        metric, _ = select_single(frame, "metric", metric, default_metric(frame["metric"]))
-    else:
-        metric = common_metric(frame, metric)
-    if not pd.api.types.is_numeric_dtype(frame["depth"]):
+    if len(frame) and not pd.api.types.is_numeric_dtype(frame["depth"]):
         raise DataError("runs: depths must be numbers of steps; make the column depth numeric.")
-    return frame, name, metric
+    frame = frame.assign(task=frame["task"].astype(str))
+    if several and task is None and len(pd.unique(frame["task"])) > 1:
+        return frame, None, common_metric(frame, metric)
+    task, frame = select_single(frame, "task", task, None)
+    return frame, task, select_single(frame, "metric", metric, default_metric(frame["metric"]))[0]

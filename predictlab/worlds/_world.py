@@ -7,6 +7,7 @@ So ``Cov(e_c, e_c') = L(max(c, c'))``, and ``corr² = L(max) / L(min)``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -229,10 +230,8 @@ class World:
             In a martingale world its `depth` is one more than the number of steps: the law is a power of that.
         """
         errors = self.errors(runs, depths, seed, independent=independent)
-        return self._curve(
-            depths, errors, runs, runs, independent, known_covariance,
-            estimator="residual", question="this_run", metric="performance",
-        )  # fmt: skip
+        fields = {"estimator": "residual", "question": "this_run", "metric": "performance"}
+        return self._curve(depths, errors, runs, independent, known_covariance, fields)
 
     def spread(
         self, runs: int, depths: ArrayLike, seed: Seed, *, independent: bool = False, known_covariance: bool = False
@@ -260,24 +259,24 @@ class World:
         whole_number("runs", runs, 2)
         values = self.mean + self.errors(runs, depths, seed, independent=independent)
         means = values.mean(axis=0)
-        return self._curve(
-            depths, values - means, runs, runs - 1, independent, known_covariance,
-            estimator="spread", question="fresh_run", metric="value", mean=means,
-        )  # fmt: skip
+        fields = {"estimator": "spread", "question": "fresh_run", "metric": "value", "mean": means}
+        return self._curve(depths, values - means, runs - 1, independent, known_covariance, fields)
 
     def _curve(
-        self, depths: ArrayLike, errors: Array, runs: int, df: int, independent: bool, known: bool, **fields: object
+        self, depths: ArrayLike, errors: Array, df: int, independent: bool, known: bool, fields: dict[str, Any]
     ) -> RiskCurve:
         c = checked_depths(depths, self.horizon)
-        covariance = self.log_covariance(runs, c, df=df) if known else None
+        covariance = self.log_covariance(len(errors), c, df=df) if known else None
+        if covariance is not None and independent:
+            covariance = np.diag(np.diag(covariance))
         return RiskCurve(
             depth=c + self.law_offset,
             risk=np.sum(errors**2, axis=0) / df,
             df=np.full(len(c), float(df)),
             task=self.name,
-            log_covariance=np.diag(np.diag(covariance)) if covariance is not None and independent else covariance,
+            log_covariance=covariance,
             errors=None if known else errors,
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
 
     def source(self, seed: int, *, max_depth: int = 1024) -> Callable[[Sequence[int], Sequence[int]], pd.DataFrame]:
