@@ -13,7 +13,7 @@ from predictlab._validation import positive
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import _trajectories as trajectories
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import is_invalid, refuse_duplicates
+from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
 from predictlab.risk._trajectories import Labels
 
 
@@ -78,11 +78,11 @@ def build_forecast_inputs(
     end, features, groups
         See `predictlab.forecasting.forecast`.
     """
-    frame, runs = trajectories.own_runs(frame)
+    frame = frame[~is_fork(frame)].reset_index(drop=True)
     refuse_duplicates(frame)
-    ends = _ends(frame, metric, depth, end, list(runs.unique(0)))
-    lost = trajectories.lost_at(frame, metric, runs, ends)
-    final = trajectories.final_values(frame, metric, runs, ends, lost)
+    ends = _ends(frame, metric, depth, end, list(pd.unique(frame["task"])))
+    lost = trajectories.lost_at(frame, metric, ends)
+    runs, final = lost.index, trajectories.final_values(frame, metric, ends, lost)
     before = frame[~is_invalid(frame) & (frame["depth"] > 0) & (frame["depth"] <= depth)]
     _, path = trajectories.trajectory_metrics(before, metric, ends)
     wide = trajectories.wide_values(before, runs)
@@ -131,7 +131,7 @@ def _ends(
 ) -> dict[str, float]:
     """Depth at which the runs of each task end; tasks that were not measured deeper than `depth` may have none."""
     own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_invalid(frame)]
-    deepest = {str(task): float(c) for task, c in own.groupby("task", sort=False)["depth"].max().items()}
+    deepest = own.groupby("task", sort=False)["depth"].max().astype(float).to_dict()
     if isinstance(end, Mapping):
         if unknown := sorted(set(map(str, end)) - set(tasks)):
             raise bad_argument("end", unknown, f"tasks of the runs: {', '.join(tasks)}")

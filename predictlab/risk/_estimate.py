@@ -98,8 +98,7 @@ def risk_curve(
     if eval_rows is not None:
         whole_number("eval_rows", eval_rows, 1, "a number of rows")
     if estimator != "residual":
-        extra = {"regressor": regressor, "features": features, "groups": groups, "folds": folds}
-        for name, value in extra.items():
+        for name, value in {"regressor": regressor, "features": features, "groups": groups, "folds": folds}.items():
             if value is not None:
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
     frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")

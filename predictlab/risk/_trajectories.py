@@ -66,10 +66,12 @@ def build_table(
     DataError
         Too few complete runs, groups or common depths.
     """
-    frame, runs = own_runs(frame)
+    frame = frame[~is_fork(frame)].reset_index(drop=True)
+    if frame.empty:
+        raise DataError("runs: all are forks, which share a prefix; a residual curve needs other runs. Add seeds.")
     full = frame[(frame["metric"] == metric) & (frame["depth"] > 0)].groupby("task")["depth"].max()
-    lost = lost_at(frame, metric, runs)
-    final = final_values(frame, metric, runs, full, lost)
+    lost = lost_at(frame, metric)
+    runs, final = lost.index, final_values(frame, metric, full, lost)
     before = frame[(frame["depth"] > 0) & (frame["depth"] < frame["task"].map(full))]
     paths, path = trajectory_metrics(before, metric, runs.unique(0))
     complete, depths = np.isfinite(final), {}
@@ -118,27 +120,20 @@ def build_table(
     )
 
 
-def own_runs(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.MultiIndex]:
-    """Rows of the runs that are no forks, and these runs, (task, run), in the order of the frame."""
-    frame = frame[~is_fork(frame)].reset_index(drop=True)
-    return frame, pd.MultiIndex.from_frame(frame[["task", "run"]].drop_duplicates())
+def lost_at(frame: pd.DataFrame, metric: str, ends: Mapping[str, float] | None = None) -> pd.Series:
+    """Depth at which a run diverged or failed, up to the end of its task where `ends` names one; else NaN.
 
-
-def lost_at(
-    frame: pd.DataFrame, metric: str, runs: pd.MultiIndex, ends: Mapping[str, float] | None = None
-) -> pd.Series:
-    """Depth at which each run diverged or failed, up to the end of its task where `ends` names one; else NaN."""
+    Indexed by (task, run), in the order of the frame.
+    """
     lost = (frame["status"] != "ok") | (is_invalid(frame) & (frame["metric"] == metric))
     lost &= frame["depth"] <= frame["task"].map(dict(ends or {})).fillna(np.inf)
-    return frame["depth"].where(lost).groupby([frame["task"], frame["run"]]).min().reindex(runs)
+    return frame["depth"].where(lost).groupby([frame["task"], frame["run"]], sort=False).min()
 
 
-def final_values(
-    frame: pd.DataFrame, metric: str, runs: pd.MultiIndex, ends: pd.Series | Mapping[str, float], lost: pd.Series
-) -> Array:
+def final_values(frame: pd.DataFrame, metric: str, ends: pd.Series | Mapping[str, float], lost: pd.Series) -> Array:
     """The metric at the end of each run; NaN where it is not known, or the run came back from inf."""
     at_end = (frame["metric"] == metric) & (frame["depth"] == frame["task"].map(ends)) & ~is_invalid(frame)
-    final = frame[at_end].set_index(["task", "run"])["value"].astype(float).reindex(runs)
+    final = frame[at_end].set_index(["task", "run"])["value"].astype(float).reindex(lost.index)
     return final.where(lost.isna()).to_numpy()
 
 
