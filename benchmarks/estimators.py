@@ -125,7 +125,7 @@ def nothing_to_learn(runs: int, repeats: int = 400) -> str:
         x, y = rng.standard_normal((runs, 3)), rng.standard_normal(runs)
         shares.append(
             1
-            - np.mean(out_of_fold(x, y, group, ridge, group_folds(group, None, np.random.default_rng(0))) ** 2)
+            - np.mean(out_of_fold(x, y, group, ridge, group_folds(group, None, np.random.default_rng(0)))[0] ** 2)
             / y.var(ddof=1)
         )
     low, middle, high = np.quantile(shares, [0.025, 0.5, 0.975])

@@ -14,15 +14,7 @@ from predictlab.forecasting._inputs import ForecastInputs, build_forecast_inputs
 from predictlab.forecasting._predictive import ALONE, predictive
 from predictlab.forecasting._results import ForecastResults
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import (
-    Runs,
-    as_runs_frame,
-    common_metric,
-    default_metric,
-    is_share,
-    rounding_variance,
-    select_single,
-)
+from predictlab.risk._frames import Runs, is_share, rounding_variance, select_rows
 from predictlab.risk._residual import Predict, group_folds, parameters_of, predictor_of
 from predictlab.risk._trajectories import MIN_GROUPS, MIN_RUNS, Labels
 from predictlab.task import METRICS
@@ -119,7 +111,7 @@ def forecast(
     """
     at_depth = nonnegative("at_depth", at_depth)
     confidence, method = confidence_level(confidence), option("method", method, METHODS)
-    frame, metric = _rows(runs, task, metric)
+    frame, task, metric = select_rows(runs, task, metric, several=True)
     good_side = _good_side(metric, threshold, better)
     inputs = build_forecast_inputs(frame, metric, at_depth, end, features, groups)
     final, group = inputs.final, inputs.group
@@ -143,40 +135,22 @@ def forecast(
         x, y = inputs.features[train], final[train]
         p = parameters_of(regressor, x, y, group[train])
         new = inputs.features[targets]
-        ends = predictive(x, y, group[train], new, predict, p, folds, rng, method, resolution)
-        above = np.full(len(new), np.nan) if threshold is None else ends.above(threshold)
-        values[targets] = np.column_stack([ends.centre, *ends.interval(confidence), ends.sd, above])
+        law = predictive(x, y, group[train], new, predict, p, folds, rng, method, resolution)
+        above = np.full(len(new), np.nan) if threshold is None else law.above(threshold)
+        values[targets] = np.column_stack([law.centre, *law.interval(confidence), law.sd, above])
         notes[_outside(x, inputs.features) & targets & (notes == "")] = "unlike the runs learnt from"
+    table = pd.DataFrame(values, columns=["prediction", "lower", "upper", "sd", "p_above"])
     if share:
-        values[:, 1:3] = values[:, 1:3].clip(0.0, 1.0)
-
-    prediction, lower, upper, sd, above = values.T
-    table = pd.DataFrame(
-        {
-            "run": inputs.runs.get_level_values(1), "prediction": prediction, "lower": lower, "upper": upper, "sd": sd,
-            "final": final,
-        }
-    )  # fmt: skip
+        table[["lower", "upper"]] = table[["lower", "upper"]].clip(0.0, 1.0)
+    task_of, run = (inputs.runs.get_level_values(level) for level in ("task", "run"))
+    table = table.assign(run=run, task=task_of, final=final, note=notes)
+    shown = ["run", "prediction", "lower", "upper", "sd", "final", "note", "task"]
     if threshold is not None:
-        table = table.assign(p_above=above, decision=_decisions(lower, upper, threshold, good_side))
-    table = table.assign(note=notes, task=inputs.runs.get_level_values(0))
-    question = "this_run" if groups is None and len(pd.unique(frame["task"])) == 1 else "new_task"
-    return ForecastResults(
-        table, metric, at_depth, confidence, method, question, inputs.ends, len(names), threshold
-    )  # fmt: skip
-
-
-def _rows(runs: Runs, task: str | None, metric: str | None) -> tuple[pd.DataFrame, str]:
-    frame = as_runs_frame(runs, task)
-    if not pd.api.types.is_numeric_dtype(frame["depth"]):
-        raise DataError("runs: depths must be numbers of steps; make the column depth numeric.")
-    frame = frame.assign(task=frame["task"].astype(str))
-    if task is not None or len(pd.unique(frame["task"])) == 1:
-        _, frame = select_single(frame, "task", task, None)
-        return frame, select_single(frame, "metric", metric, default_metric(frame["metric"]))[0]
-    if frame.empty:
-        raise DataError("runs: no measurements. Probe first.")
-    return frame, common_metric(frame, metric)
+        table["decision"] = _decisions(table["lower"], table["upper"], threshold, good_side)
+        shown[6:6] = ["p_above", "decision"]
+    question = "this_run" if groups is None and task is not None else "new_task"
+    ends, count = inputs.ends, len(names)
+    return ForecastResults(table[shown], metric, at_depth, confidence, method, question, ends, count, threshold)
 
 
 def _good_side(metric: str, threshold: float | None, better: str | None) -> str:
@@ -213,10 +187,7 @@ def _bounded(regressor: object, low: float, high: float) -> Predict:
     predict = predictor_of(regressor)
 
     def cut(x: Array, y: Array, group: Labels, new: Array) -> Array:
-        predicted = predict(x, y, group, new)
-        if not np.all(np.isfinite(predicted)):
-            raise DataError(f"regressor {regressor!r} predicts NaN or inf. Scale its inputs, or choose another.")
-        return np.clip(predicted, low, high)
+        return np.clip(predict(x, y, group, new), low, high)
 
     return cut
 
@@ -229,7 +200,7 @@ def _outside(x: Array, features: Array) -> NDArray[np.bool_]:
         return np.asarray(((features < low - room) | (features > high + room)).any(axis=1))
 
 
-def _decisions(lower: Array, upper: Array, threshold: float, better: str) -> NDArray[np.str_]:
+def _decisions(lower: pd.Series, upper: pd.Series, threshold: float, better: str) -> NDArray[np.str_]:
     if better == "higher":
         good, bad = lower >= threshold, upper < threshold
     else:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from predictlab._validation import positive
 from predictlab.errors import DataError, bad_argument
+from predictlab.risk import _trajectories as trajectories
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
-from predictlab.risk._trajectories import Labels, groups_of, same_metric, static_columns, trajectory, trajectory_metric
+from predictlab.risk._trajectories import Labels
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def build_forecast_inputs(
     frame: pd.DataFrame,
     metric: str,
     depth: float,
-    end: float | Mapping[str, float] | None = None,
-    features: pd.DataFrame | None = None,
-    groups: str | Mapping[str, object] | None = None,
+    end: float | Mapping[str, float] | None,
+    features: pd.DataFrame | None,
+    groups: str | Mapping[str, object] | None,
 ) -> ForecastInputs:
     """Features of all runs at a depth, and their ends.
 
@@ -78,30 +79,15 @@ def build_forecast_inputs(
         See `predictlab.forecasting.forecast`.
     """
     frame = frame[~is_fork(frame)].reset_index(drop=True)
-    tasks = [str(task) for task in pd.unique(frame["task"])]
-    if len(tasks) > 1:
-        same_metric(frame, metric, tasks)
-    for task in tasks:
-        refuse_duplicates(frame[frame["task"] == task], task)
-    ends = _ends(frame, metric, depth, end, tasks)
-    runs = pd.MultiIndex.from_frame(frame[["task", "run"]].drop_duplicates())
-    good = frame[~is_invalid(frame) & (frame["depth"] > 0)]
-    bad = ((frame["status"] != "ok") | (is_invalid(frame) & (frame["metric"] == metric))) & (
-        frame["depth"] <= frame["task"].map(ends).fillna(np.inf)
-    )
-    lost = frame["depth"].where(bad).groupby([frame["task"], frame["run"]]).min().reindex(runs)
-
-    at_end = good[(good["metric"] == metric) & (good["depth"] == good["task"].map(ends))]
-    final = at_end.set_index(["task", "run"])["value"].astype(float).reindex(runs).to_numpy(dtype=float, copy=True)
-    final[lost.notna()] = np.nan  # a run that came back from inf is not one to learn from
-
-    before = good[good["depth"] <= depth]
-    wide = before.pivot_table(index=["task", "run"], columns=["metric", "depth"], values="value", aggfunc="first")
-    wide = wide.reindex(runs)
-    paths = {trajectory_metric(before[before["task"] == task], metric, np.inf) for task in ends}
-    path = paths.pop() if len(paths) == 1 else metric
+    refuse_duplicates(frame)
+    ends = _ends(frame, metric, depth, end, list(pd.unique(frame["task"])))
+    lost = trajectories.lost_at(frame, metric, ends)
+    runs, final = lost.index, trajectories.final_values(frame, metric, ends, lost)
+    before = frame[~is_invalid(frame) & (frame["depth"] > 0) & (frame["depth"] <= depth)]
+    _, path = trajectories.trajectory_metrics(before, metric, ends)
+    wide = trajectories.wide_values(before, runs)
     wide = wide.loc[:, _usual_columns(wide, np.isfinite(final), path)]
-    used = trajectory(wide, path, depth)
+    used = trajectories.trajectory(wide, path, depth)
     used[lost.to_numpy() <= depth] = np.nan
     if depth > 0 and not used.shape[1]:
         depths = sorted(pd.unique(frame.loc[frame["depth"] > 0, "depth"]))
@@ -109,13 +95,11 @@ def build_forecast_inputs(
             "at_depth", depth, "0, or a depth at or after one at which most runs of every task were measured",
             f"They were measured at {', '.join(f'{c:g}' for c in depths[:12])}.",
         )  # fmt: skip
-    static = static_columns(features, runs)
-    _, group = groups_of(frame, groups, runs, len(tasks) > 1)
     return ForecastInputs(
         runs,
-        np.column_stack([used, static]),
+        np.column_stack([used, trajectories.static_columns(features, runs)]),
         final,
-        group,
+        trajectories.groups_of(frame, groups, runs)[1],
         [_note(at, depth, bool(np.isnan(row).any())) for at, row in zip(lost, used, strict=True)],
         tuple(sorted({float(c) for _, c in wide.columns})),
         ends,
@@ -147,7 +131,7 @@ def _ends(
 ) -> dict[str, float]:
     """Depth at which the runs of each task end; tasks that were not measured deeper than `depth` may have none."""
     own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_invalid(frame)]
-    deepest = {str(task): float(c) for task, c in own.groupby("task", sort=False)["depth"].max().items()}
+    deepest = own.groupby("task", sort=False)["depth"].max().astype(float).to_dict()
     if isinstance(end, Mapping):
         if unknown := sorted(set(map(str, end)) - set(tasks)):
             raise bad_argument("end", unknown, f"tasks of the runs: {', '.join(tasks)}")

@@ -9,7 +9,7 @@ from scipy import stats
 
 from predictlab._validation import generator
 from predictlab.risk._curve import Array
-from predictlab.risk._residual import Predict, effective_df, group_folds
+from predictlab.risk._residual import Predict, effective_df, group_folds, out_of_fold
 from predictlab.risk._trajectories import Labels
 
 ALONE = 40  # up to so many groups each is left out by itself
@@ -124,12 +124,8 @@ def predictive(
     resolution : float
         Variance of rounding, below which no risk is believed, metric².
     """
-    errors, without = np.empty(len(y)), np.empty((len(y), len(new)))
-    for part in group_folds(group, folds, generator(rng), ALONE):
-        out = np.isin(group, part)
-        both = predict(x[~out], y[~out], group[~out], np.concatenate([x[out], new]))
-        errors[out] = y[out] - both[: out.sum()]
-        without[out] = both[out.sum() :]
+    parts = group_folds(group, folds, generator(rng), ALONE)
+    errors, without = out_of_fold(x, y, group, predict, parts, new)
     centre = predict(x, y, group, new)
     _, number, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if method == "jackknife+":

@@ -100,7 +100,7 @@ def anova(groups: list[Array]) -> Anova:
     """
     groups = [np.asarray(g, dtype=float) for g in groups if len(g)]
     sizes = np.array([len(g) for g in groups], dtype=float)
-    if not len(groups) or sizes.max() < 2:
+    if sizes.max(initial=0) < 2:
         raise bad_argument("groups", f"sizes {sizes.astype(int).tolist()}", "at least one parent with two forks")
     means = np.array([g.mean() for g in groups])
     every = np.concatenate(groups)
@@ -115,15 +115,14 @@ def anova(groups: list[Array]) -> Anova:
         )
     df_within, df_between = count - parents, parents - 1
     within = ss_within / df_within
-    n0 = float(count - np.sum(sizes**2) / count) / df_between if df_between else np.nan
-    f_value = between = total = share = lower = upper = np.nan
+    n0 = f_value = between = total = share = lower = upper = np.nan
     if df_between:
-        mean_square = ss_between / df_between
-        between = max(0.0, (mean_square - within) / n0)
+        n0 = float(count - np.sum(sizes**2) / count) / df_between
+        between = max(0.0, (ss_between / df_between - within) / n0)
         total = within + between
-        if within > 0:
-            f_value, share = mean_square / within, between / total
-            lower, upper = _share_interval(means, sizes, within, df_within)
+    if df_between and within > 0:
+        f_value, share = ss_between / df_between / within, between / total
+        lower, upper = _share_interval(means, sizes, within, df_within)
     return Anova(
         parents, count, n0, ss_within, ss_between, ss_total, df_within, df_between,
         within, between, total, share, lower, upper, f_value,
@@ -150,12 +149,17 @@ def _share_interval(means: Array, sizes: Array, within: float, df_within: int) -
         if excess(0.0, quantile) <= 0:
             ends.append(0.0)
             continue
-        top = 1.0
-        while excess(top, quantile) > 0:
-            top *= 4
+        top = 2 * np.var(means, ddof=1) / within / quantile  # weights are less than 1 / rho
         rho = brentq(excess, 0.0, top, args=(quantile,), xtol=1e-12, rtol=1e-10)
         ends.append(float(rho / (1 + rho)))
     return ends[0], ends[1]
+
+
+def _two_sided(ratio: float, *df: float) -> float:
+    """P value of a ratio of mean squares, F under the null hypothesis."""
+    from scipy.stats import f as f_law
+
+    return float(2 * min(f_law.cdf(ratio, *df), f_law.sf(ratio, *df)))
 
 
 def total_p_value(table: Anova, sizes: Array, shared: NDArray[np.bool_], independent: Array) -> float:
@@ -184,8 +188,6 @@ def total_p_value(table: Anova, sizes: Array, shared: NDArray[np.bool_], indepen
     ratio is stretched to the standard deviation it has without that correlation. Variances and the covariance are
     those of Gaussian quadratic forms, ``2 tr(A V B W)``, at the estimated components.
     """
-    from scipy.stats import f as f_law
-
     runs, parents = len(independent), len(sizes)
     variance = float(np.var(independent, ddof=1)) if runs > 1 else 0.0
     if table.df_between < 1 or not variance > 0 or not table.total > 0:
@@ -200,7 +202,7 @@ def total_p_value(table: Anova, sizes: Array, shared: NDArray[np.bool_], indepen
     apart = 2 / nu + 2 / (runs - 1)
     joint = max(apart - 2 * common, 0.02 * apart)
     ratio = np.exp(np.log(table.total / variance) * np.sqrt(apart / joint))
-    return float(2 * min(f_law.cdf(ratio, nu, runs - 1), f_law.sf(ratio, nu, runs - 1)))
+    return _two_sided(ratio, nu, runs - 1)
 
 
 def own_end_p_value(table: Anova, groups: list[Array], ends: Array) -> float:
@@ -223,14 +225,10 @@ def own_end_p_value(table: Anova, groups: list[Array], ends: Array) -> float:
     float
         NaN when no parent's own end is known, or forks do not vary.
     """
-    from scipy.stats import f as f_law
-
     if not len(ends) or not table.within > 0:
         return float("nan")
     square = [(r - np.mean(g)) ** 2 / (1 + 1 / len(g)) for r, g in zip(ends, groups, strict=True)]
-    ratio = float(np.mean(square)) / table.within
-    law = (len(ends), table.df_within)
-    return float(2 * min(f_law.cdf(ratio, *law), f_law.sf(ratio, *law)))
+    return _two_sided(float(np.mean(square)) / table.within, len(ends), table.df_within)
 
 
 def branch_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float | None) -> RiskCurve:
@@ -244,26 +242,24 @@ def branch_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
         raise DataError(
             f"task {task!r}: no forks: no run names a parent. Probe with design='branch', or ask for another estimator."
         )
-    started = forked.groupby("run", sort=False)["depth"].min()
-    parent = forked.groupby("run", sort=False)["parent"].first()
-    rows = frame[frame["metric"] == metric]
-    good = rows[~is_invalid(rows)]
+    of_metric, invalid = frame["metric"] == metric, is_invalid(frame)
+    good = frame[of_metric & ~invalid]
     full = good["depth"].max()
-    ends = good[good["depth"] == full].set_index("run")["value"].astype(float)
-    bad = frame.loc[is_invalid(frame) & ((frame["metric"] == metric) | (frame["status"] != "ok")), "run"].unique()
-    ends = ends[~ends.index.isin(bad)]
-    at_end = started.index[(started == full) & started.index.isin(ends.index)]
+    bad = frame.loc[invalid & (of_metric | (frame["status"] != "ok")), "run"].unique()
+    ends = good[(good["depth"] == full) & ~good["run"].isin(bad)].set_index("run")["value"].astype(float)
+    forks = forked.groupby("run", sort=False).agg({"depth": "min", "parent": "first"})
+    own = ends[~ends.index.isin(forks.index)]  # runs that are no forks
+    forks["end"] = ends.reindex(forks.index)
+    at_end = forks.index[(forks["depth"] == full) & forks["end"].notna()]
     if len(at_end):
         raise DataError(
             f"task {task!r}: fork {at_end[0]!r} was measured at the full depth {full} only; "
             "its first measurement must stand at the depth at which it left its parent. Add that row."
         )
-    forks = pd.DataFrame({"depth": started, "parent": parent, "end": ends.reindex(started.index)})
+    forks["state"] = np.select([forks.index.isin(bad), forks["end"].isna()], ["diverged", "incomplete"], "ok")
     forks = forks[forks["depth"] > 0]
-    forks["state"] = np.where(forks.index.isin(bad), "diverged", np.where(forks["end"].isna(), "incomplete", "ok"))
-    own = ends[~ends.index.isin(started.index)]  # runs that are no forks
-    table = pd.DataFrame([_at_depth(float(c), part, own) for c, part in forks.groupby("depth", sort=True)])
     diverged, incomplete = (int((forks["state"] == s).sum()) for s in ("diverged", "incomplete"))
+    table = pd.DataFrame([_at_depth(float(c), part, own) for c, part in forks.groupby("depth", sort=True)])
     usable = table[table["df_within"] > 0] if len(table) else table
     if len(usable) < 2:
         raise DataError(
@@ -297,16 +293,19 @@ def _at_depth(depth: float, forks: pd.DataFrame, own: pd.Series) -> dict[str, fl
     """The row of the analysis of variance of one fork depth."""
     finished = forks[forks["state"] == "ok"]
     groups = {name: part["end"].to_numpy(dtype=float) for name, part in finished.groupby("parent")}
-    row: dict[str, float] = {"depth": depth}
-    counts = {state: int((forks["state"] == state).sum()) for state in ("diverged", "incomplete")}
-    if not groups or max(len(g) for g in groups.values()) < 2:
-        return row | {"parents": len(groups), "forks": len(finished)} | counts | {"df_within": 0}
-    table = anova(list(groups.values()))
-    known = [name for name in groups if name in own.index]
     sizes = np.array([len(g) for g in groups.values()], dtype=float)
+    row = {"depth": depth, "parents": len(groups), "forks": len(finished), "df_within": 0.0}
+    row |= {state: (forks["state"] == state).sum() for state in ("diverged", "incomplete")}
+    if sizes.max(initial=0) < 2:
+        return row
+    table = anova(list(groups.values()))
     shared = np.array([name in own.index for name in groups])
-    tests = {
-        "total_p_value": total_p_value(table, sizes, shared, own.to_numpy()),
-        "own_end_p_value": own_end_p_value(table, [groups[name] for name in known], own[known].to_numpy()),
-    }
-    return row | asdict(table) | counts | tests
+    known = [name for name in groups if name in own.index]
+    return (
+        row
+        | asdict(table)
+        | {
+            "total_p_value": total_p_value(table, sizes, shared, own.to_numpy()),
+            "own_end_p_value": own_end_p_value(table, [groups[name] for name in known], own[known].to_numpy()),
+        }
+    )

@@ -12,14 +12,7 @@ from predictlab._validation import generator, option, whole_number
 from predictlab.errors import bad_argument
 from predictlab.risk._branch import branch_curve
 from predictlab.risk._curve import RiskCurve
-from predictlab.risk._frames import (
-    Runs,
-    as_runs_frame,
-    common_metric,
-    default_metric,
-    refuse_duplicates,
-    select_single,
-)
+from predictlab.risk._frames import Runs, default_metric, refuse_duplicates, select_rows, select_single
 from predictlab.risk._outcomes import outcomes_of
 from predictlab.risk._residual import residual_curve
 from predictlab.risk._spread import margins_curve, outcomes_curve, spread_curve, with_outcomes
@@ -112,35 +105,35 @@ def risk_curve(
     if eval_rows is not None:
         whole_number("eval_rows", eval_rows, 1, "a number of rows")
     if estimator != "residual":
-        extra = {"regressor": regressor, "features": features, "groups": groups, "folds": folds}
-        for name, value in extra.items():
+        for name, value in {"regressor": regressor, "features": features, "groups": groups, "folds": folds}.items():
             if value is not None:
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
-    of_rows = isinstance(runs, Margins) or (isinstance(runs, pd.DataFrame) and "row" in runs.columns)
-    if of_rows and estimator != "spread":
-        raise bad_argument(
-            "estimator", estimator, "'spread' of outcomes of rows", "pl.risk_curve takes runs for others."
-        )
-    if isinstance(runs, Margins):
-        if cluster is not None:
-            raise bad_argument("cluster", cluster, "None of margins", "Clusters need the outcomes themselves.")
-        return margins_curve(runs)
-    if of_rows:
-        task, runs = select_single(runs, "task", task, None)
-        metric, runs = select_single(runs, "metric", metric, default_metric(runs["metric"]))
-        return outcomes_curve(outcomes_of(runs, cluster))
+    if isinstance(runs, Margins) or (isinstance(runs, pd.DataFrame) and "row" in runs.columns):
+        option("estimator", estimator, ("spread",), "Of outcomes of rows; give the runs for others.")
+        return _curve_of_rows(runs, task, metric, cluster)
     if cluster is not None:
         raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given", "See pl.read_outcomes.")
-    frame = as_runs_frame(runs, task)
-    if estimator == "residual" and task is None and len(pd.unique(frame["task"])) > 1:
-        metric = common_metric(frame, metric)
-        return residual_curve(frame, None, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
-    task, frame = select_single(frame, "task", task, None)
-    metric, rows = select_single(frame, "metric", metric, default_metric(frame["metric"]))
-    refuse_duplicates(rows, task)
-    if estimator == "spread":
-        curve = spread_curve(rows, task, metric, eval_rows)
-        return curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
+    frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")
+    rows = frame[frame["metric"] == metric]
+    refuse_duplicates(rows)
+    if task is None or estimator == "residual":
+        return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, generator(rng))
     if estimator == "branch":
         return branch_curve(frame, task, metric, eval_rows)
-    return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, rng=generator(rng))
+    curve = spread_curve(rows, task, metric, eval_rows)
+    return curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
+
+
+def _curve_of_rows(
+    outcomes: pd.DataFrame | Margins,
+    task: str | None,
+    metric: str | None,
+    cluster: str | Mapping[Hashable, Hashable] | None,
+) -> RiskCurve:
+    if isinstance(outcomes, Margins):
+        if cluster is not None:
+            raise bad_argument("cluster", cluster, "None of margins", "Clusters need the outcomes themselves.")
+        return margins_curve(outcomes)
+    _, rows = select_single(outcomes, "task", task, None)
+    _, rows = select_single(rows, "metric", metric, default_metric(rows["metric"]))
+    return outcomes_curve(outcomes_of(rows, cluster))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
-from predictlab.task import METRICS_OF, SHARES
+from predictlab.task import METRICS_OF
 
 if TYPE_CHECKING:
     from predictlab.runs import RunStore
@@ -77,16 +77,11 @@ def select_single(
     present = [str(v) for v in pd.unique(frame[column])]
     if not present:
         raise DataError(f"runs: no measurements{'' if wanted is None else f' of {column} {wanted!r}'}. Probe first.")
-    if wanted is None:
-        if default in present:
-            wanted = default
-        elif len(present) == 1:
-            wanted = present[0]
-        else:
-            raise bad_argument(column, None, f"one of {', '.join(present)}", f"There are several; name the {column}.")
-    if wanted not in present:
-        raise bad_argument(column, wanted, f"one of {', '.join(present)}")
-    assert wanted is not None
+    if wanted is None and (default in present or len(present) == 1):
+        wanted = default if default in present else present[0]
+    if wanted is None or wanted not in present:
+        hint = f"There are several; name the {column}." if wanted is None else ""
+        raise bad_argument(column, wanted, f"one of {', '.join(present)}", hint)
     return wanted, frame[frame[column] == wanted]
 
 
@@ -134,13 +129,13 @@ def is_invalid(frame: pd.DataFrame) -> pd.Series:
     return (frame["status"] != "ok") | ~np.isfinite(frame["value"].astype(float))
 
 
-def refuse_duplicates(frame: pd.DataFrame, task: str) -> None:
+def refuse_duplicates(frame: pd.DataFrame) -> None:
     """A run has one value of a metric at a depth."""
-    twice = frame.duplicated(["run", "depth", "metric"])
+    twice = frame.duplicated(["task", "run", "depth", "metric"])
     if twice.any():
         row = frame[twice].iloc[0]
         at = f"run {row['run']!r} has two values of {row['metric']} at depth {row['depth']}"
-        raise DataError(f"task {task!r}: {at}; keep one.")
+        raise DataError(f"task {row['task']!r}: {at}; keep one.")
 
 
 def rounding_variance(values: Array) -> float:
@@ -151,7 +146,7 @@ def rounding_variance(values: Array) -> float:
 
 def is_share(metric: str) -> bool:
     """Whether a metric of this name is a share of rows."""
-    return metric in SHARES or metric.endswith(tuple(f"_{name}" for name in SHARES))
+    return f"_{metric}".endswith(("_accuracy", "_exact_match"))
 
 
 def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:
@@ -163,14 +158,32 @@ def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> floa
 
 def common_metric(frame: pd.DataFrame, metric: str | None) -> str:
     """The metric of a table of tasks: the wanted one, else the usual one if all have it, else the only common one."""
-    if metric is not None:
-        return select_single(frame, "metric", metric, None)[0]
-    have = {str(t): set(part["metric"]) for t, part in frame.groupby("task", sort=False)}
+    have = {task: set(part["metric"]) for task, part in frame.groupby("task", sort=False)}
     shared = sorted(set.intersection(*have.values()))
-    usual = default_metric(shared)
-    if usual is not None or len(shared) == 1:
-        return usual or shared[0]
-    if shared:
-        raise bad_argument("metric", None, f"one of {', '.join(shared)}", "There are several; name the metric.")
-    shown = "; ".join(f"{t}: {', '.join(sorted(names))}" for t, names in have.items())
-    raise DataError(f"the tasks have no metric in common ({shown[:400]}). Take tasks measured by one metric.")
+    shown = "; ".join(f"{task}: {', '.join(sorted(names))}" for task, names in have.items())[:400]
+    if metric is not None:
+        select_single(frame, "metric", metric, None)
+        if metric not in shared:
+            hint = f"Name one that all have: {', '.join(shared)}" if shared else "Take tasks with one metric in common"
+            raise DataError(f"metric {metric!r}: not every task was measured by it ({shown}). {hint}.")
+        return metric
+    if not shared:
+        raise DataError(f"the tasks have no metric in common ({shown}). Take tasks measured by one metric.")
+    return select_single(frame[frame["metric"].isin(shared)], "metric", None, default_metric(shared))[0]
+
+
+def select_rows(
+    runs: Runs, task: str | None, metric: str | None, *, several: bool
+) -> tuple[pd.DataFrame, str | None, str]:
+    """Rows of all metrics of the task that is meant, its name, and the metric that is meant.
+
+    With `several` and no task named, the rows of all tasks, and None for the name where there are more than one.
+    """
+    frame = as_runs_frame(runs, task)
+    if len(frame) and not pd.api.types.is_numeric_dtype(frame["depth"]):
+        raise DataError("runs: depths must be numbers of steps; make the column depth numeric.")
+    frame = frame.assign(task=frame["task"].astype(str))
+    if several and task is None and len(pd.unique(frame["task"])) > 1:
+        return frame, None, common_metric(frame, metric)
+    task, frame = select_single(frame, "task", task, None)
+    return frame, task, select_single(frame, "metric", metric, default_metric(frame["metric"]))[0]

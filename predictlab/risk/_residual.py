@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
 from predictlab.risk._frames import rounding_variance, sampling_variance
-from predictlab.risk._trajectories import Labels, Table, build_table
+from predictlab.risk._trajectories import Labels, build_table
 
 Predict = Callable[[Array, Array, Labels, Array], Array]
 
@@ -46,33 +45,24 @@ def ridge(x: Array, y: Array, group: Labels, new: Array) -> Array:
     The errors of leaving out a group are exact, ``(I - H_gg)^-1 r_g`` with H the hat matrix (the block form of Allen's
     PRESS, Technometrics 16, 1974, 125-127), so that nothing is refitted.
     """
-    centre, scale, keep = _standard(x)
-    if not keep.any():
-        return np.full(len(new), y.mean())
-    d, vt, target, best = _chosen(x, y, group)
-    slope = vt.T @ (np.divide(best, d, out=np.zeros_like(d), where=d > 0) * target)
+    centre, slope, _ = fit_ridge(x, y, group)
     room = np.ptp(y) / 2
-    return np.clip(y.mean() + (new[:, keep] - centre[keep]) / scale[keep] @ slope, y.min() - room, y.max() + room)
+    return np.clip(y.mean() + (new - centre) @ slope, y.min() - room, y.max() + room)
 
 
-def _standard(x: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Mean and standard deviation of the columns, and which of them vary."""
+def fit_ridge(x: Array, y: Array, group: Labels) -> tuple[Array, Array, float]:
+    """Means and slopes of the columns, and the trace of the hat matrix without its mean: the effective parameters."""
     centre, scale = x.mean(axis=0), x.std(axis=0)
-    return centre, scale, scale > 1e-12 * np.maximum(1.0, np.abs(centre))
-
-
-def _chosen(x: Array, y: Array, group: Labels) -> tuple[Array, Array, Array, Array]:
-    """Singular values and right vectors of the standardised features, the rotated target, and the best shrinkage."""
-    centre, scale, keep = _standard(x)
+    keep = scale > 1e-12 * np.maximum(1.0, np.abs(centre))
+    slope = np.zeros(x.shape[1])
+    if not keep.any():
+        return centre, slope, 0.0
     u, d, vt = np.linalg.svd((x[:, keep] - centre[keep]) / scale[keep], full_matrices=False)
     target = u.T @ (y - y.mean())
-    shrink = _shrinkage(d, len(y))
-    return d, vt, target, shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]
-
-
-def _shrinkage(d: Array, n: int) -> Array:
-    """Factors ``d² / (d² + n penalty)``, one row for each penalty."""
-    return np.asarray(d**2 / (d**2 + n * PENALTIES[:, None] + 1e-300))
+    shrink = d**2 / (d**2 + len(y) * PENALTIES[:, None] + 1e-300)  # one row for each penalty
+    best = shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]
+    slope[keep] = vt.T @ (np.divide(best, d, out=np.zeros_like(d), where=d > 0) * target) / scale[keep]
+    return centre, slope, float(best.sum())
 
 
 def _left_out(u: Array, shrink: Array, target: Array, y: Array, group: Labels) -> Array:
@@ -92,11 +82,6 @@ def _left_out(u: Array, shrink: Array, target: Array, y: Array, group: Labels) -
     return total
 
 
-def effective_parameters(x: Array, y: Array, group: Labels) -> float:
-    """Trace of the hat matrix of `ridge` on all runs, without its mean."""
-    return float(np.sum(_chosen(x, y, group)[3])) if _standard(x)[2].any() else 0.0
-
-
 def group_folds(group: Labels, folds: int | None, rng: np.random.Generator, alone: int = LEAVE_ONE_OUT) -> list[Labels]:
     """The groups, shuffled and cut into `folds` parts; None: each by itself up to `alone` groups, else 10 parts."""
     names = np.unique(group)
@@ -104,8 +89,10 @@ def group_folds(group: Labels, folds: int | None, rng: np.random.Generator, alon
     return list(np.array_split(rng.permutation(names), min(parts, len(names))))
 
 
-def out_of_fold(x: Array, y: Array, group: Labels, predict: Predict, folds: list[Labels]) -> Array:
-    """Errors of predictions of runs whose group the predictor has not seen.
+def out_of_fold(
+    x: Array, y: Array, group: Labels, predict: Predict, folds: list[Labels], new: Array | None = None
+) -> tuple[Array, Array]:
+    """Errors of predictions of runs whose group the predictor has not seen, and what it predicts for new runs.
 
     Parameters
     ----------
@@ -117,17 +104,23 @@ def out_of_fold(x: Array, y: Array, group: Labels, predict: Predict, folds: list
         ``predict(x_train, y_train, group_train, x_new)``.
     folds : list of ndarray of int
         Groups that are left out together, see `group_folds`.
+    new : ndarray, shape (m, p), optional
+        Default none.
 
     Returns
     -------
-    ndarray, shape (n,)
+    errors : ndarray, shape (n,)
         ``y`` less its prediction, metric.
+    without : ndarray, shape (n, m)
+        Predictions of the new runs by the predictors that have not seen the group of each run.
     """
-    errors = np.empty(len(y))
+    new = x[:0] if new is None else new
+    errors, without = np.empty(len(y)), np.empty((len(y), len(new)))
     for tested in folds:
         out = np.isin(group, tested)
-        errors[out] = y[out] - predict(x[~out], y[~out], group[~out], x[out])
-    return errors
+        both = predict(x[~out], y[~out], group[~out], np.concatenate([x[out], new]))
+        errors[out], without[out] = y[out] - both[: out.sum()], both[out.sum() :]
+    return errors, without
 
 
 def effective_df(errors: Array, group: Labels, parameters: float) -> float:
@@ -171,11 +164,10 @@ def residual_curve(
     task: str | None,
     metric: str,
     eval_rows: float | None,
-    regressor: Any = None,
-    features: pd.DataFrame | None = None,
-    groups: str | Mapping[Any, Any] | None = None,
-    folds: int | None = None,
-    *,
+    regressor: Any,
+    features: pd.DataFrame | None,
+    groups: str | Mapping[Any, Any] | None,
+    folds: int | None,
     rng: np.random.Generator,
 ) -> RiskCurve:
     """Risk curve from out-of-fold errors; `frame` holds the rows of all metrics of one task, or of several.
@@ -184,37 +176,35 @@ def residual_curve(
     """
     predict = predictor_of(regressor)
     table = build_table(frame, metric, features, groups)
-    many = len(np.unique(table.group)) < len(table.final) or groups is not None or task is None
-    what = "groups" if many else "runs"
-    count = len(np.unique(table.group))
+    y, group = table.final, table.group
+    count = len(np.unique(group))
+    many = count < len(y) or groups is not None or task is None
     if folds is not None and not (isinstance(folds, int | np.integer) and 2 <= folds <= count):
+        what = "groups" if many else "runs"
         raise bad_argument("folds", folds, f"a whole number from 2 to {count}, the number of {what}, or None")
-    y = table.final
+    task = task or f"{len(np.unique(table.task))} tasks"
     resolution = rounding_variance(y)
     if resolution == 0.0:
-        raise DataError(f"{_name(table)}: every run ends at the same {metric}; there is nothing to predict.")
-    parts, raw, df = group_folds(table.group, folds, rng), [], []
-    for x in table.features.values():
-        errors = out_of_fold(x, y, table.group, predict, parts)
-        if not np.all(np.isfinite(errors)):
-            raise DataError(f"regressor {regressor!r} predicts NaN or inf. Scale its inputs, or choose another.")
-        parameters = parameters_of(regressor, x, y, table.group)
-        raw.append(errors)
-        df.append(effective_df(errors, table.group, parameters))
-    free = np.array(df)
+        raise DataError(f"{task}: every run ends at the same {metric}; there is nothing to predict.")
+    parts = group_folds(group, folds, rng)
+    errors = np.column_stack([out_of_fold(x, y, group, predict, parts)[0] for x in table.features.values()])
+    parameters = [parameters_of(regressor, x, y, group) for x in table.features.values()]
+    df = np.array([effective_df(e, group, p) for e, p in zip(errors.T, parameters, strict=True)])
     # scaled so that sum(errors²) / df is the mean of the squared errors
-    scaled = np.column_stack(raw) * np.sqrt(free / len(y))
+    scaled = errors * np.sqrt(df / len(y))
+    means = pd.Series(y).groupby(table.task).transform("mean")
+    sampling = pd.Series([sampling_variance(metric, mean, eval_rows) for mean in means])
     return RiskCurve(
-        depth=list(table.features),
-        risk=np.maximum(np.sum(scaled**2, axis=0) / free, resolution),
-        df=free,
+        depth=np.array(list(table.features)),
+        risk=np.maximum(np.sum(scaled**2, axis=0) / df, resolution),
+        df=df,
         estimator="residual",
         question="new_task" if many else "this_run",
-        task=_name(table),
+        task=task,
         metric=metric,
         errors=scaled,
         groups=table.label if many else None,
-        sampling_error=_sampling(table, metric, eval_rows),
+        sampling_error=None if sampling.hasnans else float(sampling.mean()),
         diverged=table.diverged,
         incomplete=table.incomplete,
         resolution=resolution,
@@ -222,20 +212,9 @@ def residual_curve(
     )
 
 
-def _name(table: Table) -> str:
-    names = pd.unique(table.task)
-    return str(names[0]) if len(names) == 1 else f"{len(names)} tasks"
-
-
-def _sampling(table: Table, metric: str, eval_rows: float | None) -> float | None:
-    parts = [sampling_variance(metric, float(table.final[table.task == t].mean()), eval_rows) for t in table.task]
-    known = [v for v in parts if v is not None]
-    return float(np.mean(known)) if len(known) == len(parts) else None
-
-
 def parameters_of(regressor: Any, x: Array, y: Array, group: Labels) -> float:
     """Effective parameters of a regressor: those of `ridge` for None, else one a feature."""
-    return effective_parameters(x, y, group) if regressor is None else float(x.shape[1])
+    return fit_ridge(x, y, group)[2] if regressor is None else float(x.shape[1])
 
 
 def predictor_of(regressor: Any) -> Predict:
@@ -254,6 +233,9 @@ def predictor_of(regressor: Any) -> Predict:
     def predict(x: Array, y: Array, group: Labels, new: Array) -> Array:
         if not x.shape[1]:  # nothing is known but the others' ends
             return np.full(len(new), y.mean())
-        return np.asarray(clone(regressor).fit(x, y).predict(new), dtype=float).reshape(len(new))
+        predicted = np.asarray(clone(regressor).fit(x, y).predict(new), dtype=float).reshape(len(new))
+        if not np.all(np.isfinite(predicted)):
+            raise DataError(f"regressor {regressor!r} predicts NaN or inf. Scale its inputs, or choose another.")
+        return predicted
 
     return predict

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from predictlab._summary import Summary
-
 if TYPE_CHECKING:
     from predictlab.risk._curve import RiskCurve
 
@@ -42,7 +40,7 @@ _UNCERTAIN = {
     "fresh_run": "seeds differ by",
     "new_task": "the end of a run of a new task is uncertain by",
 }
-_ANOVA_SHOWN = [
+ANOVA_SHOWN = [
     "depth", "parents", "forks", "diverged", "incomplete", "within", "between", "total",
     "share_resolved", "share_lower", "share_upper", "total_p_value", "own_end_p_value",
 ]  # fmt: skip
@@ -91,10 +89,3 @@ def notes(curve: RiskCurve) -> list[str]:
             if len(odd):
                 out.append(f"caution: {meaning} at depth {', '.join(f'{c:g}' for c in odd)}")
     return out
-
-
-def summary(curve: RiskCurve) -> Summary:
-    """Title, a sentence, one line a depth, the notes, and the analysis of variance of forks."""
-    title = f"Risk curve of {curve.task or 'a task'}, {curve.metric or 'metric'}²"
-    anova = [] if curve.anova is None else [curve.anova[_ANOVA_SHOWN]]
-    return Summary(title, headline(curve), curve.frame(), *notes(curve), *anova)

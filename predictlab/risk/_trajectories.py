@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
+from predictlab.risk._frames import is_fork, is_invalid
 
 Labels = NDArray[np.int64]
 
@@ -35,8 +35,8 @@ class Table:
 def build_table(
     frame: pd.DataFrame,
     metric: str,
-    features: pd.DataFrame | None = None,
-    groups: str | Mapping[Any, Any] | None = None,
+    features: pd.DataFrame | None,
+    groups: str | Mapping[Any, Any] | None,
 ) -> Table:
     """Final values, features and groups of the complete runs; forks are left out, for they share a prefix.
 
@@ -66,89 +66,95 @@ def build_table(
     DataError
         Too few complete runs, groups or common depths.
     """
-    frame = frame[~is_fork(frame)]
-    tasks = [str(t) for t in pd.unique(frame["task"])]
-    if len(tasks) > 1:  # a run's name need not be unique over tasks
-        same_metric(frame, metric, tasks)
-    for name in tasks:
-        refuse_duplicates(frame[(frame["task"] == name) & (frame["metric"] == metric)], name)
-    parts = [_complete(frame[frame["task"] == name], metric, name) for name in tasks]
-    common = sorted(set.intersection(*(set(p.depths) for p in parts)))
+    frame = frame[~is_fork(frame)].reset_index(drop=True)
+    if frame.empty:
+        raise DataError("runs: all are forks, which share a prefix; a residual curve needs other runs. Add seeds.")
+    full = frame[(frame["metric"] == metric) & (frame["depth"] > 0)].groupby("task")["depth"].max()
+    lost = lost_at(frame, metric)
+    runs, final = lost.index, final_values(frame, metric, full, lost)
+    before = frame[(frame["depth"] > 0) & (frame["depth"] < frame["task"].map(full))]
+    paths, path = trajectory_metrics(before, metric, runs.unique(0))
+    complete, depths = np.isfinite(final), {}
+    for task in paths:
+        rows, own = before[before["task"] == task], runs.get_level_values(0) == task
+        rows = rows[rows["metric"] == paths[task]]
+        # A run that was stopped early misses the end; where it was measured alone says nothing about the others.
+        ended = rows["run"].isin(runs[own & complete].get_level_values(1))
+        depths[task] = sorted(set(rows.loc[ended, "depth"]) or set(rows["depth"]))
+        on_path = rows[~is_invalid(rows) & rows["depth"].isin(depths[task])].groupby("run")["depth"].nunique()
+        names = runs[own].get_level_values(1)
+        complete[own] &= on_path.reindex(names, fill_value=0).to_numpy() == len(depths[task])
+        if not complete[own].any():
+            raise DataError(
+                f"task {task!r}: no complete run: none has {metric} at depth {full.get(task)} and {paths[task]} at "
+                f"every depth before it ({lost[own].notna().sum()} of {len(names)} diverged or failed)."
+            )
+    common = sorted(set.intersection(*map(set, depths.values())))
     if len(common) < 2:
-        seen = "; ".join(f"{name}: {p.depths}" for name, p in zip(tasks, parts, strict=True))
+        seen = "; ".join(f"{task}: {measured}" for task, measured in depths.items())
         raise DataError(
             f"{len(common)} depths > 0 before the end are common to all; a residual curve needs 2 ({seen[:300]}). "
             "Probe the tasks at the same depths, and to a greater one."
         )
-    wide = pd.concat([p.wide for p in parts])
+    wide = wide_values(before, runs)[complete]
     wide = wide.loc[:, wide.notna().all()]  # one table has one set of columns
-    final = pd.concat([p.final for p in parts])
-    index = pd.MultiIndex.from_arrays([np.repeat(tasks, [len(p.final) for p in parts]), final.index])
+    index = runs[complete]
     if len(index) < MIN_RUNS:
         raise DataError(f"{len(index)} complete runs; a residual curve needs at least {MIN_RUNS}. Probe more seeds.")
     static = static_columns(features, index)
-    label, group = groups_of(frame, groups, index, len(tasks) > 1)
+    label, group = groups_of(frame, groups, index)
     if len(np.unique(group)) < MIN_GROUPS:
         raise DataError(
             f"groups: {len(np.unique(group))} of them among {len(index)} complete runs; a predictor for a new group "
             f"needs at least {MIN_GROUPS}. Add tasks, or name the groups otherwise."
         )
-    path = parts[0].path if len({p.path for p in parts}) == 1 else metric
+    diverged = int(lost.notna().sum())
     return Table(
-        final=final.to_numpy(dtype=float),
+        final=final[complete],
         features={float(c): np.column_stack([trajectory(wide, path, c), static]) for c in common},
         group=group,
         label=label,
         task=np.asarray(index.get_level_values(0)),
-        diverged=sum(p.diverged for p in parts),
-        incomplete=sum(p.incomplete for p in parts),
+        diverged=diverged,
+        incomplete=len(runs) - diverged - len(index),
     )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Complete runs of one task."""
+def lost_at(frame: pd.DataFrame, metric: str, ends: Mapping[str, float] | None = None) -> pd.Series:
+    """Depth at which a run diverged or failed, up to the end of its task where `ends` names one; else NaN.
 
-    final: pd.Series
-    wide: pd.DataFrame  # columns (metric, depth)
-    path: str
-    depths: list[Any]
-    diverged: int
-    incomplete: int
+    Indexed by (task, run), in the order of the frame.
+    """
+    lost = (frame["status"] != "ok") | (is_invalid(frame) & (frame["metric"] == metric))
+    lost &= frame["depth"] <= frame["task"].map(dict(ends or {})).fillna(np.inf)
+    return frame["depth"].where(lost).groupby([frame["task"], frame["run"]], sort=False).min()
 
 
-def _complete(frame: pd.DataFrame, metric: str, task: str) -> _Part:
-    own = frame[(frame["metric"] == metric) & (frame["depth"] > 0)]
-    bad = frame.loc[(frame["status"] != "ok") | ((frame["metric"] == metric) & is_invalid(frame)), "run"].unique()
-    every, good = frame["run"].nunique(), frame[~frame["run"].isin(bad) & (frame["depth"] > 0) & ~is_invalid(frame)]
-    full = own["depth"].max()
-    path = trajectory_metric(frame, metric, full)
-    wide = good[good["depth"] <= full].pivot_table(
-        index="run", columns=["metric", "depth"], values="value", aggfunc="first", sort=False
-    )
-    # A run that was stopped early misses the end; where it was measured alone says nothing about the others.
-    ended = wide.index[wide[(metric, full)].notna()] if (metric, full) in wide.columns else wide.index[:0]
-    on_path = frame[(frame["metric"] == path) & (frame["depth"] > 0) & (frame["depth"] < full)]
-    depths = sorted(pd.unique(on_path.loc[on_path["run"].isin(ended), "depth"])) or sorted(pd.unique(on_path["depth"]))
-    needed = [(metric, full), *((path, c) for c in depths)]
-    have = wide.reindex(columns=pd.MultiIndex.from_tuples(needed)).notna().all(axis=1)
-    wide = wide.loc[have[have].index]
-    if wide.empty:
-        raise DataError(
-            f"task {task!r}: no complete run: none has {metric} at depth {full} and {path} at every depth before it "
-            f"({len(bad)} of {every} diverged or failed)."
-        )
-    final = wide[(metric, full)].astype(float)
-    before = [column for column in wide.columns if column[1] < full]
-    return _Part(final, wide[before], path, depths, len(bad), every - len(bad) - len(wide))
+def final_values(frame: pd.DataFrame, metric: str, ends: pd.Series | Mapping[str, float], lost: pd.Series) -> Array:
+    """The metric at the end of each run; NaN where it is not known, or the run came back from inf."""
+    at_end = (frame["metric"] == metric) & (frame["depth"] == frame["task"].map(ends)) & ~is_invalid(frame)
+    final = frame[at_end].set_index(["task", "run"])["value"].astype(float).reindex(lost.index)
+    return final.where(lost.isna()).to_numpy()
 
 
-def trajectory_metric(frame: pd.DataFrame, metric: str, full: float) -> str:
-    """The metric itself where it was measured before the depth `full`; else the one measured there most often."""
-    before = frame[frame["depth"].between(0, full, "neither")]
-    if (before["metric"] == metric).any() or before.empty:
-        return metric
-    return str(before["metric"].value_counts().sort_index().idxmax())
+def wide_values(frame: pd.DataFrame, runs: pd.MultiIndex) -> pd.DataFrame:
+    """Valid values, a row for each of `runs`, columns (metric, depth)."""
+    good = frame[~is_invalid(frame)]
+    return good.pivot_table(
+        index=["task", "run"], columns=["metric", "depth"], values="value", aggfunc="first"
+    ).reindex(runs)
+
+
+def trajectory_metrics(frame: pd.DataFrame, metric: str, tasks: Iterable[str]) -> tuple[dict[str, str], str]:
+    """The path of each task and the one of all, from rows before the end.
+
+    It is the metric where that was measured, else the one measured most often; of all, the metric where they differ.
+    """
+    paths = {}
+    for task in tasks:
+        measured = frame.loc[frame["task"] == task, "metric"].value_counts().sort_index()
+        paths[task] = metric if metric in measured or measured.empty else str(measured.idxmax())
+    return paths, metric if len(set(paths.values())) > 1 else next(iter(paths.values()))
 
 
 def trajectory(wide: pd.DataFrame, path: str, depth: Any) -> Array:
@@ -158,15 +164,6 @@ def trajectory(wide: pd.DataFrame, path: str, depth: Any) -> Array:
         seen = sorted(c for m, c in wide.columns if m == metric and c <= depth)
         out += [wide[(metric, c)].to_numpy(dtype=float) for c in (seen[-2:] if metric == path else seen[-1:])]
     return np.column_stack(out) if out else np.empty((len(wide), 0))
-
-
-def same_metric(frame: pd.DataFrame, metric: str, tasks: list[str]) -> None:
-    have = {t: sorted(pd.unique(frame.loc[frame["task"] == t, "metric"])) for t in tasks}
-    if any(metric not in names for names in have.values()):
-        shown = "; ".join(f"{t}: {', '.join(names)}" for t, names in have.items())
-        shared = sorted(set.intersection(*(set(names) for names in have.values())))
-        hint = f"Name one that all have: {', '.join(shared)}." if shared else "Take tasks with one metric in common."
-        raise DataError(f"metric {metric!r}: not every task was measured by it ({shown[:400]}). {hint}")
 
 
 def static_columns(features: pd.DataFrame | None, index: pd.MultiIndex) -> Array:
@@ -190,29 +187,28 @@ def static_columns(features: pd.DataFrame | None, index: pd.MultiIndex) -> Array
 
 
 def groups_of(
-    frame: pd.DataFrame, groups: str | Mapping[Any, Any] | None, index: pd.MultiIndex, many: bool
+    frame: pd.DataFrame, groups: str | Mapping[Any, Any] | None, runs: pd.MultiIndex
 ) -> tuple[NDArray[Any], Labels]:
     """Name and number of the group of each run."""
-    runs = index.get_level_values(1)
+    many = len(runs.unique(0)) > 1
     if groups is None:
         groups = "task" if many else "run"
-    if isinstance(groups, str):
-        if groups not in frame.columns:
-            raise bad_argument("groups", groups, f"a column of the runs: {', '.join(map(str, frame.columns))}")
+    if isinstance(groups, Mapping):
+        found = pd.Series([groups.get(run) for _, run in runs], dtype=object)
+    elif not isinstance(groups, str):
+        raise bad_argument("groups", groups, "the name of a column, or a mapping run -> group")
+    elif groups not in frame.columns:
+        raise bad_argument("groups", groups, f"a column of the runs: {', '.join(map(str, frame.columns))}")
+    else:
         of = frame.groupby(["task", "run"], sort=False)[groups]
         mixed = of.nunique(dropna=False) > 1  # noqa: PD101
         if mixed.any():
             raise bad_argument("groups", groups, f"one value for each run; {mixed.idxmax()[1]!r} has several")
-        found = of.first().reindex(index)
-        names = np.array([str(v) for v in found], dtype=object)
-        lost = found.isna().to_numpy()
-        if groups == "run" and many:
-            names = np.array([f"{t}/{r}" for t, r in index], dtype=object)
-    elif isinstance(groups, Mapping):
-        lost = np.array([r not in groups for r in runs])
-        names = np.array([str(groups.get(r)) for r in runs], dtype=object)
-    else:
-        raise bad_argument("groups", groups, "the name of a column, or a mapping run -> group")
+        found = of.first().reindex(runs)
+    lost = found.isna().to_numpy()
     if lost.any():
-        raise bad_argument("groups", f"no group for run {runs[int(np.argmax(lost))]}", "a group for each run")
+        raise bad_argument("groups", f"no group for run {runs[lost][0][1]}", "a group for each run")
+    if groups == "run" and many:
+        found = pd.Series([f"{task}/{run}" for task, run in runs])
+    names = np.array([str(v) for v in found], dtype=object)
     return names, np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.int64)

@@ -81,18 +81,14 @@ class MartingaleWorld(World):
             if self.collapse_size is not None:
                 raise bad_argument("collapse_size", self.collapse_size, "None, since no run collapses", "Set collapse.")
             return
-        bernoulli = self.collapse * (1 - self.collapse)
         if self.intrinsic_limit == 0:
             raise bad_argument("collapse", self.collapse, "0 where intrinsic_limit is 0", "Its variance is part of it.")
+        most = float(np.sqrt(self.intrinsic_limit / self._bernoulli))
         if self.collapse_size is None:
-            object.__setattr__(self, "collapse_size", float(np.sqrt(self.intrinsic_limit / 2 / bernoulli)))
-            return
-        most = float(np.sqrt(self.intrinsic_limit / bernoulli))
-        if not 0 < self.collapse_size <= most * (1 + 1e-12):
-            raise bad_argument(
-                "collapse_size", self.collapse_size, f"a size in (0, {most:.4g}]",
-                "Its variance p (1 - p) s² is a part of intrinsic_limit: raise that for larger jumps.",
-            )  # fmt: skip
+            object.__setattr__(self, "collapse_size", most / 2**0.5)
+        hint = "Its variance p (1 - p) s² is a part of intrinsic_limit: raise that for larger jumps."
+        expected = f"a size in (0, {most:.4g}]"
+        number("collapse_size", self.collapse_size, expected, hint, above=0, below=most * (1 + 1e-12))
 
     @property
     def name(self) -> str:
@@ -103,23 +99,24 @@ class MartingaleWorld(World):
         return np.asarray(self.scale * (c + 1) ** -self.decay_rate)
 
     @property
-    def _jump(self) -> float:
-        return self.collapse_size or 0.0
+    def _bernoulli(self) -> float:
+        """Variance of whether a run collapses."""
+        return self.collapse * (1 - self.collapse)
 
     @property
     def _smooth_floor(self) -> float:
         """Variance of ``e_int`` but for the jump."""
-        return max(self.intrinsic_limit - self.collapse * (1 - self.collapse) * self._jump**2, 0.0)
+        return max(self.intrinsic_limit - self._bernoulli * (self.collapse_size or 0.0) ** 2, 0.0)
 
     def _floor(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         floor = np.sqrt(self._smooth_floor) * self._unit(rng, shape)
-        if self.collapse > 0:
-            floor = floor - self._jump * ((rng.random(shape) < self.collapse) - self.collapse)
+        if self.collapse_size:
+            floor = floor - self.collapse_size * ((rng.random(shape) < self.collapse) - self.collapse)
         return np.asarray(floor)
 
     def _floor_fourth(self) -> float:
-        bernoulli = self.collapse * (1 - self.collapse)
-        return self._excess * self._smooth_floor**2 + self._jump**4 * bernoulli * (1 - 6 * bernoulli)
+        jump = (self.collapse_size or 0.0) ** 4 * self._bernoulli * (1 - 6 * self._bernoulli)
+        return self._excess * self._smooth_floor**2 + jump
 
     def simulate(self, runs: int, depths: ArrayLike, seed: Seed) -> pd.DataFrame:
         """Simulate runs as a tidy frame.

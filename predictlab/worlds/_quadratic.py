@@ -70,11 +70,6 @@ class QuadraticSGDWorld(World):
         """Name of the task in frames and curves."""
         return f"quadratic(h={self.curvature:g}, rho={self.step_decay:g}, T={self.horizon})"
 
-    @property
-    def horizon_steps(self) -> float:
-        """``T``, steps of a whole run."""
-        return self.horizon
-
     def _factors(self) -> tuple[Array, Array]:
         """Step sizes ``eta_1..eta_T`` and the product of ``1 - eta_u h`` over the steps u after each."""
         eta = self.step_size * np.arange(1, self.horizon + 1, dtype=float) ** -self.step_decay

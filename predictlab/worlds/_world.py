@@ -7,6 +7,7 @@ So ``Cov(e_c, e_c') = L(max(c, c'))``, and ``corr² = L(max) / L(min)``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,8 @@ class World:
         Degrees of freedom of Student's t for the noise; None: Gaussian.
     law_offset : int
         What is added to a number of steps to make the risk a power law of it.
+    horizon : float
+        Steps of a whole run; inf without an end.
 
     Examples
     --------
@@ -78,16 +81,12 @@ class World:
     mean: float = 0.0
     tail: float | None = None
     law_offset: int = 0
+    horizon: float = np.inf
 
     @property
     def name(self) -> str:
         """Name of the task in frames and curves."""
         raise NotImplementedError
-
-    @property
-    def horizon_steps(self) -> float:
-        """Steps of a whole run; inf without an end."""
-        return float("inf")
 
     def _decaying(self, c: Array) -> Array:
         """Variance of the noise of the steps after `c`, (k,)."""
@@ -111,7 +110,7 @@ class World:
         ArgumentError
             Depths that are not whole, not increasing, or beyond the world's horizon.
         """
-        return self.intrinsic_limit + self._decaying(checked_depths(depths, self.horizon_steps))
+        return self.intrinsic_limit + self._decaying(checked_depths(depths, self.horizon))
 
     def _unit(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Independent innovations of mean 0 and variance 1: Gaussian, or Student's t of `tail` degrees of freedom."""
@@ -169,7 +168,7 @@ class World:
         shape: tuple[int, ...] = (whole_number("runs", runs, 1),)
         if repeats is not None:
             shape = (whole_number("repeats", repeats, 1), *shape)
-        c, rng = checked_depths(depths, self.horizon_steps), np.random.default_rng(seed)
+        c, rng = checked_depths(depths, self.horizon), np.random.default_rng(seed)
         step, k = self._steps(c), len(c)
         if not independent:
             errors = np.cumsum((step * self._unit(rng, (*shape, k)))[..., ::-1], axis=-1)[..., ::-1]
@@ -199,7 +198,7 @@ class World:
             ``(kappa_4(e_m) / runs + 2 L(m)² / df) / (L(c) L(c'))`` with ``m = max(c, c')``, exact for the mean
             squares themselves; the fourth cumulant ``kappa_4`` is 0 for Gaussian noise.
         """
-        c = checked_depths(depths, self.horizon_steps)
+        c = checked_depths(depths, self.horizon)
         risk = self.risk(c)
         fourth = self._floor_fourth() + self._excess * np.cumsum(self._steps(c)[::-1] ** 4)[::-1]
         later = np.maximum.outer(np.arange(len(c)), np.arange(len(c)))
@@ -231,10 +230,8 @@ class World:
             In a martingale world its `depth` is one more than the number of steps: the law is a power of that.
         """
         errors = self.errors(runs, depths, seed, independent=independent)
-        return self._curve(
-            depths, errors, runs, runs, independent, known_covariance,
-            estimator="residual", question="this_run", metric="performance",
-        )  # fmt: skip
+        fields = {"estimator": "residual", "question": "this_run", "metric": "performance"}
+        return self._curve(depths, errors, runs, independent, known_covariance, fields)
 
     def spread(
         self, runs: int, depths: ArrayLike, seed: Seed, *, independent: bool = False, known_covariance: bool = False
@@ -262,24 +259,24 @@ class World:
         whole_number("runs", runs, 2)
         values = self.mean + self.errors(runs, depths, seed, independent=independent)
         means = values.mean(axis=0)
-        return self._curve(
-            depths, values - means, runs, runs - 1, independent, known_covariance,
-            estimator="spread", question="fresh_run", metric="value", mean=means,
-        )  # fmt: skip
+        fields = {"estimator": "spread", "question": "fresh_run", "metric": "value", "mean": means}
+        return self._curve(depths, values - means, runs - 1, independent, known_covariance, fields)
 
     def _curve(
-        self, depths: ArrayLike, errors: Array, runs: int, df: int, independent: bool, known: bool, **fields: object
+        self, depths: ArrayLike, errors: Array, df: int, independent: bool, known: bool, fields: dict[str, Any]
     ) -> RiskCurve:
-        c = checked_depths(depths, self.horizon_steps)
-        covariance = self.log_covariance(runs, c, df=df) if known else None
+        c = checked_depths(depths, self.horizon)
+        covariance = self.log_covariance(len(errors), c, df=df) if known else None
+        if covariance is not None and independent:
+            covariance = np.diag(np.diag(covariance))
         return RiskCurve(
             depth=c + self.law_offset,
             risk=np.sum(errors**2, axis=0) / df,
-            df=df,
+            df=np.full(len(c), float(df)),
             task=self.name,
-            log_covariance=np.diag(np.diag(covariance)) if covariance is not None and independent else covariance,
+            log_covariance=covariance,
             errors=None if known else errors,
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
 
     def source(self, seed: int, *, max_depth: int = 1024) -> Callable[[Sequence[int], Sequence[int]], pd.DataFrame]:
@@ -301,7 +298,7 @@ class World:
         """
         offset = self.law_offset
         last = whole_number("max_depth", max_depth, 1 + offset)
-        step = self._steps(checked_depths(np.arange(last - offset + 1), self.horizon_steps))
+        step = self._steps(checked_depths(np.arange(last - offset + 1), self.horizon))
 
         def trajectory(run: int) -> Array:
             rng = np.random.default_rng([seed, run])

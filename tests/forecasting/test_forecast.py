@@ -8,7 +8,7 @@ import predictlab as pl
 from predictlab.charts import forecast_chart, png
 from predictlab.errors import ArgumentError, DataError
 from predictlab.forecasting._predictive import ALONE, Jackknife, predictive
-from predictlab.risk._residual import effective_parameters, ridge
+from predictlab.risk._residual import parameters_of, ridge
 
 DEPTHS = (2, 4, 8, 16, 32)
 
@@ -147,7 +147,7 @@ def test_intervals_hold_as_often_as_they_say(method, groups, tails, least):
         x, y, group = simulated(rng, many * 2, groups * 2, tails)
         seen = group < groups
         new = np.flatnonzero(~seen)[:10]
-        p = effective_parameters(x[seen], y[seen], group[seen])
+        p = parameters_of(None, x[seen], y[seen], group[seen])
         lower, upper = predictive(x[seen], y[seen], group[seen], x[new], ridge, p, 10, 0, method).interval(0.95)
         held += list((lower <= y[new]) & (y[new] <= upper))
     assert least < np.mean(held) < 0.99

@@ -203,7 +203,7 @@ def test_no_group_is_in_the_training_part_of_its_own_prediction():
     x = group[:, None].astype(float)
     y = rng.normal(size=75)
     folds = group_folds(group, None, np.random.default_rng(0))  # ten
-    np.testing.assert_array_equal(out_of_fold(x, y, group, predict, folds), y)
+    np.testing.assert_array_equal(out_of_fold(x, y, group, predict, folds)[0], y)
     np.testing.assert_array_equal(np.sort(seen), np.sort(group))
 
 
@@ -257,6 +257,13 @@ def test_runs_of_two_tasks_may_have_one_name():
         np.testing.assert_allclose(residual(renamed, groups=groups).risk, residual(frame, groups=groups).risk)
 
 
+def test_tasks_may_be_numbers():
+    frame, _ = task_table(np.random.default_rng(15), tasks=4)
+    numbers = frame.assign(task=frame["task"].str[1:].astype(int))
+    np.testing.assert_allclose(residual(numbers).risk, residual(frame).risk)
+    np.testing.assert_allclose(residual(numbers, task="3").risk, residual(frame, task="t3").risk)
+
+
 def test_sampling_error_of_a_table_is_the_mean_over_its_runs():
     frame, _ = task_table(np.random.default_rng(16), tasks=3)
     frame["value"] = 1 / (1 + np.exp(-frame["value"]))
@@ -301,6 +308,8 @@ def test_errors_say_what_to_do(tidy):
     table, _ = task_table(rng, tasks=4)
     with pytest.raises(DataError, match=r"3 complete runs; a residual curve needs at least 4. Probe more seeds"):
         residual(frame[frame["run"].isin(["r0", "r1", "r2"])])
+    with pytest.raises(DataError, match=r"all are forks.*Add seeds"):
+        residual(frame.assign(parent="p"))
     with pytest.raises(DataError, match=r"1 depths > 0 before the end.*needs 2"):
         residual(frame[frame["depth"] > 2])
     with pytest.raises(DataError, match=r"every run ends at the same accuracy; there is nothing to predict"):
@@ -326,6 +335,8 @@ def test_errors_say_what_to_do(tidy):
         residual(frame, groups="value")
     with pytest.raises(ArgumentError, match=r"no group for run r5.*expected a group for each run"):
         residual(frame, groups={f"r{i}": i for i in range(5)} | {"r6": 1, "r7": 1})
+    with pytest.raises(ArgumentError, match=r"no group for run r2"):
+        residual(frame, groups={f"r{i}": None if i == 2 else i for i in range(8)})
     with pytest.raises(ArgumentError, match=r"groups=3: expected the name of a column, or a mapping"):
         residual(frame, groups=3)
     good = pd.DataFrame({"x": 1.0}, index=[f"t{i}" for i in range(4)])
