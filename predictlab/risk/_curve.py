@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class RiskCurve:
     """Estimates of the risk at increasing depths.
 
@@ -96,54 +96,89 @@ class RiskCurve:
     depth: Array
     risk: Array
     df: Array
-    _: KW_ONLY
-    estimator: str = "given"
-    question: str = "fresh_run"
-    task: str = ""
-    metric: str = ""
-    log_covariance: Array | None = field(default=None, repr=False)
-    errors: Array | None = field(default=None, repr=False)
-    runs: tuple[str, ...] | None = field(default=None, repr=False)
-    groups: NDArray[Any] | None = field(default=None, repr=False)
-    mean: Array | None = None
-    sampling_error: float | None = None
-    diverged: int = 0
-    incomplete: int = 0
-    resolution: float = 0.0
-    total_variance: float | None = None
-    anova: pd.DataFrame | None = field(default=None, repr=False)
-    parts: tuple[VarianceComponents, ...] | None = field(default=None, repr=False)
-    outcomes: Outcomes | None = field(default=None, repr=False)
+    estimator: str
+    question: str
+    task: str
+    metric: str
+    log_covariance: Array | None = field(repr=False)
+    errors: Array | None = field(repr=False)
+    runs: tuple[str, ...] | None = field(repr=False)
+    groups: NDArray[Any] | None = field(repr=False)
+    mean: Array | None
+    sampling_error: float | None
+    diverged: int
+    incomplete: int
+    resolution: float
+    total_variance: float | None
+    anova: pd.DataFrame | None = field(repr=False)
+    parts: tuple[VarianceComponents, ...] | None = field(repr=False)
+    outcomes: Outcomes | None = field(repr=False)
 
-    def __post_init__(self) -> None:
-        option("estimator", self.estimator, ESTIMATORS)
-        option("question", self.question, QUESTIONS)
-        depth, risk, df = _vector("depth", self.depth), _vector("risk", self.risk), np.asarray(self.df, dtype=float)
-        k = len(depth)
-        if k < 2:
-            raise bad_argument("depth", self.depth, "at least two depths", "Probe more depths.")
-        if len(risk) != k:
-            raise bad_argument("risk", self.risk, f"one value for each of the {k} depths")
-        if depth[0] <= 0 or np.any(np.diff(depth) <= 0):
+    def __init__(
+        self,
+        depth: ArrayLike,
+        risk: ArrayLike,
+        df: ArrayLike,
+        *,
+        estimator: str = "given",
+        question: str = "fresh_run",
+        task: str = "",
+        metric: str = "",
+        log_covariance: ArrayLike | None = None,
+        errors: ArrayLike | None = None,
+        runs: Iterable[str] | None = None,
+        groups: ArrayLike | None = None,
+        mean: ArrayLike | None = None,
+        sampling_error: float | None = None,
+        diverged: int = 0,
+        incomplete: int = 0,
+        resolution: float = 0.0,
+        total_variance: float | None = None,
+        anova: pd.DataFrame | None = None,
+        parts: Iterable[VarianceComponents] | None = None,
+        outcomes: Outcomes | None = None,
+    ) -> None:
+        option("estimator", estimator, ESTIMATORS)
+        option("question", question, QUESTIONS)
+        depths, risks = _vector("depth", depth), _vector("risk", risk)
+        if len(depths) < 2:
+            raise bad_argument("depth", depth, "at least two depths", "Probe more depths.")
+        k = len(depths)
+        if len(risks) != k:
+            raise bad_argument("risk", risk, f"one value for each of the {k} depths")
+        if depths[0] <= 0 or np.any(np.diff(depths) <= 0):
             expected = "depths > 0 in strictly increasing order (steps)"
-            raise bad_argument("depth", depth.tolist(), expected, "Sort them, each once.")
-        if np.any(risk <= 0):
-            hint = f"The one at depth {depth[np.argmax(risk <= 0)]:g} is not; leave it out."
-            raise bad_argument("risk", risk.tolist(), "variances > 0 (metric²)", hint)
-        if df.shape not in ((), (k,)):
-            raise bad_argument("df", self.df, f"one number, or one for each of the {k} depths")
-        if not np.all(np.isfinite(df) & (df >= 1)):
-            hint = "A spread of S runs has S - 1: use 2 or more."
-            raise bad_argument("df", self.df, "degrees of freedom >= 1", hint)
+            raise bad_argument("depth", depths.tolist(), expected, "Sort them, each once.")
+        if np.any(risks <= 0):
+            at = depths[int(np.argmax(risks <= 0))]
+            hint = f"The one at depth {at:g} is not; leave it out."
+            raise bad_argument("risk", risks.tolist(), "variances > 0 (metric²)", hint)
+        freedom = np.asarray(df, dtype=float)
+        if freedom.ndim > 1 or (freedom.ndim == 1 and len(freedom) != k):
+            raise bad_argument("df", df, f"one number, or one for each of the {k} depths")
+        if not np.all(np.isfinite(freedom)) or np.any(freedom < 1):
+            raise bad_argument("df", df, "degrees of freedom >= 1", "A spread of S runs has S - 1: use 2 or more.")
         vars(self).update(  # frozen from here on
-            depth=depth,
-            risk=np.maximum(risk, self.resolution),
-            df=np.broadcast_to(df, k).copy(),
-            log_covariance=_array("log_covariance", self.log_covariance, k, k),
-            errors=_array("errors", self.errors, "runs", k),
-            runs=None if self.runs is None else tuple(self.runs),
-            groups=None if self.groups is None else np.asarray(self.groups),
-            mean=_array("mean", self.mean, k),
+            depth=depths,
+            risk=np.maximum(risks, resolution),
+            df=np.broadcast_to(freedom, depths.shape).copy(),
+            estimator=estimator,
+            question=question,
+            task=task,
+            metric=metric,
+            log_covariance=_array("log_covariance", log_covariance, k, k),
+            errors=_array("errors", errors, "runs", k),
+            runs=None if runs is None else tuple(runs),
+            groups=None if groups is None else np.asarray(groups),
+            mean=_array("mean", mean, k),
+            sampling_error=sampling_error,
+            diverged=diverged,
+            incomplete=incomplete,
+            resolution=resolution,
+            total_variance=total_variance,
+            anova=anova,
+            parts=None if parts is None else tuple(parts),
+            outcomes=outcomes,
         )
 
     @property
