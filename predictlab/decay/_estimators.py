@@ -271,7 +271,7 @@ class LogLogResults(DecayResults):
         scale, rate = float(np.exp(self.ols.params["log_scale"])), -float(self.ols.params["minus_decay_rate"])
         value = float(deviance(risk, fitted.df, law(fitted.depth, limit, scale, rate)))
         super().__init__(model, fitted, Estimate(limit, scale, rate, value), burn_in, noise)
-        self._given_floor = floor
+        self.floor = floor
 
     @property
     def bse(self) -> pd.Series:

@@ -69,6 +69,8 @@ class DecayResults(ABC):
         Methods of `conf_int`; the first is the estimator's own.
     deviance : float
         At the estimate, before division by the dispersion.
+    floor : float, str or None
+        What ``fit("loglog", floor=...)`` was told; None for the other estimators.
 
     Examples
     --------
@@ -88,7 +90,7 @@ class DecayResults(ABC):
     description: ClassVar[str]
     interval_methods: ClassVar[tuple[str, ...]]
     _interval_hint: ClassVar[str] = ""
-    _given_floor: float | str | None = None  # what ``fit("loglog", floor=...)`` was told
+    floor: float | str | None = None
 
     def __init__(self, model: DecayModel, fitted: RiskCurve, estimate: Estimate, burn_in: BurnIn, noise: Noise) -> None:
         self.model = model
@@ -252,7 +254,7 @@ class DecayResults(ABC):
         if self.modes is None:
             return self
         rest = self.model.with_(curve=without_runs(self.curve, self.modes.index))
-        return rest.fit(self.method, floor=self._given_floor)
+        return rest.fit(self.method, floor=self.floor)
 
     def summary_frame(
         self, depths: ArrayLike | None = None, confidence: float = 0.95, *, draws: int = 2000, rng: Rng = None

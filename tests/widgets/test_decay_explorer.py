@@ -183,6 +183,17 @@ def test_a_fit_of_independent_depths_stays_one(runs):
     assert widget.params != pl.DecayModel(fit.curve, burn_in=16).fit().params.to_dict()
 
 
+def test_a_given_floor_stays_when_the_burn_in_changes(runs):
+    fit = pl.DecayModel(pl.risk_curve(runs, "news")).fit("loglog", floor=2e-5)
+    assert fit.floor == 2e-5
+    widget = DecayExplorer(fit)
+    widget.burn_in = 16
+    direct = pl.DecayModel(fit.curve, burn_in=16).fit("loglog", floor=2e-5)
+    assert widget.params == direct.params.to_dict()
+    widget.method = "gamma"
+    assert widget.fit.floor is None
+
+
 def test_numbers_without_runs_offer_no_gee():
     depth = (8, 16, 32, 64, 128)
     widget = DecayExplorer(pl.RiskCurve(depth=depth, risk=[1e-4 + 0.1 / c for c in depth], df=31))

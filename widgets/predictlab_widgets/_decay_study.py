@@ -152,7 +152,8 @@ class Study:
             return DecayModel(self.curve(s.task, s.estimator), burn_in=s.burn_in).fit(s.method)
         if (s.method, s.burn_in) == (given.method, given.model.burn_in):
             return given
-        return given.model.with_(burn_in=s.burn_in).fit(s.method)
+        floor = given.floor if s.method == given.method else None
+        return given.model.with_(burn_in=s.burn_in).fit(s.method, floor=floor)
 
     def _make_conf_int(self, settings: Settings) -> pd.DataFrame:
         """95 % intervals of a setting."""
