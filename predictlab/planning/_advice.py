@@ -100,6 +100,26 @@ def advise(
     return pd.DataFrame(rows)
 
 
+def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
+    """What makes seeds agree where depth does not: more rows where the rows are known to be the cause."""
+    if fit.curve.parts is None:
+        return "enlarge the evaluation set, clean the labels or average several seeds"
+    last = fit.curve.parts[-1]
+    run, lower, upper = last.spread_at(np.inf)
+    population = (
+        f"on the population of rows they differ by ±{margin(max(run, 0.0)):.3f} "
+        f"[{margin(lower):.3f}, {margin(upper):.3f}]"
+    )
+    share = f"{last.rows_part / last.spread:.0%} of their variance"
+    seen = f"at {fit.curve.depth[-1]:g} steps {share} is this set of {last.rows} rows"
+    if run < tolerance:
+        needed = last.interaction / (tolerance - max(run, 0.0))
+        return f"{seen}, and about {needed:,.0f} rows would bring them within {wanted} ({population})"
+    if lower < tolerance:
+        return f"{seen}; {population}, so whether more rows would bring them within {wanted} takes more seeds to say"
+    return f"{seen}; {population}, so clean the labels or average several seeds"
+
+
 def margin(risk: float) -> float:
     """Half-width of the 95 % range of a Gaussian with variance `risk`.
 
@@ -135,8 +155,8 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
     if row["regime"] == NOISE_DOMINANT:
         floor = margin(float(np.median(sample[:, 0])))
         return (
-            f"Do not probe deeper: seeds will still differ by ±{floor:.3f} {metric} however long they train, more than "
-            f"the {wanted} asked for; clean the labels, enlarge the evaluation set or average several seeds."
+            f"Do not probe deeper: on these evaluation rows seeds will still differ by ±{floor:.3f} {metric} however "
+            f"long they train, more than the {wanted} asked for; {_cure(fit, rule.tolerance, wanted)}."
         ), Step()
     last = float(fit.fitted.depth[-1])
     upper = f"{row['crossing_upper']:.0f}" if np.isfinite(row["crossing_upper"]) else "unbounded"

@@ -201,11 +201,12 @@ def analyse(
     {'settles': 'Static-Sufficient', 'stays apart': 'Noise-Dominant'}
     """
     runs = _runs(source, metric)
+    held = source if isinstance(source, RunStore) or _is_store(source) else runs  # a store may know the rows' outcomes
     fits: dict[str, DecayResults] = {}
     unfit: dict[str, str] = {}
     for name in tasks if tasks is not None else map(str, pd.unique(runs["task"])):
         try:
-            curve = risk_curve(runs, name, metric=metric, eval_rows=(eval_rows or {}).get(name))
+            curve = risk_curve(held, name, metric=metric, eval_rows=(eval_rows or {}).get(name))
             if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
                 raise DataError(f"{curve.n_runs} complete runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
             fits[name] = DecayModel(curve).fit()

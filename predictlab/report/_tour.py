@@ -144,12 +144,15 @@ def run_tour(
     )
     narrate("4/4  risk curves, decay fits, optimal depths, regimes")
     eval_rows = {str(task.name): len(task.data.eval) for task in tasks}
-    analysis = analyse(runs, tolerance=tolerance, budget=budget, confidence=confidence, eval_rows=eval_rows)
+    names = [str(task.name) for task in tasks]
+    analysis = analyse(
+        path, tasks=names, tolerance=tolerance, budget=budget, confidence=confidence, eval_rows=eval_rows
+    )
     seconds = time.perf_counter() - began
     facts = [
         f"Model: {MODEL} (22.7M parameters), a new classification head on mean-pooled features, AdamW.",
         f"{fine_tunes} fine-tunes; each seed draws its own adapter, head and data order.",
-        "Variances are over seeds on one fixed evaluation set a task.",
+        "Variances are over seeds on one fixed evaluation set a task, whose rows are a part of them.",
         f"Regimes are called at {100 * confidence:g} % probability; below it a task is Undetermined.",
         f"Everything but the installation took {seconds:.0f} s here, downloads included where there were any.",
     ]

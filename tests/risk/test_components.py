@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -225,3 +226,24 @@ def test_wrong_outcomes_are_refused():
         pl.risk_curve(frame, cluster="passage")
     with pytest.raises(ArgumentError, match="estimator"):
         pl.risk_curve(frame, estimator="branch")
+
+
+@pytest.mark.parametrize(
+    ("rows", "sd", "says"), [(200, 0.0, "about [0-9,]+ rows would bring"), (4000, 0.6, "clean the labels")]
+)
+def test_noise_says_by_what(tmp_path, rows, sd, says):
+    """Coin flips on few rows are cured by rows, runs that differ are not."""
+    rng = np.random.default_rng(5)
+    with pl.RunStore(tmp_path / "a.db") as store:
+        store.add_task("coins", "0123456789abcdef", {})
+        store.add_rows("coins", map(str, range(rows)))
+        for depth in (4, 8, 16, 32, 64, 128):
+            entries = []
+            for run in range(40):
+                right = rng.random(rows) < 0.5 + sd * rng.uniform(-0.5, 0.5)
+                values, outcomes = {"accuracy": float(right.mean())}, {"accuracy": right}
+                entries.append(pl.runs.Entry(f"coins:{run}", run, depth, values, outcomes=outcomes))
+            store.record_all("coins", entries)
+    analysis = pl.analyse(tmp_path / "a.db", tolerance=(0.025 / 1.96) ** 2, budget=64, confidence=0.9)
+    assert analysis.phase["regime"].iloc[0] == "Noise-Dominant"
+    assert re.search(says, analysis.recommendations["coins"])
