@@ -57,7 +57,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
             (fit.params[name], *limits.loc[name, ["lower", "upper"]]) for name in ("intrinsic_limit", "decay_rate")
         )
         parts = fit.curve.parts
-        of_rows = "–" if parts is None else f"{parts[-1].rows_part / fit.curve.risk[-1]:.0%} of {parts[-1].rows}"
+        of_rows = "–" if parts is None else f"{parts[-1].rows_part / fit.curve.risk[-1]:.0%} ({parts[-1].rows})"
         rows.append(
             {
                 "task": task,
@@ -68,7 +68,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
                 "lack of fit p": f"{fit.burn_in.p_value:.2f}",
                 "c*": interval(best.depth, *best.conf_int().loc["depth"]),
                 "P(pays)": f"{best.probability_pays:.2f}",
-                "variance at the end that is rows": of_rows,
+                "rows' share": of_rows,
             }
         )
     table = pd.DataFrame(rows)
