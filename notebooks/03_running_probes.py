@@ -217,8 +217,10 @@ print(f"one row: {1 / len(data.eval):.4f}; sampling error of the rows: {in_accur
 in_accuracy.frame()[["depth", "mean", "sd"]].round(4)
 
 # %% [markdown]
-# The sampling error of the rows is shared by all seeds, so it is in no column here; but it is larger than what seeds differ
-# by at the end.
+# How far these rows are from others, because some are harder for every run, is shared by all seeds and in no column here; it
+# is larger than what seeds differ by at the end. Which run gets which row right by chance is in every `sd`, and falls with the
+# number of rows: a probe into a store keeps the outcomes of the rows, and `curve.components()` tells the two apart
+# (docs/rows.md).
 #
 # **2.** (a) `branch`, or `residual` where forks are too dear: it is this run that you decide about. (b) `spread` at the last
 # depth: how far runs end apart. (c) `residual` over tasks: the data set is a new task.

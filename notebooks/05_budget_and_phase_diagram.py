@@ -227,8 +227,11 @@ decided = pl.analyse(runs, tolerance=TOLERANCE, budget=BUDGET, exchange_rate=1e-
 decided
 
 # %% [markdown]
-# An open call is an answer too: it says (d), and how many seeds or steps would settle it. What is wrong with the old reviews
-# no seed and no step can tell you; that half of the labels are wrong, somebody has to look and see.
+# An open call is an answer too: it says (d), and how many seeds or steps would settle it. The old reviews are called by their
+# 400 evaluation rows as much as by their runs: where half of the labels are wrong a run is right on each row by the flip of a
+# coin, and flips on so few rows differ, however they are trained. More rows bring such seeds together, cleaner labels raise
+# what they agree on. With `store=` the outcomes of the rows are kept, and the advice says how much of it is rows: of the
+# tour's task of this kind most (README, docs/rows.md).
 #
 # **1.** A margin of three points is a variance more than twice as large. Read off whether that is enough:
 

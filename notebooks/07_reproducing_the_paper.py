@@ -278,7 +278,8 @@ pd.concat([verdicts(CHOICE), verdicts(SLOPE)])
 # %% [markdown]
 # ## 7. Three regimes
 # Is there a real task in each, at a tolerance of two points and 64 steps? The probability of the regime, and the three calls
-# that it allows: at least 0.9, at most 0.1, or open.
+# that it allows: at least 0.9, at most 0.1, or open. The third one is so on *these evaluation rows*: coin flips differ on a few
+# hundred rows, whatever the runs are like, so it is a real case of the regime by rows, and none by runs (docs/rows.md).
 
 # %%
 REGIMES = "there are three regimes"
