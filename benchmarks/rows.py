@@ -13,7 +13,7 @@ import itertools
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -48,10 +48,10 @@ def truths(rows: np.ndarray, sd: float, shared: float) -> dict[str, float]:
     return {"run": float(run), "row": float(row), "interaction": float(mean * (1 - mean) - run - row) * shared}
 
 
-def worlds(per_cell: int) -> pd.DataFrame:
+def worlds(per_cell: int, run_sd: Sequence[float]) -> pd.DataFrame:
     """Coverage of 95 % intervals, a line for each kind of world."""
     table = []
-    for (name, law), runs, count, sd, size in itertools.product(DIFFICULTY.items(), RUNS, ROWS, RUN_SD, CLUSTERS):
+    for (name, law), runs, count, sd, size in itertools.product(DIFFICULTY.items(), RUNS, ROWS, run_sd, CLUSTERS):
         rng = np.random.default_rng([runs, count, int(100 * sd), size])
         population = logit(np.clip(rng.beta(*law, 20_000), 1e-6, 1 - 1e-6))
         truth = truths(population, sd, float(size))  # copies of a row in a cluster: one answer, counted `size` times
@@ -161,13 +161,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", action="store_true")
     parser.add_argument("--worlds-per-cell", type=int, default=400)
+    parser.add_argument("--run-sd", type=float, nargs="+", default=RUN_SD, help="of a row's log odds, over runs")
     parser.add_argument("--published", type=Path)
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--storage", action="store_true")
     given = parser.parse_args()
     pd.set_option("display.width", 160, "display.max_rows", 1000)
     if given.worlds:
-        table = worlds(given.worlds_per_cell)
+        table = worlds(given.worlds_per_cell, given.run_sd)
         what = ["run", "interaction", "row", "x4"]
         print(table.round(3).to_string(index=False))
         for by in ("rows law", "runs", "rows", "run sd", "cluster"):
