@@ -246,6 +246,9 @@ def test_a_move_says_what_crossed(start, fits):
     before = shown(page)
     start.drag(".plw-budget", 0.95)
     start.settle()
+    # until the kernel has counted the regimes of that place, nothing can be said to have crossed
+    page.wait_for_function("() => !document.querySelector('.plw').classList.contains('plw-waiting')")
+    start.settle()
     after = shown(page)
     crossed = [f"{name} {before[name]} → {after[name]}" for name in before if before[name] != after[name]]
     assert crossed
