@@ -110,11 +110,11 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
         f"on the population of rows they differ by ±{margin(max(run, 0.0)):.3f} "
         f"[{margin(lower):.3f}, {margin(upper):.3f}]"
     )
-    share = f"{last.rows_part / last.spread:.0%} of their variance"
+    share = f"{last.rows_share:.0%} of their variance"
     seen = f"at {fit.curve.depth[-1]:g} steps {share} is this set of {last.rows} rows"
     if run < tolerance:
-        needed = last.interaction / (tolerance - max(run, 0.0))
-        return f"{seen}, and about {needed:,.0f} rows would bring them within {wanted} ({population})"
+        needed = float(f"{last.interaction / (tolerance - max(run, 0.0)):.2g}")  # no more digits than are known
+        return f"{seen}, and by the estimate about {needed:,.0f} rows would bring them within {wanted} ({population})"
     if lower < tolerance:
         return f"{seen}; {population}, so whether more rows would bring them within {wanted} takes more seeds to say"
     return f"{seen}; {population}, so clean the labels or average several seeds"

@@ -57,7 +57,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
             (fit.params[name], *limits.loc[name, ["lower", "upper"]]) for name in ("intrinsic_limit", "decay_rate")
         )
         parts = fit.curve.parts
-        of_rows = "–" if parts is None else f"{parts[-1].rows_part / fit.curve.risk[-1]:.0%} ({parts[-1].rows})"
+        of_rows = "–" if parts is None else f"{parts[-1].rows_share:.0%} ({parts[-1].rows})"
         rows.append(
             {
                 "task": task,

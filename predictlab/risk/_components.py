@@ -85,6 +85,11 @@ class VarianceComponents:
         """``interaction / rows``, what this evaluation set adds to the spread, metric²."""
         return self.interaction / self.rows
 
+    @property
+    def rows_share(self) -> float:
+        """`rows_part` over `spread`: above 1 where runs differ less than the rows alone would make them; NaN of 0."""
+        return self.rows_part / self.spread if self.spread > 0 else float("nan")
+
     def spread_at(self, rows: float | None = None, confidence: float = 0.95) -> tuple[float, float, float]:
         """Estimate the spread over runs on an evaluation set of another size.
 

@@ -264,8 +264,7 @@ class RiskCurve:
             for name in ("run", "interaction", "row"):
                 ends = parts.interval(name, level)
                 line |= {name: getattr(parts, name), f"{name}_lower": ends[0], f"{name}_upper": ends[1]}
-            share = parts.rows_part / parts.spread if parts.spread > 0 else np.nan
-            table.append(line | {"rows": parts.rows, "rows_share": share, "half_split": parts.half_split})
+            table.append(line | {"rows": parts.rows, "rows_share": parts.rows_share, "half_split": parts.half_split})
         return pd.DataFrame(table)
 
     def summary(self) -> Summary:

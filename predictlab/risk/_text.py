@@ -69,7 +69,7 @@ def notes(curve: RiskCurve) -> list[str]:
     if curve.parts is not None:
         last = curve.parts[-1]
         _, lower, upper = last.spread_at(np.inf)
-        share = f"{last.rows_part / last.spread:.0%}" if last.spread > 0 else "all"
+        share = f"{last.rows_share:.0%}" if last.spread > 0 else "all"
         out.append(
             f"rows: at the last depth {share} of the variance is this set of {last.rows:,} rows; on the population "
             f"they come from runs differ by a standard deviation of {np.sqrt(max(last.run, 0)):.3g} "
