@@ -127,7 +127,7 @@ def where(monkeypatch):
     monkeypatch.setattr(ray_round.Round, "_receive", spy)
 
     def tell():
-        actor = actors(heard[0].actor._actor_id.hex())
+        actor = actors(heard[0]._actor_id.hex())
         return actor["Address"]["NodeID"], actor["Pid"]
 
     return tell
@@ -290,22 +290,18 @@ def test_resources_that_no_node_has(free, task, caplog):
     assert "Waiting" in caplog.text
 
 
-class Lost:
-    """A pool whose workers are lost."""
-
-    def lost(self, worker):
-        pass
-
-
-def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task):
+def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task, monkeypatch):
+    killed = []
+    monkeypatch.setattr(ray, "kill", killed.append)
     segment = RunSegment("toy:0", 0, (4, 8, 12))
     job = ray_round.Job.of(Group(task, (segment,)))
     finished = []
-    work = ray_round.Round(Lost(), (), None)
+    work = ray_round.Round(RayExecutor(), (), [])
     state = on_ray_state(4)
 
     def lose():
         job.worker = object()
+        work.running.append(job)
         finished.extend(update.group for update in work._rescue(job, RuntimeError("gone")) if update.finished)
 
     for _ in range(ray_round.DEATHS - 1):
@@ -322,6 +318,7 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task):
     job.reached([({}, None, on_ray_state(12))])
     lose()  # nothing was left but to say that it is finished
     assert finished == [job.group]
+    assert len(killed) == 2 * ray_round.DEATHS
 
 
 def on_ray_state(step):

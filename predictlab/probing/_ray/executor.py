@@ -12,8 +12,6 @@ from typing import Any
 from predictlab._validation import whole_number
 from predictlab.errors import WorkerError, bad_argument, needs_extra
 from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, TrainingOptions
-from predictlab.probing._ray.pool import Pool, WorkerHandle, WorkerSpec
-from predictlab.probing._ray.round import Round
 from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
 from predictlab.task import Task
 
@@ -102,9 +100,9 @@ class RayExecutor:
                 "Give them one, or a part of one: executor=RayExecutor(device=..., gpus=0.25).",
             )  # fmt: skip
         self.training = TrainingOptions(engine, device or (None if gpus else "cpu"), cache_limit, memory_limit)
-        self._spec = WorkerSpec(self.training, cpus, gpus, workers, dict(options or {}), patience)
-        self.keep = keep
-        self._kept: list[WorkerHandle] = []
+        self.cpus, self.gpus, self.workers, self.patience, self.keep = cpus, gpus, workers, patience, keep
+        self.options: dict[str, Any] = dict(options or {})
+        self._kept: list[Any] = []
         self._tasks: dict[int, tuple[str, Task, Any]] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
@@ -164,16 +162,16 @@ class RayExecutor:
         WorkerError
             Workers cannot be started, or keep dying over one group.
         """
+        from predictlab.probing._ray.round import Round
+
         self._connect()
-        pool = Pool(self._spec, self._take_kept())
+        work = Round(self, groups, self._take_kept())
         try:
-            yield from Round(pool, groups, self._put).run(check_cancelled)
-        except BaseException:
-            pool.kill()  # what they are training is claimed no longer
-            raise
-        for worker in pool.starting:  # not needed any more
-            worker.kill()
-        self._keep(pool.idle)
+            yield from work.run(check_cancelled)
+            kept, work.idle = work.idle, []
+        finally:
+            work.kill()  # those that were still starting; in an error all, since what they train is claimed no longer
+        self._keep(kept)
 
     def _put(self, task: Task) -> tuple[str, Any]:
         """A task's name among workers, and where Ray holds it: it is sent to each node once, not with each group."""
@@ -185,7 +183,7 @@ class RayExecutor:
         name, _, reference = self._tasks[id(task)]
         return name, reference
 
-    def _keep(self, workers: Sequence[WorkerHandle]) -> None:
+    def _keep(self, workers: Sequence[Any]) -> None:
         """Keep workers for a while."""
         self._kept = [*self._kept, *workers]
         close = weakref.WeakMethod(self.close)  # the timer must not keep the executor
@@ -199,9 +197,9 @@ class RayExecutor:
 
         for worker in self._take_kept():
             if ray.is_initialized():
-                worker.kill()
+                ray.kill(worker)
 
-    def _take_kept(self) -> list[WorkerHandle]:
+    def _take_kept(self) -> list[Any]:
         """The workers that were kept, for the caller to use."""
         if self._timer is not None:
             self._timer.cancel()

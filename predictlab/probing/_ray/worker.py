@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import ray
 from numpy.typing import NDArray
 
 from predictlab import __version__
@@ -81,8 +82,6 @@ class Worker:
     def _train(
         self, name: str, reference: Any, segments: Sequence[PackedSegment], updates: queue.Queue[GroupUpdate | None]
     ) -> None:
-        import ray
-
         from predictlab.probing._engine.parameters import RunState
 
         if name not in self._tasks:
