@@ -11,8 +11,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab_widgets import BudgetAllocator, _fallback
-from predictlab_widgets._latest_job import BREATH
+from predictlab_widgets import BudgetAllocator
+from predictlab_widgets._background import BREATH
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
@@ -279,7 +279,7 @@ def test_a_long_table_is_cut_and_says_so(fits):
     crowd = {f"task {i}": fits["slow"] for i in range(60)}
     widget = BudgetAllocator(crowd)
     assert widget._details["band"] == {}, "no band of the whole frontier for a crowd"
-    html = _fallback.html(widget)
+    html = widget._html()
     assert "The first 50 of 60 tasks" in html
     assert html.count("<tr>") == 51
 

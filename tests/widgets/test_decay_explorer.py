@@ -12,8 +12,8 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab_widgets import DecayExplorer, _fallback
-from predictlab_widgets._latest_job import BREATH, LatestJobRunner
+from predictlab_widgets import DecayExplorer
+from predictlab_widgets._background import BREATH, LatestJobRunner
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 COLUMNS = ["task", "run", "parent", "seed", "depth", "metric", "value", "seconds", "flops", "status"]
@@ -209,7 +209,7 @@ def test_a_fit_that_does_not_decay_can_be_shown():
     widget = DecayExplorer(flat)
     assert widget.params["scale"] == 0
     json.dumps([widget._fitted, widget._intervals, widget._criticism], allow_nan=False)
-    assert widget._picture().startswith(b"\x89PNG")
+    assert pl.charts.png(widget.chart()).startswith(b"\x89PNG")
 
 
 def test_something_else_is_answered_with_what_to_bring():
@@ -351,7 +351,7 @@ def test_an_interval_without_an_end_says_so():
     depth = (8, 16, 32, 64, 128)
     widget = DecayExplorer(pl.RiskCurve(depth=depth, risk=[4e-4, 4.1e-4, 3.9e-4, 4e-4, 3.8e-4], df=7))
     assert np.isinf(widget.param_intervals["decay_rate"][1])
-    html = _fallback.html(widget)
+    html = widget._html()
     assert "unbounded" in html
     assert "not identified" in html
 

@@ -15,7 +15,7 @@ import predictlab as pl
 from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import law
 from predictlab_widgets import BudgetAllocator, PhaseDiagram, RiskDecomposition
-from predictlab_widgets._messages import to_jsonable
+from predictlab_widgets._base import to_jsonable
 
 HERE = Path(__file__).parent
 DEPTHS = (8, 16, 32, 64, 128, 192)

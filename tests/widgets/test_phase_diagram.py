@@ -9,7 +9,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
-from predictlab_widgets import PhaseDiagram, _fallback
+from predictlab_widgets import PhaseDiagram
 from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -270,13 +270,13 @@ def test_optimal_depths_are_those_of_budget(fits):
         assert list(widget.table()["optimal_depth"]) == list(widget.optimal_depths.values())
         seen.append(sum(depth > 0 for depth in widget.optimal_depths.values()))
     assert seen[0] > seen[-1] == 0
-    assert "does not pay" in _fallback.html(widget)
+    assert "does not pay" in widget._html()
 
 
 def test_without_a_price_there_is_no_optimal_depth(fits, widget):
     assert (widget.exchange_rate, widget.optimal_depths) == (None, {})
     assert "optimal_depth" not in widget.table()
-    assert "c*" not in _fallback.html(widget)
+    assert "c*" not in widget._html()
     widget.exchange_rate = 1e-6
     assert list(widget.optimal_depths) == list(fits)
     widget.exchange_rate = None
@@ -311,7 +311,7 @@ def test_one_fit_under_many_names_is_drawn_from_once(fits, monkeypatch):
     assert widget.regimes == {f"{name} {i}": expected[name] for i in range(40) for name in fits}
     widget.budget = 20.0
     drawn.clear()
-    widget._picture()
+    widget._fallback()
     assert drawn == [], "the picture of many tasks needs no draws of its own"
 
 
@@ -334,7 +334,7 @@ def test_the_bundle_holds_a_table_beside_the_widget(fits, widget):
 
 def test_a_long_table_is_cut_and_says_so(fits):
     many = {f"task {i}": fits["fast"] for i in range(60)}
-    html = _fallback.html(PhaseDiagram(many))
+    html = PhaseDiagram(many)._html()
     assert html.count("<tr>") == 51
     assert "The first 50 of 60 tasks" in html
 

@@ -17,8 +17,8 @@ import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab.probing import start_probe
 from predictlab.probing._segments import CheckpointResult, GroupUpdate
-from predictlab_widgets import ProbeMonitor, _fallback
-from predictlab_widgets._polling import PollingThread
+from predictlab_widgets import ProbeMonitor
+from predictlab_widgets._background import PollingThread
 from predictlab_widgets._probe_data import Curves, Findings
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -326,13 +326,13 @@ def test_what_is_sent_is_small_and_json(ended):
 def test_chart_and_fallback_at_every_stage(standing, capsys):
     law, run, widget = standing
     assert "waits for 4 depths" in json.dumps(widget.chart().to_dict())
-    assert "The fit waits for 4 depths beyond 0 (so far 2)." in _fallback.html(widget)
+    assert "The fit waits for 4 depths beyond 0 (so far 2)." in widget._html()
     law.go_on()
     run.wait(PATIENCE)
     asleep(widget)
     chart = json.dumps(widget.chart().to_dict())
     assert "done, 256 of 256 steps" in chart
-    html = _fallback.html(widget)
+    html = widget._html()
     assert "verbs &lt;b&gt;, accuracy: done" in html
     assert html.count("<tr>") == 1 + len(DEPTHS)
     assert "Decay fit so far" in html
@@ -349,7 +349,7 @@ def test_nothing_is_measured_yet(tasks):
     assert widget.waiting_for == "the first measurement"
     assert "nothing is measured yet" in json.dumps(widget.chart().to_dict())
     assert widget.table().empty
-    assert "0 of 128 steps" in _fallback.html(widget)
+    assert "0 of 128 steps" in widget._html()
     run.cancel()
     run.wait(PATIENCE)
     widget.close()

@@ -10,7 +10,6 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab_widgets import RiskDecomposition
-from predictlab_widgets import _fallback as fallback
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
@@ -220,7 +219,7 @@ def test_the_bundle_holds_picture_and_table_beside_the_widget(fit):
 
 
 def test_the_table_says_never_for_a_tolerance_below_the_floor():
-    html = fallback.html(RiskDecomposition(tolerance=5e-5))
+    html = RiskDecomposition(tolerance=5e-5)._html()
     assert "never" in html
 
 

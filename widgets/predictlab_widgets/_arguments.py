@@ -1,15 +1,84 @@
-"""Checks of arguments, and starting values, that several widgets share."""
+"""Traits that refuse bad values at once with predictlab's own errors, and what several widgets check and start from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from traitlets import TraitType
 
 from predictlab.budget import priced_depth
-from predictlab.decay import DecayResults, law
+from predictlab.decay import law
 from predictlab.errors import bad_argument
+
+
+class Number(TraitType[float, Any]):
+    """A finite float between two ends; the error says what was expected.
+
+    Parameters
+    ----------
+    default : float
+    expected : str
+        For the error, e.g. ``"a number > 0 (metric²)"``.
+    low, high : float
+        The ends, themselves refused.
+    closed : bool
+        Whether `low` itself is allowed.
+    **options
+        Of every trait, such as ``allow_none``.
+    """
+
+    def __init__(
+        self, default: Any, expected: str, low: float, high: float = math.inf, *, closed: bool = False, **options: Any
+    ) -> None:
+        super().__init__(default, **options)
+        self.expected, self.low, self.high, self.closed = expected, low, high, closed
+
+    def validate(self, obj: Any, value: Any) -> float:
+        if isinstance(value, numbers.Real) and not isinstance(value, bool):
+            number = float(value)
+            if self.low < number < self.high or (self.closed and number == self.low):
+                return number
+        raise bad_argument(self.name or "value", value, self.expected)
+
+
+class TaskName(TraitType[str | None, Any]):
+    """None, or the name of one of the owner's ``task_names``; an empty string counts as None."""
+
+    default_value = None
+    allow_none = True
+
+    def validate(self, obj: Any, value: Any) -> str | None:
+        if value is None or value == "":
+            return None
+        if value not in obj.task_names:
+            shown = ", ".join(obj.task_names[:10]) + (", ..." if len(obj.task_names) > 10 else "")
+            raise bad_argument(self.name or "selected", value, f"None or one of the tasks: {shown}")
+        return str(value)
+
+
+class Setting(TraitType[Any, Any]):
+    """A value that its owner checks: ``_checked(name, value)`` returns what is kept, or refuses it."""
+
+    default_value = None  # until the owner has its first; None itself is refused
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return obj._checked(self.name, value)
+
+
+class Scale(TraitType[str, Any]):
+    """Of axes: ``"log"`` or ``"linear"``."""
+
+    default_value = "log"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        if value not in ("log", "linear"):
+            raise bad_argument(self.name or "scale", value, "'log' or 'linear'")
+        return str(value)
 
 
 def round3(value: float) -> float:
@@ -30,19 +99,6 @@ def increasing_pair(
     if not low < first < last < float("inf"):
         raise bad_argument(name, value, expected)
     return first, last
-
-
-def check_comparable(fits: Mapping[str, DecayResults], hint: str) -> None:
-    """Refuse fits whose risks are of different questions, or of different metrics."""
-    for what in ("question", "metric"):
-        kinds = sorted({getattr(fit.curve, what) for fit in fits.values()})
-        if len(kinds) > 1:
-            raise bad_argument("fits", kinds, f"fits of one {what}", hint)
-
-
-def fixed_seed(rng: int | np.random.Generator | None) -> int | None:
-    """The seed to draw with again and again: a generator gives one, once."""
-    return int(rng.integers(2**31)) if isinstance(rng, np.random.Generator) else rng
 
 
 def paying_depth(

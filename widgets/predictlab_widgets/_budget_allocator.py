@@ -11,30 +11,20 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 import predictlab as pl
-from predictlab.budget import AllocationProblem, Bounds, PerTask, checked_fits
+from predictlab.budget import AllocationProblem, Bounds, PerTask
 from predictlab.decay import DecayResults, law
 from predictlab.errors import PredictlabError, bad_argument
 from predictlab.probing import DEFAULT_SEEDS, ProbePlan
-from predictlab_widgets._arguments import check_comparable, fixed_seed, increasing_pair, round3
-from predictlab_widgets._base import STATIC, Chart, Widget
-from predictlab_widgets._fallback import MAX_ROWS, Summary
-from predictlab_widgets._latest_job import LatestJobRunner
+from predictlab_widgets._arguments import Setting, increasing_pair, round3
+from predictlab_widgets._background import LatestJobRunner
+from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summary, to_bytes
 
 Array = NDArray[np.float64]
 _BANDED = 50  # tasks up to which the band of the whole frontier is drawn: it takes joint draws at each of its points
 _BAND_POINTS = 24
 
 
-class _Arranged(traitlets.TraitType[Any, Any]):
-    """Checked by its owner, together with the other two."""
-
-    default_value = None  # until the owner has its first; None itself is refused
-
-    def validate(self, obj: Any, value: Any) -> Any:
-        return obj._checked(**{str(self.name): value})[self.name]
-
-
-class BudgetAllocator(Widget):
+class BudgetAllocator(FitsWidget):
     """One total budget shared among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum lambda_t c_t <= B``.
 
     A bar of depth for each task, the efficiency frontier with the point where the budget stands, and what the next unit
@@ -104,16 +94,14 @@ class BudgetAllocator(Widget):
     _esm = STATIC / "budget_allocator.js"
     _css = STATIC / "budget_allocator.css"
 
-    total_budget = _Arranged().tag(sync=True)
-    weights = _Arranged().tag(sync=True)
-    locked = _Arranged().tag(sync=True)
+    total_budget = Setting().tag(sync=True)
+    weights = Setting().tag(sync=True)
+    locked = Setting().tag(sync=True)
     depths = traitlets.Dict(read_only=True)
     multiplier = traitlets.Float(read_only=True)
     risk = traitlets.Float(read_only=True)
     cost = traitlets.Float(read_only=True)
 
-    _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _fixed = traitlets.Dict().tag(sync=True)  # numbers that no control changes
     _state = traitlets.Dict().tag(sync=True)  # where the controls stand, and whose request it was
     _details = traitlets.Dict().tag(sync=True)  # what takes longer: intervals, notes, the plan
     _refused = traitlets.Dict().tag(sync=True)
@@ -133,12 +121,8 @@ class BudgetAllocator(Widget):
         rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
-        self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
-        self.task_names = list(self.fits)
-        hint = "Their risks cannot be added up: share a budget among each kind by itself."
-        check_comparable(self.fits, hint)
+        self._take(fits, draws, rng, "Their risks cannot be added up: share a budget among each kind by itself.")
         self.seeds = seeds
-        self._drawn = {"draws": draws, "rng": fixed_seed(rng)}
         free = self._free = AllocationProblem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
         self._problem = free
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
@@ -146,7 +130,7 @@ class BudgetAllocator(Widget):
         if total_budget is None:
             total_budget = max(round3(float(free.step @ np.sqrt(first * last))), least)
         self._arrangement: dict[str, Any] = {"total_budget": None, "weights": None, "locked": None}
-        start = self._checked(
+        start = self._arranged(
             total_budget=total_budget, weights=dict(zip(self.task_names, free.weight, strict=True)), locked=locked
         )
         self._range = increasing_pair("budget_range", budget_range, "two increasing numbers > 0 (cost)") or (
@@ -156,26 +140,27 @@ class BudgetAllocator(Widget):
         self.plan(self.task_names[0])  # seeds that no plan takes are refused now
         self._jobs = LatestJobRunner()
         self._band: tuple[Any, dict[str, Any]] | None = None
-        self._names = self.task_names
         floor, scale, rate = free.params.T
         arrays = {
             "floor": floor, "scale": scale, "rate": rate, "step": free.step, "low": free.low, "high": free.high,
             "last": last,
         }  # fmt: skip
-        self._fixed = {name: np.ascontiguousarray(a, dtype="<f8").tobytes() for name, a in arrays.items()} | {
-            "range": list(self._range),
-            "metric": next(iter(self.fits.values())).curve.metric or "",
-        }
+        metric = next(iter(self.fits.values())).curve.metric or ""
+        self._fixed = {n: to_bytes(a) for n, a in arrays.items()} | {"range": list(self._range), "metric": metric}
         request = self._own_request()
         self._commit(start, request)
-        self._details = self._make_details(request)
+        self._send_details(request)
         self.observe(self._moved, names=["total_budget", "weights", "locked"])
         super().__init__(**options)
         self.on_msg(self._on_request)
 
     # -- what is arranged ----------------------------------------------------------------------------------------
 
-    def _checked(self, **changes: Any) -> dict[str, Any]:
+    def _checked(self, name: str, value: Any) -> Any:
+        """The value of a trait as it is kept, checked together with the other two."""
+        return self._arranged(**{name: value})[name]
+
+    def _arranged(self, **changes: Any) -> dict[str, Any]:
         """The arrangement with `changes`, complete and checked; nothing has changed yet."""
         wanted = self._arrangement | changes
         if wanted == self._arrangement:
@@ -208,28 +193,26 @@ class BudgetAllocator(Widget):
         if wanted == self._arrangement:
             return
         request = self._own_request()
-        self._commit(self._checked(**wanted), request)
-        self._jobs.start(self._send_details(request))
+        self._commit(self._arranged(**wanted), request)
+        self._jobs.start(self._answer(request))
 
     def _on_request(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         """The page has moved."""
         request = str(content["request"])
         try:
-            arrangement = self._checked(**{name: content[name] for name in self._arrangement})
+            arrangement = self._arranged(**{name: content[name] for name in self._arrangement})
         except PredictlabError as error:
             self._state = {"request": self._own_request(), **self._arrangement}
             self._refused = {"request": request, "text": str(error)}
-            self._jobs.start(self._send_details(self._state["request"]))
+            self._jobs.start(self._answer(self._state["request"]))
             return
-        self._jobs.start(self._answer(arrangement, request))
+        self._jobs.start(self._answer(request, arrangement))
 
-    def _answer(self, arrangement: dict[str, Any], request: str) -> Iterator[None]:
-        self._commit(arrangement, request)
-        yield
-        yield from self._send_details(request)
-
-    def _send_details(self, request: str) -> Iterator[None]:
-        self._details = self._make_details(request)
+    def _answer(self, request: str, arrangement: dict[str, Any] | None = None) -> Iterator[None]:
+        if arrangement is not None:
+            self._commit(arrangement, request)
+            yield
+        self._send_details(request)
         yield
 
     def _commit(self, arrangement: dict[str, Any], request: str) -> None:
@@ -355,21 +338,13 @@ class BudgetAllocator(Widget):
         lines = (f"    {name!r}: pl.ProbePlan(depths={p.depths!r}, seeds={len(p.run_seeds)})," for name, p in plans)
         return "\n".join(["import predictlab as pl", "", "plans = {", *lines, "}"])
 
-    def _make_details(self, request: str) -> dict[str, Any]:
-        """What the page is told once the controls are at rest."""
-        table = self.table()
-        at = self.frontier([self.total_budget]).iloc[0]
-        return {
-            "request": request,
-            "lower": table["depth_lower"].tolist(),
-            "upper": table["depth_upper"].tolist(),
-            "risk_lower": table["risk_lower"].tolist(),
-            "risk_upper": table["risk_upper"].tolist(),
-            "notes": table["note"].tolist(),
-            "total": [float(at["risk_lower"]), float(at["risk_upper"])],
-            "band": self._frontier_band(),
-            "plan": self.plan_text,
-        }
+    def _send_details(self, request: str) -> None:
+        """Tell the page what is known once the controls are at rest."""
+        shown = self.table()[["depth_lower", "depth_upper", "risk_lower", "risk_upper", "note"]]
+        names = {"depth_lower": "lower", "depth_upper": "upper", "note": "notes"}
+        total = self.frontier([self.total_budget])[["risk_lower", "risk_upper"]].iloc[0].tolist()
+        about = {"request": request, "total": total, "band": self._frontier_band(), "plan": self.plan_text}
+        self._details = shown.rename(columns=names).to_dict("list") | about
 
     def _frontier_band(self) -> dict[str, Any]:
         """Interval of the frontier along the slider; only weights and locks change it."""
@@ -411,10 +386,8 @@ class BudgetAllocator(Widget):
         ]  # fmt: skip
         state = (
             f"B = {self.total_budget:.4g} over {len(self.fits)} tasks: weighted risk {self.risk:.4g} metric²; the next "
-            f"unit saves {self.multiplier:.4g} metric² (the multiplier)."
+            f"unit saves {self.multiplier:.4g} metric² (the multiplier).{self._first_of()}"
         )
-        if len(self.fits) > MAX_ROWS:
-            state += f" The first {MAX_ROWS} of {len(self.fits)} tasks."
         columns = (
             "task", "note", "weight", "depth (steps)", "depth, 95 %", "risk L", "risk, 95 %", "cost",
             "worth of one more unit",

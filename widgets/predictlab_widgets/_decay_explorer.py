@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any, TypeAlias
@@ -15,12 +14,10 @@ from predictlab.decay import INTERVALS, METHODS, PARAMETERS, DecayResults
 from predictlab.errors import bad_argument
 from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
 from predictlab.runs import RunStore
-from predictlab_widgets._base import STATIC, Chart, Widget
+from predictlab_widgets._arguments import Scale, Setting
+from predictlab_widgets._background import LatestJobRunner
+from predictlab_widgets._base import STATIC, Chart, Summary, Widget, rounded, to_jsonable, with_interval
 from predictlab_widgets._decay_study import NAMES, Settings, Study
-from predictlab_widgets._fallback import Summary
-from predictlab_widgets._latest_job import LatestJobRunner
-from predictlab_widgets._messages import to_jsonable
-from predictlab_widgets._traits import Scale, Setting
 
 Source: TypeAlias = (
     "pd.DataFrame | RunStore | str | PathLike[str] | DecayResults | RiskCurve | Mapping[str, DecayResults | RiskCurve]"
@@ -307,13 +304,12 @@ class DecayExplorer(Widget):
         """
         from predictlab import charts
 
-        lower, upper = self.param_intervals["decay_rate"]
-        ends = f"[{lower:.3g}, {'unbounded' if math.isinf(upper) else format(upper, '.3g')}]"
+        rate = with_interval(self.params["decay_rate"], self.param_intervals["decay_rate"])
         return charts.decay_diagnostics_chart(
             self.fit,
             scale=self.scale,
             title=f"{self.task}: {self.estimator}",
-            subtitle=f"α = {self.params['decay_rate']:.3g} {ends}, {self.method}, {self.interval}",
+            subtitle=f"α = {rate}, {self.method}, {self.interval}",
         )
 
     def __repr__(self) -> str:
@@ -328,8 +324,8 @@ class DecayExplorer(Widget):
         depth = fit.fitted.depth
         bse = fit.bse
         rows = [
-            [f"{_SYMBOLS[name]} ({name.replace('_', ' ')})", _number(self.params[name]), _number(bse[name]),
-             *(_number(end) for end in self.param_intervals[name])]
+            [f"{_SYMBOLS[name]} ({name.replace('_', ' ')})",
+             *map(rounded, (self.params[name], bse[name], *self.param_intervals[name]))]
             for name in PARAMETERS
         ]  # fmt: skip
         state = (
@@ -344,7 +340,3 @@ class DecayExplorer(Widget):
 def _depths_of(fit: DecayResults) -> Any:
     depth = fit.fitted.depth
     return np.geomspace(depth[0], depth[-1], _CURVE)
-
-
-def _number(value: float) -> str:
-    return "unbounded" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.4g}"

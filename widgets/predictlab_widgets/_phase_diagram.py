@@ -11,14 +11,12 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab import phase
-from predictlab.budget import checked_fits, crossing_depth
+from predictlab.budget import crossing_depth
 from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab.errors import bad_argument
-from predictlab_widgets._arguments import check_comparable, fixed_seed, increasing_pair, paying_depth, round3
-from predictlab_widgets._base import STATIC, Chart, Widget
-from predictlab_widgets._fallback import MAX_ROWS, Summary
+from predictlab_widgets._arguments import Number, TaskName, increasing_pair, paying_depth, round3
+from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summary, rounded, to_bytes
 from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
-from predictlab_widgets._traits import Number, OptionalNumber, TaskName
 
 _QUANTILES = (0.025, 0.5, 0.975)
 _MOST_DRAWS = 65_535  # counts of draws take two bytes
@@ -29,7 +27,7 @@ _FEW_KNOTS = 9
 _LOG_NOTHING = -690.0  # ln of a variance too small for a float
 
 
-class PhaseDiagram(Widget):
+class PhaseDiagram(FitsWidget):
     """Both planes of the phase diagram, linked, with sliders for the budget, the tolerance and the price.
 
     In the *budget plane* the boundaries stand still and the tasks sink as the budget grows; in the *theory plane* the
@@ -104,13 +102,13 @@ class PhaseDiagram(Widget):
     tolerance = Number(1.0, "a finite number > 0 (metric²)", low=0).tag(sync=True)
     confidence = Number(0.95, "a probability in (0.5, 1)", low=0.5, high=1).tag(sync=True)
     selected = TaskName().tag(sync=True)
-    exchange_rate = OptionalNumber("None or a finite number > 0 (metric² per unit of cost)", low=0).tag(sync=True)
+    exchange_rate = Number(None, "None or a finite number > 0 (metric² per unit of cost)", low=0, allow_none=True).tag(
+        sync=True
+    )
     cost_per_step = Number(1.0, "a finite number > 0 (cost per step)", low=0).tag(sync=True)
     optimal_depths = traitlets.Dict(read_only=True)
     regimes = traitlets.Dict(read_only=True).tag(sync=True)
 
-    _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _fixed = traitlets.Dict().tag(sync=True)  # numbers that no slider changes
     _grids = traitlets.Dict().tag(sync=True)  # slider positions
     _counts = traitlets.Dict().tag(sync=True)  # draws per regime, along both sliders from where they stand
 
@@ -130,20 +128,13 @@ class PhaseDiagram(Widget):
         rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
-        self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
-        check_comparable(self.fits, "Show each kind in a diagram of its own.")
-        self.task_names = list(self.fits)
         if draws > _MOST_DRAWS:
             raise bad_argument("draws", draws, f"at most {_MOST_DRAWS} draws of each fit")
-        self._drawn: dict[str, Any] = {"draws": draws, "rng": fixed_seed(rng)}
+        self._take(fits, draws, rng, "Show each kind in a diagram of its own.")
         # One and the same fit under several names is drawn from once.
-        samples = {id(fit): np.empty(0) for fit in self.fits.values()}
-        for fit in self.fits.values():
-            if not samples[id(fit)].size:
-                samples[id(fit)] = fit.draws(**self._drawn).to_numpy(float).T
-        row = {key: i for i, key in enumerate(samples)}
-        self._sample = np.stack(list(samples.values()))
-        self._which = np.array([row[id(fit)] for fit in self.fits.values()])
+        different = {id(fit): fit for fit in self.fits.values()}
+        self._sample = np.stack([fit.draws(**self._drawn).to_numpy(float).T for fit in different.values()])
+        self._which = pd.Index(different).get_indexer([id(fit) for fit in self.fits.values()])
 
         depths = [fit.curve.depth for fit in self.fits.values()]
         if budget is None:
@@ -154,7 +145,6 @@ class PhaseDiagram(Widget):
             tolerance = round3(float(np.median(np.median(risks, axis=1)[self._which])))
         self.tolerance, self.confidence = tolerance, confidence
         self.exchange_rate, self.cost_per_step = exchange_rate, cost_per_step
-        self._names = self.task_names
         self.selected = selected
         first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])
         widest = (max(2.0, float(first.max())), 32 * max(d.max() for d in depths))
@@ -167,7 +157,7 @@ class PhaseDiagram(Widget):
         self._estimates = np.array([[fit.params[p] for p in PARAMETERS] for fit in self.fits.values()], dtype=float)
         self._first = first
         fixed = {"estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": first}
-        self._fixed = {name: _bytes(values) for name, values in fixed.items()}
+        self._fixed = {name: to_bytes(values) for name, values in fixed.items()}
         self._price()
         self._refresh({"budget", "tolerance"})
         self.observe(lambda change: self._refresh({change["name"]}), names=["budget", "tolerance"])
@@ -233,11 +223,9 @@ class PhaseDiagram(Widget):
             # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
             size = _KNOTS if len(self._sample) <= _MANY else _FEW_KNOTS
             knots = np.geomspace(*self._ranges["budget"], size)
-            decay = self._decay(knots).astype("<f4").tobytes()
-            self._grids = {name: _bytes(grid) for name, grid in grids.items()} | {
-                "knots": _bytes(knots),
-                "decay": decay,
-            }
+            grids_and_knots = grids | {"knots": knots}
+            self._grids = {name: to_bytes(places) for name, places in grids_and_knots.items()}
+            self._grids |= {"decay": self._decay(knots).astype("<f4").tobytes()}
         return grids | {"changed": changed}
 
     def table(self) -> pd.DataFrame:
@@ -298,16 +286,13 @@ class PhaseDiagram(Widget):
             regime, name = phase.regime_or_undetermined(p, self.confidence), self.task_names[i]
             if regime == phase.UNDETERMINED:
                 regime += f" (leans {phase.REGIMES[int(np.argmax(p))]})"
-            rows.append([name, regime, *(f"{v:.3f}" for v in p), _steps(crossing[i], "never")])
+            rows.append([name, regime, *(f"{v:.3f}" for v in p), rounded(crossing[i], infinite="never")])
             if self.optimal_depths:
-                rows[-1].append(_steps(self.optimal_depths[name] or np.inf, "does not pay"))
-        total = len(self.fits)
+                rows[-1].append(rounded(self.optimal_depths[name] or np.inf, infinite="does not pay"))
         state = (
             f"at budget B = {self.budget:g} steps, tolerance τ = {self.tolerance:.4g} metric², "
-            f"confidence {self.confidence:g}."
+            f"confidence {self.confidence:g}.{self._first_of()}"
         )
-        if total > MAX_ROWS:
-            state += f" The first {MAX_ROWS} of {total} tasks."
         columns = ["task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)"]
         if self.exchange_rate is not None:
             state += f" Exchange rate γ = {self.exchange_rate:.4g} metric² per unit of cost."
@@ -315,14 +300,6 @@ class PhaseDiagram(Widget):
         return Summary("Phase diagram", state, columns, rows, words=2)
 
 
-def _steps(depth: float, otherwise: str) -> str:
-    return f"{depth:.4g}" if np.isfinite(depth) else otherwise
-
-
 def _grid(low: float, high: float) -> NDArray[np.float64]:
     inner = np.array([round3(v) for v in np.geomspace(low, high, _STEPS)[1:-1]])
     return np.unique(np.concatenate([[low], inner[(inner > low) & (inner < high)], [high]]))
-
-
-def _bytes(values: NDArray[np.float64]) -> bytes:
-    return np.ascontiguousarray(values, dtype="<f8").tobytes()

@@ -11,7 +11,7 @@ import pandas as pd
 from predictlab.decay import MIN_DEPTHS, DecayModel, DecayResults
 from predictlab.errors import DataError
 from predictlab.risk import RiskCurve, is_fork, is_invalid, risk_curve
-from predictlab_widgets._messages import to_jsonable
+from predictlab_widgets._base import to_jsonable
 
 MIN_SEEDS = 4  # fewer say too little about a variance to draw a law through it
 _CURVE = 60

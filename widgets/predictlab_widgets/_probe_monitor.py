@@ -14,12 +14,10 @@ from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 from predictlab.probing import ProbeRun
 from predictlab.risk import RiskCurve
-from predictlab_widgets._base import STATIC, Chart, Widget
-from predictlab_widgets._fallback import Summary
-from predictlab_widgets._messages import to_jsonable
-from predictlab_widgets._polling import PollingThread
+from predictlab_widgets._arguments import Scale, Setting
+from predictlab_widgets._background import PollingThread
+from predictlab_widgets._base import STATIC, Chart, Summary, Widget, rounded, to_jsonable, with_interval
 from predictlab_widgets._probe_data import Curves, Findings
-from predictlab_widgets._traits import Scale, Setting
 
 _ALWAYS = "eval_loss"  # is measured of every kind of task
 PICTURE_EVERY = 20.0  # seconds between two pictures for a page without scripts, while it trains
@@ -328,22 +326,15 @@ class ProbeMonitor(Widget):
         with self._turn:
             table, found = self.table(), self._findings
             rows = [
-                [f"{depth:.0f}", f"{seeds:.0f}", *("–" if math.isnan(v) else f"{v:.4g}" for v in numbers)]
+                [f"{depth:.0f}", f"{seeds:.0f}", *map(rounded, numbers)]
                 for depth, seeds, *numbers in table.itertuples(index=False)
             ]
             state = f"{self.task}, {self.metric}: {self.status}, {self.steps_done} of {self.steps_total} steps. "
             if found.fit is not None:
-                ends = found.fit.conf_int().itertuples(index=False)
-                shown = zip(("floor L_int", "K", "α"), found.fit.params, ends, strict=True)
-                estimates = (
-                    f"{name} {_number(value)} [{low:.3g}, {_number(high)}]" for name, value, (low, high) in shown
-                )
-                state += f"Decay fit so far (95 % intervals): {', '.join(estimates)}."
+                estimates = map(with_interval, self.params.values(), self.param_intervals.values())
+                shown = zip(("floor L_int", "K", "α"), estimates, strict=True)
+                state += f"Decay fit so far (95 % intervals): {', '.join(f'{name} {text}' for name, text in shown)}."
             elif found.waiting_for:
                 state += f"The {'fit' if found.curve is not None else 'risk curve'} waits for {found.waiting_for}."
         columns = ("depth (steps)", "seeds", "mean", "sd over seeds", "least", "greatest")
         return Summary("Probe", state, columns, rows)
-
-
-def _number(value: float) -> str:
-    return "unbounded" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.3g}"

@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab.errors import bad_argument
-from predictlab_widgets._arguments import increasing_pair, paying_depth, round3
-from predictlab_widgets._base import STATIC, Chart, Widget
-from predictlab_widgets._fallback import Summary
-from predictlab_widgets._traits import Number
+from predictlab_widgets._arguments import Number, increasing_pair, paying_depth, round3
+from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_bytes
 
 _NUMBERS = (*PARAMETERS, "exchange_rate", "cost_per_step", "fixed_cost", "tolerance")
 _SYMBOLS = ("L_int", "K", "α", "γ", "λ", "C_s", "τ")
@@ -140,7 +138,7 @@ class RiskDecomposition(Widget):
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
             if not set(PARAMETERS) & set(given):
-                self._draws = np.ascontiguousarray(fit.draws(draws, rng=rng).to_numpy(float), dtype="<f8").tobytes()
+                self._draws = to_bytes(fit.draws(draws, rng=rng))
         ends = ends or _DEPTHS
         self._depths, self._first = list(ends), ends[0]
         self._start = {name: getattr(self, name) for name in _NUMBERS}

@@ -1,18 +1,45 @@
-"""A thread that looks again and again at something that changes by itself, and ends when it no longer does."""
+"""Work beside the kernel's messages: what a page asks for, and looks at something that changes by itself."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+_DONE = object()
+BREATH = 0.005  # seconds in which messages that are already there are read before the work goes on
 EVERY = 1.0  # seconds between two looks
 SHARE = 5.0  # and this many times what a look took, so that it takes at most a sixth of one core
 
 
+class LatestJobRunner:
+    """Runs the newest of the jobs it is given, in steps, with the kernel's messages heard in between.
+
+    An older one that is not done is dropped at its next step.
+    A position of a slider that has been left is then never computed to its end, and never waited for.
+    """
+
+    def __init__(self) -> None:
+        self._job: Iterator[None] | None = None
+
+    def start(self, job: Iterator[None]) -> None:
+        """Take up `job`, a generator that yields between its steps; where no event loop runs, do all of it now."""
+        self._job = job
+        try:
+            asyncio.get_running_loop().call_later(BREATH, self._step, job)
+        except RuntimeError:
+            for _ in job:
+                pass
+
+    def _step(self, job: Iterator[None]) -> None:
+        if job is self._job and next(job, _DONE) is not _DONE:
+            asyncio.get_running_loop().call_later(BREATH, self._step, job)
+
+
 class PollingThread:
-    """Calls a bound method, held weakly, until that says that it has seen the end, or its object is gone.
+    """Calls a bound method, held weakly, again and again until it says that it has seen the end, or its object is gone.
 
     Parameters
     ----------
