@@ -382,34 +382,31 @@ def optimal_depth(
     fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
-    def at(params: Array) -> tuple[PricedDepth, Array]:
-        limit, scale, rate = params
-        static = law(first, limit, scale, rate) if given is None else np.full(params.shape[1:], given)
-        found = priced_depth(
-            limit, scale, rate, static, exchange_rate=gamma, cost_per_step=step, fixed_cost=fixed, bounds=(low, high)
-        )
-        return found, np.asarray(static)
-
-    params = fit.params.to_numpy(dtype=float)
-    here, static = at(params)
-    pays = bool(here.pays)
-    sample = fit.draws(draws, rng=rng).to_numpy().T
-    drawn, statics = at(sample)
-    depth, risk = (float(here.depth), float(here.risk)) if pays else (0.0, float(static))
+    params = _estimate_and_draws(fit, draws, rng)
+    static = law(first, *params) if given is None else np.full(params.shape[1], given)
+    found = priced_depth(*params, static, exchange_rate=gamma, cost_per_step=step, fixed_cost=fixed, bounds=(low, high))
+    chosen = np.where(found.pays, found.depth, 0.0)
+    pays, depth = bool(found.pays[0]), float(chosen[0])
+    risk = law(depth, *params) if pays else static
     cost = fixed + step * depth if pays else 0.0
-    risk_draws = law(depth, *sample) if pays else statics
+    total = risk + gamma * cost
     return OptimalDepth(
         depth=depth,
-        risk=risk,
+        risk=float(risk[0]),
         cost=cost,
-        total=risk + gamma * cost,
+        total=float(total[0]),
         probing_pays=pays,
-        static_risk=float(static),
-        elasticity=-1 / (params[2] + 1) if params[1] > 0 else 0.0,
-        draws=np.where(drawn.pays, drawn.depth, 0.0),
-        risk_draws=risk_draws,
-        total_draws=risk_draws + gamma * cost,
+        static_risk=float(static[0]),
+        elasticity=-1 / (float(params[2, 0]) + 1) if params[1, 0] > 0 else 0.0,
+        draws=chosen[1:],
+        risk_draws=risk[1:],
+        total_draws=total[1:],
     )
+
+
+def _estimate_and_draws(fit: DecayResults, draws: int, rng: Rng) -> Array:
+    """The law's three parameters as estimated, and behind them as drawn, (3, 1 + draws)."""
+    return np.vstack([fit.params, fit.draws(draws, rng=rng)]).T
 
 
 @dataclass(frozen=True, repr=False)
@@ -517,11 +514,6 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float, *, draws: int = 200
     17
     """
     tau = positive("tolerance", tolerance, " (metric²)")
-    depth, (limit, scale, rate) = fit.fitted.depth, fit.params.to_numpy(dtype=float)
-    limits, scales, rates = fit.draws(draws, rng=rng).to_numpy().T
-    return ToleranceDepth(
-        depth=float(crossing_depth(limit, scale, rate, tau)),
-        tolerance=tau,
-        draws=crossing_depth(limits, scales, rates, tau),
-        fitted=(float(depth[0]), float(depth[-1])),
-    )
+    depth = crossing_depth(*_estimate_and_draws(fit, draws, rng), tau)
+    fitted = float(fit.fitted.depth[0]), float(fit.fitted.depth[-1])
+    return ToleranceDepth(depth=float(depth[0]), tolerance=tau, draws=depth[1:], fitted=fitted)
