@@ -382,12 +382,14 @@ def optimal_depth(
     fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
-    params = _estimate_and_draws(fit, draws, rng)
-    static = law(first, *params) if given is None else np.full(params.shape[1], given)
-    found = priced_depth(*params, static, exchange_rate=gamma, cost_per_step=step, fixed_cost=fixed, bounds=(low, high))
+    floor, k, a = _estimate_and_draws(fit, draws, rng)
+    static = law(first, floor, k, a) if given is None else np.full(len(k), given)
+    found = priced_depth(
+        floor, k, a, static, exchange_rate=gamma, cost_per_step=step, fixed_cost=fixed, bounds=(low, high)
+    )
     chosen = np.where(found.pays, found.depth, 0.0)
     pays, depth = bool(found.pays[0]), float(chosen[0])
-    risk = law(depth, *params) if pays else static
+    risk = law(depth, floor, k, a) if pays else static
     cost = fixed + step * depth if pays else 0.0
     total = risk + gamma * cost
     return OptimalDepth(
@@ -397,7 +399,7 @@ def optimal_depth(
         total=float(total[0]),
         probing_pays=pays,
         static_risk=float(static[0]),
-        elasticity=-1 / (float(params[2, 0]) + 1) if params[1, 0] > 0 else 0.0,
+        elasticity=-1 / (float(a[0]) + 1) if k[0] > 0 else 0.0,
         draws=chosen[1:],
         risk_draws=risk[1:],
         total_draws=total[1:],
@@ -514,6 +516,7 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float, *, draws: int = 200
     17
     """
     tau = positive("tolerance", tolerance, " (metric²)")
-    depth = crossing_depth(*_estimate_and_draws(fit, draws, rng), tau)
+    floor, k, a = _estimate_and_draws(fit, draws, rng)
+    depth = crossing_depth(floor, k, a, tau)
     fitted = float(fit.fitted.depth[0]), float(fit.fitted.depth[-1])
     return ToleranceDepth(depth=float(depth[0]), tolerance=tau, draws=depth[1:], fitted=fitted)

@@ -23,7 +23,7 @@ _AT_EXIT = 30.0  # seconds in which a step and its writing should have ended
 
 
 class ProbeRun:
-    """A probe in the background; made by `start_probe`.
+    """A probe in the background; made, and by that started, by `start_probe`.
 
     Parameters
     ----------
@@ -39,6 +39,13 @@ class ProbeRun:
         Show a progress bar too.
     outcomes : bool
         Keep the outcome of each evaluation row.
+
+    Attributes
+    ----------
+    status : str
+        ``"running"``, ``"done"``, ``"cancelled"`` or ``"failed"``.
+    error : BaseException or None
+        What made it fail; None unless `status` is ``"failed"``.
 
     Examples
     --------
@@ -64,45 +71,32 @@ class ProbeRun:
         self.tasks, self.plan, self.store = tuple(tasks), plan, store
         self._executor, self._show, self._outcomes = executor, show, outcomes
         self._progress = Progress(False)
-        self._driver: Driver | None = None
-        self._thread: threading.Thread | None = None
-        self._status = "running"
-        self._error: BaseException | None = None
         self._starts = 0
         self._owns_store = False
         self._changing = threading.RLock()
         self._listeners: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self._start()
 
     # -- what it is doing ----------------------------------------------------------------------------------------
-
-    @property
-    def status(self) -> str:
-        """``"running"``, ``"done"``, ``"cancelled"`` or ``"failed"``."""
-        return self._status
-
-    @property
-    def error(self) -> BaseException | None:
-        """What made it fail; None unless `status` is ``"failed"``."""
-        return self._error
 
     @property
     def progress(self) -> dict[str, TaskProgress]:
         """Steps done and to be made, throughput and time left of each task, by its name."""
         known = self._progress.snapshot()
-        none = TaskProgress(0, 0, math.nan, math.nan if self._status == "running" else 0.0)
+        none = TaskProgress(0, 0, math.nan, math.nan if self.status == "running" else 0.0)
         return {str(task.name): known.get(str(task.name), none) for task in self.tasks}
 
     @property
     def doing(self) -> str:
         """What it is doing now, in a few words."""
-        if self._status != "running":
-            return self._status
-        return "stopping" if self._active_driver.cancelled.is_set() else self._progress.doing
+        if self.status != "running":
+            return self.status
+        return "stopping" if self._driver.cancelled.is_set() else self._progress.doing
 
     @property
     def revision(self) -> tuple[int, int]:
         """Changes whenever `frame` may have changed by this probe's own work."""
-        return self._starts, self._active_driver.revision
+        return self._starts, self._driver.revision
 
     def frame(self) -> pd.DataFrame:
         """Tidy frame of what is measured so far.
@@ -112,12 +106,7 @@ class ProbeRun:
         pandas.DataFrame
             As `probe` gives it at the end.
         """
-        return self._active_driver.frame()
-
-    @property
-    def _active_driver(self) -> Driver:
-        assert self._driver is not None, "made by start_probe"
-        return self._driver
+        return self._driver.frame()
 
     # -- what can be done with it --------------------------------------------------------------------------------
 
@@ -143,14 +132,14 @@ class ProbeRun:
         KeyboardInterrupt
             On Ctrl-C, which ends the waiting only: the probe goes on until it is done or `cancel` is called.
         """
-        while (thread := self._thread) is not None:
+        thread = None
+        while thread is not self._thread:  # it may be started again meanwhile
+            thread = self._thread
             thread.join(timeout)
             if thread.is_alive():
                 raise TimeoutError(f"The probe has not ended within {timeout:g} s; it goes on. {self._so_far()}")
-            if thread is self._thread:  # else it was started again meanwhile
-                break
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         return self.frame()
 
     def cancel(self) -> None:
@@ -159,7 +148,7 @@ class ProbeRun:
         What was measured stays, in the store if there is one: the same call goes on from there, and so does `extend`.
         `wait` waits until it has stopped.
         """
-        self._active_driver.cancelled.set()
+        self._driver.cancelled.set()
 
     def extend(self, seeds: int | Iterable[int] | None = None, depths: int | Iterable[int] | None = None) -> None:
         """Ask for more: more seeds, more depths, or, without arguments, for what was cancelled or failed.
@@ -183,12 +172,10 @@ class ProbeRun:
             plan = self.plan._extended(seeds, depths)
             checked_tasks(self.tasks, plan)
             self.plan = plan
-            driver = self._active_driver
-            if driver.replan(plan) and not driver.cancelled.is_set():
+            if self._driver.replan(plan) and not self._driver.cancelled.is_set():
                 return
-            if self._thread is not None:
-                self._thread.join()
-            self._start(self._executor())
+            self._thread.join()
+            self._start()
         for listener in list(self._listeners):
             if (call := listener()) is not None:
                 call()
@@ -205,14 +192,16 @@ class ProbeRun:
 
     # -- the thread ----------------------------------------------------------------------------------------------
 
-    def _start(self, executor: Executor) -> None:
+    def _start(self) -> None:
+        executor = self._executor()
         self._progress = Progress(self._show, self._progress)
         self._driver = Driver(self.tasks, self.plan, self.store, executor, self._progress, outcomes=self._outcomes)
-        self._status, self._error = "running", None
+        self.status = "running"
+        self.error: BaseException | None = None
         self._starts += 1
-        _HANDLES.add(self)
         # A daemon, so that a process that ends need not wait; `_end_all` stops it in time.
         self._thread = threading.Thread(target=self._train, args=(self._driver,), name="predictlab-probe", daemon=True)
+        _HANDLES.add(self)
         self._thread.start()
 
     def _train(self, driver: Driver) -> None:
@@ -222,11 +211,11 @@ class ProbeRun:
         except Cancelled:
             status = "cancelled"
         except BaseException as error:  # whatever it is, `wait` raises it
-            status, self._error = "failed", error
+            status, self.error = "failed", error
         finally:
             driver.progress.close()
             del driver.executor  # models and activations take memory; `extend` loads them again if need be
-            self._status = status
+            self.status = status
 
     # -- for people ----------------------------------------------------------------------------------------------
 
@@ -242,7 +231,7 @@ class ProbeRun:
         rows = [(name, p.done, p.total, p.rate, p.seconds_left) for name, p in self.progress.items()]
         table = pd.DataFrame(rows, columns=["task", "steps done", "of", "steps per second", "time left"])
         shown = {"steps per second": "{:.1f}".format, "time left": tqdm.format_interval}
-        said = f"{type(self._error).__name__}: {self._error}" if self._error is not None else self.doing
+        said = f"{type(self.error).__name__}: {self.error}" if self.error is not None else self.doing
         body = table.to_html(index=False, border=0, na_rep="–", formatters=shown)
         return f"<b>ProbeRun, {self.status}</b> ({html.escape(said)}){body}"
 
@@ -257,7 +246,6 @@ def _end_all() -> None:
     for run in runs:
         run.cancel()
     for run in runs:
-        if run._thread is not None:
-            run._thread.join(_AT_EXIT)
+        run._thread.join(_AT_EXIT)
         if run._owns_store:
             run.store.close()

@@ -243,18 +243,15 @@ class Driver:
         self.store.record_all(name, [entry])
 
     def _write(self, group: Group, results: Sequence[CheckpointResult]) -> None:
-        entries = []
-        for result in results:
-            segment, state = result.segment, result.state
-            about: dict[str, Any] = {}
-            if result.values is not None:
-                status = "ok" if state.alive else "diverged"
-                about = {"seconds": state.seconds, "flops": state.flops, "status": status}
-            kept = state.step in segment.keep
-            entries.append(Entry(
-                segment.run, segment.seed, state.step, result.values, parent=segment.parent, state=state.to_bytes(),
-                keep=kept, outcomes=result.outcomes if self.outcomes else None, **about,
-            ))  # fmt: skip
+        entries = [
+            Entry(
+                one.segment.run, one.segment.seed, one.state.step, one.values, parent=one.segment.parent,
+                seconds=one.state.seconds, flops=one.state.flops, status="ok" if one.state.alive else "diverged",
+                state=one.state.to_bytes(), keep=one.state.step in one.segment.keep,
+                outcomes=one.outcomes if self.outcomes else None,
+            )
+            for one in results
+        ]  # fmt: skip
         self.store.record_all(str(group.task.name), entries)
         self.revision += 1
 

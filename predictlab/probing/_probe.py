@@ -177,7 +177,7 @@ def start_probe(
     """
     chosen = checked_tasks(tasks, plan)
     options = TrainingOptions(engine, device, cache_limit, memory_limit)
-    first = make_executor(executor, options)
+    make_executor(executor, options)  # what is wrong with it is said before a store is made
     with ExitStack() as on_error:
         opened = store if isinstance(store, RunStore) else on_error.enter_context(_open(store))
         add_tasks(opened, chosen, outcomes)
@@ -186,7 +186,6 @@ def start_probe(
     if opened is not store:
         run._owns_store = True
         weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
-    run._start(first)
     return run
 
 
