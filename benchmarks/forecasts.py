@@ -105,7 +105,7 @@ def real_runs(store: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         data = pl.load_dataset(name, eval_size=400, train_size=800, seed=0)
         for model in MODELS:
             task = pl.Task(model, data, RECIPE, name=f"{name}/{model}")
-            score = pl.score(task, methods=["linear_probe"], max_rows=800)["value"].iloc[0]
+            score = pl.score(task, "linear_probe", max_rows=800).value("linear_probe")
             known[task.name] = {"linear probe": score, "chance": 1 / len(data.classes)}
             tasks.append(task)
     return pl.probe(tasks, PLAN, store), pd.DataFrame(known).T

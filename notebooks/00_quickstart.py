@@ -56,7 +56,7 @@ news
 # What the frozen model's features say before any training.
 
 # %%
-pl.score(tasks[0], max_rows=500)[["method", "value", "lower", "upper", "better"]]
+pl.score(tasks[0], max_rows=500)
 
 # %% [markdown]
 # ## 3. Probes

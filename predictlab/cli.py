@@ -119,13 +119,16 @@ def score(
     train_size: TrainSize = 2000,
     label_noise: Noise = 0.0,
 ) -> None:
-    """Static scores of a model on a data set, before any training: LogME, H-score, kNN, linear probe."""
+    """Static scores of a model on a data set, before any training: H-score, LogME, kNN, linear probe."""
     from predictlab.static import score as static_score
     from predictlab.task import Recipe
 
     task = _task(data, model, Recipe(), label_noise, text=text, label=label, eval_size=eval_size, train_size=train_size)
-    table = static_score(task)
-    _show(table[["method", "value", "lower", "upper", "better", "seconds"]], f"Static scores of {task.name}")
+    table = static_score(task, progress=True).table
+    _show(
+        table[["method", "value", "lower", "upper", "null", "says", "better", "seconds"]],
+        f"Static scores of {task.name}",
+    )
 
 
 def _plan(design: str, depths: str, seeds: int | None, parents: int | None, forks: int | None) -> ProbePlan:

@@ -133,7 +133,7 @@ def run_tour(
     model_path(MODEL)
     tasks = [c.task() for c in chosen]
     narrate("2/4  static scores, before any training")
-    scores = pd.concat([score(task, max_rows=500) for task in tasks], ignore_index=True)
+    scores = pd.concat([score(task, max_rows=500).table for task in tasks], ignore_index=True)
     narrate(f"3/4  probes: {fine_tunes} fine-tunes, measured at each depth into {path}")
     runs = pd.concat(
         [

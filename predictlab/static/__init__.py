@@ -1,10 +1,22 @@
 """Static scores: what a frozen model's features say about the labels before any training."""
 
-from predictlab.static._accuracies import knn_accuracy, linear_probe_accuracy
-from predictlab.static._score import methods, score, score_features
-from predictlab.static._spectral import hscore, logme
+from predictlab.static._accuracies import VInformation, knn_accuracy, linear_probe_accuracy, v_information
+from predictlab.static._features_table import score_features
+from predictlab.static._hscore import hscore
+from predictlab.static._logme import logme, logme_regression
+from predictlab.static._methods import methods
+from predictlab.static._parc import parc
+from predictlab.static._regression import knn_r2, linear_probe_r2
+from predictlab.static._repeated import Repeated
+from predictlab.static._score import StaticScores, score
+from predictlab.static._source_head import leep, nce, nleep
+from predictlab.static._transrate import transrate
 
-__all__ = ["hscore", "knn_accuracy", "linear_probe_accuracy", "logme", "methods", "score", "score_features"]
+__all__ = [
+    "Repeated", "StaticScores", "VInformation", "hscore", "knn_accuracy", "knn_r2", "leep", "linear_probe_accuracy",
+    "linear_probe_r2", "logme", "logme_regression", "methods", "nce", "nleep", "parc", "score", "score_features",
+    "transrate", "v_information",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -36,16 +36,7 @@ def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndar
     DataError
         Missing or infinite features, missing labels, no rows, or a single class.
     """
-    x = np.asarray(features)
-    if x.dtype != np.float32:
-        try:
-            if np.iscomplexobj(x):
-                raise TypeError
-            x = x.astype(np.float64)
-        except (TypeError, ValueError):
-            raise bad_argument("features", _brief(features), "an array (n, d) of real numbers") from None
-    if x.ndim != 2 or x.shape[1] == 0:
-        raise bad_argument("features", f"array of shape {x.shape}", "shape (n, d), one row per example, d >= 1")
+    x = _matrix(features)
     y = np.asarray(labels)
     if y.ndim != 1:
         raise bad_argument("labels", f"array of shape {y.shape}", "shape (n,), one class per row of features")
@@ -53,13 +44,7 @@ def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndar
         raise bad_argument("labels", f"{len(y)} labels", f"{len(x)}, one for each row of features")
     if not len(x):
         raise DataError("features has no rows: a static score needs at least two rows of two classes.")
-    finite = np.isfinite(x).all(axis=1)
-    if not finite.all():
-        rows = np.flatnonzero(~finite)
-        raise DataError(
-            f"features: {len(rows)} of {len(x)} rows hold NaN or inf, the first is row {rows[0]}. "
-            "Leave those rows out, or look for empty texts."
-        )
+    _finite(x)
     missing = pd.isna(y)
     if missing.any():
         raise DataError(f"labels: {missing.sum()} of {len(y)} are missing, the first in row {missing.argmax()}.")
@@ -75,6 +60,64 @@ def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndar
             f"labels: all {len(y)} rows have the class {classes[0]!r}. A static score compares at least two classes."
         )
     return x, codes.astype(np.int64), classes
+
+
+def checked_values(features: ArrayLike, values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Features as of `checked`, and the numbers (n,) that they are to predict, in float64.
+
+    Raises
+    ------
+    ArgumentError
+        Wrong shape, or what are not real numbers.
+    DataError
+        Missing or infinite features or values, fewer than three rows, or values that are all equal.
+    """
+    x = _matrix(features)
+    y = np.asarray(values)
+    if y.ndim != 1:
+        raise bad_argument("values", f"array of shape {y.shape}", "shape (n,), one number per row of features")
+    if len(y) != len(x):
+        raise bad_argument("values", f"{len(y)} values", f"{len(x)}, one for each row of features")
+    try:
+        if np.iscomplexobj(y) or y.dtype.kind in "USb":
+            raise TypeError
+        y = y.astype(np.float64)
+    except (TypeError, ValueError):
+        raise bad_argument(
+            "values", _brief(values), "real numbers", "Classes go to the scores of classes, such as pl.static.hscore."
+        ) from None
+    if len(x) < 3:
+        raise DataError(f"features has {len(x)} rows: a static score of numbers needs at least three.")
+    _finite(x)
+    if not np.isfinite(y).all():
+        raise DataError(f"values: {(~np.isfinite(y)).sum()} of {len(y)} are NaN or inf. Leave those rows out.")
+    if (y == y[0]).all():
+        raise DataError(f"values: all {len(y)} are {y[0]:g}; there is nothing to predict.")
+    return x, y
+
+
+def _matrix(features: ArrayLike) -> np.ndarray:
+    x = np.asarray(features)
+    if x.dtype != np.float32:
+        try:
+            if np.iscomplexobj(x):
+                raise TypeError
+            x = x.astype(np.float64)
+        except (TypeError, ValueError):
+            raise bad_argument("features", _brief(features), "an array (n, d) of real numbers") from None
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise bad_argument("features", f"array of shape {x.shape}", "shape (n, d), one row per example, d >= 1")
+    return x
+
+
+def _finite(x: np.ndarray) -> None:
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        rows = np.flatnonzero(~finite)
+        raise DataError(
+            f"features: {len(rows)} of {len(x)} rows hold NaN or inf, the first is row {rows[0]}. "
+            "Leave those rows out, or look for empty texts."
+        )
 
 
 def _brief(value: Any) -> str:

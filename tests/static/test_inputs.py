@@ -6,7 +6,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static._spectral import spectrum
+from predictlab.static._spectrum import Spectrum
 
 SCORES = [pl.static.logme, pl.static.hscore, pl.static.knn_accuracy, pl.static.linear_probe_accuracy]
 
@@ -104,7 +104,8 @@ def test_spectrum_is_that_of_the_svd(n, d, condition):
     u, _, vt = np.linalg.svd(rng.normal(size=(n, d)), full_matrices=False)
     s = np.geomspace(1, 1 / condition, min(n, d))
     targets = rng.normal(size=(n, 3))
-    sigma, projections = spectrum(u * s @ vt, targets)
+    found = Spectrum(u * s @ vt)
+    sigma, projections = found.sigma, found.project(targets)
     order = np.argsort(-sigma)
     np.testing.assert_allclose(sigma[order], s**2, rtol=1e-6)
     np.testing.assert_allclose(projections[order] ** 2, (u.T @ targets) ** 2, rtol=1e-4, atol=1e-8)
@@ -118,7 +119,8 @@ def test_spectrum_leaves_out_directions_that_are_not_there(n, d):
     x = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d))
     targets = rng.normal(size=(n, 2))
     u, s, _ = np.linalg.svd(x, full_matrices=False)
-    sigma, projections = spectrum(x, targets)
+    found = Spectrum(x)
+    sigma, projections = found.sigma, found.project(targets)
     assert len(sigma) == rank
     order = np.argsort(-sigma)
     np.testing.assert_allclose(sigma[order], s[:rank] ** 2, rtol=1e-8)

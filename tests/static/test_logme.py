@@ -6,7 +6,7 @@ from scipy import optimize, stats
 from sklearn.datasets import load_iris
 
 import predictlab as pl
-from predictlab.static._spectral import _max_evidence
+from predictlab.static._logme import _max_evidence
 
 
 def brute_force(features, labels):

@@ -10,7 +10,8 @@ from scipy import stats
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.static._score import COLUMNS, jackknife
+from predictlab.static._features_table import COLUMNS
+from predictlab.static._intervals import halves, jackknife
 
 
 def problem(rng, n=200, d=12, classes=3, shift=0.5):
@@ -29,13 +30,14 @@ def backbone(monkeypatch):
     """A stand-in for the model: the feature of "text i" is drawn from i alone; the calls are recorded."""
     calls = []
 
-    def pooled_features(model, texts, max_length, pooling):
+    def layer_features(model, texts, max_length, pooling, layers, **rest):
         calls.append((model, texts, max_length, pooling))
-        return np.array([np.random.default_rng(int(t.split()[1])).normal(size=5) for t in texts], np.float32)
+        x = np.array([np.random.default_rng(int(t.split()[1])).normal(size=5) for t in texts], np.float32)
+        return {"1": 2 * x, "mean": x} if layers == "each" else {str(layers): x}
 
-    module = types.ModuleType("predictlab.catalog._features")
-    module.pooled_features = pooled_features
-    monkeypatch.setitem(sys.modules, "predictlab.catalog._features", module)
+    module = types.ModuleType("predictlab.catalog._layers")
+    module.layer_features = layer_features
+    monkeypatch.setitem(sys.modules, "predictlab.catalog._layers", module)
     return calls
 
 
@@ -44,11 +46,10 @@ def test_table_of_features():
     features *= np.linspace(0.5, 2, features.shape[1])
     table = pl.static.score_features(features, labels)
     assert list(table.columns) == COLUMNS
-    assert table["method"].tolist() == ["logme", "hscore", "knn", "linear_probe"]
-    assert table["method"].tolist() == pl.static.methods()["method"].tolist()
+    assert table["method"].tolist() == ["hscore", "logme", "knn", "linear_probe"]
     expected = [
-        pl.static.logme(features, labels),
         pl.static.hscore(features, labels),
+        pl.static.logme(features, labels),
         pl.static.knn_accuracy(features, labels),
         pl.static.linear_probe_accuracy(features, labels),
     ]
@@ -74,7 +75,7 @@ def test_chosen_methods_and_level():
 
 def test_score_reads_training_rows_with_their_noisy_labels(backbone):
     task = make_task(60, label_noise=0.5)
-    table = pl.score(task)
+    table = pl.score(task, ["logme", "hscore"]).table
     model, texts, max_length, pooling = backbone[0]
     assert len(backbone) == 1
     assert model == task.model
@@ -83,7 +84,7 @@ def test_score_reads_training_rows_with_their_noisy_labels(backbone):
     features = np.array([np.random.default_rng(i).normal(size=5) for i in range(60)], np.float32)
     assert table.loc[0, "value"] == pl.static.logme(features, task.labels("train"))
     assert table.loc[0, "value"] != pl.static.logme(features, task.data.train["label"])
-    assert list(table.columns) == ["task", *COLUMNS, "train_rows", "feature_seconds"]
+    assert list(table.columns) == ["task", "layer", *COLUMNS, "train_rows", "feature_seconds"]
     assert (table["task"] == task.name).all()
     assert (table["feature_seconds"] > 0).all()
     assert not table.attrs
@@ -91,7 +92,7 @@ def test_score_reads_training_rows_with_their_noisy_labels(backbone):
 
 def test_score_keeps_to_max_rows_with_labels_in_step(backbone):
     task = make_task(300, label_noise=0.2)
-    table = pl.score(task, "hscore", max_rows=90, rng=4)
+    table = pl.score(task, "hscore", max_rows=90, rng=4).table
     rows = [int(t.split()[1]) for t in backbone[0][1]]
     assert len(rows) == 90
     assert rows == sorted(set(rows))
@@ -100,7 +101,7 @@ def test_score_keeps_to_max_rows_with_labels_in_step(backbone):
     assert table.loc[0, "value"] == pl.static.hscore(features, task.labels("train")[rows])
     assert table.loc[0, "rows"] == 90
     assert table.loc[0, "train_rows"] == 300
-    again = pl.score(task, "hscore", max_rows=90, rng=4)
+    again = pl.score(task, "hscore", max_rows=90, rng=4).table
     times = ["seconds", "feature_seconds"]
     assert again.drop(columns=times).equals(table.drop(columns=times))
 
@@ -110,7 +111,7 @@ def test_score_of_a_real_model(tmp_path):
     pytest.importorskip("transformers")
     import transformers
 
-    from predictlab.catalog._features import pooled_features
+    from predictlab.catalog._layers import layer_features
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a", "very"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
@@ -132,8 +133,8 @@ def test_score_of_a_real_model(tmp_path):
     ]
     frame = pd.DataFrame({"text": text, "label": label})
     task = pl.Task(tmp_path, pl.Dataset("films", frame, frame.head(20), ("bad", "good")), pl.Recipe(max_length=16))
-    table = pl.score(task)
-    features = pooled_features(task.model, text, task.recipe.max_length, task.recipe.pooling)
+    table = pl.score(task).table
+    [features] = layer_features(task.model, text, task.recipe.max_length, task.recipe.pooling).values()
     assert table.set_index("method").loc["logme", "value"] == pytest.approx(pl.static.logme(features, label), abs=1e-6)
     assert table.set_index("method").loc["linear_probe", "value"] > 0.8
 
@@ -168,8 +169,18 @@ def test_no_interval_where_there_is_none():
 
 def test_refused(backbone):
     task = make_task(30)
-    with pytest.raises(ArgumentError, match=r"methods='leep': expected names among logme, hscore, knn, linear_probe"):
+    with pytest.raises(ArgumentError, match=r"methods='leap': expected names among hscore, logme, knn, linear_probe"):
+        pl.score(task, ["logme", "leap"])
+    with pytest.raises(ArgumentError, match="needs what the classification head"):
         pl.score(task, ["logme", "leep"])
+    with pytest.raises(ArgumentError, match="the targets are classes"):
+        pl.score(task, "knn_r2")
+    with pytest.raises(ArgumentError, match="the targets are numbers"):
+        pl.static.score_features(np.eye(4), np.arange(4.0), "hscore", of="values")
+    with pytest.raises(ArgumentError, match="draws=5"):
+        pl.score(task, draws=5)
+    with pytest.raises(ArgumentError, match="layers='first'"):
+        pl.score(task, layers="first")
     with pytest.raises(ArgumentError, match="methods=\\[\\]"):
         pl.score(task, [])
     with pytest.raises(ArgumentError, match="max_rows=1"):
@@ -215,3 +226,78 @@ def test_jackknife_interval_covers(method):
     target = np.mean([t["value"] for t in tables])
     covered = sum(t["lower"] <= target <= t["upper"] for t in tables)
     assert covered >= 88
+
+
+@pytest.mark.parametrize("method", ["hscore", "logme", "linear_probe"])
+def test_interval_of_halves_covers(method):
+    rng = np.random.default_rng(8)
+    scales = np.exp(np.random.default_rng(3).normal(size=10))
+    rows = 40 if method == "linear_probe" else 80
+    tables = []
+    for _ in range(rows):
+        features, labels = problem(rng, 150, 10)
+        tables.append(pl.static.score_features(features * scales, labels, method, draws=40, permutations=0).iloc[0])
+    target = np.mean([t["value"] for t in tables])
+    covered = sum(t["lower"] <= target <= t["upper"] for t in tables)
+    assert covered >= 0.85 * rows  # at 95 % fewer than 68 of 80 are a chance of 2e-4, fewer than 34 of 40 one of .003
+
+
+def test_halves_of_a_mean_scatter_as_the_mean():
+    sample = np.random.default_rng(1).normal(size=400)
+    found = halves(sample.mean(), lambda kept: float(sample[kept].mean()), 400, 2000, rng=1)
+    expected = 1.96 * sample.std() / 20
+    assert np.array(found) - sample.mean() == pytest.approx([-expected, expected], rel=0.08)
+
+
+def test_labels_that_say_nothing_are_said_to_say_nothing():
+    # A null of 19 deals is passed by chance in one case of twenty.
+    rng = np.random.default_rng(0)
+    counts = dict.fromkeys(["hscore", "logme", "knn", "linear_probe", "parc", "transrate"], 0)
+    for _ in range(40):
+        features, labels = rng.normal(size=(60, 8)), rng.integers(0, 2, 60)
+        table = pl.static.score_features(features, labels, list(counts)).set_index("method")
+        for name in counts:
+            counts[name] += table.loc[name, "says"] == "something"
+    assert max(counts.values()) <= 8  # more than 8 of 40 at one in twenty: 1 in 5,000
+    features, labels = problem(rng, shift=2.0)
+    table = pl.static.score_features(features, labels, "all")
+    assert (table["says"] == "something").all()
+    without = pl.static.score_features(features, labels, permutations=0)
+    assert without["null"].isna().all()
+    assert (without["says"] == "").all()
+
+
+def test_permuting_labels_by_hand_gives_the_same_null():
+    features, labels = problem(np.random.default_rng(2), n=50)
+    found = pl.static.score_features(features, labels, ["hscore", "knn"], permutations=3, rng=5).set_index("method")
+    for name, by_hand in (("hscore", pl.static.hscore), ("knn", pl.static.knn_accuracy)):
+        rng = np.random.default_rng(5)
+        dealt = [by_hand(features, labels[rng.permutation(50)]) for _ in range(3)]
+        assert found.loc[name, "null"] == pytest.approx(max(dealt), abs=1e-12)
+
+
+def test_scores_of_numbers():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 5))
+    y = x[:, 0] + 0.3 * rng.normal(size=120)
+    table = pl.static.score_features(x, y, of="values").set_index("method")
+    assert table.loc["logme_regression", "value"] == pytest.approx(pl.static.logme_regression(x, y))
+    assert table.loc["knn_r2", "value"] == pytest.approx(pl.static.knn_r2(x, y))
+    assert table.loc["linear_probe_r2", "value"] == pytest.approx(pl.static.linear_probe_r2(x, y))
+    assert (table["says"] == "something").all()
+    assert (table["lower"] < table["value"]).all()
+    nothing = pl.static.score_features(x, rng.permutation(y), of="values")
+    assert (nothing["value"] < 0.1).all()
+
+
+def test_each_layer_is_a_row_and_shown(backbone):
+    scores = pl.score(make_task(60), "hscore", layers="each")
+    assert scores.table["layer"].tolist() == ["1", "mean"]
+    assert scores.value("hscore", "mean") == scores.table["value"].iloc[1]
+    with pytest.raises(ArgumentError, match="layer=9"):
+        scores.value("hscore", 9)
+    with pytest.raises(ArgumentError, match="method='logme'"):
+        scores.value("logme")
+    page = scores._repr_html_()
+    assert "hscore" in page
+    assert "not the outcome of a fine-tune" in page
