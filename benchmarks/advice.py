@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import predictlab as pl
+from predictlab.decay import Sample
 from predictlab.phase import REGIMES, UNDETERMINED, Decision, Thresholds
 from predictlab.worlds import MartingaleWorld
 
@@ -37,7 +38,7 @@ WORLDS: dict[str, tuple[Callable[[float], MartingaleWorld], dict[str, Any]]] = {
 
 def truth(world: MartingaleWorld, rule: dict[str, Any]) -> str:
     """Regime of the world."""
-    draws = np.array([[world.intrinsic_limit, world.scale, world.decay_rate]])
+    draws = Sample(np.array([[world.intrinsic_limit, world.scale, world.decay_rate]]))
     chosen = (
         Thresholds(rule["intrinsic_threshold"], rule["rate_threshold"])
         if "rule" in rule

@@ -60,7 +60,7 @@ def main() -> None:
         slow, fast, whole = [], [], []
         for turn in range(asked.turns):
             begin = clock()
-            fit = pl.DecayModel(curve, correlated=correlated).fit()
+            fit = pl.DecayModel(curve, correlated=correlated).fit("gamma")
             lower, upper = fit.conf_int().loc["decay_rate"]
             middle = clock()
             sample = fit.bootstrap(asked.refits, rng=turn).to_numpy()

@@ -91,7 +91,7 @@ def tour(
     a = result.analysis
     _show(score_table(result.scores), "Static scores [95 %]")
     if a.fits:
-        _show(fit_table(a), "Decay fits, 95 % profile intervals")
+        _show(fit_table(a), "Decay fits, 95 % intervals")
     title = f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps"
     _show_analysis(a, title)
     for regime in a.missing_regimes:
@@ -256,7 +256,7 @@ def fit(
     metric: Metric = "accuracy",
     estimator: Estimator = "spread",
 ) -> None:
-    """Fit the decay law to the runs in a store, with profile intervals; says so when the data cannot tell."""
+    """Fit the decay law to the runs in a store, with intervals; says so when the data cannot tell."""
     from predictlab.decay import DecayModel
     from predictlab.risk import risk_curve
 

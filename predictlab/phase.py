@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import Rng, option, positive, share
-from predictlab.budget import checked_fits, depth_for_tolerance, fitted_from
-from predictlab.decay import DecayResults, law
+from predictlab.budget import checked_fits, depth_for_tolerance
+from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
 from predictlab.errors import bad_argument
 from predictlab.risk import same_question
 
@@ -34,6 +34,7 @@ NOISE_DOMINANT = "Noise-Dominant"
 UNDETERMINED = "Undetermined"
 REGIMES = (STATIC_SUFFICIENT, DYNAMIC_CRITICAL, NOISE_DOMINANT)
 PROBABILITY_COLUMNS = ("p_static_sufficient", "p_dynamic_critical", "p_noise_dominant")
+REJECTED = 0.01  # significance at which a law that does not fit gives no regime
 _TAIL = 0.025
 
 
@@ -171,43 +172,49 @@ class Decision:
 
     Examples
     --------
-    >>> Decision(tolerance=1.0, budget=2.0).member(np.array([[0.0, 1.0, 1.0], [2.0, 1.0, 1.0]])).tolist()
+    >>> draws = Sample(np.array([[0.0, 1.0, 1.0], [2.0, 1.0, 1.0]]))
+    >>> Decision(tolerance=1.0, budget=2.0).member(draws).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
     tolerance: float
     budget: float
 
-    def member(self, draws: Array) -> Array:
+    def member(self, sample: Sample) -> Array:
         """Find the regime of each draw.
 
         Parameters
         ----------
-        draws : ndarray, shape (n, 3)
-            ``L_int``, ``K``, ``alpha``.
+        sample : Sample
+            Draws of a fit.
 
         Returns
         -------
         ndarray, shape (n, 3)
-            0 and 1, in the order of `REGIMES`.
+            0 and 1, in the order of `REGIMES`. Static-Sufficient: the risk is within the tolerance from the budget on.
         """
-        limit, scale, rate = draws.T[:, :, None]
-        return decision_probabilities(limit, scale, rate, self.tolerance, self.budget)
+        noise, within = sample.params[:, :1] > self.tolerance, self.risk(sample)[:, None] <= self.tolerance
+        return _shares(noise, within)
 
-    def plane(self, draws: Array) -> tuple[Array, Array]:
+    def risk(self, sample: Sample) -> Array:
+        """Largest risk from the budget on, metric²: (n,)."""
+        return sample.envelope(np.array([float(self.budget)]))[:, 0]
+
+    def plane(self, sample: Sample) -> tuple[Array, Array]:
         """Place each draw on the budget plane.
 
         Parameters
         ----------
-        draws : ndarray, shape (n, 3)
-            ``L_int``, ``K``, ``alpha``.
+        sample : Sample
+            Draws of a fit.
 
         Returns
         -------
         x, y : ndarray, shape (n,)
             ``L_int / tau`` and ``V_opt(B) / tau``.
         """
-        return draws[:, 0] / self.tolerance, law(self.budget, 0.0, draws[:, 1], draws[:, 2]) / self.tolerance
+        limit = sample.params[:, 0]
+        return limit / self.tolerance, np.maximum(self.risk(sample) - limit, 0.0) / self.tolerance
 
 
 @dataclass(frozen=True)
@@ -223,42 +230,43 @@ class Thresholds:
 
     Examples
     --------
-    >>> Thresholds(1.0, 1.0).member(np.array([[0.0, 1.0, 0.5], [2.0, 1.0, 1.0]])).tolist()
+    >>> Thresholds(1.0, 1.0).member(Sample(np.array([[0.0, 1.0, 0.5], [2.0, 1.0, 1.0]]))).tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
     intrinsic_threshold: float
     rate_threshold: float
 
-    def member(self, draws: Array) -> Array:
+    def member(self, sample: Sample) -> Array:
         """Find the regime of each draw.
 
         Parameters
         ----------
-        draws : ndarray, shape (n, 3)
-            ``L_int``, ``K``, ``alpha``.
+        sample : Sample
+            Draws of a fit.
 
         Returns
         -------
         ndarray, shape (n, 3)
             0 and 1, in the order of `REGIMES`.
         """
-        return threshold_probabilities(draws[:, :1], draws[:, 2:], self.intrinsic_threshold, self.rate_threshold)
+        floor, rate = sample.params[:, :1], sample.params[:, 2:]
+        return threshold_probabilities(floor, rate, self.intrinsic_threshold, self.rate_threshold)
 
-    def plane(self, draws: Array) -> tuple[Array, Array]:
+    def plane(self, sample: Sample) -> tuple[Array, Array]:
         """Place each draw; there is no budget in this rule, so no second coordinate.
 
         Parameters
         ----------
-        draws : ndarray, shape (n, 3)
-            ``L_int``, ``K``, ``alpha``.
+        sample : Sample
+            Draws of a fit.
 
         Returns
         -------
         x, y : ndarray, shape (n,)
             ``L_int / l*``, and NaN.
         """
-        return draws[:, 0] / self.intrinsic_threshold, np.full(len(draws), np.nan)
+        return sample.params[:, 0] / self.intrinsic_threshold, np.full(len(sample.params), np.nan)
 
 
 def checked_rule(
@@ -286,9 +294,9 @@ def checked_rule(
     if chosen.budget <= 1:
         raise bad_argument("budget", budget, "more than 1 step")
     for name, fit in fits.items() if not extrapolate else ():
-        if chosen.budget < fitted_from(fit):
+        if chosen.budget < fit.known_from:
             raise bad_argument(
-                "budget", budget, f"at least {fitted_from(fit):g} steps, the first fitted depth of task {name!r}",
+                "budget", budget, f"at least {fit.known_from:g} steps, the first fitted depth of task {name!r}",
                 "The law says nothing before it: raise the budget, leave the task out, or probe shallower depths.",
             )  # fmt: skip
     return chosen
@@ -337,6 +345,8 @@ def classify(
 
         - ``task``, ``regime``, ``likely`` (the most probable regime), ``p_static_sufficient``, ``p_dynamic_critical``,
           ``p_noise_dominant``;
+        - ``reason``: why there is no call: the risk still rises at the last depth; or why one that has its probability
+          does not stand: the law is rejected, or a named alternative prior would not make it; empty otherwise;
         - ``crossing_budget`` (``c_tau``, at which a Dynamic-Critical task becomes Static-Sufficient; inf where the
           floor is above the tolerance), ``crossing_lower``, ``crossing_upper`` (95 %); NaN under thresholds;
         - ``question``;
@@ -367,16 +377,62 @@ def classify(
     return pd.DataFrame([_row(name, fit, chosen, confidence, draws, rng) for name, fit in checked.items()])
 
 
+def still_rising(fit: DecayResults, confidence: float) -> bool:
+    """Whether the risk may still rise at the last depth, so that nothing is known of its law."""
+    return isinstance(fit, PosteriorResults) and fit.rising > 1 - confidence
+
+
+def why_not(fit: DecayResults, sample: Sample, votes: Array, confidence: float) -> str:
+    """Say why a call that has its probability does not stand; empty where it does.
+
+    Parameters
+    ----------
+    fit : DecayResults
+    sample : Sample
+        Draws of it.
+    votes : ndarray, shape (n,)
+        1 for each draw that is in the regime.
+    confidence : float
+        That the call has to have under the alternative priors too.
+
+    Returns
+    -------
+    str
+
+    Notes
+    -----
+    Source: docs/theory.md, section 9.
+    """
+    if not isinstance(fit, PosteriorResults):
+        return ""
+    if still_rising(fit, confidence):
+        return f"still rising at {fit.curve.depth[-1]:g} steps with probability {fit.rising:.0%}"
+    late = fit.late_fit
+    if late.p_value < REJECTED:
+        return f"the law does not fit even from {late.first:g} steps on (p = {late.p_value:.1g})"
+    under = sample.weights()[1:] @ votes
+    worst = int(np.argmin(under))
+    if under[worst] < confidence:
+        return f"its probability is {under[worst]:.2f} if the prior has {ALTERNATIVES[worst]}"
+    return ""
+
+
 def _row(
     name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, draws: int, rng: Rng
 ) -> dict[str, object]:
-    sample = fit.draws(draws, rng=rng).to_numpy()
-    p = rule.member(sample).mean(axis=0)
+    sample = fit.sample(draws, rng)
+    member = rule.member(sample)
+    p = member.mean(axis=0)
+    best = int(np.argmax(p))
+    regime, reason = regime_or_undetermined(p, confidence), why_not(fit, sample, member[:, best], confidence)
+    if regime == UNDETERMINED and not still_rising(fit, confidence):
+        reason = ""
     row: dict[str, object] = {
         "task": name,
-        "regime": regime_or_undetermined(p, confidence),
-        "likely": REGIMES[int(np.argmax(p))],
+        "regime": UNDETERMINED if reason else regime,
+        "likely": REGIMES[best],
         **dict(zip(PROBABILITY_COLUMNS, p, strict=True)),
+        "reason": reason,
     }
     depth = lower = upper = float("nan")
     if isinstance(rule, Decision):
@@ -384,7 +440,7 @@ def _row(
         depth, (lower, upper) = crossing.depth, crossing.conf_int(1 - 2 * _TAIL).loc["depth"]
     row |= {"crossing_budget": depth, "crossing_lower": lower, "crossing_upper": upper, "question": fit.question}
     x, y = rule.plane(sample)
-    for axis, values in (("x", x), ("y", y), ("alpha", sample[:, 2])):
+    for axis, values in (("x", x), ("y", y), ("alpha", sample.params[:, 2])):
         # medians of the draws: at a boundary the estimate itself is 0 or has no rate
         row[axis], row[f"{axis}_lower"], row[f"{axis}_upper"] = np.quantile(values, [0.5, _TAIL, 1 - _TAIL])
-    return row | {"scale": float(np.median(sample[:, 1]))}
+    return row | {"scale": float(np.median(sample.params[:, 1]))}

@@ -7,12 +7,12 @@ from predictlab.budget._depth import (
     ToleranceDepth,
     best_depth,
     checked_fits,
-    crossing_depth,
     depth_for_tolerance,
     fitted_from,
     optimal_depth,
     priced_depth,
 )
+from predictlab.decay._law import crossing_depth
 
 __all__ = [
     "AllocationProblem", "Bounds", "OptimalDepth", "PerTask", "PricedDepth", "ToleranceDepth", "allocate",

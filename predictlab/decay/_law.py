@@ -88,6 +88,36 @@ def law(depth: ArrayLike, intrinsic_limit: ArrayLike, scale: ArrayLike, decay_ra
     return np.asarray(intrinsic_limit + np.where(k > 0, decaying, 0.0))
 
 
+def crossing_depth(intrinsic_limit: ArrayLike, scale: ArrayLike, decay_rate: ArrayLike, tolerance: ArrayLike) -> Array:
+    """Depth at which the risk falls to a tolerance, ``c_tau = (K / (tau - L_int))^(1/alpha)``.
+
+    Parameters
+    ----------
+    intrinsic_limit : array_like
+        ``L_int`` >= 0, metric²; broadcast against the others.
+    scale : array_like
+        ``K`` >= 0, metric²·steps^alpha.
+    decay_rate : array_like
+        ``alpha`` > 0.
+    tolerance : array_like
+        ``tau`` > 0, metric².
+
+    Returns
+    -------
+    ndarray
+        Steps; inf where ``L_int >= tau``, 0 where nothing decays and the risk is below the tolerance anyway.
+
+    Examples
+    --------
+    >>> crossing_depth([0.0, 0.2], 1.0, 1.0, 0.1).round(6).tolist()
+    [10.0, inf]
+    """
+    floor, k, a = (np.asarray(v, dtype=float) for v in (intrinsic_limit, scale, decay_rate))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        depth = np.exp((np.log(k) - np.log(tolerance - floor)) / a)
+    return np.where(floor >= tolerance, np.inf, np.where(k > 0, depth, 0.0))
+
+
 def residuals(ratio: Array, df: Array) -> tuple[Array, Array, Array]:
     """Signed Gamma deviance residuals of ``U / mu``, first and second derivative in ``log mu``; `df` broadcasts."""
     ratio = np.maximum(ratio, 1e-300)

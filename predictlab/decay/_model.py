@@ -12,14 +12,18 @@ from predictlab._validation import option, share
 from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults, needs_runs
 from predictlab.decay._law import Array, Estimate
 from predictlab.decay._noise import Noise
-from predictlab.decay._results import DecayResults
+from predictlab.decay._posterior_results import PosteriorResults
+from predictlab.decay._results import DecayResults, Rng
 from predictlab.decay._solver import fit
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, from_depth
 
-MIN_DEPTHS = 4  # three parameters, and one depth left to contradict them
+MIN_DEPTHS = 3
+TESTED_DEPTHS = 4  # three parameters, and one depth left to contradict them
 RISE_SIGNIFICANCE = 0.3  # lenient: a start too early bends the law, one too late only costs precision
-METHODS: dict[str, type[DecayResults]] = {r.method: r for r in (GammaResults, GEEResults, LogLogResults)}
+METHODS: dict[str, type[DecayResults]] = {
+    r.method: r for r in (PosteriorResults, GammaResults, GEEResults, LogLogResults)
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class BurnIn:
     first : float
         First fitted depth, steps.
     p_value : float
-        Of the lack-of-fit test from there on.
+        Of the lack-of-fit test of the law alone from there on; NaN where fewer than four depths are left to test it.
     chosen : {"auto", "given"}
         By whom.
 
@@ -55,22 +59,27 @@ class DecayModel:
     Parameters
     ----------
     curve : RiskCurve
-        Estimates at four depths or more.
+        Estimates at three depths or more, at four for methods other than the posterior.
     burn_in : "auto" or float
-        First depth of the fit. ``"auto"``: the first depth from which the curve does not rise significantly to its peak
-        (one-sided, significance 0.3), and from there on the first from which the lack-of-fit test passes, as long as at
-        least four depths are left; the last of them when it passes nowhere: a spread rises while a model learns, and
-        the law speaks of what comes after (docs/theory.md, sections 3 and 7).
+        First depth of the fit; a depth given is where it begins. ``"auto"``: the posterior takes all depths, since it
+        has the rise before the law in it. The other methods begin at the first depth from which the curve does not rise
+        significantly to its peak (one-sided, significance 0.3), and from there on the first from which the lack-of-fit
+        test passes, as long as at least four depths are left; the last of them when it passes nowhere: a spread rises
+        while a model learns, and the law speaks of what comes after (docs/theory.md, sections 3 and 7).
     significance : float
         Level of the lack-of-fit test, in (0, 1).
     correlated : bool
         Take the correlation of the depths into account, where the curve carries its runs or a covariance. False fits
         as if every depth had been measured on runs of its own, which is a statsmodels Gamma GLM.
+    rows : float, optional
+        Of the posterior alone: evaluation rows of the set that is asked about, inf for the population they come from.
+        None: the curve's own set. Where the curve carries outcomes of rows, their part is measured; else, for a share
+        of a known number of rows, it has the prior of the churn factor (docs/theory.md, section 8).
 
     Raises
     ------
     DataError
-        Fewer than four depths.
+        Fewer than three depths.
 
     Examples
     --------
@@ -78,7 +87,7 @@ class DecayModel:
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[.31, .16, .085, .05, .032], df=31)
     >>> fit = pl.DecayModel(curve).fit()
     >>> print(f"{fit.params['decay_rate']:.1f}")
-    1.0
+    0.9
     """
 
     curve: RiskCurve
@@ -86,6 +95,7 @@ class DecayModel:
     burn_in: str | float = "auto"
     significance: float = 0.05
     correlated: bool = True
+    rows: float | None = None
 
     def __post_init__(self) -> None:
         curve, burn_in = self.curve, self.burn_in
@@ -93,15 +103,14 @@ class DecayModel:
             raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
         depth = curve.depth
         if len(depth) < MIN_DEPTHS:
-            raise DataError(
-                f"curve {curve.task!r}: {len(depth)} depths; the law has three parameters and needs {MIN_DEPTHS}. "
-                "Probe more depths."
-            )
+            raise _too_few(curve, MIN_DEPTHS)
         if burn_in != "auto":
             known = [float(c) for c in depth[: len(depth) - MIN_DEPTHS + 1]]
             if isinstance(burn_in, str) or float(burn_in) not in known:
                 raise bad_argument("burn_in", burn_in, f"'auto' or a depth that leaves {MIN_DEPTHS}: one of {known}")
         self.significance = share("significance", self.significance, "a level of a test in (0, 1), such as 0.05")
+        if self.rows is not None and not float(self.rows) > 0:
+            raise bad_argument("rows", self.rows, "a number of evaluation rows > 0, inf for the population, or None")
         self.noise = Noise.of(curve, self.correlated)
         self._estimates: dict[int, Estimate] = {}
 
@@ -112,6 +121,7 @@ class DecayModel:
         burn_in: str | float | None = None,
         significance: float | None = None,
         correlated: bool | None = None,
+        rows: float | None = None,
     ) -> DecayModel:
         """Make a model that differs from this one in what is given.
 
@@ -121,36 +131,66 @@ class DecayModel:
         burn_in : "auto" or float, optional
         significance : float, optional
         correlated : bool, optional
+        rows : float, optional
             As for the class; None: as here.
 
         Returns
         -------
         DecayModel
         """
-        values = (curve, burn_in, significance, correlated)
-        given = zip(("curve", "burn_in", "significance", "correlated"), values, strict=True)
-        changes: dict[str, Any] = {name: value for name, value in given if value is not None}
+        given = {"curve": curve, "burn_in": burn_in, "significance": significance, "correlated": correlated}
+        changes: dict[str, Any] = {name: value for name, value in (given | {"rows": rows}).items() if value is not None}
         return replace(self, **changes)
 
+    def given_start(self) -> int:
+        """Find the index of the first depth that was given.
+
+        Returns
+        -------
+        int
+            0 for ``burn_in="auto"``.
+        """
+        return 0 if self.burn_in == "auto" else int(np.flatnonzero(self.curve.depth == float(self.burn_in))[0])
+
+    def lack_of_fit(self, first: int) -> tuple[BurnIn, float]:
+        """Test the law alone, without a rise, from one depth on.
+
+        Parameters
+        ----------
+        first : int
+            Index of the depth.
+
+        Returns
+        -------
+        BurnIn, float
+            What was found, and the deviance; NaN where fewer than four depths are left.
+        """
+        depth, chosen = self.curve.depth, "auto" if self.burn_in == "auto" else "given"
+        if len(depth) - first < TESTED_DEPTHS:
+            return BurnIn(float(depth[first]), float("nan"), chosen), float("nan")
+        deviance = self._estimate_from(first).deviance
+        p_value = self.noise.from_index(first).p_value(deviance, len(depth) - first - 3)
+        return BurnIn(float(depth[first]), p_value, chosen), deviance
+
     def find_burn_in(self) -> BurnIn:
-        """Find the first depth of the fit; see `burn_in` of the class.
+        """Find the first depth of a fit by a method other than the posterior; see `burn_in` of the class.
 
         Returns
         -------
         BurnIn
         """
-        depth = self.curve.depth
-        starts = len(depth) - MIN_DEPTHS + 1
+        starts = len(self.curve.depth) - TESTED_DEPTHS + 1
+        if starts - self.given_start() < 1:
+            raise _too_few(self.curve, TESTED_DEPTHS)
         if self.burn_in != "auto":
-            firsts = [int(np.flatnonzero(depth == float(self.burn_in))[0])]
-        else:
-            firsts = list(range(_after_rise(self.curve.risk, self.curve.df, self.noise, starts), starts))
-        p_value, i = 0.0, 0
-        for i in firsts:
-            p_value = self.noise.from_index(i).p_value(self._estimate_from(i).deviance, len(depth) - i - 3)
-            if p_value >= self.significance:
+            return self.lack_of_fit(self.given_start())[0]
+        found = None
+        for i in range(_after_rise(self.curve.risk, self.curve.df, self.noise, starts), starts):
+            found = self.lack_of_fit(i)[0]
+            if found.p_value >= self.significance:
                 break
-        return BurnIn(float(depth[i]), p_value, "given" if self.burn_in != "auto" else "auto")
+        assert found is not None
+        return found
 
     def _estimate_from(self, first: int) -> Estimate:
         """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
@@ -160,43 +200,56 @@ class DecayModel:
         return self._estimates[first]
 
     @overload
-    def fit(self, method: Literal["gamma"] = "gamma", *, floor: None = None) -> GammaResults: ...
+    def fit(
+        self, method: Literal["posterior"] = "posterior", *, floor: None = None, rng: Rng = None
+    ) -> PosteriorResults: ...
     @overload
-    def fit(self, method: Literal["gee"], *, floor: None = None) -> GEEResults: ...
+    def fit(self, method: Literal["gamma"], *, floor: None = None, rng: Rng = None) -> GammaResults: ...
     @overload
-    def fit(self, method: Literal["loglog"], *, floor: float | str | None = None) -> LogLogResults: ...
+    def fit(self, method: Literal["gee"], *, floor: None = None, rng: Rng = None) -> GEEResults: ...
     @overload
-    def fit(self, method: str, *, floor: float | str | None = None) -> DecayResults: ...
-    def fit(self, method: str = "gamma", *, floor: float | str | None = None) -> DecayResults:
+    def fit(self, method: Literal["loglog"], *, floor: float | str | None = None, rng: Rng = None) -> LogLogResults: ...
+    @overload
+    def fit(self, method: str, *, floor: float | str | None = None, rng: Rng = None) -> DecayResults: ...
+    def fit(self, method: str = "posterior", *, floor: float | str | None = None, rng: Rng = None) -> DecayResults:
         """Fit the law.
 
         Parameters
         ----------
-        method : {"gamma", "gee", "loglog"}
-            ``"gamma"``: Gamma likelihood, with the correlation of the depths where it is known; intervals by profile.
-            ``"gee"``: the Gamma estimating equations of independent depths, intervals robust to any dependence between
-            depths and any tails: statsmodels GEE with the run as cluster. Needs a curve that carries its runs.
-            ``"loglog"``: least squares of ``log U`` on ``log c`` (statsmodels OLS), the paper's Alg. 1.
+        method : {"posterior", "gamma", "gee", "loglog"}
+            ``"posterior"``: all depths, with a rise before the law and the law's own error in the model; intervals are
+            quantiles of its draws (docs/theory.md, section 9). ``"gamma"``: Gamma likelihood, with the correlation of
+            the depths where it is known; intervals by profile. ``"gee"``: the Gamma estimating equations of independent
+            depths, intervals robust to any dependence between depths and any tails: statsmodels GEE with the run as
+            cluster. Needs a curve that carries its runs. ``"loglog"``: least squares of ``log U`` on ``log c``
+            (statsmodels OLS), the paper's Alg. 1.
         floor : float, "last" or None
             Of ``"loglog"`` alone: what is subtracted from the risk before its logarithm is taken, metric². ``"last"``:
             the risk at the last depth, which is then left out.
+        rng : int, numpy.random.Generator or None
+            Of ``"posterior"`` alone: what its estimates and intervals are drawn with; None: a fresh generator of seed
+            0.
 
         Returns
         -------
         DecayResults
-            `GammaResults`, `GEEResults` or `LogLogResults`.
+            `PosteriorResults`, `GammaResults`, `GEEResults` or `LogLogResults`.
 
         Raises
         ------
         ArgumentError
             Another method, a floor where none is asked for or that is not below every risk, or ``"gee"`` for a curve
-            without its runs.
+            without its runs; `rows` of the model for a method other than the posterior.
         DataError
-            Fewer than three depths above the floor.
+            Fewer than three depths above the floor, or four from the first on.
         """
         option("method", method, METHODS)
         if floor is not None and method != "loglog":
             raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
+        if method == "posterior":
+            return PosteriorResults(self, rng)
+        if self.rows is not None:
+            raise bad_argument("rows", self.rows, f"None for method={method!r}", "method='posterior' takes it.")
         burn_in = self.find_burn_in()
         first = int(np.flatnonzero(self.curve.depth == burn_in.first)[0])
         fitted, noise = from_depth(self.curve, burn_in.first), self.noise.from_index(first)
@@ -207,6 +260,13 @@ class DecayModel:
         if fitted.errors is None:
             raise needs_runs("'gamma' or 'loglog'")
         return GEEResults(self, fitted, fit(fitted.depth, fitted.risk, fitted.df), burn_in, noise)
+
+
+def _too_few(curve: RiskCurve, needed: int) -> DataError:
+    return DataError(
+        f"curve {curve.task!r}: {len(curve.depth)} depths; the law has three parameters and needs {needed} from its "
+        "first depth on. Probe more depths."
+    )
 
 
 def _after_rise(risk: Array, df: Array, noise: Noise, starts: int) -> int:

@@ -15,7 +15,8 @@ from scipy.stats import f as f_distribution
 from predictlab.decay._law import Array
 from predictlab.risk import RiskCurve
 
-LEAST_R2, MOST_R2 = 1e-3, 0.98
+LEAST_R2, MOST_R2 = 1e-3, 0.95
+SHRINK = 10.0  # degrees of freedom at which a correlation of neighbours counts as much as the mean of all
 _RIDGE = 1e-3
 # Both fitted to simulations by benchmarks/constants.py.
 TAIL_FACTOR = 1.5  # most samples of a heavy tail show less of it than there is; by Student's t with 5 df
@@ -50,12 +51,11 @@ class Noise:
         correlated : bool
             False: take the depths as independent whatever the runs say.
 
-        Notes
-        -----
-        The correlation is that of a chain of depths: ``r²`` of the errors at neighbours, less its bias to first order,
-        and products of it in between. Of a few runs the whole matrix cannot be had: its errors would be taken for
-        structure. The dispersion compares the jackknife variance of ``log U`` (leaving out one run, or one group), mean
-        over depths, with what it is for Gaussian runs. Below 1 it is left at 1: light tails are not relied on.
+        Notes ----- The correlation is that of a chain of depths: ``r²`` of the errors at neighbours, less its bias to
+        first order, and products of it in between. Of a few runs the whole matrix cannot be had: its errors would be
+        taken for structure. For the same reason each ``r²`` is shrunk to the mean of all. The dispersion compares the
+        jackknife variance of ``log U`` (leaving out one run, or one group), mean over depths, with what it is for
+        Gaussian runs. Below 1 it is left at 1: light tails are not relied on.
         """
         df = curve.df
         phi, phi_df, correlation = 1.0, float("inf"), None
@@ -64,7 +64,8 @@ class Noise:
             rows = np.zeros((int(unit.max()) + 1, len(df)))
             np.add.at(rows, unit, curve.errors**2)
             phi, phi_df = _dispersion(rows, df), float(len(rows) - 1)
-            neighbours = np.diag(squared_correlation(curve.errors, df), 1)
+            neighbours, freedom = np.diag(squared_correlation(curve.errors, df), 1), np.sqrt(df[1:] * df[:-1])
+            neighbours = neighbours.mean() + (neighbours - neighbours.mean()) * freedom / (freedom + SHRINK)
             correlation = chain(np.clip(neighbours, LEAST_R2, MOST_R2))
         elif curve.log_covariance is not None:
             variance = np.diag(curve.log_covariance)

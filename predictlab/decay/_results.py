@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from predictlab._summary import Summary
 from predictlab._validation import confidence_level, generator, option, whole_number
-from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, law
+from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, crossing_depth, law
 from predictlab.decay._modes import Modes, find_modes
 from predictlab.decay._profile import profile_rate
 from predictlab.decay._rival_laws import compare_laws
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Rng: TypeAlias = int | np.random.Generator | None
 
 INTERVALS = {
+    "posterior": "quantiles of the posterior",
     "profile": "profile likelihood",
     "wald": "Wald",
     "bootstrap": "bootstrap over runs",
@@ -36,11 +38,45 @@ INTERVALS = {
 }
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Draws of one fit, for everything derived from it.
+
+    Parameters
+    ----------
+    params : ndarray, shape (n, 3)
+        ``L_int``, ``K``, ``alpha``.
+    """
+
+    params: Array
+
+    def risk(self, depth: Array) -> Array:
+        """Risk at depths (m,), or at depths of each draw's own (n, m), metric²: (n, m)."""
+        return law(depth, *self.params.T[:, :, None])
+
+    def envelope(self, depth: Array) -> Array:
+        """Largest risk at each of the depths (m,) and beyond, metric²: (n, m)."""
+        return self.risk(depth)
+
+    def crossing(self, tolerance: float) -> Array:
+        """Depth from which on the risk is within a tolerance, steps: (n,); inf where the floor is above it."""
+        floor, scale, rate = self.params.T
+        return crossing_depth(floor, scale, rate, tolerance)
+
+    def weights(self) -> Array:
+        """Weights (p, n) of the draws under each prior that a call has to stand under, the fit's own first."""
+        return np.full((1, len(self.params)), 1 / len(self.params))
+
+    def first(self, n: int) -> Sample:
+        """The first `n` of them."""
+        return Sample(self.params[:n])
+
+
 class DecayResults(ABC):
     """The fitted decay law of one task: what all estimators have in common.
 
-    Made by ``DecayModel.fit``, as one of `GammaResults`, `GEEResults` and `LogLogResults`. An estimator is a subclass
-    that gives draws, standard errors and one method for each of its kinds of intervals.
+    Made by ``DecayModel.fit``, as one of `PosteriorResults`, `GammaResults`, `GEEResults` and `LogLogResults`. An
+    estimator is a subclass that gives draws, standard errors and one method for each of its kinds of intervals.
 
     Parameters
     ----------
@@ -76,7 +112,7 @@ class DecayResults(ABC):
     --------
     >>> import predictlab as pl
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[.31, .16, .085, .05, .032], df=31)
-    >>> fit = pl.DecayModel(curve).fit()
+    >>> fit = pl.DecayModel(curve).fit("gamma")
     >>> fit.params.round(2)
     intrinsic_limit    0.02
     scale              1.23
@@ -111,9 +147,10 @@ class DecayResults(ABC):
     def draws(self, draws: int = 2000, rng: Rng = None) -> pd.DataFrame:
         """Draw the parameters, for everything derived from them.
 
-        ``fit("gamma")`` draws from the likelihood under a vague reference (docs/decay.md), ``fit("gee")`` from
-        Student's t of the logarithms, where a parameter at 0 stays there, and ``fit("loglog")`` from Student's t of
-        least squares, where the floor stays where it was put.
+        ``fit("posterior")`` draws the law that a curve follows once its rise is over, ``fit("gamma")`` from the
+        likelihood under a vague reference (docs/decay.md), ``fit("gee")`` from Student's t of the logarithms, where a
+        parameter at 0 stays there, and ``fit("loglog")`` from Student's t of least squares, where the floor stays where
+        it was put.
 
         Parameters
         ----------
@@ -127,12 +164,46 @@ class DecayResults(ABC):
         pandas.DataFrame
             One row a draw, columns as `params`: ``limit, scale, rate = fit.draws().to_numpy().T``.
         """
-        values = self._draw(whole_number("draws", draws, 1), generator(rng))
-        return pd.DataFrame(values, columns=list(PARAMETERS))
+        return pd.DataFrame(self.sample(draws, rng).params, columns=list(PARAMETERS))
 
-    @abstractmethod
+    def risk_draws(self, depths: ArrayLike, draws: int = 2000, rng: Rng = None) -> Array:
+        """Draw the risk at depths.
+
+        Parameters
+        ----------
+        depths : array_like, shape (m,)
+            Depths > 0, steps.
+        draws : int
+            Number of draws; the same ones as those of `draws`.
+        rng : int, numpy.random.Generator or None
+            None: a fresh generator of seed 0.
+
+        Returns
+        -------
+        ndarray, shape (draws, m)
+            Metric².
+        """
+        return self.sample(draws, rng).risk(checked_depths(depths))
+
+    def sample(self, draws: int = 2000, rng: Rng = None) -> Sample:
+        """Draw the fit: parameters and risks that belong together.
+
+        Parameters
+        ----------
+        draws : int
+            Number of draws.
+        rng : int, numpy.random.Generator or None
+            None: a fresh generator of seed 0.
+
+        Returns
+        -------
+        Sample
+        """
+        return Sample(self._draw(whole_number("draws", draws, 1), generator(rng)))
+
     def _draw(self, count: int, rng: np.random.Generator) -> Array:
         """Draws of the parameters (count, 3)."""
+        raise NotImplementedError
 
     def conf_int(
         self, confidence: float = 0.95, method: str | None = None, *, draws: int = 1000, rng: Rng = None
@@ -143,13 +214,15 @@ class DecayResults(ABC):
         ----------
         confidence : float
             Confidence level, in (0, 1).
-        method : {"profile", "wald", "bootstrap", "gee"}, optional
-            ``"profile"`` (default of ``fit("gamma")``): profile likelihood, the cut from F(1, runs - 1) where the
-            dispersion is estimated; 0 or inf where it is unbounded. ``"wald"``: on the log scale, from the expected
-            information (statsmodels GLS). ``"bootstrap"``: whole runs are resampled and refitted, bias-corrected and
-            accelerated. ``"gee"`` (default of ``fit("gee")``): statsmodels GEE, cluster = run, around the estimate of
-            ``fit("gee")``. A parameter at its boundary has the interval (0, inf) under Wald and GEE: they say nothing
-            there. ``fit("loglog")`` has those of least squares alone, as ``"wald"``.
+        method : {"posterior", "profile", "wald", "bootstrap", "gee"}, optional
+            ``"posterior"`` (default of ``fit("posterior")``, which has the others from ``fit("gamma")``): quantiles of
+            its draws; alpha from 0 or to inf where the prior alone ends it. ``"profile"`` (default of
+            ``fit("gamma")``): profile likelihood, the cut from F(1, runs - 1) where the dispersion is estimated; 0 or
+            inf where it is unbounded. ``"wald"``: on the log scale, from the expected information (statsmodels GLS).
+            ``"bootstrap"``: whole runs are resampled and refitted, bias-corrected and accelerated. ``"gee"`` (default
+            of ``fit("gee")``): statsmodels GEE, cluster = run, around the estimate of ``fit("gee")``. A parameter at
+            its boundary has the interval (0, inf) under Wald and GEE: they say nothing there. ``fit("loglog")`` has
+            those of least squares alone, as ``"wald"``.
         draws : int
             Number of bootstrap refits.
         rng : int, numpy.random.Generator or None
@@ -175,6 +248,11 @@ class DecayResults(ABC):
         """Interval of each parameter by one of `interval_methods`."""
 
     @property
+    def known_from(self) -> float:
+        """First depth that the fit speaks of, steps."""
+        return float(self.fitted.depth[0])
+
+    @property
     def identified(self) -> bool:
         """Whether the depths separate the rate from the floor: the 95 % interval of alpha is bounded on both sides."""
         lower, upper = self.conf_int().loc["decay_rate"]
@@ -193,7 +271,7 @@ class DecayResults(ABC):
         ndarray
             Risk, metric².
         """
-        return law(_depths(depths), *self.params)
+        return law(checked_depths(depths), *self.params)
 
     def compare_laws(self) -> pd.DataFrame:
         """Fit rival laws to the fitted depths: power law with and without floor, exponential, constant.
@@ -277,9 +355,9 @@ class DecayResults(ABC):
         pandas.DataFrame
             Columns ``depth``, ``mean``, ``mean_ci_lower``, ``mean_ci_upper``, ``floor``.
         """
-        c = self.fitted.depth if depths is None else _depths(depths)
+        c = self.fitted.depth if depths is None else checked_depths(depths)
         tail = (1 - confidence_level(confidence)) / 2
-        lower, upper = np.quantile(law(c[:, None], *self.draws(draws, rng).to_numpy().T), [tail, 1 - tail], axis=1)
+        lower, upper = np.quantile(self.risk_draws(c, draws, rng), [tail, 1 - tail], axis=0)
         floor = self.params["intrinsic_limit"]
         return pd.DataFrame(
             {"depth": c, "mean": self.predict(c), "mean_ci_lower": lower, "mean_ci_upper": upper, "floor": floor}
@@ -299,6 +377,9 @@ class DecayResults(ABC):
         if self.noise.correlation is not None:
             mean = float(np.mean(np.diag(self.noise.correlation, 1)))
             neighbours = f"correlation of neighbouring log risks {mean:.2f} on average"
+        tested = f"deviance {self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}"
+        if np.isnan(self.deviance):
+            tested = "too few depths to test the law"
         return Summary(
             f"Decay law L(c) = L_int + K c^-alpha: {self.task or 'task'} ({curve.metric or 'metric'})",
             self._headline(),
@@ -306,10 +387,14 @@ class DecayResults(ABC):
             *self.cautions(),
             f"estimator {curve.estimator}{runs}; question {self.question}; {self.description}, "
             f"95 % intervals: {INTERVALS[self.interval_methods[0]]}",
-            f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(curve.depth)}); deviance "
-            f"{self.deviance:.2f}, lack of fit p = {self.burn_in.p_value:.3f}; {neighbours}; "
-            f"dispersion {self.noise.dispersion:.2f} (1: Gaussian runs)",
+            f"fitted depths {depth[0]:g} to {depth[-1]:g} ({len(depth)} of {len(curve.depth)}); {tested}; "
+            f"{neighbours}; dispersion {self.noise.dispersion:.2f} (1: Gaussian runs)",
+            *self._notes(),
         )
+
+    def _notes(self) -> list[str]:
+        """What else an estimator has to say under its table."""
+        return []
 
     def _headline(self) -> str:
         """The rate and the floor with their intervals, in one sentence."""
@@ -364,7 +449,7 @@ class DecayResults(ABC):
         return self.summary()._repr_html_()
 
 
-def _depths(depths: ArrayLike) -> Array:
+def checked_depths(depths: ArrayLike) -> Array:
     c = np.atleast_1d(np.asarray(depths, dtype=float))
     if c.ndim != 1 or not np.all(np.isfinite(c)) or np.any(c <= 0):
         raise bad_argument("depths", depths, "finite depths > 0 (steps)")

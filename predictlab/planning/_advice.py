@@ -10,7 +10,7 @@ import pandas as pd
 
 from predictlab._validation import Rng, positive
 from predictlab.budget import checked_fits, optimal_depth
-from predictlab.decay import DecayResults, law
+from predictlab.decay import DecayResults, PosteriorResults, Sample
 from predictlab.phase import (
     DYNAMIC_CRITICAL,
     NOISE_DOMINANT,
@@ -21,8 +21,9 @@ from predictlab.phase import (
     Thresholds,
     checked_rule,
     classify,
+    still_rising,
 )
-from predictlab.planning._next_step import DEEPER, MOST_FOLD, MOST_RUNS, Array, Step, runs_of, settling_steps
+from predictlab.planning._next_step import DEEPER, MOST_FOLD, MOST_RUNS, Step, runs_of, settling_steps
 
 _AT_ITSELF = 0.1  # closer to the limit than this share of it, a quantity is "at" it
 Z95 = 1.96
@@ -87,7 +88,7 @@ def advise(
     rows = []
     for row in table.to_dict("records"):
         fit, regime = checked[row["task"]], row["regime"]
-        sample = fit.draws(draws, rng=rng).to_numpy()
+        sample = fit.sample(draws, rng)
         text, step = f"The call stands: {regime}.", Step()
         if regime == UNDETERMINED:
             text, step = _settle(fit, row, chosen, confidence, sample, rng)
@@ -141,7 +142,7 @@ def margin(risk: float) -> float:
     return Z95 * float(np.sqrt(risk))
 
 
-def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sample: Array) -> tuple[str, Step]:
+def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sample: Sample) -> tuple[str, Step]:
     """What to do where the call stands: nothing more, or the present runs up to the crossing depth."""
     budget, crossing = rule.budget, row["crossing_budget"]
     metric = fit.curve.metric or "metric"
@@ -153,7 +154,7 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
             f"inside the {wanted} asked for."
         ), Step(0, needed, cost=0.0)
     if row["regime"] == NOISE_DOMINANT:
-        floor = margin(float(np.median(sample[:, 0])))
+        floor = margin(float(np.median(sample.params[:, 0])))
         return (
             f"Do not probe deeper: on these evaluation rows seeds will still differ by ±{floor:.3f} {metric} however "
             f"long they train, more than the {wanted} asked for; {_cure(fit, rule.tolerance, wanted)}."
@@ -186,21 +187,22 @@ def _settle(
     row: Mapping[str, object],
     rule: Decision | Thresholds,
     confidence: float,
-    sample: Array,
+    sample: Sample,
     rng: Rng,
 ) -> tuple[str, Step]:
     """What would settle an Undetermined call, in words and in numbers."""
+    if isinstance(fit, PosteriorResults) and still_rising(fit, confidence):
+        return _past_the_peak(fit, confidence)
     p_static, p_dynamic, p_noise = (float(str(row[column])) for column in PROBABILITY_COLUMNS)
     floor_is_open = p_noise > min(p_static, p_dynamic)
-    floor, _, rate = sample.T
+    floor, _, rate = sample.params.T
     name, values, focus = "the floor", floor, None
     if isinstance(rule, Decision):
         limit_name, limit = "tolerance", rule.tolerance
-        total = law(rule.budget, *sample.T)
-        others = (
-            f"from {np.quantile(total, confidence):.3g} up it is {STATIC_SUFFICIENT}, "
-            f"below {np.quantile(floor, 1 - confidence):.3g} {NOISE_DOMINANT}"
-        )
+        total = rule.risk(sample)
+        others = f"from {np.quantile(total, confidence):.3g} up it is {STATIC_SUFFICIENT}"
+        if (lowest := np.quantile(floor, 1 - confidence)) > 1e-3 * limit:
+            others += f", below {lowest:.3g} {NOISE_DOMINANT}"
         if not floor_is_open:
             name, values, focus = f"the risk at {rule.budget:g} steps", total, rule.budget
     elif floor_is_open:
@@ -221,6 +223,8 @@ def _settle(
     side = f"on which side of the {limit_name} {name} lies"
     blurred = floor_is_open and not fit.identified
     why = "the depths do not separate a floor from slow decay: " if blurred else ""
+    if row["reason"]:
+        why = f"{row['reason']}: "
     if steps:
         best, *second = steps[:2]
         text = (
@@ -239,6 +243,18 @@ def _settle(
             f"{DEEPER[-1] * float(fit.fitted.depth[-1]):g} steps; another {limit_name} would: {others}"
         )
     return f"Most likely {row['likely']}, not surely: {why}{text}.", best
+
+
+def _past_the_peak(fit: PosteriorResults, confidence: float) -> tuple[str, Step]:
+    """What to do where the risk still rises: no regime can be told before its peak."""
+    last, runs = float(fit.curve.depth[-1]), runs_of(fit)[0]
+    text = f"Still rising at {last:g} steps (probability {fit.rising:.0%}), so there is no regime yet"
+    depth = fit.falls_by(confidence)
+    if np.isinf(depth):
+        deeper = f"train the same {runs} runs to {2 * last:g} steps and look again"
+        return f"{text}, and nothing says where it will fall: {deeper}.", Step(0, 2 * last, cost=2 * last * runs)
+    to = f"by {depth:g} steps it falls, in {confidence:.0%} of the draws; train the same {runs} runs to there"
+    return f"{text}: {to}.", Step(0, depth, cost=depth * runs)
 
 
 def _in_words(fit: DecayResults, step: Step, unit: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictlab._validation import Rng, generator
-from predictlab.decay import DecayResults, law
+from predictlab.decay import DecayResults, Sample
 
 Array = NDArray[np.float64]
 
@@ -52,13 +52,8 @@ def squared_correlation(fit: DecayResults) -> Array:
     return np.asarray((1 - own) * r2 + own * np.eye(len(df)))
 
 
-def log_risk(draws: Array, depth: Array) -> Array:
-    """``log L(depth)`` over draws (n, 3): (n, m)."""
-    return np.log(law(depth, draws[:, :1], draws[:, 1:2], draws[:, 2:]))
-
-
 def measurement(
-    fit: DecayResults, draws: Array, gained: float = 0.0, further: Sequence[float] = (), up_to: float = math.inf
+    fit: DecayResults, sample: Sample, gained: float = 0.0, further: Sequence[float] = (), up_to: float = math.inf
 ) -> Measurement:
     """What fresh runs, the same runs at further depths, or both would show.
 
@@ -68,8 +63,8 @@ def measurement(
     Parameters
     ----------
     fit : DecayResults
-    draws : ndarray, shape (n, 3)
-        Of the fit: ``L_int``, ``K``, ``alpha``.
+    sample : Sample
+        Draws of the fit.
     gained : float
         Degrees of freedom that fresh runs add at every fitted depth <= `up_to`, and at the further ones.
     further : sequence of float
@@ -78,7 +73,7 @@ def measurement(
         Depth at which fresh runs end, where there are no further ones.
     """
     depth, r2, two = fit.fitted.depth, squared_correlation(fit), 2 * fit.noise.dispersion
-    now = log_risk(draws, depth)
+    now = np.log(sample.risk(depth))
     if not len(further):
         keep = depth <= up_to
         return Measurement(now[:, keep], two / gained * r2[np.ix_(keep, keep)])
@@ -88,7 +83,7 @@ def measurement(
     cross = r2[-1][:, None] * link**hops
     among = link ** np.abs(hops[:, None] - hops)
     given = np.linalg.solve(r2, cross)
-    then = log_risk(draws, beyond)
+    then = np.log(sample.risk(beyond))
     fresh = then - now @ given
     noise = two / float(fit.fitted.df[-1]) * (among - cross.T @ given)
     if not gained:
@@ -124,8 +119,9 @@ def variance_left(target: Array, measured: Measurement) -> float:
 
 
 def chance_to_stand(
-    member: Array, measured: Measurement, confidence: float, truths: int = _TRUTHS, rng: Rng = None
-) -> float:
+    member: Array, measured: Measurement, confidence: float, priors: Array | None = None, *,
+    truths: int = _TRUTHS, rng: Rng = None,
+) -> float:  # fmt: skip
     """Chance that one class reaches `confidence` once `measured` is known, if the draws are right.
 
     Each of some draws is taken as the truth in turn, what would be measured is simulated, and all other draws are
@@ -137,6 +133,9 @@ def chance_to_stand(
         1 where a draw lies in a class, else 0.
     measured : Measurement
     confidence : float
+    priors : ndarray, shape (p, n), optional
+        Weights of the draws under each prior that the class has to reach it under (`Sample.weights`); None: as they
+        are.
     truths : int
         Number of draws taken as the truth; the first ones.
     rng : int, numpy.random.Generator or None
@@ -155,11 +154,15 @@ def chance_to_stand(
     weight[np.arange(count), np.arange(count)] = -np.inf  # a truth must not vote for itself
     weight -= weight.max(axis=1, keepdims=True)
     np.exp(weight, out=weight)
-    total = weight.sum(axis=1)
-    # few effective draws cannot show a high probability: they count beside one draw of what is known now
-    size = (total**2 / np.einsum("ij,ij->i", weight, weight))[:, None]
-    p = (size * (weight @ member.astype(np.float32)) / total[:, None] + member.mean(axis=0)) / (size + 1)
-    return float(np.mean(p.max(axis=1) >= confidence))
+    least = np.ones((count, member.shape[1]))
+    for prior in np.full((1, len(seen)), 1 / len(seen)) if priors is None else priors:
+        weighted = weight * prior.astype(np.float32)
+        total = weighted.sum(axis=1)
+        # few effective draws cannot show a high probability: they count beside one draw of what is known now
+        size = (total**2 / np.einsum("ij,ij->i", weighted, weighted))[:, None]
+        p = (size * (weighted @ member.astype(np.float32)) / total[:, None] + prior @ member) / (size + 1)
+        least = np.minimum(least, p)
+    return float(np.mean(least.max(axis=1) >= confidence))
 
 
 def runs_of(fit: DecayResults) -> tuple[int, float]:
@@ -192,7 +195,7 @@ def _fewest(chance: Callable[[int], float], most: int) -> int | None:
 
 def settling_steps(
     fit: DecayResults,
-    draws: Array,
+    sample: Sample,
     member: Array,
     target: Array,
     confidence: float,
@@ -207,8 +210,8 @@ def settling_steps(
     Parameters
     ----------
     fit : DecayResults
-    draws : ndarray, shape (n, 3)
-        Of the fit: ``L_int``, ``K``, ``alpha``.
+    sample : Sample
+        Draws of the fit.
     member : ndarray, shape (n, classes)
         1 where a draw lies in a class, else 0.
     target : ndarray, shape (n,)
@@ -223,16 +226,17 @@ def settling_steps(
     present, gain = runs_of(fit)
     most = min(MOST_RUNS, MOST_FOLD * present)
     steps: list[Step] = []
+    priors = sample.weights()
 
     def add(most: int, to: float, again: int = 0, further: Sequence[float] = (), up_to: float = math.inf) -> bool:
         """Add the step of the fewest fresh runs that are enough; `again` of the present ones are trained again."""
 
         def measured(runs: int) -> Measurement:
-            return measurement(fit, draws, runs * gain, further, up_to)
+            return measurement(fit, sample, runs * gain, further, up_to)
 
         @cache
         def chance(runs: int) -> float:
-            return chance_to_stand(member, measured(runs), confidence, rng=rng)
+            return chance_to_stand(member, measured(runs), confidence, priors, rng=rng)
 
         runs = _fewest(chance, most)
         if runs is not None:
@@ -254,20 +258,22 @@ def settling_steps(
     return sorted(steps, key=lambda step: step.cost)
 
 
-def most_informative(fit: DecayResults, draws: Array, target: Array, steps: Sequence[Step]) -> tuple[Step, list[float]]:
+def most_informative(
+    fit: DecayResults, sample: Sample, target: Array, steps: Sequence[Step]
+) -> tuple[Step, list[float]]:
     """The step that gains most precision about the target per cost, and the share of variance that each leaves.
 
     Parameters
     ----------
     fit : DecayResults
-    draws : ndarray, shape (n, 3)
-        Of the fit: ``L_int``, ``K``, ``alpha``.
+    sample : Sample
+        Draws of the fit.
     target : ndarray, shape (n,)
         What decides, over the draws; not the same in all of them.
     steps : sequence of Step
         More runs at the present depths, or none and a deeper depth.
     """
     _, gain = runs_of(fit)
-    left = [variance_left(target, measurement(fit, draws, s.runs * gain, () if s.runs else (s.depth,))) for s in steps]
+    left = [variance_left(target, measurement(fit, sample, s.runs * gain, () if s.runs else (s.depth,))) for s in steps]
     gains = [(1 / share - 1) / step.cost for share, step in zip(left, steps, strict=True)]
     return steps[int(np.argmax(gains))], left

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from predictlab._validation import option, positive
 from predictlab.budget import best_depth
-from predictlab.decay import DecayResults
+from predictlab.decay import DecayResults, Sample
 from predictlab.errors import bad_argument
-from predictlab.phase import REGIMES, Decision
+from predictlab.phase import REGIMES, Decision, why_not
 
 Array = NDArray[np.float64]
 
@@ -59,11 +59,16 @@ class Answer:
 NO_ANSWER = Answer(False, None, np.zeros(1), "")
 
 
-Answering = Callable[[DecayResults, Array, float], Answer]  # of a fit, its draws (n, 3) and the look's level
+Answering = Callable[[DecayResults, Sample, float], Answer]  # of a fit, draws of it and the look's level
 
 
-def answering(question: str, given: Mapping[str, float | None], relative: bool, price: float) -> Answering:
-    """The function that answers a question, its arguments checked; `price` is that of a step."""
+def answering(
+    question: str, given: Mapping[str, float | None], relative: bool, price: float, confidence: float
+) -> Answering:
+    """The function that answers a question, its arguments checked; `price` is that of a step.
+
+    `confidence` is what a regime has to reach under the alternative priors too, at any look.
+    """
     values = {}
     for name, unit in QUESTIONS[option("question", question, QUESTIONS)].items():
         hint = f"question={question!r} needs it." if given[name] is None else ""
@@ -71,19 +76,20 @@ def answering(question: str, given: Mapping[str, float | None], relative: bool, 
     if question == "regime":
         if values["budget"] <= 1:
             raise bad_argument("budget", given["budget"], "more than 1 step")
-        return partial(_regime, Decision(**values))
+        return partial(_regime, Decision(**values), confidence)
     if question == "decay_rate":
         return partial(_rate, values["within"])
     return partial(_optimal_depth, values["exchange_rate"] * price, values["within"], relative)
 
 
-def _regime(rule: Decision, fit: DecayResults, draws: Array, level: float) -> Answer:
+def _regime(rule: Decision, confidence: float, fit: DecayResults, sample: Sample, level: float) -> Answer:
     """The most likely regime: stands when it has probability ``1 - level``."""
-    member = rule.member(draws)
+    member = rule.member(sample)
     p = member.mean(axis=0)
     first, second = np.argsort(p)[::-1][:2]
+    stands = level > 0 and float(p[first]) >= 1 - level and not why_not(fit, sample, member[:, first], confidence)
     return Answer(
-        stands=level > 0 and float(p[first]) >= 1 - level,
+        stands=stands,
         value=REGIMES[first],
         target=member[:, first],
         name=f"{REGIMES[first]} against {REGIMES[second]}",
@@ -91,21 +97,21 @@ def _regime(rule: Decision, fit: DecayResults, draws: Array, level: float) -> An
     )
 
 
-def _rate(within: float, fit: DecayResults, draws: Array, level: float) -> Answer:
-    """The decay rate: stands when the half-width of its profile interval at the look's level is `within`."""
+def _rate(within: float, fit: DecayResults, sample: Sample, level: float) -> Answer:
+    """The decay rate: stands when the half-width of its interval at the look's level is `within`."""
     lower, upper = fit.conf_int(1 - level).loc["decay_rate"] if level > 0 else (0.0, np.inf)
     # an interval from 0 is one in which the depths do not rule out that there is no decay at all
     stands = bool(lower > 0 and (upper - lower) / 2 <= within)
-    estimate, target = float(fit.params["decay_rate"]), np.log(draws[:, 2])
+    estimate, target = float(fit.params["decay_rate"]), np.log(sample.params[:, 2])
     return Answer(stands, estimate, target, "the log of the decay rate", interval=(float(lower), float(upper)))
 
 
 def _optimal_depth(
-    price: float, within: float, relative: bool, fit: DecayResults, draws: Array, level: float
+    price: float, within: float, relative: bool, fit: DecayResults, sample: Sample, level: float
 ) -> Answer:
     """``c*``: stands when the half-width of its interval, quantiles over the draws, is `within`, steps or a share."""
     estimate = float(best_depth(fit.params["scale"], fit.params["decay_rate"], price))
-    depths = best_depth(draws[:, 1], draws[:, 2], price)
+    depths = best_depth(sample.params[:, 1], sample.params[:, 2], price)
     lower, upper = np.quantile(depths, [level / 2, 1 - level / 2]) if level > 0 else (0.0, np.inf)
     stands = bool((upper - lower) / 2 <= (within * estimate if relative else within))
     target = np.log(np.maximum(depths, 1e-3))

@@ -13,11 +13,11 @@ from tqdm.auto import tqdm
 
 from predictlab._summary import Summary
 from predictlab._validation import Rng, option, positive, share
-from predictlab.decay import DecayModel, DecayResults
+from predictlab.decay import DecayModel, DecayResults, Sample
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED
 from predictlab.planning._boundary import LEAST_LEVEL, SPENDING, Boundary
-from predictlab.planning._next_step import Array, Step, most_informative
+from predictlab.planning._next_step import Step, most_informative
 from predictlab.planning._questions import NO_ANSWER, Answer, Answering, answering
 from predictlab.planning._sources import Measure, Source, opened_source
 from predictlab.probing import ProbePlan
@@ -239,7 +239,7 @@ def probe_until(
     price = positive("cost_per_step", cost_per_step, " (cost per step)")
     share("confidence", confidence, "a probability in (0.5, 1)", above=0.5, hint="0.95 is the usual choice.")
     given = {"tolerance": tolerance, "budget": budget, "exchange_rate": exchange_rate, "within": within}
-    answer = answering(question, given, relative, price)
+    answer = answering(question, given, relative, price, confidence)
     asked_at = float(budget or 0) if question == "regime" else 0.0
     spent = Boundary(SPENDING[option("boundary", boundary, SPENDING)][0], 1 - confidence)
     chosen = {name: value for name, value in options.items() if value is not None}
@@ -345,10 +345,10 @@ def _look_until(
                 at.level = boundary.level(time)
                 # about 20 draws lie beyond the level
                 count = max(4000, math.ceil(20 / max(at.level, LEAST_LEVEL)))
-                draws = at.fit.draws(count, rng=rng).to_numpy()
-                at.answer = answering(at.fit, draws, at.level)
+                sample = at.fit.sample(count, rng)
+                at.answer = answering(at.fit, sample, at.level)
                 if steps and not at.answer.stands:
-                    step, why = _best(at.fit, draws, at.answer, steps)
+                    step, why = _best(at.fit, sample, at.answer, steps)
             seeds, last = len(at.plan.run_seeds), at.plan.depths[-1]
             lower, upper = at.answer.interval
             at.looks.append(
@@ -381,12 +381,12 @@ def _affordable(plan: ProbePlan, left: float, price: float, max_depth: int | Non
     return steps
 
 
-def _best(fit: DecayResults, draws: Array, answer: Answer, steps: list[Step]) -> tuple[Step, str]:
+def _best(fit: DecayResults, sample: Sample, answer: Answer, steps: list[Step]) -> tuple[Step, str]:
     """The step that tells most per cost about what decides, and why."""
     target = answer.target[:WEIGHED]
     if np.ptp(target) == 0:
         return min(steps, key=lambda step: step.cost), f"all draws agree on {answer.name}: the cheapest step"
-    best, left = most_informative(fit, draws[:WEIGHED], target, steps)
+    best, left = most_informative(fit, sample.first(WEIGHED), target, steps)
     told = (f"{_in_words(s)} (cost {s.cost:g}) to {share:.0%}" for s, share in zip(steps, left, strict=True))
     return best, f"variance of {answer.name} expected to fall with {', with '.join(told)}"
 

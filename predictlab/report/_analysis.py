@@ -13,7 +13,7 @@ import pandas as pd
 
 from predictlab._summary import Summary
 from predictlab._validation import nonnegative
-from predictlab.budget import OptimalDepth, fitted_from, optimal_depth
+from predictlab.budget import OptimalDepth, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError
 from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, classify
@@ -215,10 +215,10 @@ def analyse(
     optima = {name: optimal_depth(fit, exchange_rate=exchange_rate, draws=draws, rng=rng) for name, fit in fits.items()}
     # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
     too_early = {
-        name: f"budget of {budget:g} steps: the law holds from {fitted_from(fit):g} steps on and says nothing before. "
+        name: f"budget of {budget:g} steps: the law holds from {fit.known_from:g} steps on and says nothing before. "
         "Raise the budget or probe shallower depths."
         for name, fit in fits.items()
-        if fitted_from(fit) > nonnegative("budget", budget)
+        if fit.known_from > nonnegative("budget", budget)
     }
     placed = {name: fit for name, fit in fits.items() if name not in too_early} or fits
     phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, *CROSSING_COLUMNS])

@@ -65,7 +65,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
                 "depths": f"{fit.fitted.depth[0]:g}–{fit.fitted.depth[-1]:g}",
                 "sd of the floor": interval(*np.sqrt(floor)),
                 "alpha": interval(*rate) + ("" if fit.identified else " not identified"),
-                "lack of fit p": f"{fit.burn_in.p_value:.2f}",
+                "lack of fit p": "–" if np.isnan(fit.burn_in.p_value) else f"{fit.burn_in.p_value:.2f}",
                 "c*": interval(best.depth, *best.conf_int().loc["depth"]),
                 "P(pays)": f"{best.probability_pays:.2f}",
                 "rows' share": of_rows,

@@ -14,7 +14,7 @@ DEPTHS = [4, 8, 16, 32, 64, 128]
 def exact(floor, scale, rate, df=4000.0, depths=DEPTHS):
     """A fit whose parameters are the given ones to a few digits: the curve has no noise."""
     depth = np.array(depths, dtype=float)
-    return pl.DecayModel(pl.RiskCurve(depth=depth, risk=floor + scale * depth**-rate, df=df)).fit()
+    return pl.DecayModel(pl.RiskCurve(depth=depth, risk=floor + scale * depth**-rate, df=df)).fit("gamma")
 
 
 def late():
@@ -82,7 +82,9 @@ def test_optimal_depth_is_clamped_and_may_be_nought(fits, flat):
 
 
 def test_risk_and_total_have_intervals_at_the_chosen_depth():
-    fit = pl.DecayModel(pl.worlds.MartingaleWorld(0.01, 1.0, 1.0).curve(32, [d - 1 for d in DEPTHS], seed=2)).fit()
+    fit = pl.DecayModel(pl.worlds.MartingaleWorld(0.01, 1.0, 1.0).curve(32, [d - 1 for d in DEPTHS], seed=2)).fit(
+        "gamma"
+    )
     found = pl.optimal_depth(fit, exchange_rate=1e-4, cost_per_step=2.0, fixed_cost=3.0)
     sample = fit.draws()
     at = sample["intrinsic_limit"] + sample["scale"] * found.depth ** -sample["decay_rate"]
@@ -126,9 +128,9 @@ def test_interval_of_the_depth_covers():
     world = pl.worlds.MartingaleWorld(0.01, 1.0, 1.0)
     truth, inside = np.sqrt(1.0 / 1e-4), []
     for seed in range(60):
-        fit = pl.DecayModel(
-            world.curve(32, [d - 1 for d in (4, 8, 16, 32, 64, 128, 256)], seed, independent=True)
-        ).fit()
+        fit = pl.DecayModel(world.curve(32, [d - 1 for d in (4, 8, 16, 32, 64, 128, 256)], seed, independent=True)).fit(
+            "gamma"
+        )
         lower, upper = pl.optimal_depth(fit, exchange_rate=1e-4).conf_int().loc["depth"]
         inside.append(lower <= truth <= upper)
     assert np.mean(inside) > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 60)
@@ -286,7 +288,7 @@ def test_what_nobody_can_spend_has_no_worth():
 def noisy():
     world = {"fast": (0.01, 4.0, 1.5), "slow": (0.002, 1.0, 0.6), "plain": (0.05, 2.0, 1.0)}
     return {
-        name: pl.DecayModel(pl.worlds.MartingaleWorld(*law).curve(24, [d - 1 for d in DEPTHS], seed)).fit()
+        name: pl.DecayModel(pl.worlds.MartingaleWorld(*law).curve(24, [d - 1 for d in DEPTHS], seed)).fit("gamma")
         for seed, (name, law) in enumerate(world.items())
     }
 

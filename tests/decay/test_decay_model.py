@@ -19,7 +19,7 @@ FIELD = {
 
 def field_fit(name):
     curve = pl.RiskCurve(depth=STEPS, risk=np.square(FIELD[name]), df=15, task=name, metric="accuracy")
-    return pl.DecayModel(curve).fit()
+    return pl.DecayModel(curve).fit("gamma")
 
 
 def test_field_reviews_fall_too_fast_for_more_than_a_lower_bound():
@@ -65,7 +65,7 @@ def curves():
 @pytest.mark.parametrize(("kind", "curve"), list(curves()), ids=lambda v: v if isinstance(v, str) else "")
 def test_statsmodels_glm_agrees(kind, curve):
     """Log-likelihood and coefficients of the Gamma GLM at the fitted rate, to 1e-6, at boundaries as well."""
-    fit = pl.DecayModel(curve, burn_in=float(curve.depth[0]), correlated=False).fit()
+    fit = pl.DecayModel(curve, burn_in=float(curve.depth[0]), correlated=False).fit("gamma")
     glm = fit.glm
     if kind == "no floor":
         assert fit.params["intrinsic_limit"] == 0
@@ -87,7 +87,7 @@ def test_statsmodels_glm_agrees(kind, curve):
 
 def test_wald_and_profile_agree_when_the_runs_are_many():
     curve = pl.worlds.MartingaleWorld(0.05, 4.0, 1.0).curve(20_000, [3, 7, 15, 31, 63, 127], 2, independent=True)
-    fit = pl.DecayModel(curve).fit()
+    fit = pl.DecayModel(curve).fit("gamma")
     np.testing.assert_allclose(fit.conf_int(), fit.conf_int(method="wald"), rtol=0.02)
     np.testing.assert_array_equal(fit.conf_int().columns, ["lower", "upper"])
     wider = fit.conf_int(0.99)
@@ -99,7 +99,9 @@ def coverage(world, runs, repeats, independent):
     """Share of repeats whose 95 % profile interval holds the true rate, and of bounded intervals."""
     inside, identified = [], []
     for seed in range(repeats):
-        fit = pl.DecayModel(world.spread(runs, [3, 7, 15, 31, 63, 127, 255, 511], seed, independent=independent)).fit()
+        fit = pl.DecayModel(world.spread(runs, [3, 7, 15, 31, 63, 127, 255, 511], seed, independent=independent)).fit(
+            "gamma"
+        )
         bounds = fit.conf_int().loc["decay_rate"]
         inside.append(bounds["lower"] <= world.decay_rate <= bounds["upper"])
         identified.append(fit.identified)
@@ -123,7 +125,7 @@ def test_profile_interval_of_alpha_covers_near_nominal(world, independent):
 
 def test_burn_in_leaves_out_what_the_law_does_not_fit():
     curve = pl.RiskCurve(depth=[2, 4, 8, 16, 32, 64, 128], risk=[0.1, 0.3, 1, 0.5, 0.25, 0.125, 0.0625], df=40)
-    fit = pl.DecayModel(curve).fit()
+    fit = pl.DecayModel(curve).fit("gamma")
     assert (fit.burn_in.first, fit.burn_in.chosen) == (8, "auto")
     assert fit.burn_in.p_value > 0.99
     assert fit.params["decay_rate"] == pytest.approx(1, abs=1e-3)
@@ -134,7 +136,7 @@ def test_burn_in_leaves_out_what_the_law_does_not_fit():
 
 def test_burn_in_can_be_given_and_its_lack_of_fit_is_told():
     curve = pl.RiskCurve(depth=[2, 4, 8, 16, 32, 64], risk=[1, 0.01, 1, 0.02, 1, 0.01], df=40)
-    auto, given = pl.DecayModel(curve).fit(), pl.DecayModel(curve, burn_in=4).fit()
+    auto, given = pl.DecayModel(curve).fit("gamma"), pl.DecayModel(curve, burn_in=4).fit("gamma")
     assert auto.burn_in.p_value < 0.05
     assert any("does not fit from any depth" in caution for caution in auto.cautions())
     assert (given.burn_in.first, given.burn_in.chosen) == (4, "given")
@@ -154,7 +156,7 @@ def test_summary_frame_and_predict():
 def test_units_move_through_the_results():
     """Risk in percentage points squared: L_int, K and their intervals times 1e4, alpha as it was."""
     percent = pl.RiskCurve(depth=STEPS, risk=np.square(FIELD["reviews"]) * 1e4, df=15)
-    fit, other = field_fit("reviews"), pl.DecayModel(percent).fit()
+    fit, other = field_fit("reviews"), pl.DecayModel(percent).fit("gamma")
     ratio = other.conf_int() / fit.conf_int()
     np.testing.assert_allclose(ratio.loc["intrinsic_limit"], 1e4, rtol=5e-3)
     np.testing.assert_allclose(ratio.loc["decay_rate"], 1, rtol=1e-4)
@@ -172,13 +174,18 @@ def test_draws_are_a_seeded_table():
     ("make", "error", "message"),
     [
         (lambda c: pl.DecayModel([1, 2]), ArgumentError, r"curve=\[1, 2\]: expected a RiskCurve. Make one with"),
-        (lambda c: pl.DecayModel(pl.risk.from_depth(c, 64)), DataError, "3 depths; .*needs 4. Probe more depths"),
+        (lambda c: pl.DecayModel(pl.risk.from_depth(c, 128)), DataError, "2 depths; .*needs 3 from its first depth"),
         (
-            lambda c: pl.DecayModel(c, burn_in=64),
-            ArgumentError,
-            r"burn_in=64: expected 'auto' or a depth that leaves 4",
+            lambda c: pl.DecayModel(pl.risk.from_depth(c, 64)).fit("gamma"),
+            DataError,
+            "3 depths; .*needs 4 .* Probe more",
         ),
-        (lambda c: pl.DecayModel(c, burn_in=5), ArgumentError, r"burn_in=5: .*one of \[4.0, 8.0, 16.0, 32.0\]"),
+        (
+            lambda c: pl.DecayModel(c, burn_in=128),
+            ArgumentError,
+            r"burn_in=128: expected 'auto' or a depth that leaves 3",
+        ),
+        (lambda c: pl.DecayModel(c, burn_in=5), ArgumentError, r"burn_in=5: .*one of \[4.0, 8.0, 16.0, 32.0, 64.0\]"),
         (lambda c: pl.DecayModel(c, burn_in="peak"), ArgumentError, "burn_in='peak'"),
         (
             lambda c: pl.DecayModel(c, significance=0),
@@ -188,22 +195,26 @@ def test_draws_are_a_seeded_table():
         (
             lambda c: pl.DecayModel(c).fit("ols"),
             ArgumentError,
-            "method='ols': expected one of 'gamma', 'gee', 'loglog'",
+            "method='ols': expected one of 'posterior', 'gamma', 'gee', 'loglog'",
         ),
-        (lambda c: pl.DecayModel(c).fit().conf_int(0), ArgumentError, "confidence=0: expected a confidence level"),
         (
-            lambda c: pl.DecayModel(c).fit().conf_int(method="guess"),
+            lambda c: pl.DecayModel(c).fit("gamma").conf_int(0),
+            ArgumentError,
+            "confidence=0: expected a confidence level",
+        ),
+        (
+            lambda c: pl.DecayModel(c).fit("gamma").conf_int(method="guess"),
             ArgumentError,
             "method='guess': expected one of 'profile', 'wald', 'bootstrap', 'gee'",
         ),
         (
-            lambda c: pl.DecayModel(c).fit().predict([0, 4]),
+            lambda c: pl.DecayModel(c).fit("gamma").predict([0, 4]),
             ArgumentError,
             r"depths=\[0, 4\]: expected finite depths > 0",
         ),
-        (lambda c: pl.DecayModel(c).fit().draws(0), ArgumentError, "draws=0: expected a whole number >= 1"),
+        (lambda c: pl.DecayModel(c).fit("gamma").draws(0), ArgumentError, "draws=0: expected a whole number >= 1"),
         (
-            lambda c: pl.DecayModel(c).fit().summary_frame(confidence=1),
+            lambda c: pl.DecayModel(c).fit("gamma").summary_frame(confidence=1),
             ArgumentError,
             "confidence=1: expected a confidence level",
         ),

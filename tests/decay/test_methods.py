@@ -25,7 +25,7 @@ def numbers(df=60):
 def test_wald_is_the_information_of_the_glm_with_the_rates_regressor():
     """statsmodels GLM with [1, c^-alpha, -K c^-alpha log c] at the fit, dispersion 1: the same standard errors."""
     curve = numbers()
-    fit = pl.DecayModel(curve).fit()
+    fit = pl.DecayModel(curve).fit("gamma")
     floor, k, a = fit.params
     c = curve.depth
     x = np.stack([np.ones_like(c), c**-a, -k * c**-a * np.log(c)], axis=1)
@@ -43,7 +43,7 @@ def test_standard_errors_are_those_of_repeated_samples(correlated):
     gamma, gee, wald_se, gee_se = [], [], [], []
     for seed in range(150):
         model = pl.DecayModel(WORLD.spread(256, STEPS, seed, independent=not correlated), burn_in=4)
-        for fit, found, errors in [(model.fit(), gamma, wald_se), (model.fit("gee"), gee, gee_se)]:
+        for fit, found, errors in [(model.fit("gamma"), gamma, wald_se), (model.fit("gee"), gee, gee_se)]:
             found.append(np.log(fit.params))
             errors.append(fit.bse / fit.params)
     for found, errors in [(gamma, wald_se), (gee, gee_se)]:
@@ -61,7 +61,7 @@ def test_gee_reads_the_runs_and_its_intervals_cover():
     with pytest.raises(ArgumentError, match="GEE reads the errors of each run"):
         pl.DecayModel(numbers()).fit("gee")
     with pytest.raises(ArgumentError, match="GEE reads the errors of each run"):
-        pl.DecayModel(numbers()).fit().conf_int(method="gee")
+        pl.DecayModel(numbers()).fit("gamma").conf_int(method="gee")
 
 
 def test_gee_solves_the_same_equations_as_ours():
@@ -119,7 +119,7 @@ def test_bootstrap_groups_stay_together():
 
 
 def test_bootstrap_interval_is_reproducible_and_near_the_profile():
-    fit = pl.DecayModel(WORLD.spread(128, STEPS, 5), burn_in=4).fit()
+    fit = pl.DecayModel(WORLD.spread(128, STEPS, 5), burn_in=4).fit("gamma")
     first, again = fit.conf_int(method="bootstrap", draws=400), fit.conf_int(method="bootstrap", draws=400)
     pd.testing.assert_frame_equal(first, again)
     width = np.log(first["upper"] / first["lower"]) / np.log(fit.conf_int()["upper"] / fit.conf_int()["lower"])
@@ -154,7 +154,7 @@ def test_bca_of_a_known_case():
 
 def test_no_decay_is_unbounded_in_every_method():
     curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[0.1, 0.11, 0.1, 0.12, 0.13], df=15)
-    fit = pl.DecayModel(curve, burn_in=4).fit()
+    fit = pl.DecayModel(curve, burn_in=4).fit("gamma")
     assert np.isnan(fit.params["decay_rate"])
     for method in ("profile", "wald", "bootstrap"):
         table = fit.conf_int(method=method)
@@ -216,7 +216,7 @@ def test_loglog_with_a_floor_subtracted():
 )
 def test_the_law_that_made_the_curve_wins(risk, law):
     c = 2.0 ** np.arange(2, 10)
-    fit = pl.DecayModel(pl.RiskCurve(depth=c, risk=risk(c), df=400), burn_in=4).fit()
+    fit = pl.DecayModel(pl.RiskCurve(depth=c, risk=risk(c), df=400), burn_in=4).fit("gamma")
     table = fit.compare_laws()
     assert table["law"][0] == law
     assert table["weight"].sum() == pytest.approx(1)
@@ -230,7 +230,9 @@ def test_the_law_that_made_the_curve_wins(risk, law):
 def test_exponential_law_is_the_best_of_a_grid():
     c = 2.0 ** np.arange(2, 9)
     risk = (0.05 + 2 * np.exp(-c / 20)) * np.random.default_rng(2).chisquare(15, 7) / 15
-    found = pl.DecayModel(pl.RiskCurve(depth=c, risk=risk, df=15), burn_in=4).fit().compare_laws().set_index("law")
+    found = (
+        pl.DecayModel(pl.RiskCurve(depth=c, risk=risk, df=15), burn_in=4).fit("gamma").compare_laws().set_index("law")
+    )
     scales, shares = np.geomspace(1, 5000, 400)[:, None, None], np.geomspace(1e-4, 100, 400)[:, None]
     g = np.exp(-(c - 4) / scales) + shares
     s = np.mean(risk / g, axis=-1, keepdims=True)
@@ -242,7 +244,7 @@ def test_exponential_law_is_the_best_of_a_grid():
 def test_residuals_are_in_standard_deviations():
     values = np.concatenate(
         [
-            pl.DecayModel(WORLD.spread(64, STEPS, s, independent=True), burn_in=4).fit().residuals["residual"]
+            pl.DecayModel(WORLD.spread(64, STEPS, s, independent=True), burn_in=4).fit("gamma").residuals["residual"]
             for s in range(40)
         ]
     )

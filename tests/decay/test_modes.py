@@ -21,7 +21,7 @@ def collapsing_runs(seed=0, runs=24, collapsed=(3, 17)):
 
 def test_collapsed_runs_are_named():
     frame = collapsing_runs()
-    fit = pl.DecayModel(pl.risk_curve(frame)).fit()
+    fit = pl.DecayModel(pl.risk_curve(frame)).fit("gamma")
     modes = fit.modes
     assert modes.runs == ("run-0003", "run-0017")
     assert (modes.count, modes.of, modes.lower) == (2, 24, True)
@@ -36,9 +36,9 @@ def test_collapsed_runs_are_named():
 
 def test_the_fit_without_them_is_that_of_the_other_runs():
     frame = collapsing_runs()
-    fit = pl.DecayModel(pl.risk_curve(frame)).fit()
+    fit = pl.DecayModel(pl.risk_curve(frame)).fit("gamma")
     rest = fit.without_modes()
-    alone = pl.DecayModel(pl.risk_curve(frame[~frame["seed"].isin((3, 17))])).fit()
+    alone = pl.DecayModel(pl.risk_curve(frame[~frame["seed"].isin((3, 17))])).fit("gamma")
     np.testing.assert_allclose(rest.params, alone.params)
     np.testing.assert_allclose(rest.curve.risk, alone.curve.risk)
     assert rest.curve.n_runs == 22

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import predictlab as pl
-from predictlab.decay._noise import TAIL_FACTOR, Noise, chain
+from predictlab.decay._noise import TAIL_FACTOR, Noise, chain, squared_correlation
 
 STEPS = [3, 7, 15, 31, 63, 127, 255, 511]
 WORLD = pl.worlds.MartingaleWorld(0.02, 1.0, 1.0)
@@ -27,9 +27,13 @@ def test_correlation_is_that_of_the_world_when_the_runs_are_many():
 
 
 def test_correlation_is_unbiased_enough_with_few_runs():
-    mean = np.mean([Noise.of(WORLD.spread(12, STEPS, s)).correlation for s in range(300)], axis=0)
+    """Each squared correlation is; those of the noise are drawn towards their mean, half way with 11 df."""
+    curves = [WORLD.spread(12, STEPS, s) for s in range(300)]
+    own = np.mean([np.diag(squared_correlation(c.errors, c.df), 1) for c in curves], axis=0)
     risk = WORLD.risk(STEPS)
-    np.testing.assert_allclose(np.diag(mean, 1), risk[1:] / risk[:-1], atol=0.06)
+    np.testing.assert_allclose(own, risk[1:] / risk[:-1], atol=0.06)
+    shrunk = np.mean([np.diag(Noise.of(c).correlation, 1) for c in curves], axis=0)
+    np.testing.assert_allclose(shrunk, own.mean() + (own - own.mean()) * 11 / 21, atol=0.03)
 
 
 @pytest.mark.parametrize("runs", [8, 32, 128])
@@ -102,6 +106,6 @@ def test_a_depth_at_which_all_runs_agree_says_nothing_about_tails():
     columns = ["task", "run", "depth", "metric", "value", "status"]
     rows = [("t", f"t:{s}", 2**i, "accuracy", values[s, i], "ok") for s in range(12) for i in range(6)]
     runs = pd.DataFrame(rows, columns=columns)
-    whole, part = (pl.DecayModel(pl.risk_curve(frame, "t")).fit() for frame in (runs, runs[runs["depth"] != 8]))
+    whole, part = (pl.DecayModel(pl.risk_curve(frame, "t")).fit("gamma") for frame in (runs, runs[runs["depth"] != 8]))
     assert whole.noise.dispersion == pytest.approx(part.noise.dispersion)
     assert part.noise.dispersion > 1.5

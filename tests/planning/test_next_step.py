@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import norm
 
 import predictlab as pl
+from predictlab.decay import Sample
 from predictlab.planning._next_step import (
     Measurement,
     chance_to_stand,
@@ -21,7 +22,8 @@ def fitted(r2=None, df=20.0):
     """A fit of an exact curve whose neighbouring depths have squared correlation `r2`."""
     hop = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
     covariance = None if r2 is None else 2 / df * r2**hop
-    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=0.1 + 4 / DEPTHS, df=df, log_covariance=covariance)).fit()
+    curve = pl.RiskCurve(depth=DEPTHS, risk=0.1 + 4 / DEPTHS, df=df, log_covariance=covariance)
+    return pl.DecayModel(curve).fit("gamma")
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +37,10 @@ def risk(draws, depth):
 
 
 def test_runs_are_seen_at_every_depth_on_their_way(draws):
-    every = measurement(fitted(), draws, 10.0)
+    every = measurement(fitted(), Sample(draws), 10.0)
     np.testing.assert_allclose(every.seen, np.log(risk(draws, DEPTHS)))
     np.testing.assert_allclose(every.noise, np.diag(np.full(5, 2 / 10)))
-    half = measurement(fitted(), draws, 10.0, up_to=20.0)
+    half = measurement(fitted(), Sample(draws), 10.0, up_to=20.0)
     np.testing.assert_allclose(half.seen, every.seen[:, :3])
     assert half.noise.shape == (3, 3)
 
@@ -49,16 +51,16 @@ def test_a_further_depth_tells_what_the_conditional_gaussian_does(draws, r2):
     fit = fitted(r2)
     own = 1 / 21
     link = 0.0 if r2 is None else (1 - own) * r2
-    old = measurement(fit, draws, 20.0).noise
+    old = measurement(fit, Sample(draws), 20.0).noise
     cross = 2 / 20 * np.array([[(1 - own) * r2 ** (4 - i) if r2 and i < 4 else float(i == 4) for i in range(5)]]).T
     cross = cross @ np.array([[link, link**2]])
     new = 2 / 20 * np.array([[1, link], [link, 1]])
     given = np.linalg.solve(old, cross)
-    found = measurement(fit, draws, further=[128, 256])
+    found = measurement(fit, Sample(draws), further=[128, 256])
     np.testing.assert_allclose(found.noise, new - cross.T @ given, atol=1e-12)
     logs = np.log(risk(draws, DEPTHS))
     np.testing.assert_allclose(found.seen, np.log(risk(draws, [128, 256])) - logs @ given)
-    both = measurement(fit, draws, 40.0, [128, 256])
+    both = measurement(fit, Sample(draws), 40.0, [128, 256])
     assert both.seen.shape[1] == 2 + 5 + 2
     np.testing.assert_allclose(both.noise[2:7, 2:7], old / 2, atol=1e-12)
     np.testing.assert_allclose(both.noise[:2, 2:], 0)
@@ -90,14 +92,14 @@ def test_steps_are_cheapest_first_and_dearer_for_more_confidence():
     draws = fit.draws(10_000)[["intrinsic_limit", "scale", "decay_rate"]].to_numpy()
     member = np.stack([risk(draws, 40.0)[:, 0] <= 0.17, risk(draws, 40.0)[:, 0] > 0.17], axis=1).astype(float)
     assert member.mean(axis=0).max() < 0.9
-    steps = settling_steps(fit, draws, member, np.log(risk(draws, 40.0)[:, 0]), 0.9, focus=40.0)
+    steps = settling_steps(fit, Sample(draws), member, np.log(risk(draws, 40.0)[:, 0]), 0.9, focus=40.0)
     assert steps
     assert [s.cost for s in steps] == sorted(s.cost for s in steps)
     for step in steps:
         assert step.chance >= 0.6
         assert 0 < step.variance_left < 1
         assert step.cost == (step.runs if step.depth <= 64 else step.runs + 16) * step.depth
-    sure = settling_steps(fit, draws, member, np.log(risk(draws, 40.0)[:, 0]), 0.97, focus=40.0)
+    sure = settling_steps(fit, Sample(draws), member, np.log(risk(draws, 40.0)[:, 0]), 0.97, focus=40.0)
     assert not sure or sure[0].cost > steps[0].cost
 
 

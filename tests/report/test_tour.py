@@ -45,7 +45,7 @@ def analysis():
         [
             runs_of("easy", decays, seed=1),
             runs_of("slow", slow, seed=2),
-            runs_of("noise", np.full(len(DEPTHS), 0.04), seed=3),
+            runs_of("noise", np.full(len(DEPTHS), 0.08), runs=128, seed=4),
             runs_of("few", slow, runs=MIN_RUNS - 1, seed=4),
         ],
         ignore_index=True,

@@ -159,7 +159,7 @@ function render({ model, el }) {
   function paintFitLine(risk) {
     if (risk.params) {
       const estimates = risk.params.map((v, i) => `${SYMBOLS[i]} ${short(number(v))} ${interval(risk.ends[i])}`);
-      fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % profile intervals).`;
+      fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % intervals).`;
     } else fit.textContent = `The ${risk.points ? "decay fit" : "risk curve"} waits for ${risk.waiting_for}.`;
     fit.dataset.values = risk.params ? JSON.stringify([risk.params, risk.ends]) : "";
     setCautions(cautions, risk.cautions ?? []);

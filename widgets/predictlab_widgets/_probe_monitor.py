@@ -57,7 +57,7 @@ class ProbeMonitor(Widget):
     params : dict of str to float
         Trait, read-only: ``intrinsic_limit``, ``scale``, ``decay_rate`` of the fit; empty while there is none.
     param_intervals : dict of str to (float, float)
-        Trait, read-only: their 95 % profile intervals.
+        Trait, read-only: their 95 % intervals.
     waiting_for : str
         Trait, read-only: what the risk curve or the fit waits for; empty when both are there.
     run : ProbeRun

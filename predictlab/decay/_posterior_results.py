@@ -1,0 +1,279 @@
+"""The default fit: a posterior over curves that may rise before they fall (docs/theory.md, section 9)."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from predictlab._validation import confidence_level, generator, whole_number
+from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
+from predictlab.decay._noise import chain
+from predictlab.decay._posterior import UNKNOWN_CORRELATION, Curves, Posterior, between
+from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
+from predictlab.decay._rows import RowsDraws, RowsPart
+from predictlab.decay._shapes import ALPHA_LOW, ALTERNATIVES, PRIORS, rate_most
+from predictlab.risk import from_depth
+
+if TYPE_CHECKING:
+    from predictlab.decay._estimators import GammaResults
+    from predictlab.decay._model import BurnIn, DecayModel
+
+LATE = 5  # depths that a law which gives regimes has to fit
+DRAWS = 4000  # behind estimates and intervals
+_STEPS, _BEYOND, _FAR = 4, 2.0**20, 60  # grid: steps between measured depths; how far beyond the last, in how many
+SLOWEST, FASTEST = 1.5, 0.75  # times the least and the largest rate of the prior: an end beyond is no end
+
+
+@dataclass(frozen=True)
+class CurveSample(Sample):
+    """Draws of a posterior, of the evaluation set that was asked for; the risk is that of the whole curve.
+
+    Parameters
+    ----------
+    params : ndarray, shape (n, 3)
+        ``L_int``, ``K``, ``alpha`` of the law that the curve follows once its rise is over.
+    curves : Curves
+    rows : RowsDraws or None
+    """
+
+    curves: Curves
+    rows: RowsDraws | None
+
+    def risk(self, depth: Array) -> Array:
+        """Risk at depths (m,), the rise and the law's own error included, metric²: (n, m)."""
+        own = self.curves.risk(depth)
+        return own if self.rows is None else own + self.rows.risk(depth)
+
+    def envelope(self, depth: Array) -> Array:
+        """Largest risk at each of the depths (m,) and beyond, metric²: (n, m)."""
+        depths, largest = self._largest
+        return np.maximum(self.risk(depth), np.exp(between(np.log(depths), largest, np.log(depth))))
+
+    def crossing(self, tolerance: float) -> Array:
+        """Depth from which on the risk is within a tolerance, steps: (n,); inf where the floor is above it."""
+        depths, largest = self._largest
+        at = np.sum(largest > np.log(tolerance), axis=1)  # the first of the grid's depths from which on it is within
+        inner = np.clip(at, 1, len(depths) - 1)[:, None]
+        high, low = (np.take_along_axis(largest, i, axis=1)[:, 0] for i in (inner - 1, inner))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.nan_to_num(np.clip((high - np.log(tolerance)) / (high - low), 0.0, 1.0))
+        inside = np.exp(np.log(depths)[inner[:, 0] - 1] * (1 - share) + np.log(depths)[inner[:, 0]] * share)
+        by_law = super().crossing(tolerance)
+        found = np.where(at == 0, np.minimum(by_law, depths[0]), np.where(at == len(depths), by_law, inside))
+        return np.where(self.params[:, 0] >= tolerance, np.inf, found)
+
+    @cached_property
+    def _largest(self) -> tuple[Array, Array]:
+        """Depths of a grid (g,), and the logarithm of the largest risk from each on (n, g)."""
+        log_depth = self.curves.log_depth
+        inside = [np.linspace(a, b, _STEPS, endpoint=False) for a, b in itertools.pairwise(log_depth)]
+        beyond = log_depth[-1] + np.linspace(0, np.log(_BEYOND), _FAR)
+        depths = np.exp(np.concatenate([*inside, beyond]))
+        logs = np.log(self.risk(depths))
+        return depths, np.maximum.accumulate(logs[:, ::-1], axis=1)[:, ::-1]
+
+    def weights(self) -> Array:
+        """Weights (p, n) under the fit's own prior and under each of the named alternatives."""
+        logs = np.stack([self.curves.shapes.log_ratio(name, self.curves.log_depth) for name in ALTERNATIVES])
+        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return np.vstack([super().weights(), weights / weights.sum(axis=1, keepdims=True)])
+
+    def first(self, n: int) -> CurveSample:
+        """The first `n` of them."""
+        rows = None if self.rows is None else self.rows.first(n)
+        return CurveSample(self.params[:n], self.curves.first(n), rows)
+
+
+class PosteriorResults(DecayResults):
+    """A fit by a posterior: the rise before the decay, and the law's own error, are parts of the model.
+
+    Parameters, attributes and methods are those of `DecayResults`, and these. Estimates are medians of draws, intervals
+    their quantiles; ``scale`` is that of the law through the median at the last depth.
+
+    Parameters
+    ----------
+    model : DecayModel
+    rng : int, numpy.random.Generator or None
+        Of the draws behind estimates and intervals.
+
+    Attributes
+    ----------
+    rising : float
+        Probability that the risk still rises at the last depth.
+    effective : float
+        Number of independent draws that the posterior's weighted points are worth.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[.05, .16, .085, .05, .032], df=31)
+    >>> fit = pl.DecayModel(curve).fit("posterior")
+    >>> fit.burn_in.first, fit.rising < 0.05
+    (8.0, True)
+    """
+
+    method = "posterior"
+    description = "posterior with a rise before the law, and its own error, in it"
+    interval_methods = ("posterior", "profile", "wald", "bootstrap", "gee")
+
+    def __init__(self, model: DecayModel, rng: Rng = None) -> None:
+        source, cut = generator(rng), model.given_start()
+        curve, noise = from_depth(model.curve, model.curve.depth[cut]), model.noise.from_index(cut)
+        k = len(curve.depth)
+        unknown = UNKNOWN_CORRELATION if model.correlated else (1e-9,)
+        correlations = [chain(np.full(k - 1, max(r2, 1e-9))) for r2 in unknown]
+        if noise.correlation is not None:
+            correlations = [noise.correlation]
+        self._rows = RowsPart.of(curve, model.rows, source)
+        self._posterior = Posterior(
+            curve.depth, curve.risk, curve.df, correlations=correlations, dispersion=noise.dispersion,
+            offset=None if self._rows is None else self._rows.offset, rng=source,
+        )  # fmt: skip
+        self.effective = self._posterior.effective
+        self._seen: dict[tuple[int, object], CurveSample] = {}
+        self._main = self._drawn(DRAWS, source)
+        falls_from = self._main.curves.falls_from()
+        self.rising = float(np.mean(falls_from == k))
+        first = min(int(np.ceil(np.median(falls_from))), k - 2)
+        burn_in, value = model.lack_of_fit(cut + first)
+        limit, rate = (float(v) for v in np.median(self._main.params[:, [0, 2]], axis=0))
+        last = float(curve.depth[-1])
+        decaying = max(float(np.median(law(last, *self._main.params.T))) - limit, 0.0)
+        with np.errstate(divide="ignore"):
+            scale = float(np.exp(np.log(decaying) + rate * np.log(last)))
+        fitted = from_depth(curve, burn_in.first)
+        super().__init__(model, fitted, Estimate(limit, scale, rate, value), burn_in, noise.from_index(first))
+
+    def _drawn(self, count: int, rng: np.random.Generator) -> CurveSample:
+        curves = self._posterior.draw(count, rng)
+        if self._rows is None:
+            return CurveSample(curves.parameters(), curves, None)
+        rows = self._rows.draw(curves, rng)
+        return CurveSample(rows.added(curves.parameters()), curves, rows)
+
+    def sample(self, draws: int = 2000, rng: Rng = None) -> CurveSample:
+        """Draw the fit: parameters and risks that belong together.
+
+        Parameters
+        ----------
+        draws : int
+            Number of draws.
+        rng : int, numpy.random.Generator or None
+            None: a fresh generator of seed 0.
+
+        Returns
+        -------
+        CurveSample
+        """
+        count = whole_number("draws", draws, 1)
+        if isinstance(rng, np.random.Generator):
+            return self._drawn(count, rng)
+        if (count, rng) not in self._seen:  # the same seed draws the same
+            self._seen[count, rng] = self._drawn(count, generator(rng))
+        return self._seen[count, rng]
+
+    def predict(self, depths: ArrayLike) -> Array:
+        """Compute the risk: the median of the draws.
+
+        Parameters
+        ----------
+        depths : array_like
+            Depths > 0, steps.
+
+        Returns
+        -------
+        ndarray
+            Metric².
+        """
+        return np.asarray(np.median(self._main.risk(checked_depths(depths)), axis=0))
+
+    @property
+    def bse(self) -> pd.Series:
+        """Half-widths of the central 68 % of the draws: their tails have no standard deviation."""
+        low, high = np.quantile(self._main.params, [0.1587, 0.8413], axis=0)
+        return pd.Series((high - low) / 2, index=list(PARAMETERS))
+
+    @cached_property
+    def gamma(self) -> GammaResults:
+        """The fit by Gamma likelihood from the model's own first depth on, with Wald, profile and bootstrap."""
+        return replace(self.model, rows=None).fit("gamma")
+
+    def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
+        if method != "posterior":
+            return self.gamma._intervals(method, confidence, draws, rng)
+        tail = (1 - confidence) / 2
+        ends = np.quantile(self._main.params, [tail, 1 - tail], axis=0).T
+        low, high = (float(v) for v in ends[2])
+        low = 0.0 if low < SLOWEST * ALPHA_LOW else low
+        high = np.inf if high > FASTEST * rate_most(self._posterior.log_depth) else high
+        return [(float(ends[0][0]), float(ends[0][1])), (float(ends[1][0]), float(ends[1][1])), (low, high)]
+
+    @cached_property
+    def late_fit(self) -> BurnIn:
+        """Test of the law alone over the last depths, where the model leaves it least room: as `burn_in`."""
+        first = max(len(self.curve.depth) - LATE, int(np.flatnonzero(self.curve.depth == self.burn_in.first)[0]))
+        return self.model.lack_of_fit(first)[0]
+
+    @property
+    def known_from(self) -> float:
+        """First measured depth, steps: the rise is in the model too."""
+        return float(self.model.curve.depth[self.model.given_start()])
+
+    def falls_by(self, confidence: float = 0.95) -> float:
+        """Find the depth by which the risk is past its peak.
+
+        Parameters
+        ----------
+        confidence : float
+            Share of the draws, in (0, 1).
+
+        Returns
+        -------
+        float
+            Steps: the last measured depth, or it times 2, 4, ... 64; inf where that is not enough.
+        """
+        level, log_last = confidence_level(confidence), self._posterior.log_depth[-1]
+        for log_depth in log_last + np.log(2.0) * np.arange(7):
+            if np.mean(self._main.curves.shapes.slope(log_depth[None], log_last) <= 0) >= level:
+                return float(np.exp(log_depth))
+        return float("inf")
+
+    @property
+    def slope(self) -> tuple[float, float, float]:
+        """Local slope of ``log L`` in ``log c`` at the last depth, of the population, with its 95 % interval."""
+        middle, low, high = np.quantile(self._main.curves.slope(), [0.5, 0.025, 0.975])
+        return float(middle), float(low), float(high)
+
+    def cautions(self) -> list[str]:
+        """List what a reader has to know before quoting the fit.
+
+        Returns
+        -------
+        list of str
+            Empty when there is nothing.
+        """
+        out = super().cautions()
+        if self.rising > 0.05:
+            last = self.curve.depth[-1]
+            out.insert(0, f"With probability {self.rising:.0%} the risk still rises at {last:g} steps: probe deeper.")
+        return out
+
+    def _notes(self) -> list[str]:
+        middle, low, high = self.slope
+        out = [
+            f"priors: {PRIORS}",
+            f"slope of log L at {self.curve.depth[-1]:g} steps {middle:.2f} [{low:.2f}, {high:.2f}]; "
+            f"{self.effective:.0f} effective draws",
+        ]
+        if self._rows is not None:
+            rows = self._rows
+            wanted = "the population" if np.isinf(rows.wanted) else f"{rows.wanted:,.0f} evaluation rows"
+            known = "by the prior of the churn factor, for lack of outcomes" if rows.prior else "measured"
+            out.append(f"of {wanted}; what the set of {rows.measured:,.0f} rows adds is {known}")
+        return out
