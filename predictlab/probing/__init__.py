@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from predictlab.probing._background import ProbeRun
 from predictlab.probing._plan import DEFAULT_SEEDS, ProbePlan
 from predictlab.probing._probe import probe, start_probe
+from predictlab.probing._ray.executor import RayExecutor
 
 if TYPE_CHECKING:
-    from predictlab.probing._ray.executor import RayExecutor
     from predictlab.probing._recorder import ProbeRecorder
 
 __all__ = ["DEFAULT_SEEDS", "ProbePlan", "ProbeRecorder", "ProbeRun", "RayExecutor", "probe", "start_probe"]
@@ -20,10 +20,6 @@ def __getattr__(name: str) -> object:
         from predictlab.probing._recorder import ProbeRecorder
 
         return ProbeRecorder
-    if name == "RayExecutor":
-        from predictlab.probing._ray.executor import RayExecutor
-
-        return RayExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from numbers import Integral
 from typing import TypeGuard
 
-from predictlab._validation import replaced
+from predictlab._validation import replaced, whole_number
 from predictlab.errors import bad_argument
 from predictlab.task import Task
 
@@ -83,9 +83,7 @@ class ProbePlan:
             if seeds is not None:
                 raise bad_argument("seeds", seeds, "nothing with design='branch'", "Its seeds are given as parents=.")
             fields["parents"] = _seeds("parents", parents, 2)
-            if not _is_whole(forks) or int(forks) < 2:
-                raise bad_argument("forks", forks, "a number of forks per parent and depth >= 2")
-            fields["forks"] = int(forks)
+            fields["forks"] = whole_number("forks", forks, 2, "a number of forks per parent and depth")
             if len(visits) < 2 or visits[-2] < 1:
                 raise bad_argument("depths", depths, "a depth >= 1 to fork at, and a deeper last one, such as (4, 16)")
         self.__dict__.update(fields, depths=visits, design=design)  # frozen: no field can be set

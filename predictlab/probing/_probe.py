@@ -19,6 +19,7 @@ from predictlab.probing._driver import Driver
 from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, Executor, LocalExecutor, TrainingOptions
 from predictlab.probing._plan import ProbePlan, checked_tasks
 from predictlab.probing._progress import Progress
+from predictlab.probing._ray.executor import RayExecutor
 from predictlab.runs import RunStore
 from predictlab.task import Task
 
@@ -213,8 +214,6 @@ def make_executor(executor: str | Executor, options: TrainingOptions) -> Executo
     if executor == "local":
         return LocalExecutor(options)
     if executor == "ray":
-        from predictlab.probing._ray.executor import RayExecutor
-
         return RayExecutor(**asdict(options))
     if isinstance(executor, str) or not all(hasattr(executor, part) for part in ("run", "group_size", "check")):
         raise bad_argument("executor", executor, "'local', 'ray' or an executor")

@@ -272,13 +272,12 @@ class ProbeRecorder(TrainerCallback):
         self._logged = (-1, {})
         if self._phase == "" or not values:
             return control
-        depth = None
         if state.is_world_process_zero:
             with self._opened() as store:
                 self._write(store, state, values)
-                depth = self._answer(store)
+                self._stop = self._answer(store)
         if self._ask is not None:
-            self._stop = _agreed(self._stop if depth is None else depth)
+            self._stop = _agreed(self._stop)
         if self._phase == "training" and self.stopped_at is None and state.global_step >= self._stop:
             self._halt(args, state, control)
         return control
@@ -325,14 +324,13 @@ class ProbeRecorder(TrainerCallback):
         frame = store.frame(self.task)
         return frame[frame["run"] == self._name]
 
-    def _answer(self, store: RunStore) -> float | None:
-        if self._ask is None:
-            return None
+    def _answer(self, store: RunStore) -> float:
+        """Where to stop, as far as that is asked anew and there is an answer."""
         try:
-            depth = self._ask(store.frame(self.task))
+            depth = self._ask(store.frame(self.task)) if self._ask else None
         except DataError:  # too few runs, or too few depths, for a fit
-            return None
-        return None if depth is None else steps_of(depth)
+            depth = None
+        return self._stop if depth is None else steps_of(depth)
 
 
 def _agreed(depth: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -105,18 +105,8 @@ class Outcomes:
         at = [int(np.flatnonzero(self.depth == c)[0]) for c in depths]
         number = {name: i for i, name in enumerate(self.runs)}
         chosen = [number[name] for name in runs]
-        values = self.values[np.ix_(at, chosen)]
-        return Outcomes(
-            self.task,
-            self.metric,
-            depths,
-            tuple(runs),
-            self.rows,
-            values,
-            self.measured[np.ix_(at, chosen)],
-            self.cluster,
-            self.rows_left_out,
-        )
+        cells = np.ix_(at, chosen)
+        return replace(self, depth=depths, runs=tuple(runs), values=self.values[cells], measured=self.measured[cells])
 
 
 def outcomes_of(frame: pd.DataFrame, cluster: str | Mapping[Hashable, Hashable] | None = None) -> Outcomes:

@@ -14,27 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.errors import DamagedState, StoreError, bad_argument
+from predictlab.runs import _measurements, _outcomes
 from predictlab.runs._claims import Claims
 from predictlab.runs._database import Database
-from predictlab.runs._measurements import (
-    check_frame,
-    depths_of_runs,
-    get_run,
-    insert_entry,
-    insert_frame,
-    read_frame,
-    task_table,
-)
-from predictlab.runs._outcomes import (
-    ID_BYTES,
-    check_outcomes,
-    put_rows,
-    read_outcomes_of,
-    row_ids,
-    row_names,
-    rows_of,
-    stored_keys,
-)
 from predictlab.runs._schema import Entry, check_entry
 from predictlab.runs._states import Saved, StateFolder, put_state, states_to_write, stored_states
 
@@ -144,15 +126,15 @@ class RunStore:
         StoreError
             The store holds outcomes of the task on other rows, or the same in another order.
         """
-        ids = rows if isinstance(rows, bytes) else row_ids(rows)
-        if not ids or len(ids) % ID_BYTES:
-            raise bad_argument("rows", f"{len(ids)} bytes", f"at least one row, {ID_BYTES} bytes for each")
+        ids = rows if isinstance(rows, bytes) else _outcomes.row_ids(rows)
+        if not ids or len(ids) % _outcomes.ID_BYTES:
+            raise bad_argument("rows", f"{len(ids)} bytes", f"at least one row, {_outcomes.ID_BYTES} bytes for each")
         with self._database.read() as db:
-            held = rows_of(db, self._database.task_id(db, task))
+            held = _outcomes.rows_of(db, self._database.task_id(db, task))
         if held != ids:
             with self._database.write() as db:
-                put_rows(db, self._database.task_id(db, task), task, ids)
-        return len(ids) // ID_BYTES
+                _outcomes.put_rows(db, self._database.task_id(db, task), task, ids)
+        return len(ids) // _outcomes.ID_BYTES
 
     def outcomes(self, task: str, metric: str, depth: int | None = None) -> pd.DataFrame:
         """Read the outcomes of the evaluation rows.
@@ -206,7 +188,7 @@ class RunStore:
             ``"position:hash"``, in the order of the set; empty where no rows are known.
         """
         with self._database.read() as db:
-            return row_names(rows_of(db, self._database.task_id(db, task)) or b"")
+            return _outcomes.row_names(_outcomes.rows_of(db, self._database.task_id(db, task)) or b"")
 
     def iter_outcomes(
         self, task: str, metric: str, *, depth: int | None = None, run: str | None = None
@@ -236,11 +218,11 @@ class RunStore:
         """
         with self._database.read() as db:
             task_id = self._database.task_id(db, task)
-            ids = rows_of(db, task_id) or b""
-            keys = stored_keys(db, task_id, metric, depth, run)
+            ids = _outcomes.rows_of(db, task_id) or b""
+            keys = _outcomes.stored_keys(db, task_id, metric, depth, run)
         for at, name, key in keys:
             with self._database.read() as db:
-                yield at, name, read_outcomes_of(db, key, name, at, len(ids) // ID_BYTES)
+                yield at, name, _outcomes.read_outcomes_of(db, key, name, at, len(ids) // _outcomes.ID_BYTES)
 
     def record(
         self,
@@ -325,7 +307,7 @@ class RunStore:
             if not isinstance(entry, Entry):
                 raise bad_argument(f"entries[{at}]", entry, "an Entry", "from predictlab.runs import Entry")
             check_entry(entry, f"entries[{at}].")
-            check_outcomes(entry, f"entries[{at}].")
+            _outcomes.check_outcomes(entry, f"entries[{at}].")
         return self._write(task, entries)
 
     def _write(self, task: str, entries: Sequence[Entry]) -> int:
@@ -335,12 +317,12 @@ class RunStore:
         try:
             with self._database.write() as db:
                 task_id = self._database.task_id(db, task)
-                ids = rows_of(db, task_id)
-                rows = None if ids is None else len(ids) // ID_BYTES
+                ids = _outcomes.rows_of(db, task_id)
+                rows = None if ids is None else len(ids) // _outcomes.ID_BYTES
                 for at, entry in enumerate(entries):
-                    run_id, *_ = get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
+                    run_id, *_ = _measurements.get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
                     if entry.values is not None:
-                        new += insert_entry(db, run_id, entry, rows)
+                        new += _measurements.insert_entry(db, run_id, entry, rows)
                     if entry.state is not None:
                         unused += put_state(db, run_id, entry, saved.get(at), self._folder)
         except BaseException:
@@ -388,12 +370,12 @@ class RunStore:
             The store cannot be written, or holds a task of the same name with another fingerprint, or a run of the
             same name with another seed or parent.
         """
-        rows = check_frame(frame)
+        rows = _measurements.check_frame(frame)
         self.check_writable()
         for task in rows["task"].unique():
             self.add_task(task, fingerprint, description or {})
         with self._database.write() as db:
-            return insert_frame(db, rows)
+            return _measurements.insert_frame(db, rows)
 
     def measured_depths(self, task: str) -> dict[str, frozenset[int]]:
         """Say at which depths each run was measured so far.
@@ -409,7 +391,8 @@ class RunStore:
             Depths (optimiser steps) by run; empty for an unknown task.
         """
         with self._database.read() as db:
-            return {run: frozenset(depths) for run, depths in depths_of_runs(db, "measurements", task).items()}
+            depths = _measurements.depths_of_runs(db, "measurements", task)
+        return {run: frozenset(of_run) for run, of_run in depths.items()}
 
     def tasks(self) -> pd.DataFrame:
         """Tabulate the tasks.
@@ -421,7 +404,7 @@ class RunStore:
             description (dict).
         """
         with self._database.read() as db:
-            return task_table(db)
+            return _measurements.task_table(db)
 
     def frame(self, task: str | None = None) -> pd.DataFrame:
         """Read measurements as a tidy frame, sorted by task, run and depth, in the order in which they first came.
@@ -448,7 +431,7 @@ class RunStore:
             if task is not None and not chosen:
                 held = ", ".join(sorted(map(repr, tasks.values()))) or "no task yet"
                 raise StoreError(f"The run store {self.path} has no task {task!r}; it holds {held}.")
-            return read_frame(db, chosen)
+            return _measurements.read_frame(db, chosen)
 
     def state(self, task: str, run: str, depth: int | None = None) -> tuple[int, bytes] | None:
         """Read a state that training can go on from.
@@ -506,7 +489,7 @@ class RunStore:
             Increasing depths, for every run that has a state; empty for an unknown task.
         """
         with self._database.read() as db:
-            return depths_of_runs(db, "states", task)
+            return _measurements.depths_of_runs(db, "states", task)
 
     def drop_state(self, task: str, run: str, depth: int) -> None:
         """Forget a state, if there is one, and delete its file.

@@ -80,6 +80,11 @@ def causal_of(tmp_path_factory):
     return make
 
 
+def metrics(learner):
+    """Of the model as it stands."""
+    return learner.metrics_of(learner.outcomes())
+
+
 @pytest.fixture(scope="module")
 def llama(causal_of):
     return causal_of("llama")
@@ -215,7 +220,7 @@ def test_cached_and_whole_model_give_the_same_parameters(causal_of, data, recipe
     assert moved
     for name, parameter in cached.named.items():
         torch.testing.assert_close(parameter, whole.named[name], rtol=1e-4, atol=1e-5)
-    assert cached.evaluate() == pytest.approx(whole.evaluate(), abs=1e-5)
+    assert metrics(cached) == pytest.approx(metrics(whole), abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", [*CUT, *RUN_WHOLE])
@@ -226,7 +231,7 @@ def test_metrics_of_every_architecture_equal_one_row_at_a_time(causal_of, data, 
         assert own.body.first is None
         assert own.apart == (kind != "gemma2")
     own.draw(0)  # adapters start as nothing
-    found = own.evaluate()
+    found = metrics(own)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     total, count = 0.0, 0
@@ -278,7 +283,7 @@ def test_exact_match_is_that_of_a_step_by_step_loop_whatever_the_spelling(tmp_pa
 
         own.match.matched = counted
         own.draw(0)
-        found = own.evaluate()["exact_match"]
+        found = metrics(own)["exact_match"]
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         truth = [greedy_by_hand(model, tokenizer, rows, i) for i in range(len(rows))]
@@ -382,13 +387,13 @@ def test_parameters_may_be_exchanged_between_calls(task):
     """What stacked engines do: a run's own numbers are put in place of the parameters, without a copy."""
     own = learner(task)
     own.draw(0)
-    start, rows = own.evaluate(), torch.arange(8)
+    start, rows = metrics(own), torch.arange(8)
     loss = own.loss(rows)[0].item()
     other = {name: torch.full_like(p, 0.3) for name, p in own.named.items()}
     mine = {name: p.data for name, p in own.named.items()}
     for name, p in own.named.items():
         p.data = other[name]
-    assert own.evaluate()["eval_loss"] != start["eval_loss"]
+    assert metrics(own)["eval_loss"] != start["eval_loss"]
     own.train(True)
     changed, _ = own.loss(rows)
     assert changed.item() != loss
@@ -396,7 +401,7 @@ def test_parameters_may_be_exchanged_between_calls(task):
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in own.named.values())
     for name, p in own.named.items():
         p.data = mine[name]
-    assert own.evaluate() == start
+    assert metrics(own) == start
     assert own.loss(rows)[0].item() == loss
 
 
@@ -470,7 +475,7 @@ def test_a_loss_whose_exponential_is_no_number_counts_as_diverged(task):
     own.draw(0)
     with torch.no_grad():
         own.module.model.norm.weight.fill_(1e4)
-    found = own.evaluate()
+    found = metrics(own)
     assert found["eval_loss"] > 710
     assert found["perplexity"] == math.inf
     assert not all_finite(found)

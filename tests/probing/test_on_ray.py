@@ -19,7 +19,7 @@ from predictlab.probing._engine.parameters import RunState
 from predictlab.probing._engine.reference import ReferenceTrainer
 from predictlab.probing._executors import TrainingOptions
 from predictlab.probing._ray import round as ray_round
-from predictlab.probing._ray.worker import Worker, pack
+from predictlab.probing._ray.worker import Worker
 from predictlab.probing._segments import Group, RunSegment
 
 ray = pytest.importorskip("ray")
@@ -140,7 +140,7 @@ def losses(monkeypatch):
 
     def spy(self, job, error):
         yield from rescue(self, job, error)
-        seen.append((Watched.last.steps, job.left[0][0].begin, len(job.left)))
+        seen.append((Watched.last.steps, job.left[0].begin, len(job.left)))
 
     monkeypatch.setattr(ray_round.Round, "_rescue", spy)
     return seen
@@ -294,7 +294,7 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task, monk
     killed = []
     monkeypatch.setattr(ray, "kill", killed.append)
     segment = RunSegment("toy:0", 0, (4, 8, 12))
-    job = ray_round.Job.of(Group(task, (segment,)))
+    job = ray_round.Job(Group(task, (segment,)), (segment,))
     finished = []
     work = ray_round.Round(RayExecutor(), (), [])
     state = on_ray_state(4)
@@ -306,16 +306,16 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task, monk
 
     for _ in range(ray_round.DEATHS - 1):
         lose()
-    job.reached([({}, None, state)])
-    assert job.left == ((replace(segment, begin=4, depths=(8, 12)), state),)
-    job.reached([(None, None, on_ray_state(8))])  # a state between depths is progress; depth 8 is still to be measured
-    assert job.left[0][0].depths == (8, 12)
+    job.reached([(state, {}, None)])
+    assert job.left == (replace(segment, begin=4, depths=(8, 12), state=state),)
+    job.reached([(on_ray_state(8), None, None)])  # a state between depths is progress; depth 8 is still to be measured
+    assert job.left[0].depths == (8, 12)
     for _ in range(ray_round.DEATHS - 1):
         lose()
     assert list(work.waiting) == [job] * (2 * ray_round.DEATHS - 2)
     with pytest.raises(WorkerError, match="toy:0 after depth 8"):
         lose()
-    job.reached([({}, None, on_ray_state(12))])
+    job.reached([(on_ray_state(12), {}, None)])
     lose()  # nothing was left but to say that it is finished
     assert finished == [job.group]
     assert len(killed) == 2 * ray_round.DEATHS
@@ -323,15 +323,15 @@ def test_a_group_that_kills_its_workers_is_given_up_unless_it_gets_on(task, monk
 
 def on_ray_state(step):
     parts = ({"w": torch.full((2,), float(i))} for i in range(3))
-    return RunState(step, *parts, 1.0, 2.0, True).to_bytes()
+    return RunState(step, *parts, 1.0, 2.0, True)
 
 
 def test_a_worker_refuses_groups_that_do_not_fit_its_memory(task):
     worker = Worker(TrainingOptions(memory_limit=1), 2)
     assert worker._trains.submit(torch.get_num_threads).result() == 2
-    worker._tasks["toy"] = task
+    worker._tasks[b"a reference".hex()] = task
     with pytest.raises(ArgumentError, match=r"group=2.*at most 1.*memory_limit"):
-        list(worker.train("toy", [None], [pack(RunSegment(f"toy:{i}", i, (0, 4))) for i in range(2)]))
+        list(worker.train([b"a reference"], [RunSegment(f"toy:{i}", i, (0, 4)) for i in range(2)]))
 
 
 def test_options_go_along(task):
@@ -339,11 +339,11 @@ def test_options_go_along(task):
     assert executor.group_size(task) == 1
     assert executor.training == TrainingOptions(engine="reference", cache_limit=10_000, device="cpu")
     worker = Worker(executor.training, 1)
-    worker._tasks["toy"] = task
-    messages = list(worker.train("toy", [None], [pack(RunSegment("toy:0", 0, (2, 4)))]))
+    worker._tasks[b"a reference".hex()] = task
+    messages = list(worker.train([b"a reference"], [RunSegment("toy:0", 0, (2, 4))]))
     assert isinstance(worker.executor.trainers.trainer(task)[0], ReferenceTrainer)
     assert sum(steps for steps, _, _ in messages) == 4
-    depths = [RunState.from_bytes(raw).step for _, results, _ in messages for ((_, _, raw),) in results]
+    depths = [state.step for _, results, _ in messages for ((state, _, _),) in results]
     assert depths == [2, 4]
     assert [done for _, _, done in messages] == [False] * (len(messages) - 1) + [True]
 

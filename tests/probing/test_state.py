@@ -1,5 +1,7 @@
 """States as bytes: nothing is lost, and what is no state is refused with a reason."""
 
+import copy
+
 import pytest
 import torch
 
@@ -14,8 +16,10 @@ def state():
     return RunState(7, *named, seconds=1.25, flops=3e9, alive=True)
 
 
-def test_bytes_and_back(state):
-    back = RunState.from_bytes(state.to_bytes())
+@pytest.mark.parametrize("way", [lambda state: RunState.from_bytes(state.to_bytes()), copy.deepcopy])
+def test_bytes_and_back(state, way):
+    back = way(state)
+    assert back is not state
     assert (back.step, back.seconds, back.flops, back.alive) == (7, 1.25, 3e9, True)
     for part in ("parameters", "first_moment", "second_moment"):
         mine, theirs = getattr(state, part), getattr(back, part)

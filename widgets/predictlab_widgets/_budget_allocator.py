@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,6 @@ class BudgetAllocator(FitsWidget):
         self._take(fits, draws, rng, "Their risks cannot be added up: share a budget among each kind by itself.")
         self.seeds = seeds
         free = self._free = AllocationProblem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
-        self._problem = free
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
         least = float(free.step @ free.low)
         if total_budget is None:
@@ -133,10 +133,8 @@ class BudgetAllocator(FitsWidget):
         start = self._arranged(
             total_budget=total_budget, weights=dict(zip(self.task_names, free.weight, strict=True)), locked=locked
         )
-        self._range = increasing_pair("budget_range", budget_range, "two increasing numbers > 0 (cost)") or (
-            least,
-            max(32 * float(free.step @ last), 2 * least),
-        )
+        widest = least, max(32 * float(free.step @ last), 2 * least)
+        self._range = increasing_pair("budget_range", budget_range, "two increasing numbers > 0 (cost)") or widest
         self.plan(self.task_names[0])  # seeds that no plan takes are refused now
         self._jobs = LatestJobRunner()
         self._band: tuple[Any, dict[str, Any]] | None = None
@@ -174,18 +172,14 @@ class BudgetAllocator(FitsWidget):
                     f"locked[{name!r}]", locked[name],
                     f"a depth within its bounds, {self._free.low[i]:g} to {self._free.high[i]:g} steps",
                 )  # fmt: skip
-        problem = self._problem_of(weights, locked)
-        if isinstance(wanted["total_budget"], bool):
-            raise bad_argument("total_budget", wanted["total_budget"], "a finite number > 0 (cost)")
-        problem.checked_budget(wanted["total_budget"])
+        self._problem_of(weights, locked).checked_budget(wanted["total_budget"])
         return {"total_budget": float(wanted["total_budget"]), "weights": weights, "locked": locked}
 
     def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> AllocationProblem:
-        return AllocationProblem.of(self.fits, weights, self._free.step.tolist(), self._bounds(locked))
-
-    def _bounds(self, locked: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-        pairs = zip(self.task_names, self._free.low.tolist(), self._free.high.tolist(), strict=True)
-        return {name: (locked.get(name, low), locked.get(name, high)) for name, low, high in pairs}
+        """The problem with these weights of all tasks; a locked one has its depth as lowest and as highest."""
+        depth = np.array([locked.get(name, np.nan) for name in self.task_names])
+        low, high = (np.where(np.isnan(depth), ends, depth) for ends in (self._free.low, self._free.high))
+        return replace(self._free, weight=np.array(list(weights.values())), low=low, high=high)
 
     def _moved(self, change: Any) -> None:
         """A trait was set in Python: the depths follow at once."""
@@ -217,13 +211,8 @@ class BudgetAllocator(FitsWidget):
 
     def _commit(self, arrangement: dict[str, Any], request: str) -> None:
         """Make `arrangement` the state, with its depths."""
-        if (arrangement["weights"], arrangement["locked"]) != (
-            self._arrangement["weights"],
-            self._arrangement["locked"],
-        ):
-            self._problem = self._problem_of(arrangement["weights"], arrangement["locked"])
         self._arrangement = arrangement
-        problem = self._problem
+        self._problem = problem = self._problem_of(arrangement["weights"], arrangement["locked"])
         depth, multiplier = problem.share(problem.params[None], problem.checked_budget(arrangement["total_budget"]))
         floor, scale, rate = problem.params.T
         values = {
@@ -260,12 +249,8 @@ class BudgetAllocator(FitsWidget):
     # -- what follows --------------------------------------------------------------------------------------------
 
     def _arguments(self) -> dict[str, Any]:
-        return {
-            "weights": self.weights,
-            "cost_per_step": self._free.step.tolist(),
-            "bounds": self._bounds(self.locked),
-            **self._drawn,
-        }
+        bounds = np.column_stack([self._problem.low, self._problem.high]).tolist()
+        return {"weights": self.weights, "cost_per_step": self._free.step.tolist(), "bounds": bounds, **self._drawn}
 
     def table(self) -> pd.DataFrame:
         """The plan as ``pl.allocate`` gives it, with its intervals, and a column ``locked``.

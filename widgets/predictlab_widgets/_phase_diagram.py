@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,14 +170,14 @@ class PhaseDiagram(FitsWidget):
         """Bring the regimes, and the counts that the browser needs, up to date after the traits in `changed` moved."""
         probabilities = self._probabilities()
         if changed:
-            grids = self._fit_grids()
-            counts = dict(self._counts)
             # Moving one slider changes only what the *other* one would find along its way.
-            if "tolerance" in changed or grids["changed"]:
-                along = sufficient_by_budget(self._sample, self.tolerance, grids["budget"])
+            moved = {"budget", "tolerance"} if self._fit_sliders() else changed
+            counts = dict(self._counts)
+            if "tolerance" in moved:
+                along = sufficient_by_budget(self._sample, self.tolerance, self._positions["budget"])
                 counts["by_budget"] = along[self._which].tobytes()
-            if "budget" in changed or grids["changed"]:
-                sufficient, noise = by_tolerance(self._sample, self.budget, grids["tolerance"])
+            if "budget" in moved:
+                sufficient, noise = by_tolerance(self._sample, self.budget, self._positions["tolerance"])
                 counts["by_tolerance"] = sufficient[self._which].tobytes()
                 counts["noise_by_tolerance"] = noise[self._which].tobytes()
             n = self._sample.shape[2]
@@ -209,24 +208,21 @@ class PhaseDiagram(FitsWidget):
         steps = [np.quantile(log_scale - rate * np.log(b), _QUANTILES, axis=1).T for b in budgets]
         return np.stack(steps, axis=2)[self._which]
 
-    def _fit_grids(self) -> dict[str, Any]:
-        """Slider positions; remade only when a value from Python lies beyond an end."""
-        changed = not self._grids
-        for name in ("budget", "tolerance"):
-            low, high = self._ranges[name]
+    def _fit_sliders(self) -> bool:
+        """Positions of the sliders, made anew where a value from Python lies beyond an end; whether they changed."""
+        ranges = {}
+        for name, (low, high) in self._ranges.items():
             value = getattr(self, name)
-            if not low <= value <= high:
-                self._ranges[name] = (min(low, value), max(high, value))
-                changed = True
-        grids = {name: _grid(*self._ranges[name]) for name in ("budget", "tolerance")}
-        if changed:
-            # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
-            size = _KNOTS if len(self._sample) <= _MANY else _FEW_KNOTS
-            knots = np.geomspace(*self._ranges["budget"], size)
-            grids_and_knots = grids | {"knots": knots}
-            self._grids = {name: to_bytes(places) for name, places in grids_and_knots.items()}
-            self._grids |= {"decay": self._decay(knots).astype("<f4").tobytes()}
-        return grids | {"changed": changed}
+            ranges[name] = min(low, value), max(high, value)
+        if self._grids and ranges == self._ranges:
+            return False
+        self._ranges = ranges
+        self._positions = {name: _grid(*ends) for name, ends in ranges.items()}
+        # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
+        knots = np.geomspace(*ranges["budget"], _KNOTS if len(self._sample) <= _MANY else _FEW_KNOTS)
+        grids = {name: to_bytes(places) for name, places in (self._positions | {"knots": knots}).items()}
+        self._grids = grids | {"decay": self._decay(knots).astype("<f4").tobytes()}
+        return True
 
     def table(self) -> pd.DataFrame:
         """Tabulate the regimes now, as ``pl.classify`` gives them at the widget's budget, tolerance and confidence.

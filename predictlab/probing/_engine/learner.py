@@ -25,6 +25,8 @@ from predictlab.task import METRICS_OF, SHARES, Task
 Outcomes = dict[str, torch.Tensor]
 Kept = dict[str, NDArray[Any]]
 """Of each metric, a number for each evaluation row, float64 (n,)."""
+Measured = tuple[dict[str, float], Kept | None]
+"""Metrics of a run at a depth, and the outcomes of its rows; NaN and None of a run that is lost."""
 
 
 class Learner(ABC):
@@ -49,7 +51,7 @@ class Learner(ABC):
     Attributes
     ----------
     metrics : tuple of str
-        What `evaluate` measures; all of them being finite says that a run is alive.
+        What is measured; all of them being finite says that a run is alive.
     head_std : float or None
         Standard deviation of a new head's weights at the start of a run; None: the head is the model's own.
     n_rows : int
@@ -127,9 +129,12 @@ class Learner(ABC):
             for name, of_rows in outcomes.items()
         }
 
-    def evaluate(self, check_cancelled: CancelCheck = never_cancelled) -> dict[str, float]:
-        """The metrics of the model as it stands, over all evaluation rows; see `outcomes`."""
-        return self.metrics_of(self.outcomes(check_cancelled))
+    def measured(self, outcomes: Outcomes | None) -> Measured:
+        """What is said of a run with these outcomes; None: one that was lost before. It may turn out to be lost now."""
+        metrics = {} if outcomes is None else self.metrics_of(outcomes)
+        if outcomes is None or not all_finite(metrics):
+            return dict.fromkeys(self.metrics, math.nan), None
+        return metrics, self.kept_outcomes(outcomes)
 
     def new_outcomes(self) -> Outcomes:
         """Outcomes to be written."""

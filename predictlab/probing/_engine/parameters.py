@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,9 @@ class RunState:
         tensors = {f"{part}/{k}": v.contiguous() for part in _PARTS for k, v in getattr(self, part).items()}
         about = {"step": self.step, "seconds": self.seconds, "flops": self.flops, "alive": self.alive}
         return save(tensors, {"predictlab": json.dumps(about)})
+
+    def __reduce__(self) -> tuple[Callable[[bytes], RunState], tuple[bytes]]:
+        return RunState.from_bytes, (self.to_bytes(),)  # many small tensors travel slowly
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> RunState:

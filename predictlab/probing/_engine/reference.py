@@ -71,13 +71,8 @@ class ReferenceTrainer:
             seconds, flops = segment.costs_before
             for step in range(segment.begin, segment.depths[-1] + 1):
                 if step in segment.depths:
-                    values, kept = dict.fromkeys(learner.metrics, math.nan), None
-                    if alive:
-                        outcomes = learner.outcomes(check_cancelled)
-                        metrics = learner.metrics_of(outcomes)
-                        alive = all_finite(metrics)
-                        if alive:
-                            values, kept = metrics, learner.kept_outcomes(outcomes)
+                    values, kept = learner.measured(learner.outcomes(check_cancelled) if alive else None)
+                    alive = all_finite(values)
                     state = self._captured(optimiser, step, seconds, flops, alive)
                     yield CheckpointResult(segment, state, values, kept)
                 if step == segment.depths[-1]:

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from predictlab.catalog._features import TOKENS_PER_BATCH
 from predictlab.probing._engine.inputs import SharedInputs
-from predictlab.probing._engine.learner import Classifier, Kept, Learner, Outcomes, all_finite
+from predictlab.probing._engine.learner import Classifier, Learner, Measured, Outcomes, all_finite
 from predictlab.probing._engine.parameters import StackedParameters
 from predictlab.probing._engine.randomness import DataOrder, forked_rng, stream_seed
 from predictlab.probing._engine.rows import Ragged
@@ -158,8 +158,6 @@ class StackedGradients:
 
 
 _ALL = slice(None)
-Measured = tuple[dict[str, float] | None, Kept | None]
-"""Metrics of a run at a depth, and the outcomes of its rows; None: a checkpoint between depths, or a lost run."""
 
 
 class SharedTrainer:
@@ -217,7 +215,7 @@ class SharedTrainer:
             for step in range(group.begin, group.depths[-1] + 1):
                 due = step in group.depths
                 if due or time.monotonic() - saved > checkpoint_seconds:
-                    measured = self._measured(runs, check_cancelled) if due else [(None, None)] * len(group.segments)
+                    measured = self._measured(runs, check_cancelled) if due else None
                     yield GroupUpdate(group, results=runs.results(step, measured))
                     saved = time.monotonic()
                 if step < group.depths[-1]:
@@ -227,13 +225,10 @@ class SharedTrainer:
     def _measured(self, runs: _GroupRuns, check_cancelled: CancelCheck) -> list[Measured]:
         """Metrics and outcomes of all runs; those that turn out to be lost are marked in `alive`."""
         living = runs.living()
-        measured: list[Measured] = [(dict.fromkeys(self.learner.metrics, math.nan), None) for _ in runs.alive]
         found = self.backend.outcomes(runs.parameters, living, check_cancelled) if living else []
-        for i, outcomes in zip(living, found, strict=True):
-            metrics = self.learner.metrics_of(outcomes)
-            runs.alive[i] = all_finite(metrics)
-            if runs.alive[i]:
-                measured[i] = metrics, self.learner.kept_outcomes(outcomes)
+        of_run = dict(zip(living, found, strict=True))
+        measured = [self.learner.measured(of_run.get(i)) for i in range(len(runs.alive))]
+        runs.alive = [all_finite(values) for values, _ in measured]
         return measured
 
     def _step(self, step: int, runs: _GroupRuns) -> None:
@@ -273,16 +268,13 @@ class _GroupRuns:
         """Numbers of the runs that have not diverged."""
         return [i for i, alive in enumerate(self.alive) if alive]
 
-    def results(self, step: int, measured: Sequence[Measured]) -> tuple[CheckpointResult, ...]:
-        """Where all runs are after `step` steps."""
-        states = [
-            self.parameters.captured(i, step, float(self.seconds[i]), float(self.flops[i]), alive)
-            for i, alive in enumerate(self.alive)
-        ]
-        return tuple(
-            CheckpointResult(segment, state, *of_run)
-            for segment, state, of_run in zip(self.segments, states, measured, strict=True)
-        )
+    def results(self, step: int, measured: Sequence[Measured] | None) -> tuple[CheckpointResult, ...]:
+        """Where all runs are after `step` steps; `measured` is None at a checkpoint between depths."""
+        results = []
+        for i, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
+            state = self.parameters.captured(i, step, float(self.seconds[i]), float(self.flops[i]), alive)
+            results.append(CheckpointResult(segment, state, *(measured[i] if measured else (None, None))))
+        return tuple(results)
 
 
 def gradient_backend(

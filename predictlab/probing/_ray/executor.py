@@ -103,7 +103,7 @@ class RayExecutor:
         self.cpus, self.gpus, self.workers, self.patience, self.keep = cpus, gpus, workers, patience, keep
         self.options: dict[str, Any] = dict(options or {})
         self._kept: list[Any] = []
-        self._tasks: dict[int, tuple[str, Task, Any]] = {}
+        self._tasks: dict[int, tuple[Task, Any]] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._job: Any = None
@@ -173,15 +173,13 @@ class RayExecutor:
             work.kill()  # those that were still starting; in an error all, since what they train is claimed no longer
         self._keep(kept)
 
-    def _put(self, task: Task) -> tuple[str, Any]:
-        """A task's name among workers, and where Ray holds it: it is sent to each node once, not with each group."""
+    def _put(self, task: Task) -> Any:
+        """Where Ray holds a task: it is sent to each node once, not with each group."""
         import ray
 
         if id(task) not in self._tasks:
-            reference = ray.put(task)
-            self._tasks[id(task)] = (reference.hex(), task, reference)
-        name, _, reference = self._tasks[id(task)]
-        return name, reference
+            self._tasks[id(task)] = task, ray.put(task)  # the task is held too, so that no other one gets its id
+        return self._tasks[id(task)][1]
 
     def _keep(self, workers: Sequence[Any]) -> None:
         """Keep workers for a while."""

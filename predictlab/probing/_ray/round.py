@@ -14,8 +14,8 @@ from ray.exceptions import ActorUnschedulableError, RayActorError, RayError, Ray
 
 from predictlab import __version__
 from predictlab.errors import WorkerError
-from predictlab.probing._ray.worker import AHEAD, PackedResult, PackedSegment, Worker, pack
-from predictlab.probing._segments import CancelCheck, CheckpointResult, Group, GroupUpdate
+from predictlab.probing._ray.worker import AHEAD, Reached, Worker
+from predictlab.probing._segments import CancelCheck, CheckpointResult, Group, GroupUpdate, RunSegment
 
 if TYPE_CHECKING:
     from predictlab.probing._ray.executor import RayExecutor
@@ -33,38 +33,30 @@ class Job:
     """A group, and what is left of it to do; of a group without runs, to load its task's model."""
 
     group: Group
-    left: tuple[PackedSegment, ...]
+    left: tuple[RunSegment, ...]
     deaths: int = 0
     worker: Any = None
     stream: Any = None
 
-    @classmethod
-    def of(cls, group: Group) -> Job:
-        """All of a group."""
-        return cls(group, tuple(pack(segment) for segment in group.segments))
-
-    def reached(self, results: Sequence[PackedResult]) -> tuple[CheckpointResult, ...]:
+    def reached(self, results: Sequence[Reached]) -> tuple[CheckpointResult, ...]:
         """What its runs reached, of which nothing is left to do from now on."""
-        from predictlab.probing._engine.parameters import RunState
-
-        unpacked, left = [], []
-        for segment, (rest, _), (values, outcomes, raw) in zip(self.group.segments, self.left, results, strict=True):
-            state = RunState.from_bytes(raw)
-            unpacked.append(CheckpointResult(segment, state, values, outcomes))
+        told, left = [], []
+        for segment, rest, (state, values, outcomes) in zip(self.group.segments, self.left, results, strict=True):
+            told.append(CheckpointResult(segment, state, values, outcomes))
             depths = tuple(d for d in rest.depths if d > state.step or (d == state.step and values is None))
-            left.append((replace(rest, begin=state.step, depths=depths), raw))
+            left.append(replace(rest, begin=state.step, depths=depths, state=state))
         self.left, self.deaths = tuple(left), 0
-        return tuple(unpacked)
+        return tuple(told)
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return bool(self.left) and not any(segment.depths for segment, _ in self.left)
+        return bool(self.left) and not any(segment.depths for segment in self.left)
 
     def __str__(self) -> str:
         if not self.left:
             return f"the model of {self.group.task.name}"
-        segment, beside = self.left[0][0], len(self.left) - 1
+        segment, beside = self.left[0], len(self.left) - 1
         return f"{segment.run} after depth {segment.begin} and the {beside} runs beside it"
 
 
@@ -126,7 +118,7 @@ class Round:
             group = next(self.source, None)
             if group is None:
                 return
-            self.waiting.append(Job.of(group))
+            self.waiting.append(Job(group, group.segments))
             self._staff()
 
     def _staff(self) -> None:
@@ -139,9 +131,9 @@ class Round:
     def _send(self) -> None:
         """Give the first group that waits to an idle worker."""
         job, worker = self.waiting.popleft(), self.idle.pop()
-        name, reference = self.executor._put(job.group.task)
+        reference = self.executor._put(job.group.task)
         train = worker.train.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
-        job.worker, job.stream = worker, train.remote(name, [reference], job.left)
+        job.worker, job.stream = worker, train.remote([reference], job.left)
         self.running.append(job)
 
     def _receive(self, job: Job) -> Generator[GroupUpdate]:

@@ -6,8 +6,7 @@ import queue
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from numpy.typing import NDArray
@@ -19,20 +18,17 @@ from predictlab.probing._executors import LocalExecutor, TrainingOptions
 from predictlab.probing._segments import Group, GroupUpdate, RunSegment
 from predictlab.task import Task
 
+if TYPE_CHECKING:
+    from predictlab.probing._engine.parameters import RunState
+
 PERIOD = 0.25  # seconds between messages while nothing is measured
 GATHER = 0.02  # seconds that a measurement waits for what follows at once, such as the end of its group
 AHEAD = 8  # updates that training may be ahead of the messages
 
-PackedSegment = tuple[RunSegment, bytes | None]
-"""A segment, and apart from it the state it starts from as a file: many small tensors travel slowly."""
-PackedResult = tuple[Mapping[str, float] | None, Mapping[str, NDArray[Any]] | None, bytes]
-Message = tuple[int, list[list[PackedResult]], bool]
+Reached = tuple["RunState", Mapping[str, float] | None, Mapping[str, NDArray[Any]] | None]
+"""A run's state, values and outcomes at a depth."""
+Message = tuple[int, list[list[Reached]], bool]
 """Steps made, what all runs reached at each depth since, and whether the group is finished."""
-
-
-def pack(segment: RunSegment) -> PackedSegment:
-    """A segment as it is sent to a worker."""
-    return replace(segment, state=None), segment.state.to_bytes() if segment.state is not None else None
 
 
 class Worker:
@@ -55,20 +51,18 @@ class Worker:
         """Says that the worker is there."""
         return __version__
 
-    def train(self, name: str, references: Sequence[Any], segments: Sequence[PackedSegment]) -> Iterator[Message]:
+    def train(self, references: Sequence[Any], segments: Sequence[RunSegment]) -> Iterator[Message]:
         """Train a group; a generator of messages, whose objects are streamed to the driver.
 
         Parameters
         ----------
-        name : str
-            Name of the task, the same for all its groups.
         references : sequence of ray.ObjectRef
-            One reference to it. In a sequence Ray leaves it as it is: the task is fetched when it is not here yet.
-        segments : sequence of (RunSegment, bytes or None)
-            See `pack`. None: the task's model is loaded, and it is seen that the recipe fits it.
+            One reference to the task. In a sequence Ray leaves it as it is: it is fetched when it is not here yet.
+        segments : sequence of RunSegment
+            None of them: the task's model is loaded, and it is seen that the recipe fits it.
         """
         updates: queue.Queue[GroupUpdate | None] = queue.Queue(AHEAD)
-        training = self._trains.submit(self._train, name, references[0], segments, updates)
+        training = self._trains.submit(self._train, references[0], segments, updates)
         training.add_done_callback(lambda _: updates.put(None))
         done = False
         while not done:
@@ -79,11 +73,8 @@ class Worker:
                 training.result()  # raises what went wrong
             yield steps, results, done
 
-    def _train(
-        self, name: str, reference: Any, segments: Sequence[PackedSegment], updates: queue.Queue[GroupUpdate | None]
-    ) -> None:
-        from predictlab.probing._engine.parameters import RunState
-
+    def _train(self, reference: Any, segments: Sequence[RunSegment], updates: queue.Queue[GroupUpdate | None]) -> None:
+        name = reference.hex()  # to hold the reference itself would keep a second copy in Ray's store
         if name not in self._tasks:
             self._tasks[name] = ray.get(reference)
         task = self._tasks[name]
@@ -96,8 +87,7 @@ class Worker:
                 "group", len(segments), f"at most {most}, the runs of {task.name} that memory_limit has room for",
                 f"Give executor=RayExecutor(group={most}), or a larger memory_limit.",
             )  # fmt: skip
-        starts = [replace(one, state=RunState.from_bytes(raw) if raw else None) for one, raw in segments]
-        for update in self.executor.run([Group(task, tuple(starts))]):
+        for update in self.executor.run([Group(task, tuple(segments))]):
             updates.put(update)
 
 
@@ -111,7 +101,7 @@ def _use_threads(threads: int) -> None:
 def _gathered(updates: queue.Queue[GroupUpdate | None]) -> Message:
     """The next message: one a period, but measurements at once."""
     steps, until = 0, time.monotonic() + PERIOD
-    results: list[list[PackedResult]] = []
+    results: list[list[Reached]] = []
     while True:
         try:
             update = updates.get(timeout=max(0.0, until - time.monotonic()) if steps or results else None)
@@ -121,5 +111,5 @@ def _gathered(updates: queue.Queue[GroupUpdate | None]) -> Message:
             return steps, results, True
         steps += update.steps
         if update.results:
-            results.append([(result.values, result.outcomes, result.state.to_bytes()) for result in update.results])
+            results.append([(result.state, result.values, result.outcomes) for result in update.results])
             until = min(until, time.monotonic() + GATHER)
