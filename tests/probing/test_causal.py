@@ -554,7 +554,7 @@ def test_a_model_that_looks_ahead_is_refused(data, recipe, tmp_path):
                     torch.nn.init.normal_(parameter, std=0.15)
         model.save_pretrained(folder)
         words_tokenizer().save_pretrained(folder)
-    assert learner(pl.Task(tmp_path / "True", data, recipe)).evaluate()["eval_loss"] > 0
+    assert metrics(learner(pl.Task(tmp_path / "True", data, recipe)))["eval_loss"] > 0
     with pytest.raises(ModelError, match=r"\(bert\) looks ahead"):
         learner(pl.Task(tmp_path / "False", data, recipe))
 
