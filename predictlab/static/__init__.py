@@ -1,8 +1,11 @@
 """Static scores: what a frozen model's features say about the labels before any training."""
 
 from predictlab.static._accuracies import VInformation, knn_accuracy, linear_probe_accuracy, v_information
+from predictlab.static._describe import DataDescription, describe
 from predictlab.static._features_table import score_features
 from predictlab.static._hscore import hscore
+from predictlab.static._label_noise import label_noise
+from predictlab.static._limit import IntrinsicLimit, bayes_error, bayes_error_of_votes
 from predictlab.static._logme import logme, logme_regression
 from predictlab.static._methods import methods
 from predictlab.static._parc import parc
@@ -13,9 +16,10 @@ from predictlab.static._source_head import leep, nce, nleep
 from predictlab.static._transrate import transrate
 
 __all__ = [
-    "Repeated", "StaticScores", "VInformation", "hscore", "knn_accuracy", "knn_r2", "leep", "linear_probe_accuracy",
-    "linear_probe_r2", "logme", "logme_regression", "methods", "nce", "nleep", "parc", "score", "score_features",
-    "transrate", "v_information",
+    "DataDescription", "IntrinsicLimit", "Repeated", "StaticScores", "VInformation", "bayes_error",
+    "bayes_error_of_votes", "describe", "hscore", "knn_accuracy", "knn_r2", "label_noise", "leep",
+    "linear_probe_accuracy", "linear_probe_r2", "logme", "logme_regression", "methods", "nce", "nleep", "parc",
+    "score", "score_features", "transrate", "v_information",
 ]  # fmt: skip
 
 
