@@ -197,7 +197,18 @@ class Decision:
         return _shares(noise, within)
 
     def risk(self, sample: Sample) -> Array:
-        """Largest risk from the budget on, metric²: (n,)."""
+        """Compute the largest risk from the budget on.
+
+        Parameters
+        ----------
+        sample : Sample
+            Draws of a fit.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Metric².
+        """
         return sample.envelope(np.array([float(self.budget)]))[:, 0]
 
     def plane(self, sample: Sample) -> tuple[Array, Array]:

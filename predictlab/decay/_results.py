@@ -46,29 +46,83 @@ class Sample:
     ----------
     params : ndarray, shape (n, 3)
         ``L_int``, ``K``, ``alpha``.
+
+    Examples
+    --------
+    >>> draws = Sample(np.array([[0.0, 1.0, 1.0], [0.2, 1.0, 1.0]]))
+    >>> draws.crossing(0.1).tolist(), draws.envelope(np.array([10.0]))[:, 0].round(2).tolist()
+    ([10.0, inf], [0.1, 0.3])
     """
 
     params: Array
 
     def risk(self, depth: Array) -> Array:
-        """Risk at depths (m,), or at depths of each draw's own (n, m), metric²: (n, m)."""
+        """Compute the risk of each draw.
+
+        Parameters
+        ----------
+        depth : ndarray, shape (m,) or (n, m)
+            Steps; each draw's own where there are as many rows as draws.
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            Metric².
+        """
         return law(depth, *self.params.T[:, :, None])
 
     def envelope(self, depth: Array) -> Array:
-        """Largest risk at each of the depths (m,) and beyond, metric²: (n, m)."""
+        """Compute the largest risk from a depth on.
+
+        Parameters
+        ----------
+        depth : ndarray, shape (m,)
+            Steps.
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            Metric².
+        """
         return self.risk(depth)
 
     def crossing(self, tolerance: float) -> Array:
-        """Depth from which on the risk is within a tolerance, steps: (n,); inf where the floor is above it."""
+        """Find the depth from which on the risk is within a tolerance.
+
+        Parameters
+        ----------
+        tolerance : float
+            Metric².
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Steps; inf where the floor is above it.
+        """
         floor, scale, rate = self.params.T
         return crossing_depth(floor, scale, rate, tolerance)
 
     def weights(self) -> Array:
-        """Weights (p, n) of the draws under each prior that a call has to stand under, the fit's own first."""
+        """Weigh the draws by each prior that a call has to stand under.
+
+        Returns
+        -------
+        ndarray, shape (p, n)
+            Adding up to 1; the fit's own prior first.
+        """
         return np.full((1, len(self.params)), 1 / len(self.params))
 
     def first(self, n: int) -> Sample:
-        """The first `n` of them."""
+        """Take the first of them.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        Sample
+        """
         return Sample(self.params[:n])
 
 

@@ -104,7 +104,7 @@ def advise(
 def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
     """What makes seeds agree where depth does not: more rows where the rows are known to be the cause."""
     if fit.curve.parts is None:
-        return "enlarge the evaluation set, clean the labels or average several seeds"
+        return "enlarge the evaluation set, steady the recipe or average several seeds"
     last = fit.curve.parts[-1]
     run, lower, upper = last.spread_at(np.inf)
     population = (
@@ -118,7 +118,7 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
         return f"{seen}, and by the estimate about {needed:,.0f} rows would bring them within {wanted} ({population})"
     if lower < tolerance:
         return f"{seen}; {population}, so whether more rows would bring them within {wanted} takes more seeds to say"
-    return f"{seen}; {population}, so clean the labels or average several seeds"
+    return f"{seen}; {population}, so steady the recipe (a decaying rate, larger batches, cleaner labels) or average several seeds"
 
 
 def margin(risk: float) -> float:

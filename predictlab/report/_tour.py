@@ -39,13 +39,12 @@ class TourTask:
     train_size: int
     eval_size: int
     recipe: Mapping[str, object] = field(default_factory=dict)
-    label_noise: float = 0.0
 
     def task(self) -> Task:
         """The task itself, its data loaded from the catalog."""
         data = load_dataset(self.data, eval_size=self.eval_size, train_size=self.train_size, seed=0)
         recipe = Recipe(**{"steps": self.depths[-1], **self.recipe})  # type: ignore[arg-type]
-        return Task(MODEL, data, recipe, label_noise=self.label_noise, name=self.name)
+        return Task(MODEL, data, recipe, name=self.name)
 
 
 LORA = {"layers": "last:1", "max_length": 24, "learning_rate": 2e-3}
@@ -64,9 +63,9 @@ TASKS = (
         (8, 16, 32, 64, 96, 128), 1500, 400, LORA,
     ),
     TourTask(
-        "reviews flipped", "film reviews with half of all labels flipped; only the head is trained: noise",
-        "rotten_tomatoes", 40, (4, 8, 16, 32, 64, 128, 256, 512), 1500, 200,
-        {"method": "head", "max_length": 24, "learning_rate": 5e-3, "schedule": "constant"}, 0.5,
+        "reviews unsteady", "film reviews, a row a step at a constant rate far too high; only the head: noise by runs",
+        "rotten_tomatoes", 48, (4, 8, 16, 32, 64, 128, 256, 512), 1500, 1000,
+        {"method": "head", "max_length": 24, "learning_rate": 3.0, "batch_size": 1, "schedule": "constant"},
     ),
 )  # fmt: skip
 
@@ -184,7 +183,6 @@ def _described(chosen: Sequence[TourTask], tasks: Sequence[Task], runs: pd.DataF
                 "train / eval rows": f"{len(task.data.train)} / {len(task.data.eval)}",
                 "method": f"{method}, {task.recipe.layers}" if method == "lora" else method,
                 "schedule": task.recipe.schedule,
-                "labels flipped": f"{task.label_noise:.0%}",
                 "seeds": c.seeds,
                 "final accuracy": f"{ends.mean():.3f} (sd {ends.std():.3f})",
             }
