@@ -11,8 +11,8 @@ import pytest
 
 SLOW = (  # where most of the time goes that is not training
     "tests/catalog/", "tests/planning/", "decay/test_decay_model.py", "decay/test_methods.py", "decay/test_solver.py",
-    "risk/test_spread.py", "static/test_limit.py", "widgets/test_phase_diagram.py", "widgets/test_numbers.py", "runs/test_kills.py",
-    "test_packaging.py",
+    "risk/test_spread.py", "static/test_limit.py", "widgets/test_phase_diagram.py", "widgets/test_numbers.py",
+    "runs/test_kills.py", "test_packaging.py",
 )  # fmt: skip
 NO_SKIP = os.environ.get("PREDICTLAB_NO_SKIP", "0") not in ("", "0")
 
