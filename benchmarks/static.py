@@ -13,6 +13,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -54,10 +55,10 @@ def speed(peer: str | None) -> None:
     features, labels = suite(5000, 768, 20)
     names = pl.static.methods().query("of == 'classes'")["method"].tolist()
     with threadpool_limits(1):
-        lines = {name: best(lambda name=name: one(name, features, labels)) for name in ("hscore", "logme")}
+        lines = {name: best(partial(one, name, features, labels)) for name in ("hscore", "logme")}
         lines["hscore and logme"] = best(lambda: one(["hscore", "logme"], features, labels))
         for name in names[2:]:
-            lines[name] = best(lambda name=name: one(name, features, labels), 1)
+            lines[name] = best(partial(one, name, features, labels), 1)
         lines["all eight"] = best(lambda: one(names, features, labels), 1)
         if peer:
             lines |= theirs(peer, features, labels)
@@ -129,15 +130,14 @@ def flipped(name: str, flip: float, seed: int) -> Made:
 
 
 def kinds(part: str) -> Iterator[tuple[str, float, Callable[[int], Made]]]:
+    sizes = ((1500, 384), (1500, 768)) if part == "wide" else ((600, 2), (600, 16), (600, 64), (1500, 2), (1500, 64))
     for flip in FLIPS:
         if part == "sets":
             for name in SETS:
-                yield name, flip, lambda seed, name=name, flip=flip: flipped(name, flip, seed)  # type: ignore[misc]
+                yield name, flip, partial(flipped, name, flip)
         else:
-            for n, d in ((600, 2), (600, 16), (600, 64), (1500, 2), (1500, 64)) if part == "gaussians" else (
-                (1500, 384), (1500, 768),
-            ):  # fmt: skip
-                yield f"Gaussians, n {n}, d {d}", flip, lambda seed, n=n, d=d, flip=flip: gaussians(n, d, flip, seed)  # type: ignore[misc]
+            for n, d in sizes:
+                yield f"Gaussians, n {n}, d {d}", flip, partial(gaussians, n, d, flip)
 
 
 def limit(worlds: int, part: str) -> None:

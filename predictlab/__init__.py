@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from predictlab.report import analyse
     from predictlab.risk import RiskCurve, risk_curve
     from predictlab.runs import RunStore, read_outcomes, read_runs
-    from predictlab.static import describe, score
+    from predictlab.static import describe, rank, score
     from predictlab.task import Dataset, Recipe, Task
 
 _EXPORTS = {  # module -> what of it is public here, beside the module itself
@@ -57,7 +57,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "report": ["analyse"],
     "risk": ["RiskCurve", "risk_curve"],
     "runs": ["RunStore", "read_outcomes", "read_runs"],
-    "static": ["describe", "score"],
+    "static": ["describe", "rank", "score"],
     "task": ["Dataset", "Recipe", "Task"],
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
@@ -66,7 +66,7 @@ __all__ = [
     "DecayModel", "DecayResults", "Dataset", "ForecastResults", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve",
     "RunStore", "SequentialResult", "Task", "__version__", "advise", "allocate", "analyse", "budget", "catalog",
     "charts", "classify", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "frontier",
-    "load_dataset", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "read_outcomes",
+    "load_dataset", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "rank", "read_outcomes",
     "read_runs", "report", "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe",
     "static", "task", "worlds",
 ]  # fmt: skip

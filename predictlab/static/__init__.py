@@ -9,6 +9,7 @@ from predictlab.static._limit import IntrinsicLimit, bayes_error, bayes_error_of
 from predictlab.static._logme import logme, logme_regression
 from predictlab.static._methods import methods
 from predictlab.static._parc import parc
+from predictlab.static._rank import Ranking, rank
 from predictlab.static._regression import knn_r2, linear_probe_r2
 from predictlab.static._repeated import Repeated
 from predictlab.static._score import StaticScores, score
@@ -16,10 +17,10 @@ from predictlab.static._source_head import leep, nce, nleep
 from predictlab.static._transrate import transrate
 
 __all__ = [
-    "DataDescription", "IntrinsicLimit", "Repeated", "StaticScores", "VInformation", "bayes_error",
+    "DataDescription", "IntrinsicLimit", "Ranking", "Repeated", "StaticScores", "VInformation", "bayes_error",
     "bayes_error_of_votes", "describe", "hscore", "knn_accuracy", "knn_r2", "label_noise", "leep",
     "linear_probe_accuracy", "linear_probe_r2", "logme", "logme_regression", "methods", "nce", "nleep", "parc",
-    "score", "score_features", "transrate", "v_information",
+    "rank", "score", "score_features", "transrate", "v_information",
 ]  # fmt: skip
 
 

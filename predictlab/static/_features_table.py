@@ -130,7 +130,7 @@ def _record(name: str, rows: Rows | Numbers, confidence: float, draws: int, perm
     seconds = time.perf_counter() - start
     used = rows.predictable if isinstance(rows, Rows) and name in ("knn", "linear_probe", "v_information") else rows
     lower, upper, interval = _interval(name, value, used, confidence, draws)
-    null = _null(name, used, permutations)
+    null = null_of(name, used, permutations)
     says = "" if np.isnan(null) else "something" if value > null else "nothing"
     better = METHODS.set_index("method")["better"][name]
     note = _note(name, value, rows, used)
@@ -168,7 +168,7 @@ def _interval(name: str, value: float, rows: Rows | Numbers, confidence: float, 
     return max(found[0], LEAST.get(name, -np.inf)), found[1], found[2]
 
 
-def _null(name: str, rows: Rows | Numbers, permutations: int) -> float:
+def null_of(name: str, rows: Rows | Numbers, permutations: int) -> float:
     """What labels that say nothing would score at most."""
     if not permutations:
         return float("nan")
