@@ -142,9 +142,9 @@ def kinds(part: str) -> Iterator[tuple[str, float, Callable[[int], Made]]]:
 
 def limit(worlds: int, part: str) -> None:
     print(
-        "| data | flipped | truth | holds | lower | estimate | upper | width | noise holds | noise: lower, estimate, upper |"
+        "| data | flipped | truth | holds | lower | estimate | upper | width | noise holds | lower, estimate, upper |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(f"|{'---|' * 10}")
     total, both = 0, [0, 0]
     with threadpool_limits(1):
         for name, flip, make in kinds(part):

@@ -112,10 +112,11 @@ def _computed(backbone: Backbone, texts: Sequence[str], max_length: int, pooling
                     f"Model {backbone.name!r} shows no hidden states, which static scores are made of. "
                     "Use an encoder or a causal model built into transformers."
                 )
-            pooled = [pool(state, mask, pooling).float() for state in _wanted(states[1:], layers)]
-            if layers == "mean":
-                pooled = [torch.stack(pooled).mean(0)]
-            elif layers == "each":
+            if layers == "mean":  # the mean is pooled, not each layer
+                pooled = [pool(sum(states[2:], start=states[1]) / count, mask, pooling).float()]
+            else:
+                pooled = [pool(state, mask, pooling).float() for state in _wanted(states[1:], layers)]
+            if layers == "each":
                 pooled.append(torch.stack(pooled).mean(0))
             features[:, batch] = torch.stack(pooled).cpu().numpy()
     return features
