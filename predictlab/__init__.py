@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         budget,
         catalog,
         charts,
+        comparing,
         decay,
         errors,
         forecasting,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from predictlab._versions import show_versions
     from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
     from predictlab.catalog import load_dataset
+    from predictlab.comparing import Comparison, Comparisons, Design, Noise, compare, compare_design, noise
     from predictlab.decay import DecayModel, DecayResults
     from predictlab.forecasting import ForecastResults, forecast
     from predictlab.phase import classify
@@ -49,6 +51,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "_versions": ["show_versions"],
     "budget": ["allocate", "depth_for_tolerance", "frontier", "optimal_depth"],
     "catalog": ["load_dataset"],
+    "comparing": ["Comparison", "Comparisons", "Design", "Noise", "compare", "compare_design", "noise"],
     "decay": ["DecayModel", "DecayResults"],
     "forecasting": ["ForecastResults", "forecast"],
     "phase": ["classify"],
@@ -63,12 +66,13 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
-    "DecayModel", "DecayResults", "Dataset", "ForecastResults", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve",
-    "RunStore", "SequentialResult", "Task", "__version__", "advise", "allocate", "analyse", "budget", "catalog",
-    "charts", "classify", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "frontier",
-    "load_dataset", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "rank", "read_outcomes",
-    "read_runs", "report", "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions", "start_probe",
-    "static", "task", "worlds",
+    "Comparison", "Comparisons", "Dataset", "DecayModel", "DecayResults", "Design", "ForecastResults", "Noise",
+    "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task", "__version__",
+    "advise", "allocate", "analyse", "budget", "catalog", "charts", "classify", "compare", "compare_design",
+    "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "frontier",
+    "load_dataset", "noise", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "rank",
+    "read_outcomes", "read_runs", "report", "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions",
+    "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The `predictlab` command: tour, score, probe, fit, phase, forecast."""
+"""The `predictlab` command: tour, score, probe, fit, phase, forecast, noise, compare, design."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from predictlab.errors import DataError, PredictlabError, bad_argument
 if TYPE_CHECKING:
     import pandas as pd
 
+    from predictlab import comparing
     from predictlab.probing import ProbePlan
     from predictlab.report import Analysis
     from predictlab.task import Recipe, Task
@@ -311,6 +312,90 @@ def forecast(
     summary, table = forecasts.summary(), forecasts.frame()
     _show(table.drop(columns="task") if len(table["task"].unique()) == 1 else table, summary.title)
     typer.echo(summary.parts[0])
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
+EvalRows = Annotated[int | None, typer.Option(help="Evaluation rows behind finals, where no column n says it.")]
+Cluster = Annotated[str | None, typer.Option(help="Column of outcomes that names the cluster of each row.")]
+AnyMetric = Annotated[str | None, typer.Option(help="Which metric, where there are several.")]
+OneTask = Annotated[str | None, typer.Option(help="Which task, where there are several.")]
+Confidence = Annotated[float, typer.Option(help="Of the intervals.")]
+
+
+def _told(
+    result: comparing.Noise | comparing.Comparison | comparing.Comparisons | comparing.Design, as_json: bool
+) -> None:
+    import json
+
+    typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result.summary()))
+
+
+@app.command()
+def noise(
+    source: Annotated[Path, typer.Argument(help="Finals (run or seed, score, n), outcomes of rows, or a run store.")],
+    metric: AnyMetric = None,
+    task: OneTask = None,
+    eval_rows: EvalRows = None,
+    cluster: Cluster = None,
+    confidence: Confidence = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Say by how much two runs of one recipe differ anyhow, and how much of that is the evaluation set."""
+    from predictlab.comparing import noise as of_runs
+
+    found = of_runs(source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, confidence=confidence)
+    _told(found, as_json)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="Runs of recipe A, as for `predictlab noise`.")],
+    b: Annotated[Path, typer.Argument(help="Runs of recipe B.")],
+    metric: AnyMetric = None,
+    task: OneTask = None,
+    margin: Annotated[float, typer.Option(help="Probability of a better by more than this, metric.")] = 0.0,
+    better: Annotated[str | None, typer.Option(help="higher or lower; default by the metric.")] = None,
+    these_rows: Annotated[
+        bool, typer.Option("--these-rows", help="Compare recipes on these rows, not on the population of rows.")
+    ] = False,
+    paired_seeds: Annotated[bool, typer.Option("--paired-seeds", help="Runs of one seed belong together.")] = False,
+    run_sd: Annotated[float | None, typer.Option(help="Known sd over runs, on the population of rows.")] = None,
+    eval_rows: EvalRows = None,
+    cluster: Cluster = None,
+    confidence: Confidence = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Do these two runs differ, and is recipe A better than recipe B? Two questions, two answers."""
+    from predictlab.comparing import compare as of_two
+
+    found = of_two(
+        a, b, metric=metric, task=task, rows=None if these_rows else float("inf"), margin=margin, better=better,
+        eval_rows=eval_rows, cluster=cluster, paired_seeds=paired_seeds, run_sd=run_sd, confidence=confidence,
+    )  # fmt: skip
+    _told(found, as_json)
+
+
+@app.command()
+def design(
+    source: Annotated[Path | None, typer.Argument(help="Runs of one recipe, as for `predictlab noise`.")] = None,
+    difference: Annotated[float | None, typer.Option(help="To be seen, metric.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Runs of each recipe.")] = None,
+    rows: Annotated[float | None, typer.Option(help="Evaluation rows. Default: those of the source.")] = None,
+    run_sd: Annotated[float | None, typer.Option(help="Instead of a source: sd over runs.")] = None,
+    interaction: Annotated[float | None, typer.Option(help="With --run-sd: sigma_int², metric² a row.")] = None,
+    power: Annotated[float, typer.Option(help="Chance to see it.")] = 0.8,
+    cost_per_run: Annotated[float, typer.Option(help="Of training one run.")] = 0.0,
+    cost_per_row: Annotated[float, typer.Option(help="Of evaluating one run on one row.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Runs and rows for a difference of two recipes, or the smallest difference that they show."""
+    from predictlab.comparing import compare_design
+
+    found = compare_design(
+        source, difference=difference, seeds=seeds, rows=rows, run_sd=run_sd, interaction=interaction, power=power,
+        cost_per_run=cost_per_run, cost_per_row=cost_per_row,
+    )  # fmt: skip
+    _told(found, as_json)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ Each takes results or the tables that the library gives, and returns an altair c
 import altair as _alt
 
 from predictlab.charts._allocation import allocation_chart, frontier_chart
+from predictlab.charts._comparing import comparison_chart, noise_chart, power_chart
 from predictlab.charts._decay import decay_chart, decay_diagnostics_chart, risk_curve_chart
 from predictlab.charts._decomposition import risk_decomposition_chart
 from predictlab.charts._forecast import forecast_chart
@@ -15,9 +16,9 @@ from predictlab.charts._probe import probe_chart, runs_chart
 from predictlab.charts._render import enable, png, svg
 
 __all__ = [
-    "allocation_chart", "decay_chart", "decay_diagnostics_chart", "enable", "forecast_chart", "frontier_chart",
-    "phase_diagram", "phase_planes", "png", "probe_chart", "risk_curve_chart", "risk_decomposition_chart", "runs_chart",
-    "svg",
+    "allocation_chart", "comparison_chart", "decay_chart", "decay_diagnostics_chart", "enable", "forecast_chart",
+    "frontier_chart", "noise_chart", "phase_diagram", "phase_planes", "png", "power_chart", "probe_chart",
+    "risk_curve_chart", "risk_decomposition_chart", "runs_chart", "svg",
 ]  # fmt: skip
 
 if _alt.renderers.active == "default":

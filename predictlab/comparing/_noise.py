@@ -1,0 +1,424 @@
+"""`noise`: by how much two runs of one recipe differ anyhow, and what of it is rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+from scipy.stats import t as student
+
+from predictlab._summary import Summary
+from predictlab._validation import confidence_level, positive, share, whole_number
+from predictlab.comparing._evidence import Evidence, churn_prior
+from predictlab.comparing._mixture import Spread
+from predictlab.comparing._power import rows_needed, seeds_needed, smallest_difference, variance_of_difference
+from predictlab.comparing._reading import Source, read_evidence
+from predictlab.errors import DataError, bad_argument
+from predictlab.risk import VarianceComponents
+
+if TYPE_CHECKING:
+    import altair as alt
+
+HERE, POPULATION = "on these rows", "on the population of rows"
+_Z80 = 1.2815515655446004  # of an 80 % range
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Noise:
+    """By how much runs of one recipe differ, made by `noise`.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What was read.
+    confidence : float
+        Of intervals.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> found = pl.noise([0.84, 0.85, 0.83, 0.85])
+    >>> round(found.sd, 4), found.conf_int().round(4).loc["on these rows"].tolist()
+    (0.0096, [0.0096, 0.0054, 0.0357])
+    """
+
+    evidence: Evidence = field(repr=False)
+    confidence: float = 0.95
+
+    @property
+    def runs(self) -> int:
+        """Runs S."""
+        return len(self.evidence.finals)
+
+    @property
+    def rows(self) -> int | None:
+        """Evaluation rows n, where they are known."""
+        return self.evidence.eval_rows
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over runs on these rows, metric; NaN of one run."""
+        return math.sqrt(self.evidence.variance)
+
+    @property
+    def parts(self) -> VarianceComponents | None:
+        """Variances of runs and rows, of outcomes or margins of two runs or more; otherwise None."""
+        return self.evidence.parts
+
+    @property
+    def from_prior(self) -> bool:
+        """Whether the rows' part is the prior of docs/theory.md, section 8, for want of outcomes."""
+        return self.parts is None and self.evidence.is_share and self.rows is not None
+
+    def interaction(self, quantile: float = 0.0) -> float:
+        """Get ``sigma_int²``, what decides which run gets which row right.
+
+        Parameters
+        ----------
+        quantile : float
+            Of the prior, in its standard deviations, where there are no outcomes.
+
+        Returns
+        -------
+        float
+            Metric² a row; NaN where neither outcomes nor a prior tell it.
+        """
+        if self.parts is not None:
+            return self.parts.interaction
+        return churn_prior(self.evidence.mean, quantile) if self.from_prior else math.nan
+
+    @property
+    def run_variance(self) -> float:
+        """``sigma_run²`` on the population, metric², not below 0; the spread itself where rows are not told apart."""
+        if self.parts is not None:
+            return max(self.parts.run, 0.0)
+        if self.from_prior and self.rows:
+            return max(self.evidence.variance - self.interaction() / self.rows, 0.0)
+        return self.evidence.variance
+
+    @property
+    def rows_share(self) -> float:
+        """Share of the variance over runs that is this evaluation set; NaN where unknown, and of one run."""
+        if self.parts is not None:
+            return self.parts.rows_share
+        if not self.from_prior or not self.rows or not self.evidence.variance > 0:
+            return math.nan
+        return self.interaction() / self.rows / self.evidence.variance
+
+    @property
+    def churn(self) -> float:
+        """Share D of the rows on which two runs disagree, ``2 (sigma_run² + sigma_int²)``; NaN of other metrics."""
+        if not self.evidence.is_share:
+            return math.nan
+        run = self.run_variance if self.runs > 1 else 0.0
+        return 2 * (run + self.interaction())
+
+    def conf_int(self, confidence: float | None = None) -> pd.DataFrame:
+        """Compute intervals of the standard deviation over runs.
+
+        Parameters
+        ----------
+        confidence : float, optional
+            In (0, 1); default that of `noise`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``on these rows``, ``on the population of rows``; columns ``sd``, ``lower``, ``upper``, metric. The
+            population's is NaN without outcomes or margins, all are NaN of one run.
+        """
+        level = self.confidence if confidence is None else confidence_level(confidence)
+        out = pd.DataFrame(math.nan, index=[HERE, POPULATION], columns=["sd", "lower", "upper"])
+        if self.runs < 2:
+            return out
+        df = self.runs - 1
+        ends = self.evidence.variance * df / chi2.ppf([(1 + level) / 2, (1 - level) / 2], df)
+        out.loc[HERE] = np.sqrt([self.evidence.variance, *ends])
+        if self.parts is not None:
+            out.loc[POPULATION] = np.sqrt(np.maximum(self.parts.spread_at(math.inf, level), 0.0))
+        return out
+
+    def two_runs(self, confidence: float | None = None) -> float:
+        """Say by how much two further runs of this recipe differ at most, on these rows.
+
+        Parameters
+        ----------
+        confidence : float, optional
+            In (0, 1); default that of `noise`.
+
+        Returns
+        -------
+        float
+            Metric: two new runs differ by no more with this probability (a prediction: ``t(S - 1) sqrt(2) s``); NaN of
+            one run.
+        """
+        level = self.confidence if confidence is None else confidence_level(confidence)
+        if self.runs < 2:
+            return math.nan
+        return float(student.isf((1 - level) / 2, self.runs - 1) * math.sqrt(2) * self.sd)
+
+    def minimal_difference(
+        self, seeds: int, rows: float | None = None, *, power: float = 0.8, significance: float = 0.05
+    ) -> float:
+        """Find the smallest difference of two recipes as noisy as this one that is seen.
+
+        Parameters
+        ----------
+        seeds : int
+            Runs of each recipe; with one run each no difference can be seen, whatever it is: inf.
+        rows : float, optional
+            Evaluation rows; None this set, inf the population.
+        power : float
+            Chance to see it, in (0, 1).
+        significance : float
+            Of the two-sided test, in (0, 1).
+
+        Returns
+        -------
+        float
+            Metric; the estimated variances are taken as true.
+        """
+        seeds = whole_number("seeds", seeds, 1, "a number of runs")
+        variance = variance_of_difference(*self._variances(rows), seeds, math.inf)
+        return smallest_difference(variance, seeds, share("power", power), share("significance", significance))
+
+    def seeds_for(self, difference: float, rows: float | None = None, *, power: float = 0.8) -> float:
+        """Find the runs of each recipe that show a difference.
+
+        Parameters
+        ----------
+        difference : float
+            Metric, > 0.
+        rows : float, optional
+            As for `minimal_difference`.
+        power : float
+            Chance to see it, in (0, 1).
+
+        Returns
+        -------
+        float
+            Runs of each; inf above 4,096.
+        """
+        positive("difference", difference, " (metric)")
+        return seeds_needed(difference, *self._variances(rows), math.inf, share("power", power))
+
+    def rows_for(self, difference: float, seeds: int, *, power: float = 0.8) -> float:
+        """Find the evaluation rows that show a difference with so many runs of each recipe.
+
+        Parameters
+        ----------
+        difference : float
+            Metric, > 0.
+        seeds : int
+            Runs of each.
+        power : float
+            Chance to see it, in (0, 1).
+
+        Returns
+        -------
+        float
+            Rows; inf where runs differ too much for any number of rows.
+        """
+        positive("difference", difference, " (metric)")
+        self._variances(math.inf)
+        seeds = whole_number("seeds", seeds, 1, "a number of runs")
+        return rows_needed(difference, self.run_variance, self.interaction(), seeds, share("power", power))
+
+    def _variances(self, rows: float | None) -> tuple[float, float]:
+        """Variance of one run's metric on so many rows, and 0: nothing else depends on them."""
+        if self.runs < 2:
+            raise DataError(
+                "one run: how far runs differ is unknown. Train a second, or give pl.compare_design run_sd=."
+            )
+        if rows is None:
+            return self.evidence.variance, 0.0
+        if not rows > 0:
+            raise bad_argument("rows", rows, "a number of evaluation rows > 0, or inf")
+        if not math.isfinite(self.interaction()):
+            raise bad_argument(
+                "rows", rows, "None", "Finals do not tell runs from rows: give outcomes, or of a share eval_rows=."
+            )
+        return self.run_variance + (self.interaction() / rows if rows < math.inf else 0.0), 0.0
+
+    def spread(self) -> Spread:
+        """Hand on what these runs say of the spread.
+
+        Returns
+        -------
+        Spread
+        """
+        return Spread(self.runs, self.evidence.variance, 0.0 if self.parts is None else self.parts.rows_part)
+
+    def summary(self) -> Summary:
+        """Put what is known on one screen.
+
+        Returns
+        -------
+        Summary
+        """
+        e, level = self.evidence, 100 * self.confidence
+        on = "" if self.rows is None else f" on {self.rows:,} rows"
+        lines: list[str | pd.DataFrame] = []
+        if self.runs > 1:
+            ends = self.conf_int()
+            at = ends.loc[HERE]
+            lines.append(f"sd over runs {at['sd']:.3g} [{at['lower']:.3g}, {at['upper']:.3g}]")
+            if self.parts is not None:
+                at = ends.loc[POPULATION]
+                lines.append(f"on the population of rows {at['sd']:.3g} [{at['lower']:.3g}, {at['upper']:.3g}]")
+            lines.append(f"two more runs of this recipe differ by up to {self.two_runs():.3g} ({level:g} %)")
+        else:
+            lines.append("one run: rows only, runs unknown; a second run is what tells most")
+        lines += self._of_rows()
+        if self.runs > 1:
+            shown = (2, 3, 5, 8, 16)
+            smallest = [self.minimal_difference(s) for s in shown]
+            lines.append("smallest difference of two recipes that is seen in 8 of 10 cases, these rows:")
+            lines.append(pd.DataFrame({"runs of each": shown, "difference": smallest}))
+            wider, narrower = (
+                math.sqrt(s / chi2.ppf((1 - self.confidence) / 2, s)) for s in (self.runs - 1, self.runs)
+            )
+            lines.append(f"one run more: the interval would end at {narrower:.3g} instead of {wider:.3g} times the sd")
+        return Summary(
+            f"{e.task}: {e.metric} {e.mean:.4g}, {self.runs} run{'s'[: self.runs > 1]}{on}", *lines, *e.notes
+        )
+
+    def _of_rows(self) -> list[str]:
+        e, lines = self.evidence, []
+        if e.repeats is not None:
+            variance, df = e.repeats
+            lines.append(f"runs of one and the same seed: sd {math.sqrt(variance):.3g} ({df} degrees of freedom)")
+        if self.parts is not None:
+            low, high = (v / self.parts.rows for v in self.parts.interval("interaction", self.confidence))
+            lines.append(
+                f"rows: {100 * self.rows_share:.0f} % of the variance over runs is this evaluation set "
+                f"(sd {math.sqrt(max(self.parts.rows_part, 0)):.3g} [{math.sqrt(low):.3g}, {math.sqrt(high):.3g}])"
+            )
+        elif self.from_prior and self.rows:
+            low, mid, high = (math.sqrt(self.interaction(q * _Z80) / self.rows) for q in (-1, 0, 1))
+            lines.append(
+                f"rows, by a prior (no outcomes were given; h = .45, 80 % of tasks .24 to .85): sd {mid:.2g} "
+                f"[{low:.2g}, {high:.2g}, 80 %]"
+            )
+            if self.runs > 1 and not self.evidence.variance > 2 * high**2:
+                lines.append("with that, runs and rows cannot be told apart; outcomes of each row would")
+        if math.isfinite(self.churn):
+            lines.append(f"two runs disagree on {100 * self.churn:.1f} % of the rows" + " (prior)" * self.from_prior)
+        if self.rows is not None:
+            single = math.sqrt(e.mean * (1 - e.mean) / self.rows) if e.is_share else math.nan
+            if e.row_means is not None and self.runs == 1:
+                single = self._error_of_one()
+            if math.isfinite(single):
+                lines.append(
+                    f"one run's number on these rows is within {1.96 * single:.2g} of its own on all rows (95 %)"
+                )
+            if e.is_share:
+                lines.append(f"one row more or less right moves a run by {1 / self.rows:.2g}")
+        return lines
+
+    def _error_of_one(self) -> float:
+        """Standard error over rows (or clusters) of one run's mean."""
+        e = self.evidence
+        assert e.row_means is not None
+        d = np.asarray(e.row_means - e.mean, dtype=np.float64)
+        if e.cluster is not None:
+            d = np.bincount(np.unique(e.cluster, return_inverse=True)[1], weights=d).astype(np.float64)
+        return float(math.sqrt(np.sum(d**2) * len(d) / (len(d) - 1)) / len(e.row_means))
+
+    def to_dict(self) -> dict[str, object]:
+        """Put what is known in plain types, for JSON; None where it is unknown.
+
+        Returns
+        -------
+        dict
+        """
+
+        def plain(v: float) -> float | None:
+            return float(v) if math.isfinite(v) else None
+
+        ends = {i: {c: plain(v) for c, v in row.items()} for i, row in self.conf_int().iterrows()}
+        return {
+            "task": self.evidence.task, "metric": self.evidence.metric, "mean": self.evidence.mean, "runs": self.runs,
+            "rows": self.rows, "sd": plain(self.sd), "intervals": ends, "two_runs": plain(self.two_runs()),
+            "rows_share": plain(self.rows_share), "churn": plain(self.churn), "rows_are_a_prior": self.from_prior,
+            "repeat_sd": None if self.evidence.repeats is None else math.sqrt(self.evidence.repeats[0]),
+            "minimal_difference": {s: plain(self.minimal_difference(s)) for s in (2, 3, 5, 8, 16)} if self.runs > 1
+            else {}, "confidence": self.confidence, "notes": list(self.evidence.notes),
+        }  # fmt: skip
+
+    def plot(self) -> alt.HConcatChart | alt.LayerChart:
+        """Draw the runs, and the smallest difference that is seen against runs of each recipe.
+
+        Returns
+        -------
+        altair.HConcatChart or altair.LayerChart
+        """
+        from predictlab.charts import noise_chart
+
+        return noise_chart(self)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
+def noise(
+    source: Source,
+    *,
+    metric: str | None = None,
+    task: str | None = None,
+    eval_rows: int | None = None,
+    cluster: str | Mapping[Hashable, Hashable] | None = None,
+    confidence: float = 0.95,
+) -> Noise:
+    """Say by how much two runs of one recipe differ anyhow, and how much of that is the evaluation set.
+
+    Parameters
+    ----------
+    source
+        Finals: a list of scores, or a table (also CSV, TSV, parquet) with ``seed`` or ``run``, a score, and perhaps
+        ``n``, the evaluation rows. Outcomes of rows: an array (runs, rows), or what `read_outcomes` takes or gives,
+        margins too. Or a run store.
+    metric, task : str, optional
+        Where there are several.
+    eval_rows : int, optional
+        Evaluation rows behind finals.
+    cluster : str or mapping, optional
+        Of outcomes: a column that names the cluster of each row, or row -> cluster.
+    confidence : float
+        Of intervals, in (0, 1).
+
+    Returns
+    -------
+    Noise
+
+    Raises
+    ------
+    ArgumentError
+        A column, task or metric that is not there, or several of which none is named.
+    DataError
+        Runs twice, runs of several depths, shares in percent, no run that ended.
+
+    Notes
+    -----
+    Without outcomes the rows' part of a share is a prior, and named so: ``sigma_int² = h (1 - p) / 2`` with
+    ``log h ~ N(log .45, .5²)`` (docs/theory.md, section 8). Intervals of the sd are those of Gaussian finals.
+
+    Examples
+    --------
+    >>> found = noise([0.843, 0.846, 0.841, 0.845], metric="accuracy", eval_rows=9815)
+    >>> round(found.minimal_difference(seeds=5), 4), found.from_prior
+    (0.0045, True)
+    """
+    level = confidence_level(confidence)
+    found = read_evidence("source", source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster)
+    if len(found.finals) == 1 and found.eval_rows is None and found.row_means is None:
+        raise DataError("one run and no rows: nothing says how noisy it is. Give eval_rows=, outcomes, or more runs.")
+    return Noise(found, level)
