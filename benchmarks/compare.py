@@ -42,7 +42,8 @@ def truth(rows: np.ndarray, sd: float, shift: float) -> tuple[float, float, floa
 
 def worlds(per_cell: int, seed: int, of_runs: Sequence[int]) -> pd.DataFrame:
     """False alarms, coverage and power of tests at 5 %, a line for each kind of world."""
-    table = []
+    table: list[dict[str, object]] = []
+    print("a line each: rows law,runs,rows,run sd,share,false,paired rows,t test,power,oracle,t power,covered")
     for (name, law), runs, count, sd in itertools.product(DIFFICULTY.items(), of_runs, ROWS, RUN_SD):
         rng = np.random.default_rng([seed, runs, count, int(100 * sd)])
         population = logit(np.clip(rng.beta(*law, 10_000), 1e-6, 1 - 1e-6))
@@ -92,6 +93,7 @@ def worlds(per_cell: int, seed: int, of_runs: Sequence[int]) -> pd.DataFrame:
             "share": each / count / (run + each / count),
         }
         table.append(line | {what: n / worlds for what, n in counts.items()})
+        print(*(f"{v:.3f}" if isinstance(v, float) else v for v in table[-1].values()), sep=",", flush=True)
     return pd.DataFrame(table)
 
 
@@ -166,7 +168,6 @@ def main() -> None:
     if given.worlds:
         table = worlds(given.per_cell, given.seed, given.runs)
         what = ["false", "covered", "power", "oracle", "t test", "t power", "paired rows"]
-        print(table.round(3).to_string(index=False))
         for by in ("runs", "rows", "run sd", "rows law", ["runs", "run sd"], ["runs", "rows"]):
             print(table.groupby(by, sort=False)[what].mean().round(3).to_string(), "\n")
         print("all:", table[what].mean().round(3).to_dict())

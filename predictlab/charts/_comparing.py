@@ -40,7 +40,8 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
         raise bad_argument("noise", type(noise).__name__, "what pl.noise returned")
     evidence = noise.evidence
     points = pd.DataFrame({"run": evidence.runs, "value": evidence.finals, "place": np.arange(1, noise.runs + 1)})
-    x = alt.X("place:Q", title="run", axis=alt.Axis(labels=False, ticks=False, grid=False), scale=alt.Scale(zero=False))
+    room = alt.Scale(domain=[0.5, noise.runs + 0.5], nice=False)
+    x = alt.X("place:Q", title="run", axis=alt.Axis(labels=False, ticks=False, grid=False), scale=room)
     y = alt.Y("value:Q", title=evidence.metric, scale=alt.Scale(zero=False), axis=alt.Axis(gridOpacity=0.4))
     tip = ["run", *style.numbers("value")]
     dots = alt.Chart(points).mark_point(filled=True, size=55, color=style.LINE, opacity=1).encode(x=x, y=y, tooltip=tip)
@@ -64,7 +65,7 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
         y=alt.Y("difference:Q", title=f"difference ({evidence.metric})", axis=alt.Axis(format="~g", gridOpacity=0.4)),
         color=alt.Color(
             "rows:N", scale=alt.Scale(domain=["these rows", "all rows"], range=[style.LINE, style.ACCENT]),
-            legend=alt.Legend(title="measured on", orient="top-right") if len(sizes) > 1 else None,
+            legend=alt.Legend(title="measured on", orient="top") if len(sizes) > 1 else None,
         ),
         tooltip=["rows", *style.numbers("seeds", "difference")],
     )  # fmt: skip
@@ -73,7 +74,7 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
         [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=30, opacity=1)],
         style.title("Smallest difference that is seen in 8 of 10 cases", said), width, height,
     )  # fmt: skip
-    return alt.hconcat(left, right)
+    return alt.hconcat(left, right).resolve_scale(color="independent")  # the legend stands where it belongs
 
 
 def comparison_chart(comparison: Comparison, *, width: int = 420, height: int = 110) -> alt.LayerChart:

@@ -166,7 +166,8 @@ def _compared(
     if mixture is None:
         reasons[RECIPES] = reason
     else:
-        answers[RECIPES] = Answer(RECIPES, difference, mixture, margin, sign, confidence)
+        by_prior = max(len(a.finals), len(b.finals)) == 1 and run_sd is None
+        answers[RECIPES] = Answer(RECIPES, difference, mixture, margin, sign, confidence, by_prior)
     if not paired and a.seeds is not None and b.seeds is not None and set(a.seeds) == set(b.seeds) and len(a.seeds) > 2:
         order = [b.seeds.index(s) for s in a.seeds]
         if np.ptp(a.finals) > 0 and np.ptp(b.finals) > 0:

@@ -34,6 +34,7 @@ class Answer:
     margin: float
     sign: float
     confidence: float
+    by_prior: bool = False
 
     @property
     def p_value(self) -> float:
@@ -158,7 +159,8 @@ class Comparison:
             lower, upper = answer.interval()
             by = f" by more than {answer.margin:g}" if answer.margin else ""
             lines.append(
-                f"{asked[q]} {self.verdict(q)}: {self.difference:+.3g} [{lower:+.3g}, {upper:+.3g}], "
+                f"{asked[q]} {self.verdict(q)}{', under the prior below' * answer.by_prior}: "
+                f"{self.difference:+.3g} [{lower:+.3g}, {upper:+.3g}], "
                 f"p = {answer.p_value:.2g}, probability that {a.name} is better{by}: {answer.probability:.2f}"
             )
         title = f"{a.name} against {b.name}: {a.metric}, {100 * self.confidence:g} % intervals"
@@ -179,7 +181,8 @@ class Comparison:
                 continue
             lower, upper = answer.interval()
             told[q] = {"verdict": self.verdict(q), "lower": lower, "upper": upper, "p_value": answer.p_value,
-                       "probability": answer.probability, "margin": answer.margin}  # fmt: skip
+                       "probability": answer.probability, "margin": answer.margin,
+                       "by_prior": answer.by_prior}  # fmt: skip
         sides = {e.name: {"mean": e.mean, "runs": len(e.finals), "rows": e.eval_rows} for e in (self.a, self.b)}
         return {"metric": self.a.metric, "difference": self.difference, "better": self.better,
                 "confidence": self.confidence, "sides": sides, "answers": told, "notes": list(self.notes)}  # fmt: skip
