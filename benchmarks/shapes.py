@@ -29,7 +29,7 @@ from predictlab.decay import law
 from predictlab.phase import DYNAMIC_CRITICAL, NOISE_DOMINANT, STATIC_SUFFICIENT, UNDETERMINED
 
 Array = NDArray[np.float64]
-DEPTH = 2.0 ** np.arange(2, 11)
+DEPTH: Array = np.exp2(np.arange(2.0, 11.0))
 LAST = float(DEPTH[-1])
 RATES, FLOORS = (0.4, 1.0, 2.5), (0.0, 0.4)
 TOLERANCES = (0.25, 0.6, 1.6, 4.0)  # over the risk at the last depth
@@ -98,7 +98,7 @@ def look(
     for factor in TOLERANCES:
         table = pl.classify({"task": fit}, tolerance=factor, budget=LAST, confidence=0.9, extrapolate=True)
         call = table["regime"][0]
-        right = NOISE_DOMINANT if seen["limit"] > factor else STATIC_SUFFICIENT if factor >= 1 else DYNAMIC_CRITICAL
+        right = NOISE_DOMINANT if seen["left"] > factor else STATIC_SUFFICIENT if factor >= 1 else DYNAMIC_CRITICAL
         called += call != UNDETERMINED
         wrong += call not in (UNDETERMINED, right)
     spread = np.diff(np.quantile(np.log(ahead[:, 0]), [0.025, 0.975]))[0]
@@ -113,12 +113,13 @@ def cell(shape: str, runs: int, draws: int, tails: bool, methods: tuple[str, ...
         for rate in RATES:
             for floor in FLOORS:
                 rng = np.random.default_rng([runs, int(10 * rate), int(10 * floor)])
-                risk, beyond, along = (truth(shape, rate, floor, np.asarray(c)) for c in (DEPTH, FAR, FINE))
+                risk, beyond, along = (truth(shape, rate, floor, c) for c in (DEPTH, FAR, FINE))
                 at = int(np.searchsorted(FINE, 1.5 * LAST))
                 price = -float((along[at + 1] - along[at - 1]) / (FINE[at + 1] - FINE[at - 1]))
                 seen = {
                     "rate": rate,
                     "limit": floor / float(SHAPES[shape](np.array([LAST]))[0]),
+                    "left": float(truth(shape, rate, floor, np.array([1000 * LAST]))[0]),
                     "best": float(FINE[np.argmin(along + price * FINE)]),
                 }
                 for _ in range(draws):

@@ -33,7 +33,14 @@ if TYPE_CHECKING:
         worlds,
     )
     from predictlab._versions import show_versions
-    from predictlab.budget import allocate, depth_for_tolerance, frontier, optimal_depth
+    from predictlab.budget import (
+        allocate,
+        depth_for_tolerance,
+        frontier,
+        optimal_depth,
+        optimal_design,
+        rows_for_tolerance,
+    )
     from predictlab.catalog import load_dataset
     from predictlab.comparing import Comparison, Comparisons, Design, Noise, compare, compare_design, noise
     from predictlab.decay import DecayModel, DecayResults
@@ -49,7 +56,14 @@ if TYPE_CHECKING:
 
 _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "_versions": ["show_versions"],
-    "budget": ["allocate", "depth_for_tolerance", "frontier", "optimal_depth"],
+    "budget": [
+        "allocate",
+        "depth_for_tolerance",
+        "frontier",
+        "optimal_depth",
+        "optimal_design",
+        "rows_for_tolerance",
+    ],
     "catalog": ["load_dataset"],
     "comparing": ["Comparison", "Comparisons", "Design", "Noise", "compare", "compare_design", "noise"],
     "decay": ["DecayModel", "DecayResults"],
@@ -70,9 +84,9 @@ __all__ = [
     "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task", "__version__",
     "advise", "allocate", "analyse", "budget", "catalog", "charts", "classify", "compare", "compare_design",
     "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "frontier",
-    "load_dataset", "noise", "optimal_depth", "phase", "planning", "probe", "probe_until", "probing", "rank",
-    "read_outcomes", "read_runs", "report", "risk", "risk_curve", "runs", "score", "set_verbosity", "show_versions",
-    "start_probe", "static", "task", "worlds",
+    "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning", "probe", "probe_until",
+    "probing", "rank", "read_outcomes", "read_runs", "report", "risk", "risk_curve", "rows_for_tolerance", "runs",
+    "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import Rng, option, positive, share
 from predictlab.budget import checked_fits, depth_for_tolerance
-from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
+from predictlab.decay import ALTERNATIVES, CurveSample, DecayResults, PosteriorResults, Sample, law
 from predictlab.errors import bad_argument
 from predictlab.risk import same_question
 
@@ -180,6 +180,11 @@ class Decision:
     tolerance: float
     budget: float
 
+    @property
+    def limit(self) -> float:
+        """What the floor is compared with, metric²."""
+        return self.tolerance
+
     def member(self, sample: Sample) -> Array:
         """Find the regime of each draw.
 
@@ -191,9 +196,10 @@ class Decision:
         Returns
         -------
         ndarray, shape (n, 3)
-            0 and 1, in the order of `REGIMES`. Static-Sufficient: the risk is within the tolerance from the budget on.
+            0 and 1, in the order of `REGIMES`. Noise-Dominant: what no depth within reach removes is above the
+            tolerance; Static-Sufficient: the risk is within it from the budget on.
         """
-        noise, within = sample.params[:, :1] > self.tolerance, self.risk(sample)[:, None] <= self.tolerance
+        noise, within = sample.lasting()[:, None] > self.tolerance, self.risk(sample)[:, None] <= self.tolerance
         return _shares(noise, within)
 
     def risk(self, sample: Sample) -> Array:
@@ -224,7 +230,7 @@ class Decision:
         x, y : ndarray, shape (n,)
             ``L_int / tau`` and ``V_opt(B) / tau``.
         """
-        limit = sample.params[:, 0]
+        limit = sample.lasting()
         return limit / self.tolerance, np.maximum(self.risk(sample) - limit, 0.0) / self.tolerance
 
 
@@ -248,6 +254,11 @@ class Thresholds:
     intrinsic_threshold: float
     rate_threshold: float
 
+    @property
+    def limit(self) -> float:
+        """What the floor is compared with, metric²."""
+        return self.intrinsic_threshold
+
     def member(self, sample: Sample) -> Array:
         """Find the regime of each draw.
 
@@ -261,7 +272,7 @@ class Thresholds:
         ndarray, shape (n, 3)
             0 and 1, in the order of `REGIMES`.
         """
-        floor, rate = sample.params[:, :1], sample.params[:, 2:]
+        floor, rate = sample.lasting()[:, None], sample.params[:, 2:]
         return threshold_probabilities(floor, rate, self.intrinsic_threshold, self.rate_threshold)
 
     def plane(self, sample: Sample) -> tuple[Array, Array]:
@@ -277,7 +288,7 @@ class Thresholds:
         x, y : ndarray, shape (n,)
             ``L_int / l*``, and NaN.
         """
-        return sample.params[:, 0] / self.intrinsic_threshold, np.full(len(sample.params), np.nan)
+        return sample.lasting() / self.intrinsic_threshold, np.full(len(sample.params), np.nan)
 
 
 def checked_rule(
@@ -358,6 +369,8 @@ def classify(
           ``p_noise_dominant``;
         - ``reason``: why there is no call: the risk still rises at the last depth; or why one that has its probability
           does not stand: the law is rejected, or a named alternative prior would not make it; empty otherwise;
+        - ``p_noise_by_runs``: the part of ``p_noise_dominant`` that no evaluation rows would cure, since runs differ on
+          the population of rows; the rest is noise by rows. NaN where what the rows add is not known;
         - ``crossing_budget`` (``c_tau``, at which a Dynamic-Critical task becomes Static-Sufficient; inf where the
           floor is above the tolerance), ``crossing_lower``, ``crossing_upper`` (95 %); NaN under thresholds;
         - ``question``;
@@ -393,7 +406,7 @@ def still_rising(fit: DecayResults, confidence: float) -> bool:
     return isinstance(fit, PosteriorResults) and fit.rising > 1 - confidence
 
 
-def why_not(fit: DecayResults, sample: Sample, votes: Array, confidence: float) -> str:
+def why_not(fit: DecayResults, sample: Sample, rule: Decision | Thresholds, votes: Array, confidence: float) -> str:
     """Say why a call that has its probability does not stand; empty where it does.
 
     Parameters
@@ -401,6 +414,7 @@ def why_not(fit: DecayResults, sample: Sample, votes: Array, confidence: float) 
     fit : DecayResults
     sample : Sample
         Draws of it.
+    rule : Decision or Thresholds
     votes : ndarray, shape (n,)
         1 for each draw that is in the regime.
     confidence : float
@@ -412,9 +426,12 @@ def why_not(fit: DecayResults, sample: Sample, votes: Array, confidence: float) 
 
     Notes
     -----
-    Source: docs/theory.md, section 9.
+    Source: docs/theory.md, section 9. Where what the evaluation rows add is above the limit by itself, neither a rise
+    nor a rejected law of the runs makes a difference.
     """
-    if not isinstance(fit, PosteriorResults):
+    if not isinstance(fit, PosteriorResults) or not isinstance(sample, CurveSample):
+        return ""
+    if sample.rows is not None and np.mean(sample.lasting_of_rows() > rule.limit) >= confidence:
         return ""
     if still_rising(fit, confidence):
         return f"still rising at {fit.curve.depth[-1]:g} steps with probability {fit.rising:.0%}"
@@ -435,15 +452,19 @@ def _row(
     member = rule.member(sample)
     p = member.mean(axis=0)
     best = int(np.argmax(p))
-    regime, reason = regime_or_undetermined(p, confidence), why_not(fit, sample, member[:, best], confidence)
+    regime, reason = regime_or_undetermined(p, confidence), why_not(fit, sample, rule, member[:, best], confidence)
     if regime == UNDETERMINED and not still_rising(fit, confidence):
         reason = ""
+    by_runs = float("nan")
+    if isinstance(sample, CurveSample) and sample.rows is not None:
+        by_runs = float(np.mean(sample.lasting_of_runs() > rule.limit))
     row: dict[str, object] = {
         "task": name,
         "regime": UNDETERMINED if reason else regime,
         "likely": REGIMES[best],
         **dict(zip(PROBABILITY_COLUMNS, p, strict=True)),
         "reason": reason,
+        "p_noise_by_runs": by_runs,
     }
     depth = lower = upper = float("nan")
     if isinstance(rule, Decision):

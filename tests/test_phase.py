@@ -230,8 +230,8 @@ def test_planes_are_medians_of_the_draws(fits):
     for name, fit in fits.items():
         sample = fit.draws()
         planes = {
-            "x": sample["intrinsic_limit"] / 0.5,
-            "y": np.maximum(fit.sample().envelope(np.array([40.0]))[:, 0] - sample["intrinsic_limit"], 0) / 0.5,
+            "x": fit.sample().lasting() / 0.5,
+            "y": np.maximum(fit.sample().envelope(np.array([40.0]))[:, 0] - fit.sample().lasting(), 0) / 0.5,
             "alpha": sample["decay_rate"],
         }
         for axis, values in planes.items():

@@ -102,11 +102,6 @@ class Curves:
         """Slope of the logarithm of the risk in that of the depth, at the last depth, (n,)."""
         return self.shapes.slope(self.log_depth[-1:], self.log_depth[-1])[:, 0]
 
-    def falls_from(self) -> Array:
-        """Index of the measured depth at which each curve is highest, (n,); k where it still rises at the last."""
-        peak, k = self.measured.argmax(axis=1), self.measured.shape[1]
-        return np.where(self.slope() > 0, k, peak)
-
 
 def between(log_depth: Array, values: Array, wanted: Array) -> Array:
     """Values (n, k) at increasing depths (k,), interpolated at others (m,) or (n, m): (n, m); constant outside."""

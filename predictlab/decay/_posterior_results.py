@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import confidence_level, generator, whole_number
+from predictlab.decay._draws import CROSS_BEYOND
 from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
 from predictlab.decay._noise import chain
 from predictlab.decay._posterior import UNKNOWN_CORRELATION, Curves, Posterior, between
@@ -50,10 +51,52 @@ class CurveSample(Sample):
         own = self.curves.risk(depth)
         return own if self.rows is None else own + self.rows.risk(depth)
 
+    def population(self, depth: Array) -> Array:
+        """Risk on the population of rows at depths (m,), metric²: (n, m); `risk` itself where rows are unknown."""
+        return self.curves.risk(depth)
+
+    def interaction(self, depth: Array) -> Array:
+        """``sigma_int²`` at depths (m,), metric² a row: (n, m)."""
+        if self.rows is None:
+            raise ValueError("the evaluation rows' part is not known")
+        return self.rows.interaction(depth)
+
+    def slope(self) -> Array:
+        """Slope of the logarithm of the risk in that of the depth, at the last measured one, (n,)."""
+        own = self.curves.slope()
+        if self.rows is None:
+            return own
+        last = np.exp(self.curves.log_depth[-1:])
+        population, rows = self.curves.risk(last)[:, 0], self.rows.risk(last)[:, 0]
+        _, scale, rate = self.rows.law.T
+        falling = law(float(last[0]), 0.0, scale, rate) / law(float(last[0]), *self.rows.law.T)
+        return (own * population - rate * falling * rows) / (population + rows)
+
+    def peak(self) -> NDArray[np.intp]:
+        """Index of the measured depth at which each risk is highest, (n,); their number where it rises at the last."""
+        depth = np.exp(self.curves.log_depth)
+        return np.where(self.slope() > 0, len(depth), self.risk(depth).argmax(axis=1))
+
     def envelope(self, depth: Array) -> Array:
         """Largest risk at each of the depths (m,) and beyond, metric²: (n, m)."""
         depths, largest = self._largest
         return np.maximum(self.risk(depth), np.exp(between(np.log(depths), largest, np.log(depth))))
+
+    def lasting(self) -> Array:
+        """Risk that is left at a thousand times the last depth, metric²: (n,); what falls more slowly never falls."""
+        return self.risk(self._reach)[:, 0]
+
+    def lasting_of_runs(self) -> Array:
+        """The same on the population of rows."""
+        return self.population(self._reach)[:, 0]
+
+    def lasting_of_rows(self) -> Array:
+        """What the evaluation rows add to it on the set that is asked about; 0 where it is not known."""
+        return np.zeros(len(self.params)) if self.rows is None else self.rows.risk(self._reach)[:, 0]
+
+    @property
+    def _reach(self) -> Array:
+        return CROSS_BEYOND * np.exp(self.curves.log_depth[-1:])
 
     def crossing(self, tolerance: float) -> Array:
         """Depth from which on the risk is within a tolerance, steps: (n,); inf where the floor is above it."""
@@ -138,9 +181,9 @@ class PosteriorResults(DecayResults):
         self.effective = self._posterior.effective
         self._seen: dict[tuple[int, object], CurveSample] = {}
         self._main = self._drawn(DRAWS, source)
-        falls_from = self._main.curves.falls_from()
-        self.rising = float(np.mean(falls_from == k))
-        first = min(int(np.ceil(np.median(falls_from))), k - 2)
+        peak = self._main.peak()
+        self.rising = float(np.mean(peak == k))
+        first = min(int(np.ceil(np.median(peak))), k - 2)
         burn_in, value = model.lack_of_fit(cut + first)
         limit, rate = (float(v) for v in np.median(self._main.params[:, [0, 2]], axis=0))
         last = float(curve.depth[-1])
@@ -246,8 +289,8 @@ class PosteriorResults(DecayResults):
 
     @property
     def slope(self) -> tuple[float, float, float]:
-        """Local slope of ``log L`` in ``log c`` at the last depth, of the population, with its 95 % interval."""
-        middle, low, high = np.quantile(self._main.curves.slope(), [0.5, 0.025, 0.975])
+        """Local slope of ``log L`` in ``log c`` at the last depth, with its 95 % interval."""
+        middle, low, high = np.quantile(self._main.slope(), [0.5, 0.025, 0.975])
         return float(middle), float(low), float(high)
 
     def cautions(self) -> list[str]:

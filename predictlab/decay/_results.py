@@ -86,6 +86,16 @@ class Sample:
         """
         return self.risk(depth)
 
+    def lasting(self) -> Array:
+        """Compute the risk that no depth within reach removes: the floor of a law.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Metric².
+        """
+        return self.params[:, 0]
+
     def crossing(self, tolerance: float) -> Array:
         """Find the depth from which on the risk is within a tolerance.
 

@@ -71,14 +71,14 @@ class RowsPart:
 
     def draw(self, curves: Curves, rng: np.random.Generator) -> RowsDraws:
         """Draw it beside curves of the population."""
-        n, scale = len(curves.level), self.measured / self.wanted
+        n, rows = len(curves.level), (self.measured, self.wanted)
         if self.law is None:
             e = curves.factor[:, None] * self.offset.risk
             flat = np.column_stack([e[:, -1], np.zeros(n), np.ones(n)])
-            return RowsDraws(scale, curves.log_depth, np.log(e), flat)
+            return RowsDraws(*rows, curves.log_depth, np.log(e), flat)
         drawn = self.law.draw(n, rng)
         e = self.offset.risk * rng.chisquare(self.offset.df, (n, len(self.offset.df))) / self.offset.df
-        return RowsDraws(scale, curves.log_depth, np.log(e), drawn.parameters())
+        return RowsDraws(*rows, curves.log_depth, np.log(e), drawn.parameters())
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class RowsDraws:
 
     Parameters
     ----------
-    scale : float
-        Measured rows over wanted ones.
+    measured, wanted : float
+        Rows of the set that was measured, and of the one that is asked about.
     log_depth : ndarray, shape (k,)
     log_measured : ndarray, shape (n, k)
         At the measured depths, of the measured set.
@@ -96,26 +96,31 @@ class RowsDraws:
         Floor, scale and rate of its law, of the measured set.
     """
 
-    scale: float
+    measured: float
+    wanted: float
     log_depth: Array
     log_measured: Array
     law: Array
 
     def first(self, n: int) -> RowsDraws:
         """The first `n` of them."""
-        return RowsDraws(self.scale, self.log_depth, self.log_measured[:n], self.law[:n])
+        return RowsDraws(self.measured, self.wanted, self.log_depth, self.log_measured[:n], self.law[:n])
 
     def risk(self, depth: Array) -> Array:
-        """At depths (m,) or (n, m), metric²: (n, m); beyond the measured ones by its law from the last on."""
+        """On the set that is asked about, at depths (m,) or (n, m), metric²: (n, m)."""
+        return self.interaction(depth) / self.wanted
+
+    def interaction(self, depth: Array) -> Array:
+        """``sigma_int²`` at depths (m,) or (n, m), metric² a row; beyond the measured ones by its law."""
         last = np.exp(self.log_depth[-1])
         inside = np.exp(between(self.log_depth, self.log_measured, np.log(depth)))
         further = law(np.maximum(depth, last), *self.law.T[:, :, None]) / law(last, *self.law.T)[:, None]
-        return np.asarray(self.scale * inside * further)
+        return np.asarray(self.measured * inside * further)
 
     def added(self, params: Array) -> Array:
         """The law (n, 3) of the sum: floors add up; value and slope of what decays are right at the last depth."""
         last = np.exp(self.log_depth[-1])
-        at_last = np.exp(self.log_measured[:, -1]) / law(last, *self.law.T) * self.scale
+        at_last = np.exp(self.log_measured[:, -1]) / law(last, *self.law.T) * self.measured / self.wanted
         floor, scale, rate = self.law.T
         own, theirs = (law(last, 0.0, k, a) for k, a in ((params[:, 1], params[:, 2]), (scale * at_last, rate)))
         both = own + theirs

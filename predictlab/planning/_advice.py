@@ -101,6 +101,12 @@ def advise(
     return pd.DataFrame(rows)
 
 
+def _by_what(row: Mapping[str, float]) -> str:
+    """Whether runs or rows are the noise, with probabilities; nothing where it is not known."""
+    runs, noise = row["p_noise_by_runs"], row["p_noise_dominant"]
+    return "" if np.isnan(runs) else f" (by runs with probability {runs:.2f}, by rows with {noise - runs:.2f})"
+
+
 def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
     """What makes seeds agree where depth does not: more rows where the rows are known to be the cause."""
     if fit.curve.parts is None:
@@ -118,7 +124,8 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
         return f"{seen}, and by the estimate about {needed:,.0f} rows would bring them within {wanted} ({population})"
     if lower < tolerance:
         return f"{seen}; {population}, so whether more rows would bring them within {wanted} takes more seeds to say"
-    return f"{seen}; {population}, so steady the recipe (a decaying rate, larger batches, cleaner labels) or average several seeds"
+    steadier = "a decaying rate, larger batches, cleaner labels"
+    return f"{seen}; {population}, so steady the recipe ({steadier}) or average several seeds"
 
 
 def margin(risk: float) -> float:
@@ -154,10 +161,10 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
             f"inside the {wanted} asked for."
         ), Step(0, needed, cost=0.0)
     if row["regime"] == NOISE_DOMINANT:
-        floor = margin(float(np.median(sample.params[:, 0])))
+        floor = margin(float(np.median(sample.lasting())))
         return (
             f"Do not probe deeper: on these evaluation rows seeds will still differ by ±{floor:.3f} {metric} however "
-            f"long they train, more than the {wanted} asked for; {_cure(fit, rule.tolerance, wanted)}."
+            f"long they train, more than the {wanted} asked for{_by_what(row)}; {_cure(fit, rule.tolerance, wanted)}."
         ), Step()
     last = float(fit.fitted.depth[-1])
     upper = f"{row['crossing_upper']:.0f}" if np.isfinite(row["crossing_upper"]) else "unbounded"
@@ -195,7 +202,7 @@ def _settle(
         return _past_the_peak(fit, confidence)
     p_static, p_dynamic, p_noise = (float(str(row[column])) for column in PROBABILITY_COLUMNS)
     floor_is_open = p_noise > min(p_static, p_dynamic)
-    floor, _, rate = sample.params.T
+    floor, rate = sample.lasting(), sample.params[:, 2]
     name, values, focus = "the floor", floor, None
     if isinstance(rule, Decision):
         limit_name, limit = "tolerance", rule.tolerance

@@ -87,7 +87,7 @@ def _regime(rule: Decision, confidence: float, fit: DecayResults, sample: Sample
     member = rule.member(sample)
     p = member.mean(axis=0)
     first, second = np.argsort(p)[::-1][:2]
-    stands = level > 0 and float(p[first]) >= 1 - level and not why_not(fit, sample, member[:, first], confidence)
+    stands = level > 0 and float(p[first]) >= 1 - level and not why_not(fit, sample, rule, member[:, first], confidence)
     return Answer(
         stands=stands,
         value=REGIMES[first],

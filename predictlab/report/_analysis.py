@@ -27,7 +27,7 @@ from predictlab.runs._importers.read import Source
 if TYPE_CHECKING:
     import altair as alt
 
-MIN_RUNS = 6  # with five degrees of freedom a variance is already known only within a factor of seven (95 %)
+MIN_RUNS = 3  # with two degrees of freedom a variance is known within a factor of 150 (95 %): wide, and said
 EXCHANGE_RATE = 1e-6  # a hundred steps are worth the risk of one point of accuracy (0.01² metric²)
 CROSSING_COLUMNS = ("crossing_budget", "crossing_lower", "crossing_upper")
 SQLITE = b"SQLite format 3\x00"
@@ -147,6 +147,7 @@ def analyse(
     confidence: float = 0.95,
     tasks: Iterable[str] | None = None,
     eval_rows: Mapping[str, int] | None = None,
+    rows: float | None = None,
     draws: int = 2000,
     rng: int | np.random.Generator | None = None,
 ) -> Analysis:
@@ -171,7 +172,10 @@ def analyse(
     tasks : iterable of str, optional
         Which tasks, in which order; default all.
     eval_rows : mapping of str to int, optional
-        Evaluation rows of each task, for the sampling error shown beside the floor.
+        Evaluation rows of each task, where the source does not know them.
+    rows : float, optional
+        Evaluation rows of the sets that are asked about, inf for the populations they come from (see `pl.DecayModel`);
+        None: the sets themselves.
     draws : int
         Number of draws of each fit behind the optimal depths and the regimes.
     rng : int, numpy.random.Generator or None
@@ -209,7 +213,7 @@ def analyse(
             curve = risk_curve(held, name, metric=metric, eval_rows=(eval_rows or {}).get(name))
             if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
                 raise DataError(f"{curve.n_runs} complete runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
-            fits[name] = DecayModel(curve).fit()
+            fits[name] = DecayModel(curve, rows=rows).fit()
         except DataError as error:
             unfit[name] = str(error)
     optima = {name: optimal_depth(fit, exchange_rate=exchange_rate, draws=draws, rng=rng) for name, fit in fits.items()}
@@ -221,7 +225,7 @@ def analyse(
         if fit.known_from > nonnegative("budget", budget)
     }
     placed = {name: fit for name, fit in fits.items() if name not in too_early} or fits
-    phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, *CROSSING_COLUMNS])
+    phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, "reason", *CROSSING_COLUMNS])
     recommendations = {}
     if placed:
         phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)

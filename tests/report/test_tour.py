@@ -137,7 +137,7 @@ def test_the_tour_names_real_data_and_sane_plans():
         assert task.data in known
         assert task.seeds >= MIN_RUNS
         assert len(task.depths) >= 4
-    assert any(task.label_noise for task in tour.TASKS)
+    assert any(task.recipe.get("schedule") == "constant" for task in tour.TASKS)
 
 
 def test_a_budget_of_one_step_is_refused(tmp_path):
