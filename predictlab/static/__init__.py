@@ -12,13 +12,13 @@ from predictlab.static._parc import parc
 from predictlab.static._rank import Ranking, rank
 from predictlab.static._regression import knn_r2, linear_probe_r2
 from predictlab.static._repeated import Repeated
-from predictlab.static._score import StaticScores, score
+from predictlab.static._score import StaticScores, features_of, score
 from predictlab.static._source_head import leep, nce, nleep
 from predictlab.static._transrate import transrate
 
 __all__ = [
     "DataDescription", "IntrinsicLimit", "Ranking", "Repeated", "StaticScores", "VInformation", "bayes_error",
-    "bayes_error_of_votes", "describe", "hscore", "knn_accuracy", "knn_r2", "label_noise", "leep",
+    "bayes_error_of_votes", "describe", "features_of", "hscore", "knn_accuracy", "knn_r2", "label_noise", "leep",
     "linear_probe_accuracy", "linear_probe_r2", "logme", "logme_regression", "methods", "nce", "nleep", "parc",
     "rank", "score", "score_features", "transrate", "v_information",
 ]  # fmt: skip

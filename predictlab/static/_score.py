@@ -170,28 +170,18 @@ def score(
     >>> scores.value("knn") > 0.9
     True
     """
-    if not isinstance(task, Task):
-        raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
-    if task.data.kind == "completions":
-        raise DataError(
-            f"task {task.name!r}: static scores rate features against labels, and {task.data.name} has completions. "
-            "Probe it instead: its measurements at depth 0 say what the model does before any training."
-        )
+    _with_labels(task)
     names = chosen(methods, "classes")
     check_settings(confidence, draws, permutations)
-    whole_number("max_rows", max_rows, 2)
-    if layers not in LAYERS:
-        whole_number("layers", layers, 1, "'mean', 'last', 'each', or the number of a layer")
-    labels = task.labels("train")
+    _check_layers(layers, LAYERS)
     seed = library_seed(rng)
-    rows = np.arange(len(labels))
-    if len(rows) > max_rows:
-        rows = np.sort(generator(seed).choice(len(rows), size=max_rows, replace=False))
+    rows = _rows_of(task, max_rows, seed)
+    labels = task.labels("train")
+    texts = task.data.train["text"].iloc[rows].tolist()
+    length, pooling = task.recipe.max_length, task.recipe.pooling
 
     from predictlab.catalog._layers import layer_features
 
-    texts = task.data.train["text"].iloc[rows].tolist()
-    length, pooling = task.recipe.max_length, task.recipe.pooling
     start = time.perf_counter()
     features = layer_features(task.model, texts, length, pooling, layers, cache=cache, progress=progress)
     seconds = time.perf_counter() - start
@@ -210,3 +200,80 @@ def score(
         first = "mean" if layers == "each" else layers
         beside = controls_of(task.model, texts, labels[rows], names, length, pooling, first, confidence, seed, progress)
     return StaticScores(str(task.name), table, beside)
+
+
+def features_of(
+    task: Task,
+    *,
+    layers: str | int = "mean",
+    max_rows: int = 2000,
+    cache: bool = True,
+    progress: bool = False,
+    rng: Rng = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of a task's frozen model and the labels of the same rows, as `score` uses them.
+
+    Parameters
+    ----------
+    task : Task
+        With labels.
+    layers : {"mean", "last"} or int
+        As of `score`; one at a time.
+    max_rows, cache, progress, rng
+        As of `score`.
+
+    Returns
+    -------
+    features : ndarray, float32 (n, d)
+    labels : ndarray of int64 (n,)
+        Those that training would see, noise included.
+
+    Raises
+    ------
+    ArgumentError, DataError, ModelError
+        As of `score`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import predictlab as pl
+    >>> rows = [(f"a {word} film, number {i}", word == "fine") for i in range(20) for word in ("fine", "dull")]
+    >>> data = pl.load_dataset(pd.DataFrame(rows, columns=["text", "label"]), eval_size=10)
+    >>> features, labels = pl.static.features_of(pl.Task("minilm-l6", data))
+    >>> features.shape, labels.shape
+    ((30, 384), (30,))
+    """
+    _with_labels(task)
+    _check_layers(layers, ("mean", "last"))
+    rows = _rows_of(task, max_rows, library_seed(rng))
+
+    from predictlab.catalog._layers import layer_features
+
+    texts = task.data.train["text"].iloc[rows].tolist()
+    recipe = task.recipe
+    found = layer_features(
+        task.model, texts, recipe.max_length, recipe.pooling, layers, cache=cache, progress=progress
+    )  # fmt: skip
+    return next(iter(found.values())), task.labels("train")[rows]
+
+
+def _with_labels(task: Task) -> None:
+    if not isinstance(task, Task):
+        raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
+    if task.data.kind == "completions":
+        raise DataError(
+            f"task {task.name!r}: static scores rate features against labels, and {task.data.name} has completions. "
+            "Probe it instead: its measurements at depth 0 say what the model does before any training."
+        )
+
+
+def _check_layers(layers: str | int, words: tuple[str, ...]) -> None:
+    if layers not in words:
+        whole_number("layers", layers, 1, f"{', '.join(map(repr, words))}, or the number of a layer")
+
+
+def _rows_of(task: Task, max_rows: int, seed: int) -> np.ndarray:
+    """Numbers of the training rows that are used."""
+    whole_number("max_rows", max_rows, 2)
+    rows = np.arange(len(task.data.train))
+    return rows if len(rows) <= max_rows else np.sort(generator(seed).choice(len(rows), size=max_rows, replace=False))

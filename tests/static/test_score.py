@@ -301,3 +301,14 @@ def test_each_layer_is_a_row_and_shown(backbone):
     page = scores._repr_html_()
     assert "hscore" in page
     assert "not the outcome of a fine-tune" in page
+
+
+def test_features_of_a_task_are_those_that_are_scored(backbone):
+    task = make_task(60, label_noise=0.5)
+    features, labels = pl.static.features_of(task, max_rows=40, rng=2)
+    assert features.shape == (40, 5)
+    assert pl.static.logme(features, labels) == pl.score(task, "logme", max_rows=40, rng=2).value("logme")
+    with pytest.raises(ArgumentError, match="layers='each'"):
+        pl.static.features_of(task, layers="each")
+    with pytest.raises(ArgumentError, match=r"a pl\.Task"):
+        pl.static.features_of("minilm-l6")
