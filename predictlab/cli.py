@@ -317,6 +317,7 @@ def forecast(
 AsJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
 EvalRows = Annotated[int | None, typer.Option(help="Evaluation rows behind finals, where no column n says it.")]
 Cluster = Annotated[str | None, typer.Option(help="Column of outcomes that names the cluster of each row.")]
+Filter = Annotated[str | None, typer.Option(help="Of lm-evaluation-harness's samples: which answer filter.")]
 AnyMetric = Annotated[str | None, typer.Option(help="Which metric, where there are several.")]
 OneTask = Annotated[str | None, typer.Option(help="Which task, where there are several.")]
 Confidence = Annotated[float, typer.Option(help="Of the intervals.")]
@@ -337,13 +338,16 @@ def noise(
     task: OneTask = None,
     eval_rows: EvalRows = None,
     cluster: Cluster = None,
+    filter: Filter = None,
     confidence: Confidence = 0.95,
     as_json: AsJson = False,
 ) -> None:
     """Say by how much two runs of one recipe differ anyhow, and how much of that is the evaluation set."""
     from predictlab.comparing import noise as of_runs
 
-    found = of_runs(source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, confidence=confidence)
+    found = of_runs(
+        source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, confidence=confidence
+    )
     _told(found, as_json)
 
 
@@ -362,6 +366,7 @@ def compare(
     run_sd: Annotated[float | None, typer.Option(help="Known sd over runs, on the population of rows.")] = None,
     eval_rows: EvalRows = None,
     cluster: Cluster = None,
+    filter: Filter = None,
     confidence: Confidence = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -370,7 +375,8 @@ def compare(
 
     found = of_two(
         a, b, metric=metric, task=task, rows=None if these_rows else float("inf"), margin=margin, better=better,
-        eval_rows=eval_rows, cluster=cluster, paired_seeds=paired_seeds, run_sd=run_sd, confidence=confidence,
+        eval_rows=eval_rows, cluster=cluster, filter=filter, paired_seeds=paired_seeds, run_sd=run_sd,
+        confidence=confidence,
     )  # fmt: skip
     _told(found, as_json)
 

@@ -31,6 +31,7 @@ def compare(
     better: str | None = None,
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
+    filter: str | None = None,
     paired_seeds: bool = False,
     run_sd: float | Noise | None = None,
     adjust: str = "holm",
@@ -56,6 +57,8 @@ def compare(
         Evaluation rows behind finals, where no column ``n`` says it.
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
+    filter : str, optional
+        Of samples of lm-evaluation-harness: which answer filter, where there are several.
     paired_seeds : bool
         Whether runs of one seed belong together (same data order, same initialisation): their differences are taken.
         It costs half of the degrees of freedom, so say it only where it is so.
@@ -105,7 +108,7 @@ def compare(
 
     def one(name_a: str, source: Source, name_b: str, at: str | None) -> Comparison:
         first, second = (
-            read_evidence(name, runs, metric=metric, task=at, eval_rows=eval_rows, cluster=cluster)
+            read_evidence(name, runs, metric=metric, task=at, eval_rows=eval_rows, cluster=cluster, filter=filter)
             for name, runs in ((name_a, source), (name_b, b))
         )
         return _compared(first, second, rows, margin, better, paired_seeds, run_sd, confidence)
@@ -115,13 +118,14 @@ def compare(
             raise bad_argument("a", a, "at least one recipe")
         return Comparisons({str(n): one(str(n), s, "base", task) for n, s in a.items()}, adjust, "recipe", confidence)
     if task is None:
-        both = [t for t in tasks_of(a) if t in tasks_of(b)]
+        of_a, of_b = (tasks_of(side, metric, filter) for side in (a, b))
+        both = [t for t in of_a if t in of_b]
         if len(both) > 1:
             if adjust == "dunnett":
                 raise bad_argument("adjust", adjust, "'holm' or 'none' for several tasks", "Dunnett is for one base.")
             return Comparisons({t: one("a", a, "b", t) for t in both}, adjust, "task", confidence)
-        if not both and len(tasks_of(a)) > 1 and len(tasks_of(b)) > 1:
-            raise DataError(f"a and b have no task in common: {tasks_of(a)[:5]} and {tasks_of(b)[:5]}.")
+        if not both and len(of_a) > 1 and len(of_b) > 1:
+            raise DataError(f"a and b have no task in common: {of_a[:5]} and {of_b[:5]}.")
     return one("a", a, "b", task)
 
 

@@ -376,6 +376,7 @@ def noise(
     task: str | None = None,
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
+    filter: str | None = None,
     confidence: float = 0.95,
 ) -> Noise:
     """Say by how much two runs of one recipe differ anyhow, and how much of that is the evaluation set.
@@ -385,13 +386,16 @@ def noise(
     source
         Finals: a list of scores, or a table (also CSV, TSV, parquet) with ``seed`` or ``run``, a score, and perhaps
         ``n``, the evaluation rows. Outcomes of rows: an array (runs, rows), or what `read_outcomes` takes or gives,
-        margins too. Or a run store.
+        margins too; a
+        folder of samples of lm-evaluation-harness. Or a run store.
     metric, task : str, optional
         Where there are several.
     eval_rows : int, optional
         Evaluation rows behind finals.
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
+    filter : str, optional
+        Of samples of lm-evaluation-harness: which answer filter, where there are several.
     confidence : float
         Of intervals, in (0, 1).
 
@@ -418,7 +422,9 @@ def noise(
     (0.0045, True)
     """
     level = confidence_level(confidence)
-    found = read_evidence("source", source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster)
+    found = read_evidence(
+        "source", source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter
+    )
     if len(found.finals) == 1 and found.eval_rows is None and found.row_means is None:
         raise DataError("one run and no rows: nothing says how noisy it is. Give eval_rows=, outcomes, or more runs.")
     return Noise(found, level)

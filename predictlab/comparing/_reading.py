@@ -18,6 +18,7 @@ from predictlab.errors import DataError, StoreError, bad_argument
 from predictlab.risk import Outcomes, is_fork, is_invalid, outcomes_of
 from predictlab.risk._frames import default_metric, is_share, select_single
 from predictlab.runs import Margins, RunStore, read_outcomes
+from predictlab.runs._importers.harness import sample_files
 from predictlab.runs._importers.tables import read_table_file
 
 Source: TypeAlias = (
@@ -29,9 +30,9 @@ _SEEDS, _RUNS = ("seed",), ("run", "run_id", "trial")
 WIDE = 20  # columns of numbers without a name of ours: from here on they are rows
 
 
-def tasks_of(source: Source) -> list[str]:
+def tasks_of(source: Source, metric: str | None = None, filter: str | None = None) -> list[str]:
     """Names of the tasks (benchmarks) of a table; one that has no such column is one task."""
-    table = _opened(source)
+    table = _opened(source, metric=metric, filter=filter)
     if isinstance(table, pd.DataFrame) and "task" in table:
         return [str(t) for t in pd.unique(table["task"])]
     return []
@@ -45,6 +46,7 @@ def read_evidence(
     task: str | None = None,
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
+    filter: str | None = None,
 ) -> Evidence:
     """Read one recipe's runs.
 
@@ -60,6 +62,8 @@ def read_evidence(
         Evaluation rows n behind finals.
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
+    filter : str, optional
+        Of samples of lm-evaluation-harness.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def read_evidence(
     """
     if eval_rows is not None:
         whole_number("eval_rows", eval_rows, 2, "a number of evaluation rows")
-    opened = _opened(source)
+    opened = _opened(source, task, metric, filter)
     if isinstance(opened, Margins):
         return _of_margins(name, opened, cluster)
     if isinstance(opened, RunStore):
@@ -79,13 +83,17 @@ def read_evidence(
     return _of_numbers(name, opened, metric, eval_rows)
 
 
-def _opened(source: Source) -> pd.DataFrame | Margins | Outcomes | RunStore | Array:
+def _opened(
+    source: Source, task: str | None = None, metric: str | None = None, filter: str | None = None
+) -> pd.DataFrame | Margins | Outcomes | RunStore | Array:
     if isinstance(source, pd.DataFrame | Margins | Outcomes | RunStore):
         return source
     if isinstance(source, str | os.PathLike):
         path = Path(source)
+        if sample_files(path):
+            return read_outcomes(path, task=task, metric=metric, filter=filter)
         if not path.is_file():
-            hint = "One table of runs, or a run store." if path.is_dir() else "Check the path."
+            hint = "The folder has no samples_*.jsonl." if path.is_dir() else "Check the path."
             raise bad_argument("source", str(source), "a file that exists", hint)
         if path.suffix == ".db":
             return RunStore(path)
@@ -125,6 +133,8 @@ def _of_table(
     if table.empty:
         raise DataError(f"{name}: the table has no lines.")
     table = table.rename(columns=str).reset_index(drop=table.index.name is None)
+    if "depth" in table and table["depth"].isna().all():  # as read_outcomes leaves what no one named
+        table = table.drop(columns="depth")
     named = {*_SEEDS, *_RUNS, *COUNTS, "task", "metric", "depth", "parent", "status", "seconds", "flops"}
     free = [c for c in table if c not in named and pd.api.types.is_numeric_dtype(table[c])]
     if "row" in table or len(free) >= WIDE:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from predictlab._validation import whole_number
 from predictlab.errors import DataError, bad_argument
+from predictlab.runs._importers.harness import read_samples, sample_files
 from predictlab.runs._importers.tables import read_table_file
 
 Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
@@ -59,6 +60,7 @@ def read_outcomes(
     row: str | None = None,
     value: str | None = None,
     rows: Source | None = None,
+    filter: str | None = None,
 ) -> pd.DataFrame | Margins:
     """Read outcomes of evaluation rows from a table, or the margins of 0/1 outcomes from two.
 
@@ -67,7 +69,9 @@ def read_outcomes(
     source : path or DataFrame
         CSV, TSV or parquet. Long: one line an outcome, with a column that names the row. Wide: one line a run and
         depth, and one column for each row: every column that is not named here. With `rows`: one line a run and depth,
-        and its share of right rows.
+        and its share of right rows. Or samples of lm-evaluation-harness: a ``samples_*.jsonl``, or a folder with them
+        at any depth, a run for each folder; rows are known by ``doc_hash``, seeds and steps by folders' names such as
+        ``seed-3`` and ``step-500``, since they stand in no file.
     task, metric : str, optional
         A column, or the name of the only one; default a column of that name, else ``"task"`` and ``"accuracy"``.
     run, seed : str, optional
@@ -82,6 +86,8 @@ def read_outcomes(
     rows : path or DataFrame, optional
         The other margin: one line a row (and depth), and in the only other column of numbers, or the one called
         ``right``, how many runs have it right.
+    filter : str, optional
+        Of samples: which answer filter, such as ``strict-match``; asked where there are several.
 
     Returns
     -------
@@ -103,7 +109,13 @@ def read_outcomes(
     >>> pl.read_outcomes(wide, depth=64)[["run", "depth", "row", "value"]].values.tolist()[1]
     ['0', 64, 'q2', 0]
     """
-    table = _table("source", source)
+    samples = [] if isinstance(source, pd.DataFrame) else sample_files(Path(source))
+    if samples and not isinstance(source, pd.DataFrame):
+        table, task, metric = read_samples(Path(source), samples, task, metric, filter), None, None
+    elif filter is not None:
+        raise bad_argument("filter", filter, "None of tables", "Filters are of samples of lm-evaluation-harness.")
+    else:
+        table = _table("source", source)
     there = set(table.columns)
     given = {"run": run, "seed": seed, "row": row, "value": value}
     for name, column in given.items():

@@ -257,6 +257,12 @@ def test_repeats_of_a_seed_are_a_source_of_their_own():
     assert "repeats of a seed" in str(found)
 
 
+def test_what_read_outcomes_gives_is_taken_also_without_a_depth():
+    y = world(np.random.default_rng(8), 3, 50)
+    assert pl.noise(pl.read_outcomes(long_of(y))).sd == pytest.approx(pl.noise(y).sd)
+    assert pl.noise(pl.read_outcomes(long_of(y), depth=64)).sd == pytest.approx(pl.noise(y).sd)
+
+
 def test_runs_that_diverged_are_counted():
     found = pl.noise([0.5, np.nan, 0.6])
     assert found.runs == 2

@@ -1,0 +1,164 @@
+"""Samples of lm-evaluation-harness: `samples_<task>_<time>.jsonl`, one line a row and filter, beside `results_*.json`.
+
+Layout as written by releases 0.4 to 0.4.13: doc_id, doc_hash, prompt_hash, filter, metrics (the names), and a key for
+each metric. The training seed and step stand in no file; they are read from folder names.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from predictlab.errors import DataError, bad_argument
+
+log = logging.getLogger("predictlab")
+_NAME = re.compile(r"samples_(?P<task>.+)_(?P<stamp>\d{4}-\d{2}-\d{2}T[\d.:-]+)\.jsonl")
+_SEED, _STEP = (re.compile(rf"(?:{words})[-_=]?(\d+)") for words in ("seed", "step|checkpoint"))
+_SHOWN = 5
+
+
+def sample_files(source: Path) -> list[Path]:
+    """The samples of a file or a folder, at any depth of it; none where it is something else."""
+    if source.is_file():
+        return [source] if source.suffix == ".jsonl" else []
+    return sorted(p for p in source.rglob("samples_*.jsonl") if _NAME.fullmatch(p.name))
+
+
+def read_samples(
+    source: Path, files: Sequence[Path], task: str | None, metric: str | None, filter_name: str | None
+) -> pd.DataFrame:
+    """Outcomes of all files as one long table, a run for each folder (and time, where one folder has several)."""
+    base = source if source.is_dir() else source.parent
+    found = [(f, *_task_and_stamp(f)) for f in files]
+    if task is not None:
+        found = [one for one in found if one[1] == task]
+        if not found:
+            shown = ", ".join(sorted({_task_and_stamp(f)[0] for f in files})[:_SHOWN])
+            raise bad_argument("task", task, f"a task of these samples: {shown}")
+    folders = pd.Series([(f.parent, t) for f, t, _ in found])
+    again = folders.duplicated(keep=False)
+    tables = []
+    for (file, name, stamp), several in zip(found, again, strict=True):
+        place = str(file.parent.relative_to(base))
+        run = (place if place != "." else base.resolve().name) + (f" {stamp}" if several else "")
+        tables.append(_one_file(file, name, metric, filter_name).assign(run=run, task=name, place=place))
+    table = pd.concat(tables, ignore_index=True)
+    _one_prompt(table)
+    for column, pattern in (("seed", _SEED), ("depth", _STEP)):
+        numbers = {place: pattern.findall(place) for place in table["place"].unique()}
+        if all(len(n) == 1 for n in numbers.values()):
+            table[column] = table["place"].map({place: int(n[0]) for place, n in numbers.items()})
+            log.warning("%s: the %s of each run is read from its folder's name", source, column)
+    return table.drop(columns=["place", "prompt"])
+
+
+def _task_and_stamp(file: Path) -> tuple[str, str]:
+    match = _NAME.fullmatch(file.name)
+    return (match["task"], match["stamp"]) if match else (file.stem.removeprefix("samples_"), "")
+
+
+def _lines(file: Path) -> Iterator[dict[str, object]]:
+    """Each line; a last one that was cut is left out, which is said."""
+    with file.open(encoding="utf-8") as lines:
+        text = lines.read().split("\n")
+    last = max((i for i, line in enumerate(text) if line.strip()), default=-1)
+    for i, line in enumerate(text):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            if i < last or last == 0:
+                raise DataError(f"{file}: line {i + 1} is no JSON ({error.msg}).") from error
+            log.warning("%s: the last line was cut and is left out", file)
+
+
+def _one_file(file: Path, task: str, metric: str | None, filter_name: str | None) -> pd.DataFrame:
+    lines = list(_lines(file))
+    if not lines:
+        raise DataError(f"{file}: no samples.")
+    if "doc_id" not in lines[0]:
+        raise DataError(f"{file}: a line without doc_id; are these samples of lm-evaluation-harness (--log_samples)?")
+    filters = list(dict.fromkeys(str(line.get("filter", "none")) for line in lines))
+    if filter_name is None and len(filters) == 1:
+        filter_name = filters[0]
+    if filter_name not in filters:
+        hint = "Each row stands once for each filter; choose one." if filter_name is None else ""
+        raise bad_argument("filter", filter_name, f"one of {', '.join(filters)} ({file.name})", hint)
+    lines = [line for line in lines if str(line.get("filter", "none")) == filter_name]
+    names = lines[0].get("metrics")
+    metrics = [str(m) for m in names] if isinstance(names, list) else []
+    if metric is None and len(metrics) == 1:
+        metric = metrics[0]
+    if metric is None or metric not in lines[0]:
+        raise bad_argument("metric", metric, f"one of {', '.join(metrics) or 'the keys of a line'} ({file.name})")
+    table = pd.DataFrame(
+        {
+            "doc": [line["doc_id"] for line in lines],
+            "hash": [line.get("doc_hash") for line in lines],
+            "prompt": [line.get("prompt_hash") for line in lines],
+            "value": [_number(line.get(metric), metric, file, line["doc_id"]) for line in lines],
+        }
+    )
+    table = _once(table, file)
+    table["row"] = table["doc"].astype(str)
+    if table["hash"].notna().all():  # one content twice in a set is told apart by its order
+        turn = table.sort_values("doc").groupby("hash").cumcount()
+        table["row"] = table["hash"].str[:16] + turn.reindex(table.index).map(lambda k: f"#{k}" if k else "")
+    _as_in_results(file, task, f"{metric},{filter_name}", table["value"])
+    return table[["row", "prompt", "value"]].assign(metric=metric)
+
+
+def _number(value: object, metric: str, file: Path, doc: object) -> float:
+    if isinstance(value, bool | int | float):
+        return float(value)
+    raise DataError(
+        f"{file}: {metric} of doc_id {doc} is {str(value)[:40]!r}, no number; it is no mean over rows, or the row "
+        "failed. "
+        "Choose another metric, or leave the row out of all runs."
+    )
+
+
+def _once(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """A resumed evaluation appends: lines that say the same twice count once."""
+    once = table.drop_duplicates()
+    if once["doc"].duplicated().any():
+        doc = once.loc[once["doc"].duplicated(), "doc"].iloc[0]
+        raise DataError(f"{file}: doc_id {doc} has two outcomes. Were two evaluations appended to one file? Keep one.")
+    if len(once) < len(table):
+        log.warning("%s: %d lines stand twice, as resumed writing leaves them; each counts once", file,
+                       len(table) - len(once))  # fmt: skip
+    return once.reset_index(drop=True)
+
+
+def _as_in_results(file: Path, task: str, key: str, value: pd.Series) -> None:
+    """The mean of the samples is the result that was printed, where that stands beside them."""
+    beside = file.parent / f"results_{_task_and_stamp(file)[1]}.json"
+    if not beside.is_file():
+        return
+    try:
+        printed = json.loads(beside.read_text(encoding="utf-8")).get("results", {}).get(task, {}).get(key)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{beside} is no JSON ({error.msg}).") from error
+    if isinstance(printed, int | float) and abs(float(printed) - float(value.mean())) > 1e-6 * max(1.0, abs(printed)):
+        raise DataError(
+            f"{file}: the mean of {len(value)} samples is {value.mean():.6g}, {beside.name} says {printed:.6g} "
+            f"for {key}. "
+            "Samples are missing, or the metric is no mean over rows."
+        )
+
+
+def _one_prompt(table: pd.DataFrame) -> None:
+    """Rows of one content that were asked in another way are other rows."""
+    asked = table.dropna(subset="prompt").drop_duplicates(["task", "row", "prompt"])
+    twice = asked.duplicated(["task", "row"])
+    if twice.any():
+        raise DataError(
+            f"{int(twice.sum())} rows were asked with other prompts in some runs (prompt_hash: another template, "
+            "shots or seed of the shots). Read runs of one prompt."
+        )
