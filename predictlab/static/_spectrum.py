@@ -19,25 +19,32 @@ class Decomposition:
     Parameters
     ----------
     features : ndarray (n, d)
-        Finite real numbers. They are kept over their largest magnitude, so that no square overflows or vanishes, in
-        float64: one copy.
+        Finite real numbers. They are read over their largest magnitude, so that no square overflows or vanishes, and
+        in float64, a block of rows at a time: many rows are not copied.
     """
 
     def __init__(self, features: np.ndarray) -> None:
-        self.x = rescaled(features)
-        self.n, self.d = self.x.shape
-        self.mean = self.x.mean(axis=0)
+        self.features = features
+        self.n, self.d = features.shape
+        self.largest = magnitude(features)
+        self.mean = np.zeros(self.d)
+        for _, block in row_blocks(features, self.largest):
+            self.mean += block.sum(axis=0) / self.n
+
+    @property
+    def x(self) -> np.ndarray:
+        """The features over their largest magnitude: a copy in float64."""
+        return self.features.astype(np.float64) / self.largest
 
     @cached_property
     def scale(self) -> float:
         """Largest magnitude of the centred features."""
         return max(float(np.abs(block).max()) for _, block in self.blocks()) or 1.0
 
-    def blocks(self, rows: int = 8192) -> Iterator[tuple[slice, np.ndarray]]:
-        """The centred features in blocks of rows, so that no second copy of the whole is made."""
-        for start in range(0, self.n, rows):
-            part = slice(start, start + rows)
-            yield part, self.x[part] - self.mean
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """The centred features in blocks of rows."""
+        for part, block in row_blocks(self.features, self.largest):
+            yield part, block - self.mean
 
     @cached_property
     def covariance(self) -> np.ndarray:
@@ -52,7 +59,8 @@ class Decomposition:
         """Of the features as they are, about zero."""
         if self.n >= self.d:
             # Adding the mean to the centred Gram matrix cancels no digits; taking it away would.
-            return Spectrum(self.x, self.n * (self.covariance + np.outer(self.mean, self.mean)))
+            gram = self.n * (self.covariance + np.outer(self.mean, self.mean))
+            return Spectrum(self.features, gram, self.largest)
         return Spectrum(self.x)
 
     @cached_property
@@ -92,9 +100,11 @@ class Spectrum:
     Parameters
     ----------
     x : ndarray (n, d)
-        float64.
+        Real numbers.
     gram : ndarray (d, d), optional
-        ``x.T @ x`` where n >= d, if it is known.
+        ``x.T @ x`` of ``x / scale`` where n >= d, if it is known.
+    scale : float
+        `x` is read over this, in float64.
 
     Raises
     ------
@@ -102,10 +112,12 @@ class Spectrum:
         `x` is all zero.
     """
 
-    def __init__(self, x: np.ndarray, gram: np.ndarray | None = None) -> None:
+    def __init__(self, x: np.ndarray, gram: np.ndarray | None = None, scale: float = 1.0) -> None:
         n, d = x.shape
-        self.x, self.tall = x, n >= d
+        self.x, self.scale, self.tall = x, scale, n >= d
         if gram is None:
+            self.x, self.scale = x.astype(np.float64, copy=False) / scale, 1.0
+            x = self.x
             gram = x.T @ x if self.tall else x @ x.T
         sigma, vectors = np.linalg.eigh(gram)
         if not sigma[-1] > 0:
@@ -119,7 +131,8 @@ class Spectrum:
         # Pooled outputs of a layer norm always have a weak direction or two, so this must stay cheap: only the
         # features along the weak directions are decomposed again, without squaring them.
         if self.tall:
-            left, s, _ = np.linalg.svd(x @ vectors[:, weak], full_matrices=False)
+            seen = np.concatenate([block @ vectors[:, weak] for _, block in row_blocks(self.x, self.scale)])
+            left, s, _ = np.linalg.svd(seen, full_matrices=False)
         else:
             _, s, right = np.linalg.svd(x.T @ vectors[:, weak], full_matrices=False)
             left = vectors[:, weak] @ right.T
@@ -129,14 +142,23 @@ class Spectrum:
 
     def project(self, targets: np.ndarray) -> np.ndarray:
         """``U' targets``, (k, c) for k singular values."""
-        seen = self.x.T @ targets / np.sqrt(self._largest) if self.tall else targets
+        seen = targets
+        if self.tall:
+            parts = row_blocks(self.x, self.scale)
+            seen = np.sum([block.T @ targets[part] for part, block in parts], axis=0) / np.sqrt(self._largest)
         projections = self._directions.T @ seen
         if self.tall:
             projections *= np.sqrt(self._largest / self._strong)[:, None]
         return projections if self._again is None else np.vstack([projections, self._again.T @ targets])
 
 
-def rescaled(x: np.ndarray) -> np.ndarray:
-    """`x` in float64 over its largest magnitude."""
-    x = np.asarray(x, dtype=np.float64)
-    return x / (np.abs(x).max() or 1.0)
+def row_blocks(x: np.ndarray, scale: float = 1.0, rows: int = 8192) -> Iterator[tuple[slice, np.ndarray]]:
+    """`x` over `scale`, in float64, in blocks of rows."""
+    for start in range(0, len(x), rows):
+        part = slice(start, start + rows)
+        yield part, x[part].astype(np.float64) / scale
+
+
+def magnitude(x: np.ndarray) -> float:
+    """Largest magnitude in `x`; 1 where all are 0."""
+    return max(float(x.max()), -float(x.min())) or 1.0
