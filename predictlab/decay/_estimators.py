@@ -162,12 +162,8 @@ class GammaResults(_EquationResults):
 
     @cached_property
     def _profiler(self) -> Profiler:
-        f, best = self.fitted, self._estimate
-        last = float(np.log(f.depth[-1]))
-        with np.errstate(divide="ignore"):
-            p, log_k, q = (float(np.log(v)) for v in (best.intrinsic_limit, best.scale, best.decay_rate))
-        theta = np.array([p, log_k - np.exp(q) * last if best.scale > 0 else -np.inf, q])
-        return Profiler(Problem.power(f.depth, f.risk, f.df, self.noise.weight), theta, best.deviance, last)
+        f = self.fitted
+        return Profiler(Problem.power(f.depth, f.risk, f.df, self.noise.weight), float(np.log(f.depth[0])))
 
 
 class GEEResults(_EquationResults):

@@ -15,7 +15,7 @@ from predictlab._summary import Summary
 from predictlab._validation import confidence_level, generator, option, whole_number
 from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, crossing_depth, law
 from predictlab.decay._modes import Modes, find_modes
-from predictlab.decay._profile import profile_rate
+from predictlab.decay._profile import profile
 from predictlab.decay._rival_laws import compare_laws
 from predictlab.decay._solver import Problem
 from predictlab.errors import bad_argument
@@ -368,7 +368,7 @@ class DecayResults(ABC):
         depth, weight = self.fitted.depth, self.noise.weight
         problem = Problem.power(depth, self.fitted.risk, self.fitted.df, weight)
         rate = np.geomspace(max(ALPHA_MIN, 0.02), alpha_max(depth), size)
-        excess = np.maximum(profile_rate(problem, rate)[0] - problem.solve()[1], 0.0)
+        excess = np.maximum(profile(problem, 2, np.log(rate))[1] - problem.solve()[1], 0.0)
         cut = self.noise.cut(confidence_level(confidence))
         return pd.DataFrame({"decay_rate": rate, "excess": excess, "cut": cut})
 

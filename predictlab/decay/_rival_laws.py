@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
-from predictlab.decay._law import ALPHA_MIN, profile_scale
+from predictlab.decay._law import ALPHA_MIN, Array, profile_scale
 from predictlab.decay._noise import Noise
-from predictlab.decay._profile import without_floor
+from predictlab.decay._profile import profile
 from predictlab.decay._solver import Problem
 from predictlab.risk import RiskCurve
 
@@ -30,24 +32,32 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         ``estimate`` (the fitted parameters in words).
     """
     depth, risk, df, weight = curve.depth, curve.risk, curve.df, noise.weight
-    log_last = np.log(depth[-1])
     power = Problem.power(depth, risk, df, weight)
-    (log_floor, log_decaying, log_rate), power_value = power.solve()
-    rate = np.exp(log_rate)
-    falls = f"K {np.exp(log_decaying + rate * log_last):.3g}, alpha {rate:.3g}"
-    no_floor_value, log_risk, no_floor_rate = without_floor(power)
-    # as a law of u = c / c_n - 1; the slowest rates are a straight line over the depths seen, the fastest are gone
-    # within a tenth of the first gap
-    linear = depth / depth[-1] - 1
+    # as a law of u = c / c_n; the slowest rates are a straight line over the depths seen, the fastest are gone within a
+    # tenth of the first gap
+    linear = depth / depth[-1]
     fast = min(np.log(1e4) / (linear[1] - linear[0]), 600.0)
-    exponential = Problem(linear, risk, df, weight, (np.log(ALPHA_MIN), np.log(fast)))
-    (log_end, log_above, log_fall), exponential_value = exponential.solve()
-    fades = f"{np.exp(log_above):.3g} above it at the last depth, s {depth[-1] / np.exp(log_fall):.3g} steps"
+    exponential = Problem.of(linear, risk, df, weight, (np.log(ALPHA_MIN), np.log(fast)))
+
+    def falls(theta: Array) -> str:
+        rate = np.exp(theta[2])
+        return f"K {np.exp(np.log(theta[1]) + rate * np.log(depth[0])):.3g}, alpha {rate:.3g}"
+
+    def fades(theta: Array) -> str:
+        above, rate = theta[1], np.exp(theta[2])
+        at_last = above * np.exp(-rate * (linear[-1] - linear[0]))
+        return f"{at_last:.3g} above it at the last depth, s {depth[-1] / rate:.3g} steps"
+
+    def with_floor(problem: Problem, words: Callable[[Array], str]) -> tuple[int, float, str]:
+        (theta,), (value,) = problem.solve()
+        return 3, value, f"floor {theta[0]:.3g}, {words(theta) if theta[1] > 0 else 'no decay'}"
+
+    (no_floor,), (no_floor_value,) = profile(power, 0, np.zeros(1))
     flat_value, log_level, _ = profile_scale(risk, df, np.ones_like(risk), weight)
     fits = {
-        "power + floor": (3, power_value, _with_floor(log_floor, log_decaying, falls)),
-        "power": (2, no_floor_value, f"K {np.exp(log_risk + no_floor_rate * log_last):.3g}, alpha {no_floor_rate:.3g}"),
-        "exponential + floor": (3, exponential_value, _with_floor(log_end, log_above, fades)),
+        "power + floor": with_floor(power, falls),
+        "power": (2, no_floor_value, falls(no_floor)),
+        "exponential + floor": with_floor(exponential, fades),
         "floor only": (1, float(flat_value), f"floor {np.exp(log_level):.3g}"),
     }
     columns = ["law", "formula", "parameters", "deviance", "estimate"]
@@ -58,7 +68,3 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
     table["weight"] = likelihood / likelihood.sum()
     order = [*columns[:4], "aic", "delta", "weight", "estimate"]
     return table.sort_values("aic", ignore_index=True, kind="stable")[order]
-
-
-def _with_floor(log_floor: float, log_decaying: float, words: str) -> str:
-    return f"floor {np.exp(log_floor):.3g}, {'no decay' if np.isneginf(log_decaying) else words}"

@@ -6,9 +6,8 @@ import statsmodels.api as sm
 from scipy.stats import chi2, norm
 
 from predictlab.decay import _law as likelihood
-from predictlab.decay import _screen as screen
 from predictlab.decay import _solver as solver
-from predictlab.decay._law import deviance, profile_scale, shape
+from predictlab.decay._law import deviance
 
 DEPTH = 2.0 ** np.arange(2, 10)
 LADDERS = [DEPTH, DEPTH[:4], np.array([8.0, 16, 32, 64, 128, 192]), np.array([1.0, 10, 11, 300, 5000])]
@@ -117,37 +116,28 @@ def test_one_curve_alone_and_none():
 
 @pytest.mark.parametrize("correlation", [0, 0.8])
 def test_derivatives_of_the_deviance(correlation):
-    u, h = np.log(DEPTH / DEPTH[-1]), 1e-5
-    risk = curves(DEPTH, 0.7, 0.1, 15.0, correlation, 6, seed=9).T
-    search = solver.Search((u - u[0])[:, None], risk, np.full_like(risk, 15.0), weight_of(8, correlation), (-4.6, 2.6))
-    theta = np.array([np.log(risk[0]), np.linspace(-2, 4, 6), np.linspace(-1, 1, 6)])
-    model, pairs = search.model(theta), [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    h = 1e-6
+    risk = curves(DEPTH, 0.7, 0.1, 15.0, correlation, 6, seed=9)
+    problem = solver.Problem.power(DEPTH, risk, np.full(8, 15.0), weight_of(8, correlation))
+    theta = np.stack([np.linspace(0.01, 0.2, 6), risk[:, 0], np.linspace(-1, 1, 6)], axis=1)
+    value, gradient, hessian, _ = problem.model(theta)
+    mu = likelihood.law(DEPTH / DEPTH[0], *theta.T[:2, :, None], np.exp(theta[:, 2:]))
+    assert value == pytest.approx(deviance(risk, np.full(8, 15.0), mu, weight_of(8, correlation)))
     for i in range(3):
-        up, down = theta.copy(), theta.copy()
-        up[i] += h
-        down[i] -= h
-        above, below = search.model(up), search.model(down)
-        assert model[1 + i] == pytest.approx((above[0] - below[0]) / (4 * h), rel=1e-4, abs=1e-5)
-        for j in range(3):
-            column = 4 + pairs.index((min(i, j), max(i, j)))
-            assert model[column] == pytest.approx((above[1 + j] - below[1 + j]) / (2 * h), rel=1e-4, abs=1e-4)
+        above, below = problem.model(theta + h * np.eye(3)[i]), problem.model(theta - h * np.eye(3)[i])
+        assert gradient[:, i] == pytest.approx((above[0] - below[0]) / (4 * h), rel=1e-4, abs=1e-4)
+        assert hessian[:, i] == pytest.approx((above[1] - below[1]) / (2 * h), rel=1e-4, abs=1e-3)
 
 
 @pytest.mark.parametrize("correlation", [0, 0.8])
-def test_screen_levels_and_shapes_are_near_the_best(correlation):
+def test_searches_start_near_the_best(correlation):
     df, weight = np.full(8, 15.0), weight_of(8, correlation)
     risk = curves(DEPTH, 1.0, 0.2, 15.0, correlation, 40, seed=4)
-    u, rates = np.log(DEPTH / DEPTH[-1]), np.geomspace(likelihood.ALPHA_MIN, likelihood.alpha_max(DEPTH), 40)
-    deep = np.ascontiguousarray(risk.T), np.full((8, 40), 15.0)
-    curve, log_level, logit, rate, followed = screen.valleys(u, *deep, weight, rates)
-    assert set(curve) == set(range(40))
-    assert np.all(np.isneginf(logit[:40]))
-    assert len(followed) < len(curve)
+    problem = solver.Problem.power(DEPTH, risk, df, weight)
+    curve, start = problem.starts()
     best = solver.fit_many(DEPTH, risk, df, weight)[3]
     nearest = np.full(40, np.inf)
-    for i, c in enumerate(curve):
-        value, exact, _ = profile_scale(risk[c], df, shape(u, rate[i : i + 1], logit[i : i + 1]), weight)
-        assert log_level[i] == pytest.approx(exact[0], abs=0.13)  # one standard error
-        nearest[c] = min(nearest[c], value[0])
-    assert np.median(nearest - best) < 0.3
+    np.minimum.at(nearest, curve, problem.rows(curve).model(start)[0])
+    assert np.all(nearest >= best - 1e-6)
+    assert np.median(nearest - best) < 1
     assert np.max(nearest - best) < 5
