@@ -15,16 +15,11 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from predictlab.decay import _noise, _solver
-from predictlab.decay._law import ALPHA_MIN, alpha_max
 from predictlab.decay._modes import largest_gap, threshold
 
 Array = NDArray[np.float64]
-Problem = tuple[Array, Array, Array, Array | None, tuple[float, float]]
 DEPTHS = 5
-BULK = (
-    "_RATES", "_MAX_STEP", "_LOG_RATIO", "_FAST_FALL", "_SLOW_FALL", "_LOG_FASTER", "_SADDLE_REACH", "_DAMPING",
-    "_COMPACT_SHARE",
-)  # fmt: skip
+BULK = ("_RATES", "_LOGITS", "_BANDS", "_MARGIN", "_SLOW_FALL", "_MAX_STEP")
 
 
 def jackknife(values: Array, centred: bool) -> tuple[Array, Array]:
@@ -76,11 +71,9 @@ def modes(rng: np.random.Generator, samples: int) -> None:
     print()
 
 
-def problems(
-    rng: np.random.Generator, curves: int
-) -> list[tuple[Array, Array, Array, Array | None, tuple[float, float]]]:
-    """Curves of many laws, with depths independent and correlated, as the bulk search takes them."""
-    out: list[Problem] = []
+def problems(rng: np.random.Generator, curves: int) -> list[_solver.Problem]:
+    """Curves of many laws, with depths independent and correlated, for the search."""
+    out = []
     for ladder in (np.exp2(np.arange(2.0, 10)), np.exp2(np.arange(2.0, 6))):
         gap = np.abs(np.subtract.outer(np.arange(len(ladder)), np.arange(len(ladder))))
         for correlation, df in ((0.0, 7.0), (0.9, 15.0)):
@@ -90,9 +83,8 @@ def problems(
             z = root @ rng.standard_normal((len(ladder), curves))
             chain = correlation**gap + 1e-3 * np.eye(len(ladder))
             weight = np.asarray(np.linalg.inv(chain), dtype=float) if correlation else None
-            limits = float(np.log(ALPHA_MIN)), float(np.log(alpha_max(ladder)))
-            risk = truth * chi2.ppf(norm.cdf(z), df) / df
-            out.append((np.log(ladder / ladder[-1]), risk, np.full_like(risk, df), weight, limits))
+            risk = (truth * chi2.ppf(norm.cdf(z), df) / df).T
+            out.append(_solver.Problem.power(ladder, risk, np.full(len(ladder), df), weight))
     return out
 
 
@@ -102,14 +94,14 @@ def bulk(rng: np.random.Generator, curves: int) -> None:
 
     def run() -> tuple[float, Array]:
         begin = time.process_time()
-        least = np.concatenate([_solver.search(*problem)[1] for problem in given])
+        least = np.concatenate([problem.solve()[1] for problem in given])
         return time.process_time() - begin, least
 
     runs = {"as it is": run()}
     for name in BULK:
         value = getattr(_solver, name)
         for times in (0.5, 2.0):
-            changed = min(value * times, 0.99) if name == "_COMPACT_SHARE" else type(value)(value * times)
+            changed = type(value)(value * times)
             setattr(_solver, name, changed)
             runs[f"{name} = {changed:g}"] = run()
             setattr(_solver, name, value)

@@ -1,6 +1,6 @@
 """Least deviance of one curve, or of thousands at the same depths at once (docs/theory.md, section 3).
 
-Newton's method, for all curves together, from the best cells of a coarse grid of shapes. Here the law is
+Newton's method, for all curves together, goes down from the best cells of a coarse grid of shapes. Here the law is
 ``mu_i = F + A e^(-e^q u_i)`` with ``u_i = log(c_i / c_1)``: `F` the floor, `A` the decaying part at the first depth,
 `q` the logarithm of the rate. It is linear in `F` and `A`, so that the boundaries ``F = 0`` and ``A = 0`` are reached
 exactly, and left again where the deviance falls inwards.
@@ -24,6 +24,7 @@ _BANDS = 4  # of rates, from the best cell of each of which a search starts ...
 _MARGIN = 10.0  # ... unless its deviance is worse than the best by more than this
 _STEPS = 100
 _GAIN = 1e-12  # gain of the deviance that a further step promises, at which a search ends
+_SLOW_FALL = 1.5  # logarithm of the fall by the second depth at a rate tried beside the fastest
 _MAX_STEP = 2.0  # longest step of q
 
 
@@ -74,15 +75,22 @@ class Problem:
         order = np.lexsort((value + 1e-8 * np.sum(theta[:, :2] > 0, axis=1), curve))
         best = order[np.unique(curve[order], return_index=True)[1]]
         theta, value = theta[best], value[best]
-        # from a constant a decay may still lead down: at the rate that promises most
-        flat = np.flatnonzero(theta[:, 1] == 0)
+        # from a constant a decay may still lead down, at the rate that promises most; and around the fastest rate the
+        # deviance is flat, so that one which the second depth still sees is tried as well
+        flat, fast = (
+            np.flatnonzero(theta[:, 1] == 0),
+            np.flatnonzero((theta[:, 1] > 0) & (theta[:, 2] >= self.log_rates[1])),
+        )
         ways = np.repeat(theta[flat], _RATES, axis=0)
         ways[:, 2] = np.tile(np.linspace(*self.log_rates, _RATES), len(flat))
         _, gradient, _, own = self.rows(np.repeat(flat, _RATES)).model(ways)
         way = (np.minimum(gradient[:, 1], 0.0) ** 2 / own[:, 1]).reshape(-1, _RATES).argmax(axis=1)
-        decay, least = self.rows(flat).descend(ways.reshape(-1, _RATES, 3)[np.arange(len(flat)), way])
-        better = least < value[flat] - 1e-8
-        theta[flat[better]], value[flat[better]] = decay[better], least[better]
+        slower = theta[fast] * [1, 1, 0] + [0, 0, np.log(_SLOW_FALL / self.u[1])]
+        rows = np.concatenate([flat, fast])
+        start = np.concatenate([ways.reshape(-1, _RATES, 3)[np.arange(len(flat)), way], slower])
+        further, least = self.rows(rows).descend(start)
+        better = least < value[rows] - 1e-8
+        theta[rows[better]], value[rows[better]] = further[better], least[better]
         return theta, value
 
     def starts(self) -> tuple[Index, Array]:
@@ -172,8 +180,11 @@ class Problem:
             new = here.model(trial)
             better = new[0] <= value[keep]
             damping = np.where(better, damping / 10, damping * 8)
-            theta = np.where(better[:, None], trial, theta[keep])
-            model = tuple(np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b[keep]) for a, b in zip(new, model))
+            theta = theta[keep]
+            theta[better] = trial[better]
+            model = tuple(a[keep] for a in model)
+            for kept, part in zip(model, new, strict=True):
+                kept[better] = part[better]
         return found, least
 
 
