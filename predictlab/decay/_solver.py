@@ -133,7 +133,7 @@ class Problem:
         return np.concatenate([curve, everyone]), np.concatenate([start, constant])
 
     def model(self, theta: Array) -> tuple[Array, Array, Array, Array]:
-        """Deviance (n,), half its gradient (n, 3), half its Hessian (n, 3, 3), and Gauss and Newton's diagonal of it."""
+        """Deviance (n,), half its gradient (n, 3) and Hessian (n, 3, 3), and Gauss and Newton's diagonal of that."""
         v = -np.exp(theta[:, 2:]) * self.u
         unit = np.exp(v)
         decaying = theta[:, 1:2] * unit
@@ -154,7 +154,7 @@ class Problem:
 
     @np.errstate(all="ignore")  # a step too far is not taken
     def descend(self, theta: Array, moves: NDArray[np.bool_] | bool = True) -> tuple[Array, Array]:
-        """Go down from `theta` (n, 3) by what `moves`, alike or (3,): where each search ends, and the deviance there."""
+        """Go down from `theta` (n, 3) by what `moves`, alike or (3,): ends of the searches, and the deviance there."""
         low, high = np.array([0.0, 0.0, self.log_rates[0]]), np.array([np.inf, np.inf, self.log_rates[1]])
         found, least, moves = theta.copy(), np.empty(len(theta)), np.broadcast_to(moves, theta.shape)
         here, rows, model = self, np.arange(len(theta)), self.model(theta)
