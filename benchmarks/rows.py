@@ -2,6 +2,7 @@
 
 Run: python benchmarks/rows.py --worlds [--worlds-per-cell 400]     crossed worlds of right and wrong answers
      python benchmarks/rows.py --published FOLDER                   100 fine-tunes of BERT on MNLI (margins)
+     python benchmarks/rows.py --law [--worlds-per-cell 20]         the law of the population and of sets of two sizes
      python benchmarks/rows.py --storage                            what keeping outcomes costs a probe
      python benchmarks/rows.py --speed                              2,000 rows x 64 runs x 12 depths
 """
@@ -156,6 +157,45 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+LAW_DEPTHS: np.ndarray = np.exp2(np.arange(2.0, 9.0))
+FAR = np.array([512.0, 1024.0])
+
+
+def law_worlds(per_cell: int) -> pd.DataFrame:
+    """Crossed Gaussian worlds whose runs follow a law and whose interaction falls: coverage of the fit at three sizes.
+
+    Runs differ by 1 or 2 points at the last depth, neighbouring depths are correlated at .9, rows at .8.
+    """
+    table = []
+    for runs, rows, sd, floor in itertools.product((3, 4, 8, 16), (200, 1000), (0.01, 0.02), (0.0, 0.4)):
+        depth = np.concatenate([LAW_DEPTHS, FAR])
+        run = sd**2 * (floor + (1 - floor) * 256 / depth)
+        interaction = 0.06 + 0.08 * np.sqrt(4 / depth)
+        for seed in range(per_cell):
+            rng = np.random.default_rng([runs, rows, int(1e3 * sd), int(10 * floor), seed])
+            a, b, e = rng.standard_normal(runs), rng.standard_normal(rows), rng.standard_normal((runs, rows))
+            parts, means = [], []
+            for i in range(len(LAW_DEPTHS)):
+                a = 0.9 * a + np.sqrt(0.19) * rng.standard_normal(runs)
+                e = 0.8 * e + 0.6 * rng.standard_normal((runs, rows))
+                y = 0.7 + np.sqrt(run[i]) * a[:, None] + 0.3 * b + np.sqrt(interaction[i]) * e
+                parts.append(variance_components(y))
+                means.append(y.mean(axis=1))
+            errors = np.stack(means, axis=1) - np.mean(means, axis=1)
+            spread = [p.spread for p in parts]
+            curve = pl.RiskCurve(LAW_DEPTHS, spread, runs - 1.0, errors=errors, estimator="spread", parts=parts)
+            for name, size in (("set", None), ("x4", 4.0 * rows), ("inf", np.inf)):
+                fit = pl.DecayModel(curve, rows=size).fit()
+                truth = run + interaction / {"set": rows, "x4": 4 * rows, "inf": np.inf}[name]
+                low, high = np.quantile(fit.risk_draws(depth), [0.025, 0.975], axis=0)
+                held = (low <= truth) & (truth <= high)
+                rate = fit.conf_int().loc["decay_rate"]
+                line = {"runs": runs, "rows": rows, "sd": sd, "floor": floor, "of": name, "measured": held[:-2].mean()}
+                line |= {"last": held[-3], "x 2": held[-2], "x 4": held[-1], "log width": np.log(high / low)[-3]}
+                table.append(line | ({"alpha": rate.lower <= 1 <= rate.upper} if name == "inf" else {}))
+    return pd.DataFrame(table)
+
+
 def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -163,6 +203,7 @@ def main() -> None:
     parser.add_argument("--worlds-per-cell", type=int, default=400)
     parser.add_argument("--run-sd", type=float, nargs="+", default=RUN_SD, help="of a row's log odds, over runs")
     parser.add_argument("--published", type=Path)
+    parser.add_argument("--law", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--storage", action="store_true")
     given = parser.parse_args()
@@ -179,6 +220,11 @@ def main() -> None:
         )
     if given.published is not None:
         print(published(given.published).to_string(index=False))
+    if given.law:
+        table = law_worlds(given.worlds_per_cell)
+        what = ["alpha", "measured", "last", "x 2", "x 4", "log width"]
+        for kind in ("runs", "rows", "sd", "floor"):
+            print(table.groupby(["of", kind], sort=False)[what].mean().round(3).to_string(), "\n")
     if given.speed:
         speed()
     if given.storage:

@@ -5,7 +5,7 @@
 """
 
 from predictlab.risk._branch import Anova, anova
-from predictlab.risk._components import VarianceComponents, components_of_margins, variance_components
+from predictlab.risk._components import VarianceComponents, components_of_margins, reliability, variance_components
 from predictlab.risk._curve import RiskCurve, from_depth, same_question
 from predictlab.risk._estimate import risk_curve
 from predictlab.risk._frames import as_runs_frame, is_fork, is_invalid
@@ -15,8 +15,8 @@ from predictlab.risk._text import ESTIMATOR_CAVEATS, ESTIMATORS, QUESTIONS
 
 __all__ = [
     "ESTIMATORS", "ESTIMATOR_CAVEATS", "QUESTIONS", "Anova", "Outcomes", "RiskCurve", "VarianceComponents", "anova",
-    "as_runs_frame", "components_of_margins", "from_depth", "is_fork", "is_invalid", "outcomes_of", "risk_curve",
-    "same_question", "spread", "variance_components", "without_runs",
+    "as_runs_frame", "components_of_margins", "from_depth", "is_fork", "is_invalid", "outcomes_of", "reliability",
+    "risk_curve", "same_question", "spread", "variance_components", "without_runs",
 ]  # fmt: skip
 
 

@@ -146,6 +146,48 @@ class VarianceComponents:
         raise bad_argument("which", which, "'run', 'interaction' or 'row'")
 
 
+def reliability(parts: VarianceComponents, confidence: float = 0.95) -> pd.DataFrame:
+    """Answer the three questions that one number of one run leaves open.
+
+    Parameters
+    ----------
+    parts : VarianceComponents
+    confidence : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``sd`` with ``lower`` and ``upper`` (metric), of: *another seed on this set* (runs and their interaction with
+        these rows), *another seed, in deployment* (runs on the population of rows), *this number against deployment*
+        (these rows against all others, for the runs at hand).
+
+    Notes
+    -----
+    Source: docs/theory.md, section 8.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> parts = variance_components(rng.random((8, 500)) < 0.9)  # runs that do not differ
+    >>> reliability(parts)["sd"].round(3).tolist()[2]
+    0.013
+    """
+    level = confidence_level(confidence)
+    tail = (1 - level) / 2
+    low, high = parts.spread * parts.spread_df / chi2.ppf([1 - tail, tail], parts.spread_df)
+    seen = parts.row + parts.interaction / parts.runs  # a mean square of its own, whose error is known
+    fresh = -(1 - 1 / parts.runs)
+    rows = _combined(seen, parts.row_df, parts.interaction, parts.interaction_df, fresh, level, parts.largest)
+    table = {
+        "another seed on this set": (parts.spread, low, high),
+        "another seed, in deployment": parts.spread_at(np.inf, level),
+        "this number against deployment": tuple(v / parts.rows for v in rows),
+    }
+    frame = pd.DataFrame.from_dict(table, orient="index", columns=["sd", "lower", "upper"])
+    return np.sqrt(frame.clip(lower=0.0))
+
+
 def variance_components(outcomes: ArrayLike, cluster: ArrayLike | None = None) -> VarianceComponents:
     """Estimate the variances of runs, rows and their interaction from the outcomes of every run on every row.
 

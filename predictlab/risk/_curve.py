@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from predictlab._summary import Summary
 from predictlab._validation import confidence_level, option
 from predictlab.errors import DataError, bad_argument
-from predictlab.risk._components import VarianceComponents
+from predictlab.risk._components import VarianceComponents, reliability
 from predictlab.risk._text import ANOVA_SHOWN, ESTIMATORS, QUESTIONS, headline, notes
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from predictlab.risk._outcomes import Outcomes
 
 Array = NDArray[np.float64]
+
+
+_NO_ROWS = (
+    "the curve has no outcomes of evaluation rows, so runs and rows cannot be told apart. Make it with "
+    "pl.risk_curve(pl.read_outcomes(...))."
+)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -254,10 +260,7 @@ class RiskCurve:
         """
         level = confidence_level(confidence)
         if self.parts is None:
-            raise DataError(
-                "the curve has no outcomes of evaluation rows, so runs and rows cannot be told apart. Make it with "
-                "pl.risk_curve(pl.read_outcomes(...))."
-            )
+            raise DataError(_NO_ROWS)
         table = []
         for depth, parts in zip(self.depth, self.parts, strict=True):
             line: dict[str, float] = {"depth": depth}
@@ -266,6 +269,35 @@ class RiskCurve:
                 line |= {name: getattr(parts, name), f"{name}_lower": ends[0], f"{name}_upper": ends[1]}
             table.append(line | {"rows": parts.rows, "rows_share": parts.rows_share, "half_split": parts.half_split})
         return pd.DataFrame(table)
+
+    def reliability(self, depth: float | None = None, confidence: float = 0.95) -> pd.DataFrame:
+        """Answer what one run's number leaves open: another seed, another set, deployment.
+
+        Parameters
+        ----------
+        depth : float, optional
+            A measured depth, steps; None: the last.
+        confidence : float
+            Of the intervals, in (0, 1).
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``sd``, ``lower``, ``upper`` (metric), a row a question (docs/theory.md, section 8).
+
+        Raises
+        ------
+        DataError
+            A curve without outcomes of rows.
+        ArgumentError
+            A depth that was not measured.
+        """
+        if self.parts is None:
+            raise DataError(_NO_ROWS)
+        at = self.depth[-1] if depth is None else float(depth)
+        if at not in self.depth:
+            raise bad_argument("depth", depth, f"one of the measured depths {self.depth.tolist()}")
+        return reliability(self.parts[int(np.flatnonzero(self.depth == at)[0])], confidence)
 
     def summary(self) -> Summary:
         """Say what the curve is, in words and tables.

@@ -11,7 +11,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
-from predictlab.risk import components_of_margins, outcomes_of, variance_components
+from predictlab.risk import components_of_margins, outcomes_of, reliability, variance_components
 
 
 def crossed(rng, runs=6, rows=40, run=0.3, row=0.5, interaction=1.0):
@@ -247,3 +247,30 @@ def test_noise_says_by_what(tmp_path, rows, sd, says):
     analysis = pl.analyse(tmp_path / "a.db", tolerance=(0.025 / 1.96) ** 2, budget=64, confidence=0.9)
     assert analysis.phase["regime"].iloc[0] == "Noise-Dominant"
     assert re.search(says, analysis.recommendations["coins"])
+
+
+def test_the_three_questions_against_brute_force():
+    """Sd of: new runs on the same rows, new runs on all rows, these runs on new rows; in a Gaussian world."""
+    held, truth = np.zeros(3), {}
+    run, row, interaction, runs, rows = 2e-3, 0.1, 0.2, 8, 150
+    truth = np.sqrt([run + interaction / rows, run, (row + interaction) / rows])
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        y = np.sqrt(run) * rng.standard_normal((runs, 1)) + np.sqrt(row) * rng.standard_normal(rows)
+        y = y + np.sqrt(interaction) * rng.standard_normal((runs, rows))
+        table = reliability(variance_components(y))
+        held += (table["lower"] <= truth) & (truth <= table["upper"])
+    assert np.all(held >= 0.91 * 200)
+    assert table.index[0] == "another seed on this set"
+
+
+def test_reliability_is_of_a_measured_depth():
+    rng = np.random.default_rng(0)
+    parts = [variance_components(rng.random((6, 100)) < p) for p in (0.6, 0.9)]
+    curve = pl.RiskCurve([4, 8], [p.spread for p in parts], 5, parts=parts)
+    assert curve.reliability().equals(reliability(parts[1]))
+    assert curve.reliability(4).equals(reliability(parts[0]))
+    with pytest.raises(ArgumentError, match="depth=5: expected one of the measured depths"):
+        curve.reliability(5)
+    with pytest.raises(DataError, match="no outcomes of evaluation rows"):
+        pl.RiskCurve([4, 8], [1, 0.5], 5).reliability()
