@@ -179,7 +179,13 @@ def bayes_error(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
     chance = 1 - np.bincount(codes).max() / n
     upper = min(ends[1], clopper_pearson(round(chance * n), n, confidence)[1])
     records: list[tuple[object, ...]] = [
-        ("best probe", reached, *ends, "upper end", f"{name} of {', '.join(PROBES)}, chosen without the row's fold"),
+        (
+            "best probe",
+            reached,
+            *ends,
+            "upper end" if upper == ends[1] else "",
+            f"{name} of {', '.join(PROBES)}, chosen without the row's fold",
+        ),
         ("largest class", chance, np.nan, np.nan, "" if upper == ends[1] else "upper end", "always naming it"),
     ]
 
