@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from predictlab.charts import _style as style
-from predictlab.decay import DecayResults
+from predictlab.decay import DecayResults, law
 from predictlab.risk import RiskCurve
 
 _SIDE = 250  # width of profile and residuals, px
@@ -55,7 +58,10 @@ def decay_chart(
     width: int = 320,
     height: int = 220,
 ) -> alt.LayerChart:
-    """Measured risk with intervals, the fitted law with its band, and what was left out as burn-in.
+    """Measured risk with intervals, the fit with its band, and what was left out as burn-in.
+
+    Of a posterior the whole curve is drawn, its rise included, a dotted line where the rise is over, and the law alone,
+    dashed, from there on.
 
     Parameters
     ----------
@@ -83,7 +89,8 @@ def decay_chart(
     >>> chart.title.text
     'decay fit'
     """
-    first, last = fit.fitted.depth[[0, -1]]
+    first, last = fit.known_from, fit.fitted.depth[-1]
+    peak = float(fit.fitted.depth[0])
     table = style.points_of(fit.curve, first, confidence)
     band = fit.summary_frame(np.geomspace(first, last, 80), confidence)
     risks = style.scale_of([*table["lower"], *table["upper"], *([tolerance] if tolerance else [])], scale, 1.25)
@@ -96,6 +103,8 @@ def decay_chart(
         return style.risk_axis(field, risks, fit.curve.metric)
 
     layers = style.banded(alt.Chart(band).encode(x=x), y("mean"), y(ends[0]), ends[1])
+    if peak > first:
+        layers += _law_alone(fit, np.geomspace(peak, last, 60), x, y)
     layers += style.measured(table, x, y("lower"))
     floor = float(fit.params["intrinsic_limit"])
     if tolerance:
@@ -107,6 +116,20 @@ def decay_chart(
         name = at.mark_text(align="left", dx=3, fontSize=style.WORDS, color=style.INK)
         layers += [at.mark_rule(strokeDash=[2, 3], color=style.INK), name.encode(y=alt.value(8), text="text:N")]
     return style.layered(layers, style.title(fit.task or "decay fit", _rate(fit, confidence)), width, height)
+
+
+def _law_alone(fit: DecayResults, depths: NDArray[np.float64], x: alt.X, y: Callable[[str], alt.Y]) -> list[alt.Chart]:
+    """The law (median of the draws) where the rise is over, with the depth at which it is."""
+    drawn = np.median(law(depths, *fit.draws().to_numpy().T[:, :, None]), axis=0)
+    table = pd.DataFrame({"depth": depths, "law": drawn})
+    line = alt.Chart(table).mark_line(color=style.INK, strokeDash=[6, 4], strokeWidth=1.2, clip=True)
+    at = alt.Chart(pd.DataFrame({"depth": depths[:1], "text": ["rise over"]})).encode(x=x)
+    words = at.mark_text(align="left", dx=3, fontSize=style.WORDS, color=style.MUTED)
+    return [
+        line.encode(x=x, y=y("law")),
+        at.mark_rule(strokeDash=[2, 3], color=style.MUTED),
+        words.encode(y=alt.value(8), text="text:N"),
+    ]
 
 
 def _rate(fit: DecayResults, confidence: float) -> str:

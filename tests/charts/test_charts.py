@@ -70,11 +70,16 @@ def test_numbers_are_rounded_where_a_reader_points(fits):
 
 def test_the_burn_in_is_set_apart_and_only_then_there_is_a_legend(fits):
     risk = [0.001, 0.001, *(0.05 / c for c in DEPTHS[2:]), 0.05 / 256]
-    late = pl.DecayModel(pl.RiskCurve(depth=[*DEPTHS, 256], risk=risk, df=63)).fit()
+    model = pl.DecayModel(pl.RiskCurve(depth=[*DEPTHS, 256], risk=risk, df=63))
+    late = model.fit("gamma")
     assert late.burn_in.first > 4
     assert "burn-in, not fitted" in {row["part"] for row in rows_of(charts.decay_chart(late), "part")}
     assert '"orient": "top"' in text_of(charts.decay_chart(late))
     assert '"orient": "top"' not in text_of(charts.decay_chart(fits["slow"]))
+    rise = charts.decay_chart(model.fit())  # of a posterior it is a part of the model
+    assert {row["part"] for row in rows_of(rise, "part")} == {"fitted"}
+    assert min(row["depth"] for row in rows_of(rise, "mean")) == DEPTHS[0]
+    assert "rise over" in text_of(rise)
 
 
 def test_a_tolerance_stands_where_else_the_floor_would(fits):

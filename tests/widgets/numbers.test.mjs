@@ -37,12 +37,20 @@ test("intervals over draws", () => {
 test("regimes of draws along both sliders", () => {
   for (const { data, places } of cases.regimes) {
     const p = new Float64Array(3 * data.size);
-    for (const { budget, tolerance, expected, likeliest } of places) {
-      assert.ok(numbers.shares(data, budget, tolerance, p));
-      close([...p], expected, "shares", 1e-12);
-      assert.deepEqual(likeliest.map((_, t) => numbers.likeliest(p, t)), likeliest);
+    const least = new Float64Array(data.size);
+    for (const { budget, tolerance, expected, likeliest, regime, crossing } of places) {
+      assert.ok(numbers.shares(data, budget, tolerance, p, least));
+      // along a slider between the nodes of a table, else the very draws
+      const rests = budget === data.budget && tolerance === data.tolerance;
+      [...p].forEach((v, i) => assert.ok(Math.abs(v - expected[i]) <= (rests ? 1e-12 : 0.004), `share ${v} is not ${expected[i]}`));
+      if (rests) {
+        assert.deepEqual(likeliest.map((_, t) => numbers.likeliest(p, t)), likeliest);
+        const called = likeliest.map((k, t) => (numbers.doubt(data, t, p[3 * t + k], least[t], 0.95) ? numbers.UNDETERMINED : numbers.REGIMES[k]));
+        assert.deepEqual(called, regime);
+      }
+      close(likeliest.map((_, t) => numbers.crossingAt(data, tolerance, t)), crossing, "crossing budgets", rests ? 1e-12 : 0.04);
     }
-    assert.equal(numbers.shares(data, 2.5, 2.5, p), false, "a place that was not counted is not known");
+    assert.equal(numbers.shares(data, 2.5, 2.5, p, least), false, "a place that was not counted is not known");
   }
 });
 

@@ -84,11 +84,19 @@ def regimes():
     widget = PhaseDiagram(FITS, budget=100, tolerance=2e-4)
     kinds = {
         "by_budget": "byBudget",
+        "least_by_budget": "leastByBudget",
+        "least_by_tolerance": "leastByTolerance",
         "by_tolerance": "byTolerance",
         "noise_by_tolerance": "noiseByTolerance",
         "here": "here",
     }
     counts = {new: np.frombuffer(widget._counts[old], dtype=np.uint16) for old, new in kinds.items()}
+    doubles = {
+        "least": widget._counts["least"], "rising": widget._fixed["rising"], "rejected": widget._fixed["rejected"],
+        "crossing": widget._counts["crossing"],
+    }  # fmt: skip
+    counts |= {name: np.frombuffer(sent) for name, sent in doubles.items()}
+    counts["crossings"] = np.frombuffer(widget._grids["crossing"], dtype="<f4").astype(float)
     grid = {name: np.frombuffer(widget._grids[name]) for name in ("budget", "tolerance")}
     places = [
         (100.0, 2e-4),
@@ -99,7 +107,16 @@ def regimes():
     for budget, tolerance in places:
         table = pl.classify(FITS, tolerance=tolerance, budget=budget, extrapolate=True)
         p = table[list(pl.phase.PROBABILITY_COLUMNS)].to_numpy()
-        rows.append({"budget": budget, "tolerance": tolerance, "expected": p.ravel(), "likeliest": p.argmax(axis=1)})
+        rows.append(
+            {
+                "budget": budget,
+                "tolerance": tolerance,
+                "expected": p.ravel(),
+                "likeliest": p.argmax(axis=1),
+                "regime": table["regime"].tolist(),
+                "crossing": table["crossing_budget"].tolist(),
+            }
+        )
     data = {"size": len(FITS), "draws": widget._counts["draws"], "budget": 100.0, "tolerance": 2e-4, "grid": grid}
     yield {"data": data | counts, "places": rows}
 

@@ -8,12 +8,15 @@ import { alarm, element, legendOf, makeView, rowOf, scaleChoice, setCautions, se
 const WAIT = 60; // ms without a further move before a setting is asked for, in the middle of a drag
 const CHOICES = [["task", "Task"], ["estimator", "Estimator"], ["method", "Method"], ["interval", "Intervals"]];
 const VALUES = {
+  posterior: "posterior, the rise in it",
   gamma: "Gamma likelihood", gee: "GEE, cluster = run", loglog: "log-log least squares", profile: "profile likelihood",
   wald: "Wald", bootstrap: "bootstrap over runs",
 };
 const PARAMS = [["intrinsic_limit", "L_int", "floor L_int"], ["scale", "K", "scale K"], ["decay_rate", "α", "decay rate α"]];
 const HEADS = ["Parameter", "Estimate", "Std err", "95 % interval", "Before", "Interval before"];
 const LATE = ["Std err", "95 % interval"]; // pale while they belong to another setting
+
+const lackOfFit = (p) => (Number.isNaN(p) ? "too few depths to test the law" : `lack of fit p = ${p.toFixed(3)}`);
 
 function line(kind) {
   const drawn = {
@@ -99,7 +102,7 @@ function render({ model, el }) {
   burn.input.addEventListener("input", () => askFor("burn_in", state.fitted.options.burn_in[Number(burn.input.value)]));
 
   function paintControls() {
-    const { settings, options, first } = state.fitted;
+    const { settings, options, first, law_first: lawFirst } = state.fitted;
     const now = { ...settings, ...pending };
     const worded = {
       method: (v) => VALUES[v], interval: (v) => (v === "gee" ? "cluster-robust (GEE)" : settings.method === "loglog" ? "least squares" : VALUES[v]),
@@ -108,7 +111,7 @@ function render({ model, el }) {
     burn.input.max = options.burn_in.length - 1;
     const place = options.burn_in.indexOf(now.burn_in);
     if (Number(burn.input.value) !== place) burn.input.value = place;
-    burn.output.textContent = now.burn_in === "auto" ? `auto: from ${short(first)} steps on` : `from ${short(now.burn_in)} steps on`;
+    burn.output.textContent = now.burn_in === "auto" ? `auto: ${lawFirst > first ? `peak at ${short(lawFirst)} steps, the rise is in the model` : `from ${short(first)} steps on`}` : `from ${short(now.burn_in)} steps on`;
     burn.input.setAttribute("aria-valuetext", burn.output.textContent);
   }
 
@@ -157,7 +160,7 @@ function render({ model, el }) {
     }
     setText(about, fitted.about);
     legend.querySelector(".plw-legend-before").hidden = !n.before;
-    plots[0].caption.textContent = `lack of fit p = ${number(fitted.p_value).toFixed(3)}${intervals ? `; intervals: ${intervals.words}` : ""}`;
+    plots[0].caption.textContent = `${lackOfFit(number(fitted.p_value))}${fitted.rising > 0.05 ? `; still rising with probability ${Math.round(100 * fitted.rising)} %` : ""}${intervals ? `; intervals: ${intervals.words}` : ""}`;
     plots[1].caption.textContent = fitted.settings.method === "gamma" ? "shaded: within the 95 % cut" : "of the Gamma likelihood, to compare; the dotted line is this fit";
     plots[2].caption.textContent = "in standard deviations of log U; ◆ beyond 2";
     const { task } = fitted.settings;
@@ -181,9 +184,9 @@ function render({ model, el }) {
     const f = fitFrame(plots[0], n, state.log);
     const off = (c) => Math.abs(f.x.at(c) - x);
     const best = n.depth.reduce((near, c, i) => (off(c) < off(n.depth[near]) ? i : near), 0);
-    const residual = n.residuals[best - n.depth.filter((c) => c < n.first).length];
+    const residual = n.residuals[best - n.depth.filter((c) => c < n.lawFirst).length];
     return [
-      `depth ${short(n.depth[best])} steps${n.depth[best] < n.first ? " (burn-in)" : ""}`,
+      `depth ${short(n.depth[best])} steps${n.depth[best] < n.first ? " (burn-in)" : n.depth[best] < n.lawFirst ? " (rise)" : ""}`,
       `risk ${short(n.risk[best])} [${short(n.lower[best])}, ${short(n.upper[best])}]`, `degrees of freedom ${short(n.df[best])}`,
       ...(residual === undefined ? [] : [`residual ${residual.toFixed(2)}`]),
     ].join("\n");

@@ -11,7 +11,7 @@ export function fitNumbers(fitted, intervals) {
   const [depth, risk, lower, upper, df] = fitted.points.map((row) => row.map(number));
   const numbers = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name].map(number)]));
   return {
-    depth, risk, lower, upper, df, first: fitted.first, metric: fitted.metric || "metric",
+    depth, risk, lower, upper, df, first: fitted.first, lawFirst: fitted.law_first, metric: fitted.metric || "metric",
     ...numbers(fitted, "depths", "curve", "params", "residuals"),
     band: intervals ? numbers(intervals, "lower", "upper") : null,
     before: fitted.before.same_points ? numbers(fitted.before, "depths", "curve") : null,
@@ -38,6 +38,7 @@ export function paintFit(plot, view, look) {
     const floor = n.params[0];
     const inside = floor > 0 && f.y.holds(floor);
     if (inside) across(ctx, f, f.y.at(floor), look.muted, 1, DASHED);
+    if (n.lawFirst > n.first) upright(ctx, f, f.x.at(n.lawFirst), look.muted, 1, DASHED); // the rise is over
     if (n.before) polyline(ctx, line(n.before.depths, n.before.curve), look.muted, 2, [2, 3]);
     polyline(ctx, line(n.depths, n.curve), look.colours[2], 2.5);
     n.depth.forEach((c, i) => {
@@ -47,6 +48,7 @@ export function paintFit(plot, view, look) {
       mark(ctx, fitted ? "circle" : "down", f.x.at(c), f.y.at(n.risk[i]), fitted ? 4 : 5, fitted ? colour : look.page, colour);
     });
     if (log && inside) writeInside(ctx, f, look, `floor ${short(floor)}`, f.x0, f.y.at(floor) - 9);
+    if (n.lawFirst > n.first) writeInside(ctx, f, look, "peak", f.x.at(n.lawFirst), f.y1 + 9);
   });
   drawAxes(ctx, f, look, plot, "depth c   (steps)", `risk   (${n.metric}²)`);
 }
@@ -84,7 +86,7 @@ export function paintProfile(plot, view, look) {
 export function paintResiduals(plot, view, look) {
   const ctx = startPaint(plot);
   const { n, log } = view;
-  const depths = n.depth.filter((c) => c >= n.first);
+  const depths = n.depth.filter((c) => c >= n.lawFirst);
   const most = Math.max(2.6, ...n.residuals.map((r) => 1.15 * Math.abs(r)));
   const f = frameOf(plot, endsOf(log ? n.depth : [0, ...n.depth], log, 0.05), { from: -most, to: most });
   inFrame(ctx, f, () => {

@@ -1,6 +1,9 @@
 // The closed forms of docs/theory.md, sections 3 to 5, once for all widgets: a drag then needs no kernel.
 // No page is needed here: tests/widgets/test_numbers.py holds each of them to what predictlab computes.
 
+import { position } from "./axis.js";
+
+const FULL = 65535; // a share of 1 in two bytes
 export const REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
 export const UNDETERMINED = "Undetermined";
 
@@ -61,24 +64,47 @@ export function intervals(draws, tolerance, costs) {
 
 /**
  * Shares of the draws in each regime, into `out` (task-major), as the kernel has counted them for every position of both
- * sliders; false when it has not yet counted for this one. Nothing is estimated here: it is what pl.classify would say.
+ * sliders, and the least that an alternative prior leaves of the likeliest, into `least`; false when it has not yet
+ * counted for this one.
  */
-export function shares(data, budget, tolerance, out) {
+export function shares(data, budget, tolerance, out, least) {
   const { draws: n, grid, here } = data;
   const [i, j] = [grid.budget.indexOf(budget), grid.tolerance.indexOf(tolerance)];
   const [rows, columns] = [grid.budget.length, grid.tolerance.length];
   let pair; // draws that are Static-Sufficient, and Noise-Dominant
-  if (budget === data.budget && tolerance === data.tolerance) pair = (t) => [here[3 * t], here[3 * t + 2]];
-  else if (tolerance === data.tolerance && i >= 0) pair = (t) => [data.byBudget[t * rows + i], here[3 * t + 2]];
-  else if (budget === data.budget && j >= 0) pair = (t) => [data.byTolerance[t * columns + j], data.noiseByTolerance[t * columns + j]];
-  else return false;
+  let under; // probability under the prior that is hardest on the likeliest regime
+  if (budget === data.budget && tolerance === data.tolerance) {
+    pair = (t) => [here[3 * t], here[3 * t + 2]];
+    under = (t) => data.least[t];
+  } else if (tolerance === data.tolerance && i >= 0) {
+    pair = (t) => [data.byBudget[t * rows + i], here[3 * t + 2]];
+    under = (t) => data.leastByBudget[t * rows + i] / FULL;
+  } else if (budget === data.budget && j >= 0) {
+    pair = (t) => [data.byTolerance[t * columns + j], data.noiseByTolerance[t * columns + j]];
+    under = (t) => data.leastByTolerance[t * columns + j] / FULL;
+  } else return false;
   for (let t = 0; t < data.size; t++) {
     const [sufficient, noise] = pair(t);
     out[3 * t] = sufficient / n;
     out[3 * t + 1] = (n - sufficient - noise) / n;
     out[3 * t + 2] = noise / n;
+    least[t] = under(t);
   }
   return true;
+}
+
+/** Why the likeliest regime of a task is not called: empty where it is; as `why_not` of predictlab.phase. */
+export function doubt(data, t, p, least, confidence) {
+  if (data.rising[t] > 1 - confidence) return "the risk may still rise at the last depth";
+  if (p < confidence) return "too few draws agree";
+  if (data.rejected[t]) return "the law does not fit";
+  return least < confidence ? `its probability is ${least.toFixed(2)} under another prior` : "";
+}
+
+/** Crossing budget of a task, between the positions of the slider that of the nearest. */
+export function crossingAt(data, tolerance, t) {
+  if (tolerance === data.tolerance) return data.crossing[t];
+  return data.crossings[t * data.grid.tolerance.length + position(data.grid.tolerance, tolerance)];
 }
 
 /** The likeliest of the three regimes of task `t`. */

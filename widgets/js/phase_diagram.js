@@ -1,6 +1,6 @@
 // View of PhaseDiagram: sliders, legend, two planes, a table that sorts and can be walked by keyboard.
 
-import { likeliest, payingDepth, quantile, REGIMES, shares, toleranceDepth, UNDETERMINED } from "./numbers.js";
+import { crossingAt, doubt, likeliest, payingDepth, quantile, REGIMES, shares, UNDETERMINED } from "./numbers.js";
 import { clip, positions, short } from "./axis.js";
 import { messages, SEND_EVERY, typed } from "./kernel.js";
 import { code, makePlanes, RINGED } from "./phase_planes.js";
@@ -23,11 +23,15 @@ function decode(model) {
     names, size: names.length,
     // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
     estimates: doubles(fixed.estimates), low: doubles(fixed.low), middle, high: doubles(fixed.high),
-    first: doubles(fixed.first), // first fitted depth
+    first: doubles(fixed.first), // first depth of the law
+    rising: doubles(fixed.rising), rejected: doubles(fixed.rejected), // probability that the risk still rises; 1: the law does not fit
     medianScale: quantile(middle.filter((v, i) => i % 3 === 1 && v > 0).sort(), 0.5) || 0, // of the tasks in which something decays
     logKnots: doubles(grids.knots).map(Math.log), decay: typed(grids.decay, Float32Array), // task, quantile, knot: ln V_opt
     grid: { budget: doubles(grids.budget), tolerance: doubles(grids.tolerance) },
     byBudget: whole(counts.by_budget), byTolerance: whole(counts.by_tolerance), noiseByTolerance: whole(counts.noise_by_tolerance),
+    leastByBudget: whole(counts.least_by_budget), leastByTolerance: whole(counts.least_by_tolerance), // under the hardest prior
+    least: doubles(counts.least), crossing: doubles(counts.crossing), // at `budget` and `tolerance`
+    crossings: typed(grids.crossing, Float32Array), // along the tolerance slider
     here: whole(counts.here), // task-major: one count per regime, at `budget` and `tolerance`
     draws: counts.draws, budget: counts.budget, tolerance: counts.tolerance,
   };
@@ -45,12 +49,15 @@ function render({ model, el }) {
   const plots = makePlanes(data);
   const view = makeView(model, { name: "phase", label: "Phase diagram", plots });
   const state = {
-    data, p: new Float64Array(3 * data.size), likely: new Uint8Array(data.size), called: new Uint8Array(data.size),
+    data, p: new Float64Array(3 * data.size), least: new Float64Array(data.size), likely: new Uint8Array(data.size), called: new Uint8Array(data.size),
     sort: null, ascending: true, known: false, before: null, depths: null,
   };
   const named = (c) => (c < 3 ? REGIMES[c] : UNDETERMINED);
   const regime = (t) => named(code(state, t));
-  const crossing = (t) => toleranceDepth(...data.estimates.subarray(3 * t, 3 * t + 3), state.tolerance);
+  const crossing = (t) => crossingAt(data, state.tolerance, t);
+  const doubtOf = (t) => doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], model.get("confidence"));
+  /** Why a task has no regime: the kernel's words where it rests. */
+  const reason = (t) => (state.called[t] ? "" : model.get("reasons")[data.names[t]] ?? doubtOf(t));
 
   const budget = slider("budget", "Budget B", "Optimiser steps of probing; arrow keys move it, Page Up and Page Down in larger steps");
   const tolerance = slider("tolerance", "Tolerance τ", "Risk that can be lived with, in squared units of the metric");
@@ -74,10 +81,10 @@ function render({ model, el }) {
     state.budget = model.get("budget");
     state.tolerance = model.get("tolerance");
     state.selected = data.names.indexOf(model.get("selected"));
-    state.known = shares(data, state.budget, state.tolerance, state.p);
+    state.known = shares(data, state.budget, state.tolerance, state.p, state.least);
     for (let t = 0; t < data.size; t++) {
       state.likely[t] = likeliest(state.p, t);
-      state.called[t] = state.p[3 * t + state.likely[t]] >= confidence ? 1 : 0;
+      state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence) ? 0 : 1;
     }
     state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : data.medianScale;
     state.rate = model.get("exchange_rate");
@@ -163,6 +170,7 @@ function render({ model, el }) {
       row.classList.toggle("plw-selected", t === state.selected);
       name.setAttribute("aria-pressed", String(t === state.selected));
       setText(name, data.names[t]);
+      where.title = reason(t);
       if (where.dataset.code !== String(code(state, t))) { // leaving an unchanged cell alone is what keeps a drag cheap
         where.dataset.code = code(state, t);
         const k = state.likely[t];
@@ -254,7 +262,7 @@ function render({ model, el }) {
       const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
       const range = (j) => `[${short(data.low[3 * t + j])}, ${short(data.high[3 * t + j])}]`;
       return [
-        data.names[t], `${regime(t)}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`,
+        data.names[t], `${regime(t)}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`, ...(state.called[t] ? [] : [reason(t)]),
         `P ${REGIMES.map((name, k) => `${name} ${state.p[3 * t + k].toFixed(3)}`).join(", ")}`,
         `L_int ${short(limit)} ${range(0)}`, `K ${short(scale)} ${range(1)}`, `α ${short(rate)} ${range(2)}   [95 % of the draws]`,
         `crossing budget ${short(crossing(t))}`,
@@ -286,7 +294,7 @@ function render({ model, el }) {
     painting, stops: [kernel.flush, () => clearTimeout(waiting)],
     heard: {
       budget: slid, tolerance: slid, exchange_rate: view.schedule, cost_per_step: view.schedule, confidence: view.schedule,
-      _counts: fresh, _grids: fresh, selected: follow,
+      _counts: fresh, _grids: fresh, reasons: view.schedule, selected: follow,
     },
   });
   follow();

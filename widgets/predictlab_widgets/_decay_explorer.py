@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from predictlab.decay import INTERVALS, METHODS, PARAMETERS, DecayResults
+from predictlab.decay import INTERVALS, METHODS, PARAMETERS, DecayResults, PosteriorResults
 from predictlab.errors import bad_argument
 from predictlab.risk import ESTIMATORS, QUESTIONS, RiskCurve
 from predictlab.runs import RunStore
@@ -41,12 +41,12 @@ class DecayExplorer(Widget):
         Task shown first; default the first.
     estimator : {"spread", "branch", "residual"}, optional
         What the risk is; fits and curves have only their own.
-    method : {"gamma", "gee", "loglog"}, optional
+    method : {"posterior", "gamma", "gee", "loglog"}, optional
         As for ``DecayModel.fit``.
-    interval : {"profile", "wald", "bootstrap", "gee"}, optional
+    interval : {"posterior", "profile", "wald", "bootstrap", "gee"}, optional
         As for ``DecayResults.conf_int``; default that of the method.
     burn_in : "auto" or float, optional
-        First depth of the fit, steps.
+        First depth of the fit, steps. The posterior has the rise before the law in it, and starts at the first depth.
     scale : {"log", "linear"}
         Both axes.
     metric : str, optional
@@ -258,7 +258,9 @@ class DecayExplorer(Widget):
             "about": f"{settings.estimator}{runs}: {ESTIMATORS[settings.estimator]}. "
             f"Speaks to {QUESTIONS[fit.question]}.",
             "points": points.to_numpy(float).T,
-            "first": float(fit.fitted.depth[0]),
+            "first": fit.known_from,  # first depth of the model
+            "law_first": float(fit.fitted.depth[0]),  # of the law alone: behind the peak
+            "rising": fit.rising if isinstance(fit, PosteriorResults) else 0.0,
             "chosen": fit.burn_in.chosen,
             "p_value": fit.burn_in.p_value,
             "depths": depths,
@@ -330,13 +332,15 @@ class DecayExplorer(Widget):
         ]  # fmt: skip
         state = (
             f"of {s.task} ({fit.curve.metric or 'metric'}): {s.estimator}, {METHODS[s.method].description}, intervals: "
-            f"{INTERVALS[s.interval]}; fitted depths {depth[0]:g} to {depth[-1]:g} steps "
-            f"(burn-in {fit.burn_in.chosen}), lack of fit p = {fit.burn_in.p_value:.3f}. {' '.join(fit.cautions())}"
+            f"{INTERVALS[s.interval]}; law from {depth[0]:g} to {depth[-1]:g} steps "
+            f"(burn-in {fit.burn_in.chosen}), lack of fit p = {rounded(fit.burn_in.p_value, 3)}. "
+            f"{' '.join(fit.cautions())}"
         )
         columns = ("parameter", "estimate", "std err", "95 % lower", "95 % upper")
         return Summary("Decay law L(c) = L_int + K c^-α", state, columns, rows)
 
 
 def _depths_of(fit: DecayResults) -> Any:
-    depth = fit.fitted.depth
-    return np.geomspace(depth[0], depth[-1], _CURVE)
+    """Depths that the fit is drawn at: the rise is a part of it, where it has one."""
+    depth = fit.curve.depth
+    return np.geomspace(fit.known_from, depth[-1], _CURVE)

@@ -14,6 +14,7 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, as_runs_frame, is_fork, risk_curve
 
 _NEEDS_RUNS = "gee"
+_OF_ITSELF, _LAW_DEPTHS = "posterior", 4  # all others, as method and as interval, need the law alone at so many depths
 _KEPT = 64  # answers that are at hand when a setting comes back
 
 
@@ -78,7 +79,7 @@ class Study:
     # -- what is offered -----------------------------------------------------------------------------------------
 
     def curve(self, task: str, estimator: str) -> RiskCurve:
-        """Risk curve of a task, of at least four depths."""
+        """Risk curve of a task, of enough depths for a fit."""
         key = (task, estimator)
         if key not in self._curves:
             self._curves[key] = risk_curve(self._frame, task, estimator=estimator, metric=self.metric)
@@ -99,8 +100,11 @@ class Study:
             return self._estimators[chosen["task"]]
         curve = self.curve(chosen["task"], chosen["estimator"])
         if name == "burn_in":
-            return ["auto", *(float(c) for c in curve.depth[: 1 - MIN_DEPTHS])]
+            least = MIN_DEPTHS if chosen["interval"] == _OF_ITSELF else _LAW_DEPTHS
+            return ["auto", *(float(c) for c in curve.depth[: 1 - least])]
         of = METHODS if name == "method" else METHODS[chosen["method"]].interval_methods
+        if len(curve.depth) < _LAW_DEPTHS:
+            of = [_OF_ITSELF]
         return [v for v in of if v != _NEEDS_RUNS or curve.errors is not None]
 
     def options(self, settings: Settings) -> dict[str, list[Any]]:

@@ -10,12 +10,19 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab import phase
-from predictlab.budget import crossing_depth
-from predictlab.decay import PARAMETERS, DecayResults, law
+from predictlab.decay import PARAMETERS, DecayResults, PosteriorResults
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import Number, TaskName, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summary, rounded, to_bytes
-from predictlab_widgets._regime_counts import by_tolerance, sufficient_by_budget
+from predictlab_widgets._regime_counts import (
+    EXACT,
+    Tabulated,
+    by_budget,
+    by_tolerance,
+    crossings,
+    median_crossing,
+    tabulate,
+)
 
 _QUANTILES = (0.025, 0.5, 0.975)
 _MOST_DRAWS = 65_535  # counts of draws take two bytes
@@ -23,7 +30,7 @@ _STEPS = 161  # slider positions
 _KNOTS = 25
 _MANY = 1000  # tasks from which on the points are drawn through fewer knots
 _FEW_KNOTS = 9
-_LOG_NOTHING = -690.0  # ln of a variance too small for a float
+_NOTHING = 1e-300  # a variance too small to be drawn
 
 
 class PhaseDiagram(FitsWidget):
@@ -33,7 +40,8 @@ class PhaseDiagram(FitsWidget):
     tasks stand still and the boundary sinks. A table below says the regime of every task, its probabilities and the
     budget at which it becomes Static-Sufficient, and, when a price is given, the depth that is worth paying for.
     Probabilities of the regimes are rings around the points (paleness, where there are very many); after each move a
-    trail shows where a task came from, and a line says which ones crossed.
+    trail shows where a task came from, and a line says which ones crossed. A call stands as in ``pl.classify``: also
+    under the alternative priors, and not while the risk still rises or the law is rejected; why not is said beside it.
 
     Parameters
     ----------
@@ -54,7 +62,7 @@ class PhaseDiagram(FitsWidget):
         ``lambda`` > 0, cost per step.
     budget_range, tolerance_range : pair of float, optional
         Ends of the sliders. A value set from Python beyond an end moves the end. Default for the budget: from the
-        first depth at which the law was fitted in every task to 32 times the greatest depth.
+        first depth that the fits of all tasks speak of to 32 times the greatest depth.
     draws : int
         Number of draws of each fit, at most 65,535.
     rng : int, numpy.random.Generator or None
@@ -67,7 +75,10 @@ class PhaseDiagram(FitsWidget):
     budget, tolerance, confidence, selected, exchange_rate, cost_per_step
         Traits that can be read, set and observed; the page follows, and the sliders set them.
     regimes : dict of str to str
-        Trait, read-only: the regime of each task now, the same as ``pl.classify`` gives.
+        Trait, read-only: the regime of each task now, the same as ``pl.classify`` gives. (Of more than 64 different
+        fits those behind are counted from tables of their curves: a probability may differ by a few draws.)
+    reasons : dict of str to str
+        Trait, read-only: of the tasks without a call, or whose call does not stand, why: `reason` of ``pl.classify``.
     optimal_depths : dict of str to float
         Trait, read-only: ``c*`` of each task, steps, the same as ``pl.optimal_depth`` gives: 0 where probing does not
         pay. Empty without an exchange rate.
@@ -107,6 +118,7 @@ class PhaseDiagram(FitsWidget):
     cost_per_step = Number(1.0, "a finite number > 0 (cost per step)", low=0).tag(sync=True)
     optimal_depths = traitlets.Dict(read_only=True)
     regimes = traitlets.Dict(read_only=True).tag(sync=True)
+    reasons = traitlets.Dict(read_only=True).tag(sync=True)
 
     _grids = traitlets.Dict().tag(sync=True)  # slider positions
     _counts = traitlets.Dict().tag(sync=True)  # draws per regime, along both sliders from where they stand
@@ -132,30 +144,38 @@ class PhaseDiagram(FitsWidget):
         self._take(fits, draws, rng, "Show each kind in a diagram of its own.")
         # One and the same fit under several names is drawn from once.
         different = {id(fit): fit for fit in self.fits.values()}
-        self._sample = np.stack([fit.draws(**self._drawn).to_numpy(float).T for fit in different.values()])
+        self._different = list(different.values())
         self._which = pd.Index(different).get_indexer([id(fit) for fit in self.fits.values()])
 
         depths = [fit.curve.depth for fit in self.fits.values()]
         if budget is None:
             budget = max(2.0, round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
+        first = np.array([fit.known_from for fit in self.fits.values()])
+        widest = (max(2.0, float(first.max())), 32 * max(d.max() for d in depths))
+        reach = increasing_pair("budget_range", budget_range, "two increasing numbers > 1", 1) or widest
+        self._tabulate((min(reach[0], self.budget), max(reach[1], self.budget)))
         if tolerance is None:
-            risks = law(np.asarray(self.budget), *self._sample.transpose(1, 0, 2))
-            tolerance = round3(float(np.median(np.median(risks, axis=1)[self._which])))
+            at = np.array([self.budget])
+            risks = np.array([np.median(sample.envelope(at)) for sample in self._samples])
+            tolerance = round3(float(np.median(risks[self._which])))
         self.tolerance, self.confidence = tolerance, confidence
         self.exchange_rate, self.cost_per_step = exchange_rate, cost_per_step
         self.selected = selected
-        first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])
-        widest = (max(2.0, float(first.max())), 32 * max(d.max() for d in depths))
         around = (self.tolerance / 100, self.tolerance * 100)
         self._ranges: dict[str, tuple[float, float]] = {
-            "budget": increasing_pair("budget_range", budget_range, "two increasing numbers > 1", 1) or widest,
+            "budget": reach,
             "tolerance": increasing_pair("tolerance_range", tolerance_range, "two increasing numbers > 0") or around,
         }
-        low, middle, high = np.quantile(self._sample, _QUANTILES, axis=2)[:, self._which]
+        drawn = np.stack([np.quantile(sample.params, _QUANTILES, axis=0) for sample in self._samples], axis=1)
+        low, middle, high = drawn[:, self._which]
         self._estimates = np.array([[fit.params[p] for p in PARAMETERS] for fit in self.fits.values()], dtype=float)
-        self._first = first
-        fixed = {"estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": first}
+        self._first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])  # of the law
+        rising, rejected = (np.array(v)[self._which] for v in zip(*map(_doubts, self._different), strict=True))
+        fixed = {
+            "estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": self._first,
+            "rising": rising, "rejected": rejected,
+        }  # fmt: skip
         self._fixed = {name: to_bytes(values) for name, values in fixed.items()}
         self._price()
         self._refresh({"budget", "tolerance"})
@@ -166,26 +186,65 @@ class PhaseDiagram(FitsWidget):
 
     # -- what is computed ----------------------------------------------------------------------------------------
 
+    def _tabulate(self, ends: tuple[float, float]) -> None:
+        """Draw all fits, each with a table of its largest risk from each depth on."""
+        self._tabulated = ends
+        self._samples = [
+            tabulate(fit, self._drawn["draws"], self._drawn["rng"], ends, keep=i < EXACT)
+            for i, fit in enumerate(self._different)
+        ]
+
     def _refresh(self, changed: set[str]) -> None:
         """Bring the regimes, and the counts that the browser needs, up to date after the traits in `changed` moved."""
-        probabilities = self._probabilities()
+        fitted = self._fit_sliders() if changed else False
+        rule = phase.Decision(self.tolerance, self.budget)
+        members = [rule.member(sample) for sample in self._samples]
+        shares = np.array([member.mean(axis=0) for member in members])
+        best = shares.argmax(axis=1)
+        least = np.ones(len(shares))  # probability of the likeliest regime under the priors that are hardest on it
+        said = []
+        for i, (fit, sample, member) in enumerate(zip(self._different, self._samples, members, strict=True)):
+            votes = member[:, best[i]]
+            least[i] = min((1.0, *(sample.weights()[1:] @ votes)))
+            regime = phase.regime_or_undetermined(shares[i], self.confidence)
+            reason = ""
+            if regime != phase.UNDETERMINED or phase.still_rising(fit, self.confidence):
+                reason = phase.why_not(fit, sample, votes, self.confidence)
+            said.append((phase.UNDETERMINED if reason else regime, reason))
+        self._probabilities = shares[self._which]
         if changed:
             # Moving one slider changes only what the *other* one would find along its way.
-            moved = {"budget", "tolerance"} if self._fit_sliders() else changed
+            moved = {"budget", "tolerance"} if fitted else changed
             counts = dict(self._counts)
             if "tolerance" in moved:
-                along = sufficient_by_budget(self._sample, self.tolerance, self._positions["budget"])
-                counts["by_budget"] = along[self._which].tobytes()
+                along = [by_budget(sample, self.tolerance, self._positions["budget"]) for sample in self._samples]
+                counts["by_budget"] = self._packed([a.sufficient for a in along])
+                counts["least_by_budget"] = self._packed([a.least for a in along])
+                crossing = [median_crossing(*pair, self.tolerance) for pair in self._pairs()]
+                self._crossing = np.array(crossing)[self._which]
+                counts["crossing"] = to_bytes(self._crossing)
             if "budget" in moved:
-                sufficient, noise = by_tolerance(self._sample, self.budget, self._positions["tolerance"])
-                counts["by_tolerance"] = sufficient[self._which].tobytes()
-                counts["noise_by_tolerance"] = noise[self._which].tobytes()
-            n = self._sample.shape[2]
-            here = np.rint(probabilities * n).astype(np.uint16)
-            counts |= {"here": here.tobytes(), "draws": n, "budget": self.budget, "tolerance": self.tolerance}
-            self._counts = counts
-        regimes = [phase.regime_or_undetermined(p, self.confidence) for p in probabilities]
-        self.set_trait("regimes", dict(zip(self.task_names, regimes, strict=True)))
+                along = [by_tolerance(sample, self.budget, self._positions["tolerance"]) for sample in self._samples]
+                counts["by_tolerance"] = self._packed([a.sufficient for a in along])
+                counts["noise_by_tolerance"] = self._packed([a.noise for a in along])
+                counts["least_by_tolerance"] = self._packed([a.least for a in along])
+            n = len(self._samples[0].params)
+            here = np.rint(self._probabilities * n).astype(np.uint16)
+            counts |= {"here": here.tobytes(), "least": to_bytes(least[self._which]), "draws": n}
+            self._counts = counts | {"budget": self.budget, "tolerance": self.tolerance}
+        found = [said[i] for i in self._which]
+        named = list(zip(self.task_names, found, strict=True))
+        self._set_traits(
+            regimes={name: regime for name, (regime, _) in named},
+            reasons={name: reason for name, (_, reason) in named if reason},
+        )
+
+    def _packed(self, rows: list[NDArray[np.uint16]]) -> bytes:
+        """Rows of the different fits as rows of the tasks."""
+        return np.stack(rows)[self._which].tobytes()
+
+    def _pairs(self) -> list[tuple[DecayResults, Tabulated]]:
+        return list(zip(self._different, self._samples, strict=True))
 
     def _price(self) -> None:
         """Bring `optimal_depths` up to date."""
@@ -196,17 +255,14 @@ class PhaseDiagram(FitsWidget):
         depths = paying_depth(floor, scale, rate, self._first, self.exchange_rate * self.cost_per_step)
         self.set_trait("optimal_depths", dict(zip(self.task_names, depths.tolist(), strict=True)))
 
-    def _probabilities(self) -> NDArray[np.float64]:
-        limit, scale, rate = self._sample.transpose(1, 0, 2)
-        return phase.decision_probabilities(limit, scale, rate, self.tolerance, self.budget)[self._which]
-
     def _decay(self, budgets: NDArray[np.float64]) -> NDArray[np.float64]:
         """Quantiles over draws of ``ln V_opt(B)``, shape (tasks, quantiles, len(budgets)): where the points stand."""
-        with np.errstate(divide="ignore"):
-            log_scale = np.maximum(np.log(self._sample[:, 1]), _LOG_NOTHING)
-        rate = self._sample[:, 2]
-        steps = [np.quantile(log_scale - rate * np.log(b), _QUANTILES, axis=1).T for b in budgets]
-        return np.stack(steps, axis=2)[self._which]
+
+        def quantiles(sample: Tabulated) -> NDArray[np.float64]:
+            left = sample.read(budgets) - sample.params[:, :1]
+            return np.log(np.maximum(np.quantile(left, _QUANTILES, axis=0), _NOTHING))
+
+        return np.stack([quantiles(sample) for sample in self._samples])[self._which]
 
     def _fit_sliders(self) -> bool:
         """Positions of the sliders, made anew where a value from Python lies beyond an end; whether they changed."""
@@ -217,11 +273,17 @@ class PhaseDiagram(FitsWidget):
         if self._grids and ranges == self._ranges:
             return False
         self._ranges = ranges
+        (low, high), (drawn_low, drawn_high) = ranges["budget"], self._tabulated
+        if low < drawn_low or high > drawn_high:
+            self._tabulate(ranges["budget"])
         self._positions = {name: _grid(*ends) for name, ends in ranges.items()}
         # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
-        knots = np.geomspace(*ranges["budget"], _KNOTS if len(self._sample) <= _MANY else _FEW_KNOTS)
+        knots = np.geomspace(*ranges["budget"], _KNOTS if len(self._samples) <= _MANY else _FEW_KNOTS)
         grids = {name: to_bytes(places) for name, places in (self._positions | {"knots": knots}).items()}
-        self._grids = grids | {"decay": self._decay(knots).astype("<f4").tobytes()}
+        reach = np.stack([crossings(*pair, self._positions["tolerance"]) for pair in self._pairs()])[self._which]
+        self._grids = grids | {
+            "decay": self._decay(knots).astype("<f4").tobytes(), "crossing": reach.astype("<f4").tobytes()
+        }  # fmt: skip
         return True
 
     def table(self) -> pd.DataFrame:
@@ -253,17 +315,13 @@ class PhaseDiagram(FitsWidget):
         """
         from predictlab import charts
 
-        limit, scale, rate = self._sample.transpose(1, 0, 2)
-        places = {
-            "x": limit / self.tolerance,
-            "y": law(np.asarray(self.budget), 0.0, scale, rate) / self.tolerance,
-            "alpha": rate,
-        }
+        rule = phase.Decision(self.tolerance, self.budget)
         table = pd.DataFrame({"task": self.task_names, "regime": list(self.regimes.values())})
-        table["scale"] = np.median(scale, axis=1)[self._which]
-        for name, values in places.items():
-            ends = np.quantile(values, _QUANTILES, axis=1)[:, self._which]
-            table[[f"{name}_lower", name, f"{name}_upper"]] = ends.T
+        table["scale"] = np.array([np.median(sample.params[:, 1]) for sample in self._samples])[self._which]
+        places = [[*rule.plane(sample), sample.params[:, 2]] for sample in self._samples]
+        ends = np.quantile(np.array(places), _QUANTILES, axis=2)[:, self._which]
+        for i, name in enumerate(("x", "y", "alpha")):
+            table[[f"{name}_lower", name, f"{name}_upper"]] = ends[:, :, i].T
         return charts.phase_planes(table, tolerance=self.tolerance, budget=self.budget, selected=self.selected)
 
     # -- how it is shown -----------------------------------------------------------------------------------------
@@ -276,13 +334,12 @@ class PhaseDiagram(FitsWidget):
 
     def _summary(self) -> Summary:
         rows = []
-        floor, scale, rate = self._estimates.T
-        crossing = crossing_depth(floor, scale, rate, self.tolerance)
-        for i, p in enumerate(self._probabilities()[:MAX_ROWS]):
-            regime, name = phase.regime_or_undetermined(p, self.confidence), self.task_names[i]
+        for i, p in enumerate(self._probabilities[:MAX_ROWS]):
+            name = self.task_names[i]
+            regime, reason = self.regimes[name], self.reasons.get(name, "")
             if regime == phase.UNDETERMINED:
-                regime += f" (leans {phase.REGIMES[int(np.argmax(p))]})"
-            rows.append([name, regime, *(f"{v:.3f}" for v in p), rounded(crossing[i], infinite="never")])
+                regime += f" (leans {phase.REGIMES[int(np.argmax(p))]}{'; ' + reason if reason else ''})"
+            rows.append([name, regime, *(f"{v:.3f}" for v in p), rounded(self._crossing[i], infinite="never")])
             if self.optimal_depths:
                 rows[-1].append(rounded(self.optimal_depths[name] or np.inf, infinite="does not pay"))
         state = (
@@ -294,6 +351,13 @@ class PhaseDiagram(FitsWidget):
             state += f" Exchange rate γ = {self.exchange_rate:.4g} metric² per unit of cost."
             columns.append("c* (steps)")
         return Summary("Phase diagram", state, columns, rows, words=2)
+
+
+def _doubts(fit: DecayResults) -> tuple[float, float]:
+    """Probability that the risk still rises at the last depth; 1 where the law is rejected."""
+    if not isinstance(fit, PosteriorResults):
+        return 0.0, 0.0
+    return fit.rising, float(fit.late_fit.p_value < phase.REJECTED)
 
 
 def _grid(low: float, high: float) -> NDArray[np.float64]:

@@ -1,63 +1,3 @@
-// js/numbers.js
-var clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-var sum = (values) => values.reduce((total, value) => total + value, 0);
-function reducible(scale, rate, c) {
-  return scale > 0 ? Math.exp(Math.log(scale) - rate * Math.log(c)) : 0;
-}
-var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / (rate + 1));
-function arranged(data, weights, locked) {
-  const low = data.low.map((c, i) => locked[data.names[i]] ?? c);
-  const high = data.high.map((c, i) => data.scale[i] > 0 ? locked[data.names[i]] ?? c : low[i]);
-  const gain = data.scale.map((K, i) => Math.log(weights[i] * data.rate[i]) + Math.log(K) - Math.log(data.step[i]));
-  const cost = (depth) => sum(depth.map((c, i) => data.step[i] * c));
-  const risk = (depth) => sum(depth.map((c, i) => weights[i] * riskAt(data, i, c)));
-  return { data, low, high, gain, cost, risk, least: cost(low), most: cost(high) };
-}
-var riskAt = (data, i, c) => data.floor[i] + reducible(data.scale[i], data.rate[i], c);
-function depthsAt({ data, low, high, gain }, logMu) {
-  return low.map((c, i) => high[i] === c ? c : clamp(depthAtPrice(gain[i], data.rate[i], logMu), c, high[i]));
-}
-function bracket({ data, low, high, gain }, budget) {
-  let [top, bottom] = [-Infinity, Infinity];
-  gain.forEach((g, i) => {
-    if (!(data.scale[i] > 0)) return;
-    const affordable = Math.min(high[i], Math.max(budget / data.step[i], low[i]));
-    top = Math.max(top, g - Math.log(low[i]) * (data.rate[i] + 1));
-    bottom = Math.min(bottom, g - Math.log(affordable) * (data.rate[i] + 1));
-  });
-  return [bottom - 1, top + 1e-9];
-}
-function shareOut(tasks, budget) {
-  if (tasks.most <= budget) return { depth: tasks.high, logMu: -Infinity };
-  let [low, high] = bracket(tasks, budget);
-  if (budget <= tasks.least * (1 + 1e-12)) return { depth: depthsAt(tasks, high), logMu: high };
-  for (let i = 0; i < 200 && high - low > 1e-15 * Math.max(1, Math.abs(low)); i++) {
-    const middle = (low + high) / 2;
-    if (middle === low || middle === high) break;
-    if (tasks.cost(depthsAt(tasks, middle)) > budget) low = middle;
-    else high = middle;
-  }
-  const logMu = (low + high) / 2;
-  return { depth: depthsAt(tasks, logMu), logMu };
-}
-function allocated(tasks, budget) {
-  const { data, gain } = tasks;
-  const { depth, logMu } = shareOut(tasks, Math.max(budget, tasks.least));
-  const worth = (c, i) => data.scale[i] > 0 ? Math.exp(gain[i] - Math.log(c) * (data.rate[i] + 1)) : 0;
-  const each = Array.from(depth, (c, i) => ({ depth: c, risk: riskAt(data, i, c), cost: data.step[i] * c, worth: worth(c, i) }));
-  return { depth, each, multiplier: Math.exp(logMu), risk: tasks.risk(depth), cost: tasks.cost(depth) };
-}
-function frontierOf(tasks, most, points = 160) {
-  const end = shareOut(tasks, most).logMu;
-  const [below, top] = bracket(tasks, most);
-  const bottom = Number.isFinite(end) ? end : below;
-  return Array.from({ length: points + 1 }, (_, k) => {
-    const logMu = top + k / points * (bottom - top);
-    const depth = depthsAt(tasks, logMu);
-    return { budget: tasks.cost(depth), risk: tasks.risk(depth), multiplier: Math.exp(logMu) };
-  });
-}
-
 // js/axis.js
 function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
@@ -140,6 +80,66 @@ function tickText(value) {
   return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
 }
 var clip = (text, length) => text.length > length ? `${text.slice(0, length - 1)}…` : text;
+
+// js/numbers.js
+var clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+var sum = (values) => values.reduce((total, value) => total + value, 0);
+function reducible(scale, rate, c) {
+  return scale > 0 ? Math.exp(Math.log(scale) - rate * Math.log(c)) : 0;
+}
+var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / (rate + 1));
+function arranged(data, weights, locked) {
+  const low = data.low.map((c, i) => locked[data.names[i]] ?? c);
+  const high = data.high.map((c, i) => data.scale[i] > 0 ? locked[data.names[i]] ?? c : low[i]);
+  const gain = data.scale.map((K, i) => Math.log(weights[i] * data.rate[i]) + Math.log(K) - Math.log(data.step[i]));
+  const cost = (depth) => sum(depth.map((c, i) => data.step[i] * c));
+  const risk = (depth) => sum(depth.map((c, i) => weights[i] * riskAt(data, i, c)));
+  return { data, low, high, gain, cost, risk, least: cost(low), most: cost(high) };
+}
+var riskAt = (data, i, c) => data.floor[i] + reducible(data.scale[i], data.rate[i], c);
+function depthsAt({ data, low, high, gain }, logMu) {
+  return low.map((c, i) => high[i] === c ? c : clamp(depthAtPrice(gain[i], data.rate[i], logMu), c, high[i]));
+}
+function bracket({ data, low, high, gain }, budget) {
+  let [top, bottom] = [-Infinity, Infinity];
+  gain.forEach((g, i) => {
+    if (!(data.scale[i] > 0)) return;
+    const affordable = Math.min(high[i], Math.max(budget / data.step[i], low[i]));
+    top = Math.max(top, g - Math.log(low[i]) * (data.rate[i] + 1));
+    bottom = Math.min(bottom, g - Math.log(affordable) * (data.rate[i] + 1));
+  });
+  return [bottom - 1, top + 1e-9];
+}
+function shareOut(tasks, budget) {
+  if (tasks.most <= budget) return { depth: tasks.high, logMu: -Infinity };
+  let [low, high] = bracket(tasks, budget);
+  if (budget <= tasks.least * (1 + 1e-12)) return { depth: depthsAt(tasks, high), logMu: high };
+  for (let i = 0; i < 200 && high - low > 1e-15 * Math.max(1, Math.abs(low)); i++) {
+    const middle = (low + high) / 2;
+    if (middle === low || middle === high) break;
+    if (tasks.cost(depthsAt(tasks, middle)) > budget) low = middle;
+    else high = middle;
+  }
+  const logMu = (low + high) / 2;
+  return { depth: depthsAt(tasks, logMu), logMu };
+}
+function allocated(tasks, budget) {
+  const { data, gain } = tasks;
+  const { depth, logMu } = shareOut(tasks, Math.max(budget, tasks.least));
+  const worth = (c, i) => data.scale[i] > 0 ? Math.exp(gain[i] - Math.log(c) * (data.rate[i] + 1)) : 0;
+  const each = Array.from(depth, (c, i) => ({ depth: c, risk: riskAt(data, i, c), cost: data.step[i] * c, worth: worth(c, i) }));
+  return { depth, each, multiplier: Math.exp(logMu), risk: tasks.risk(depth), cost: tasks.cost(depth) };
+}
+function frontierOf(tasks, most, points = 160) {
+  const end = shareOut(tasks, most).logMu;
+  const [below, top] = bracket(tasks, most);
+  const bottom = Number.isFinite(end) ? end : below;
+  return Array.from({ length: points + 1 }, (_, k) => {
+    const logMu = top + k / points * (bottom - top);
+    const depth = depthsAt(tasks, logMu);
+    return { budget: tasks.cost(depth), risk: tasks.risk(depth), multiplier: Math.exp(logMu) };
+  });
+}
 
 // js/canvas.js
 var MARGIN = { left: 66, right: 16, top: 12, bottom: 46 };

@@ -185,6 +185,7 @@ function fitNumbers(fitted, intervals) {
     upper,
     df,
     first: fitted.first,
+    lawFirst: fitted.law_first,
     metric: fitted.metric || "metric",
     ...numbers(fitted, "depths", "curve", "params", "residuals"),
     band: intervals ? numbers(intervals, "lower", "upper") : null,
@@ -210,6 +211,7 @@ function paintFit(plot, view, look) {
     const floor = n.params[0];
     const inside = floor > 0 && f.y.holds(floor);
     if (inside) across(ctx, f, f.y.at(floor), look.muted, 1, DASHED);
+    if (n.lawFirst > n.first) upright(ctx, f, f.x.at(n.lawFirst), look.muted, 1, DASHED);
     if (n.before) polyline(ctx, line2(n.before.depths, n.before.curve), look.muted, 2, [2, 3]);
     polyline(ctx, line2(n.depths, n.curve), look.colours[2], 2.5);
     n.depth.forEach((c, i) => {
@@ -219,6 +221,7 @@ function paintFit(plot, view, look) {
       mark(ctx, fitted ? "circle" : "down", f.x.at(c), f.y.at(n.risk[i]), fitted ? 4 : 5, fitted ? colour : look.page, colour);
     });
     if (log && inside) writeInside(ctx, f, look, `floor ${short(floor)}`, f.x0, f.y.at(floor) - 9);
+    if (n.lawFirst > n.first) writeInside(ctx, f, look, "peak", f.x.at(n.lawFirst), f.y1 + 9);
   });
   drawAxes(ctx, f, look, plot, "depth c   (steps)", `risk   (${n.metric}²)`);
 }
@@ -254,7 +257,7 @@ function paintProfile(plot, view, look) {
 function paintResiduals(plot, view, look) {
   const ctx = startPaint(plot);
   const { n, log } = view;
-  const depths = n.depth.filter((c) => c >= n.first);
+  const depths = n.depth.filter((c) => c >= n.lawFirst);
   const most = Math.max(2.6, ...n.residuals.map((r) => 1.15 * Math.abs(r)));
   const f = frameOf(plot, endsOf(log ? n.depth : [0, ...n.depth], log, 0.05), { from: -most, to: most });
   inFrame(ctx, f, () => {
@@ -532,6 +535,7 @@ function makeView(model, { name, label, plots }) {
 var WAIT = 60;
 var CHOICES = [["task", "Task"], ["estimator", "Estimator"], ["method", "Method"], ["interval", "Intervals"]];
 var VALUES = {
+  posterior: "posterior, the rise in it",
   gamma: "Gamma likelihood",
   gee: "GEE, cluster = run",
   loglog: "log-log least squares",
@@ -542,6 +546,7 @@ var VALUES = {
 var PARAMS = [["intrinsic_limit", "L_int", "floor L_int"], ["scale", "K", "scale K"], ["decay_rate", "α", "decay rate α"]];
 var HEADS = ["Parameter", "Estimate", "Std err", "95 % interval", "Before", "Interval before"];
 var LATE = ["Std err", "95 % interval"];
+var lackOfFit = (p) => Number.isNaN(p) ? "too few depths to test the law" : `lack of fit p = ${p.toFixed(3)}`;
 function line(kind) {
   const drawn = {
     fitted: '<path d="M13 1V13"/><circle class="plw-ink" cx="13" cy="7" r="3.5"/>',
@@ -626,7 +631,7 @@ function render({ model, el }) {
   for (const [name] of CHOICES) selects[name].addEventListener("change", () => askFor(name, selects[name].value));
   burn.input.addEventListener("input", () => askFor("burn_in", state.fitted.options.burn_in[Number(burn.input.value)]));
   function paintControls() {
-    const { settings, options, first } = state.fitted;
+    const { settings, options, first, law_first: lawFirst } = state.fitted;
     const now = { ...settings, ...pending };
     const worded = {
       method: (v) => VALUES[v],
@@ -636,7 +641,7 @@ function render({ model, el }) {
     burn.input.max = options.burn_in.length - 1;
     const place = options.burn_in.indexOf(now.burn_in);
     if (Number(burn.input.value) !== place) burn.input.value = place;
-    burn.output.textContent = now.burn_in === "auto" ? `auto: from ${short(first)} steps on` : `from ${short(now.burn_in)} steps on`;
+    burn.output.textContent = now.burn_in === "auto" ? `auto: ${lawFirst > first ? `peak at ${short(lawFirst)} steps, the rise is in the model` : `from ${short(first)} steps on`}` : `from ${short(now.burn_in)} steps on`;
     burn.input.setAttribute("aria-valuetext", burn.output.textContent);
   }
   function paintTable() {
@@ -686,7 +691,7 @@ function render({ model, el }) {
     }
     setText(about, fitted.about);
     legend.querySelector(".plw-legend-before").hidden = !n.before;
-    plots[0].caption.textContent = `lack of fit p = ${number(fitted.p_value).toFixed(3)}${intervals ? `; intervals: ${intervals.words}` : ""}`;
+    plots[0].caption.textContent = `${lackOfFit(number(fitted.p_value))}${fitted.rising > 0.05 ? `; still rising with probability ${Math.round(100 * fitted.rising)} %` : ""}${intervals ? `; intervals: ${intervals.words}` : ""}`;
     plots[1].caption.textContent = fitted.settings.method === "gamma" ? "shaded: within the 95 % cut" : "of the Gamma likelihood, to compare; the dotted line is this fit";
     plots[2].caption.textContent = "in standard deviations of log U; ◆ beyond 2";
     const { task } = fitted.settings;
@@ -708,9 +713,9 @@ function render({ model, el }) {
     const f = fitFrame(plots[0], n, state.log);
     const off = (c) => Math.abs(f.x.at(c) - x);
     const best = n.depth.reduce((near, c, i) => off(c) < off(n.depth[near]) ? i : near, 0);
-    const residual = n.residuals[best - n.depth.filter((c) => c < n.first).length];
+    const residual = n.residuals[best - n.depth.filter((c) => c < n.lawFirst).length];
     return [
-      `depth ${short(n.depth[best])} steps${n.depth[best] < n.first ? " (burn-in)" : ""}`,
+      `depth ${short(n.depth[best])} steps${n.depth[best] < n.first ? " (burn-in)" : n.depth[best] < n.lawFirst ? " (rise)" : ""}`,
       `risk ${short(n.risk[best])} [${short(n.lower[best])}, ${short(n.upper[best])}]`,
       `degrees of freedom ${short(n.df[best])}`,
       ...residual === void 0 ? [] : [`residual ${residual.toFixed(2)}`]

@@ -1,60 +1,3 @@
-// js/numbers.js
-var REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
-var UNDETERMINED = "Undetermined";
-var clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-function reducible(scale, rate, c) {
-  return scale > 0 ? Math.exp(Math.log(scale) - rate * Math.log(c)) : 0;
-}
-var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / (rate + 1));
-function optimalDepth(scale, rate, price) {
-  return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
-}
-function payingDepth(scale, rate, { price, fixed = 0, first }) {
-  const depth = Math.max(optimalDepth(scale, rate, price), first);
-  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
-}
-function toleranceDepth(floor, scale, rate, tolerance) {
-  if (floor >= tolerance) return Infinity;
-  return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - floor)) / rate) : 0;
-}
-function quantile(sorted, q) {
-  const at = q * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return low === high ? low : low + (at - Math.floor(at)) * (high - low);
-}
-function shares(data, budget, tolerance, out) {
-  const { draws: n, grid, here } = data;
-  const [i, j] = [grid.budget.indexOf(budget), grid.tolerance.indexOf(tolerance)];
-  const [rows, columns] = [grid.budget.length, grid.tolerance.length];
-  let pair;
-  if (budget === data.budget && tolerance === data.tolerance) pair = (t) => [here[3 * t], here[3 * t + 2]];
-  else if (tolerance === data.tolerance && i >= 0) pair = (t) => [data.byBudget[t * rows + i], here[3 * t + 2]];
-  else if (budget === data.budget && j >= 0) pair = (t) => [data.byTolerance[t * columns + j], data.noiseByTolerance[t * columns + j]];
-  else return false;
-  for (let t = 0; t < data.size; t++) {
-    const [sufficient, noise] = pair(t);
-    out[3 * t] = sufficient / n;
-    out[3 * t + 1] = (n - sufficient - noise) / n;
-    out[3 * t + 2] = noise / n;
-  }
-  return true;
-}
-function likeliest(p, t) {
-  let best = 0;
-  for (let k = 1; k < 3; k++) if (p[3 * t + k] > p[3 * t + best]) best = k;
-  return best;
-}
-function optVariance(data, budget) {
-  const { logKnots: knots, decay } = data;
-  const last = knots.length - 1;
-  const u = clamp((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0, 1) * last;
-  const i = Math.min(Math.floor(u), last - 1);
-  return (t, which) => {
-    const base = (3 * t + which) * knots.length + i;
-    return Math.exp(decay[base] + (u - i) * (decay[base + 1] - decay[base]));
-  };
-}
-
 // js/axis.js
 function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
@@ -127,6 +70,78 @@ function tickText(value) {
   return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
 }
 var clip = (text, length) => text.length > length ? `${text.slice(0, length - 1)}…` : text;
+
+// js/numbers.js
+var FULL = 65535;
+var REGIMES = ["Static-Sufficient", "Dynamic-Critical", "Noise-Dominant"];
+var UNDETERMINED = "Undetermined";
+var clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+function reducible(scale, rate, c) {
+  return scale > 0 ? Math.exp(Math.log(scale) - rate * Math.log(c)) : 0;
+}
+var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / (rate + 1));
+function optimalDepth(scale, rate, price) {
+  return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
+}
+function payingDepth(scale, rate, { price, fixed = 0, first }) {
+  const depth = Math.max(optimalDepth(scale, rate, price), first);
+  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
+}
+function quantile(sorted, q) {
+  const at = q * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return low === high ? low : low + (at - Math.floor(at)) * (high - low);
+}
+function shares(data, budget, tolerance, out, least) {
+  const { draws: n, grid, here } = data;
+  const [i, j] = [grid.budget.indexOf(budget), grid.tolerance.indexOf(tolerance)];
+  const [rows, columns] = [grid.budget.length, grid.tolerance.length];
+  let pair;
+  let under;
+  if (budget === data.budget && tolerance === data.tolerance) {
+    pair = (t) => [here[3 * t], here[3 * t + 2]];
+    under = (t) => data.least[t];
+  } else if (tolerance === data.tolerance && i >= 0) {
+    pair = (t) => [data.byBudget[t * rows + i], here[3 * t + 2]];
+    under = (t) => data.leastByBudget[t * rows + i] / FULL;
+  } else if (budget === data.budget && j >= 0) {
+    pair = (t) => [data.byTolerance[t * columns + j], data.noiseByTolerance[t * columns + j]];
+    under = (t) => data.leastByTolerance[t * columns + j] / FULL;
+  } else return false;
+  for (let t = 0; t < data.size; t++) {
+    const [sufficient, noise] = pair(t);
+    out[3 * t] = sufficient / n;
+    out[3 * t + 1] = (n - sufficient - noise) / n;
+    out[3 * t + 2] = noise / n;
+    least[t] = under(t);
+  }
+  return true;
+}
+function doubt(data, t, p, least, confidence) {
+  if (data.rising[t] > 1 - confidence) return "the risk may still rise at the last depth";
+  if (p < confidence) return "too few draws agree";
+  if (data.rejected[t]) return "the law does not fit";
+  return least < confidence ? `its probability is ${least.toFixed(2)} under another prior` : "";
+}
+function crossingAt(data, tolerance, t) {
+  if (tolerance === data.tolerance) return data.crossing[t];
+  return data.crossings[t * data.grid.tolerance.length + position(data.grid.tolerance, tolerance)];
+}
+function likeliest(p, t) {
+  let best = 0;
+  for (let k = 1; k < 3; k++) if (p[3 * t + k] > p[3 * t + best]) best = k;
+  return best;
+}
+function optVariance(data, budget) {
+  const { logKnots: knots, decay } = data;
+  const last = knots.length - 1;
+  const u = clamp((Math.log(budget) - knots[0]) / (knots[last] - knots[0]), 0, 1) * last;
+  const i = Math.min(Math.floor(u), last - 1);
+  return (t, which) => {
+    const base = (3 * t + which) * knots.length + i;
+    return Math.exp(decay[base] + (u - i) * (decay[base + 1] - decay[base]));
+  };
+}
 
 // js/kernel.js
 var SEND_EVERY = 100;
@@ -741,7 +756,10 @@ function decode(model) {
     middle,
     high: doubles(fixed.high),
     first: doubles(fixed.first),
-    // first fitted depth
+    // first depth of the law
+    rising: doubles(fixed.rising),
+    rejected: doubles(fixed.rejected),
+    // probability that the risk still rises; 1: the law does not fit
     medianScale: quantile(middle.filter((v, i) => i % 3 === 1 && v > 0).sort(), 0.5) || 0,
     // of the tasks in which something decays
     logKnots: doubles(grids.knots).map(Math.log),
@@ -751,6 +769,14 @@ function decode(model) {
     byBudget: whole(counts.by_budget),
     byTolerance: whole(counts.by_tolerance),
     noiseByTolerance: whole(counts.noise_by_tolerance),
+    leastByBudget: whole(counts.least_by_budget),
+    leastByTolerance: whole(counts.least_by_tolerance),
+    // under the hardest prior
+    least: doubles(counts.least),
+    crossing: doubles(counts.crossing),
+    // at `budget` and `tolerance`
+    crossings: typed(grids.crossing, Float32Array),
+    // along the tolerance slider
     here: whole(counts.here),
     // task-major: one count per regime, at `budget` and `tolerance`
     draws: counts.draws,
@@ -774,6 +800,7 @@ function render({ model, el }) {
   const state = {
     data,
     p: new Float64Array(3 * data.size),
+    least: new Float64Array(data.size),
     likely: new Uint8Array(data.size),
     called: new Uint8Array(data.size),
     sort: null,
@@ -784,7 +811,9 @@ function render({ model, el }) {
   };
   const named3 = (c) => c < 3 ? REGIMES[c] : UNDETERMINED;
   const regime = (t) => named3(code(state, t));
-  const crossing = (t) => toleranceDepth(...data.estimates.subarray(3 * t, 3 * t + 3), state.tolerance);
+  const crossing = (t) => crossingAt(data, state.tolerance, t);
+  const doubtOf = (t) => doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], model.get("confidence"));
+  const reason = (t) => state.called[t] ? "" : model.get("reasons")[data.names[t]] ?? doubtOf(t);
   const budget = slider("budget", "Budget B", "Optimiser steps of probing; arrow keys move it, Page Up and Page Down in larger steps");
   const tolerance = slider("tolerance", "Tolerance τ", "Risk that can be lived with, in squared units of the metric");
   const price = slider("exchange-rate", "Exchange rate γ", "Risk that one unit of cost is worth, metric² per unit of cost");
@@ -804,10 +833,10 @@ function render({ model, el }) {
     state.budget = model.get("budget");
     state.tolerance = model.get("tolerance");
     state.selected = data.names.indexOf(model.get("selected"));
-    state.known = shares(data, state.budget, state.tolerance, state.p);
+    state.known = shares(data, state.budget, state.tolerance, state.p, state.least);
     for (let t = 0; t < data.size; t++) {
       state.likely[t] = likeliest(state.p, t);
-      state.called[t] = state.p[3 * t + state.likely[t]] >= confidence ? 1 : 0;
+      state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence) ? 0 : 1;
     }
     state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : data.medianScale;
     state.rate = model.get("exchange_rate");
@@ -892,6 +921,7 @@ function render({ model, el }) {
       row.classList.toggle("plw-selected", t === state.selected);
       name.setAttribute("aria-pressed", String(t === state.selected));
       setText(name, data.names[t]);
+      where.title = reason(t);
       if (where.dataset.code !== String(code(state, t))) {
         where.dataset.code = code(state, t);
         const k = state.likely[t];
@@ -985,6 +1015,7 @@ function render({ model, el }) {
       return [
         data.names[t],
         `${regime(t)}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`,
+        ...state.called[t] ? [] : [reason(t)],
         `P ${REGIMES.map((name, k) => `${name} ${state.p[3 * t + k].toFixed(3)}`).join(", ")}`,
         `L_int ${short(limit)} ${range(0)}`,
         `K ${short(scale)} ${range(1)}`,
@@ -1024,6 +1055,7 @@ function render({ model, el }) {
       confidence: view.schedule,
       _counts: fresh,
       _grids: fresh,
+      reasons: view.schedule,
       selected: follow
     }
   });

@@ -194,6 +194,7 @@ function polyline(ctx, points, stroke, width, dash = []) {
   ctx.setLineDash([]);
 }
 var across = (ctx, f, y, ...style) => polyline(ctx, [[f.x0, y], [f.x1, y]], ...style);
+var upright = (ctx, f, x, ...style) => polyline(ctx, [[x, f.y0], [x, f.y1]], ...style);
 var corners = (...points) => (ctx, x, y, r) => {
   points.forEach(([dx, dy], i) => i ? ctx.lineTo(x + dx * r, y + dy * r) : ctx.moveTo(x + dx * r, y + dy * r));
   ctx.closePath();
@@ -244,6 +245,7 @@ function fitNumbers(fitted, intervals) {
     upper,
     df,
     first: fitted.first,
+    lawFirst: fitted.law_first,
     metric: fitted.metric || "metric",
     ...numbers(fitted, "depths", "curve", "params", "residuals"),
     band: intervals ? numbers(intervals, "lower", "upper") : null,
@@ -269,6 +271,7 @@ function paintFit(plot, view, look) {
     const floor = n.params[0];
     const inside = floor > 0 && f.y.holds(floor);
     if (inside) across(ctx, f, f.y.at(floor), look.muted, 1, DASHED);
+    if (n.lawFirst > n.first) upright(ctx, f, f.x.at(n.lawFirst), look.muted, 1, DASHED);
     if (n.before) polyline(ctx, line(n.before.depths, n.before.curve), look.muted, 2, [2, 3]);
     polyline(ctx, line(n.depths, n.curve), look.colours[2], 2.5);
     n.depth.forEach((c, i) => {
@@ -278,6 +281,7 @@ function paintFit(plot, view, look) {
       mark(ctx, fitted ? "circle" : "down", f.x.at(c), f.y.at(n.risk[i]), fitted ? 4 : 5, fitted ? colour : look.page, colour);
     });
     if (log && inside) writeInside(ctx, f, look, `floor ${short(floor)}`, f.x0, f.y.at(floor) - 9);
+    if (n.lawFirst > n.first) writeInside(ctx, f, look, "peak", f.x.at(n.lawFirst), f.y1 + 9);
   });
   drawAxes(ctx, f, look, plot, "depth c   (steps)", `risk   (${n.metric}²)`);
 }
@@ -709,7 +713,7 @@ function render({ model, el }) {
   function paintFitLine(risk) {
     if (risk.params) {
       const estimates = risk.params.map((v, i) => `${SYMBOLS[i]} ${short(number(v))} ${interval(risk.ends[i])}`);
-      fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % profile intervals).`;
+      fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % intervals).`;
     } else fit.textContent = `The ${risk.points ? "decay fit" : "risk curve"} waits for ${risk.waiting_for}.`;
     fit.dataset.values = risk.params ? JSON.stringify([risk.params, risk.ends]) : "";
     setCautions(cautions, risk.cautions ?? []);

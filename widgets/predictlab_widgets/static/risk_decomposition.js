@@ -1,41 +1,3 @@
-// js/numbers.js
-var clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-function reducible(scale, rate, c) {
-  return scale > 0 ? Math.exp(Math.log(scale) - rate * Math.log(c)) : 0;
-}
-var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / (rate + 1));
-function optimalDepth(scale, rate, price) {
-  return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
-}
-function payingDepth(scale, rate, { price, fixed = 0, first }) {
-  const depth = Math.max(optimalDepth(scale, rate, price), first);
-  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
-}
-function toleranceDepth(floor, scale, rate, tolerance) {
-  if (floor >= tolerance) return Infinity;
-  return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - floor)) / rate) : 0;
-}
-function costsAt(s, c, paid = true) {
-  const floor = s.intrinsic_limit;
-  if (!Number.isFinite(c)) return { depth: c, floor, reducible: NaN, risk: NaN, cost: NaN, price: NaN, total: NaN };
-  const left = c > 0 ? reducible(s.scale, s.decay_rate, c) : 0;
-  const cost = paid ? s.fixed_cost + s.cost_per_step * c : 0;
-  const price = s.exchange_rate * cost;
-  return { depth: c, floor, reducible: left, risk: floor + left, cost, price, total: floor + left + price };
-}
-function quantile(sorted, q) {
-  const at = q * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return low === high ? low : low + (at - Math.floor(at)) * (high - low);
-}
-function intervals(draws, tolerance, costs) {
-  const rows = [...Array(draws.length / 3).keys()].map((i) => draws.subarray(3 * i, 3 * i + 3));
-  const best = Float64Array.from(rows, ([, scale, rate]) => payingDepth(scale, rate, costs)).sort();
-  const reach = Float64Array.from(rows, ([floor, scale, rate]) => toleranceDepth(floor, scale, rate, tolerance)).sort();
-  const end = (q) => reach[Math.round((rows.length - 1) * q)];
-  return { optimal: [quantile(best, 0.025), quantile(best, 0.975)], reachable: [end(0.025), end(0.975)] };
-}
-
 // js/axis.js
 function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
@@ -106,6 +68,44 @@ function tickText(value) {
   const lead = Number((value / 10 ** k).toPrecision(2));
   const exponent = String(k).replace(/./g, (c) => c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]);
   return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
+}
+
+// js/numbers.js
+var clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+function reducible(scale, rate, c) {
+  return scale > 0 ? Math.exp(Math.log(scale) - rate * Math.log(c)) : 0;
+}
+var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / (rate + 1));
+function optimalDepth(scale, rate, price) {
+  return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
+}
+function payingDepth(scale, rate, { price, fixed = 0, first }) {
+  const depth = Math.max(optimalDepth(scale, rate, price), first);
+  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
+}
+function toleranceDepth(floor, scale, rate, tolerance) {
+  if (floor >= tolerance) return Infinity;
+  return scale > 0 ? Math.exp((Math.log(scale) - Math.log(tolerance - floor)) / rate) : 0;
+}
+function costsAt(s, c, paid = true) {
+  const floor = s.intrinsic_limit;
+  if (!Number.isFinite(c)) return { depth: c, floor, reducible: NaN, risk: NaN, cost: NaN, price: NaN, total: NaN };
+  const left = c > 0 ? reducible(s.scale, s.decay_rate, c) : 0;
+  const cost = paid ? s.fixed_cost + s.cost_per_step * c : 0;
+  const price = s.exchange_rate * cost;
+  return { depth: c, floor, reducible: left, risk: floor + left, cost, price, total: floor + left + price };
+}
+function quantile(sorted, q) {
+  const at = q * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return low === high ? low : low + (at - Math.floor(at)) * (high - low);
+}
+function intervals(draws, tolerance, costs) {
+  const rows = [...Array(draws.length / 3).keys()].map((i) => draws.subarray(3 * i, 3 * i + 3));
+  const best = Float64Array.from(rows, ([, scale, rate]) => payingDepth(scale, rate, costs)).sort();
+  const reach = Float64Array.from(rows, ([floor, scale, rate]) => toleranceDepth(floor, scale, rate, tolerance)).sort();
+  const end = (q) => reach[Math.round((rows.length - 1) * q)];
+  return { optimal: [quantile(best, 0.025), quantile(best, 0.975)], reachable: [end(0.025), end(0.975)] };
 }
 
 // js/kernel.js
