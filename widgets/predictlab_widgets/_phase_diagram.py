@@ -209,7 +209,8 @@ class PhaseDiagram(FitsWidget):
             regime = phase.regime_or_undetermined(shares[i], self.confidence)
             reason = ""
             if regime != phase.UNDETERMINED or phase.still_rising(fit, self.confidence):
-                reason = phase.why_not(fit, sample, votes, self.confidence)
+                kept = sample.exact or fit.sample(**self._drawn)
+                reason = phase.why_not(fit, kept, rule, votes, self.confidence)
             said.append((phase.UNDETERMINED if reason else regime, reason))
         self._probabilities = shares[self._which]
         if changed:
