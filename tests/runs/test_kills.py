@@ -90,7 +90,7 @@ work(1)
 points = [
     (os, "fsync", 1),  # a state is written under its temporary name
     (os, "replace", 2),  # another one as well, and the first has its name
-    (_store, "get_run", 1),  # all files are there, the transaction is open
+    (_store._measurements, "get_run", 1),  # all files are there, the transaction is open
     (_store, "put_state", 2),  # the transaction is half done
     (StateFolder, "remove", 1),  # committed, and the earlier states are not deleted yet
     (StateFolder, "remove", 4),
