@@ -102,7 +102,7 @@ class Study:
         if name == "burn_in":
             least = MIN_DEPTHS if chosen["interval"] == _OF_ITSELF else _LAW_DEPTHS
             return ["auto", *(float(c) for c in curve.depth[: 1 - least])]
-        of = METHODS if name == "method" else METHODS[chosen["method"]].interval_methods
+        of = list(METHODS if name == "method" else METHODS[chosen["method"]].interval_methods)
         if len(curve.depth) < _LAW_DEPTHS:
             of = [_OF_ITSELF]
         return [v for v in of if v != _NEEDS_RUNS or curve.errors is not None]
