@@ -70,8 +70,8 @@ runs[(runs["metric"] == "accuracy") & (runs["depth"] == 96)].groupby("task")["va
 
 # %% [markdown]
 # ## 4. Risk curves and decay fits
-# The variance over seeds at each depth is the paper's proxy of the risk. The law $L_{int} + K c^{-\alpha}$ is fitted from
-# the burn-in on, by Gamma likelihood, with profile intervals.
+# The variance over seeds at each depth is the paper's proxy of the risk. The law $L_{int} + K c^{-\alpha}$ is fitted with
+# the rise that may come before it as part of the model, a posterior with 95 % intervals (lesson 4).
 
 # %%
 fits = {task.name: pl.DecayModel(pl.risk_curve(runs, task=task.name)).fit() for task in tasks}
