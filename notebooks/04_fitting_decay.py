@@ -243,7 +243,8 @@ for method in ("gamma", "posterior"):
 pd.DataFrame(held).T.round(2)
 
 # %% [markdown]
-# The default has the rise, and an error of the law's own, in the model, and draws curves that fit the data: a posterior. Its
+# The likelihood is sure of an `alpha` that is wrong: the slow end of the rise passes for a slow decay, and no test sees it. The
+# default has the rise, and an error of the law's own, in the model, and draws curves that fit the data: a posterior. Its
 # intervals are wider where the likelihood's are too sure, since where the decay begins is uncertain too. It costs something:
 # what is believed beforehand enters, so the summary names it, and a regime is called only if three other priors would call it too.
 
@@ -264,7 +265,7 @@ compared = {"gamma, burn-in left out": chosen, "posterior": real_default}
 pd.DataFrame(
     {name: [*f.conf_int().loc["decay_rate"], f.predict([512])[0]] for name, f in compared.items()},
     index=["alpha from", "to", "risk at 512 steps"],
-).T.round(4)
+).T.map("{:.3g}".format)
 
 # %% [markdown]
 # ## 7. Rival laws

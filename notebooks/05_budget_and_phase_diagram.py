@@ -77,7 +77,7 @@ explorer
 # %%
 explorer.task = "newsgroups"
 seen = {}
-for interval in ("profile", "wald", "bootstrap"):
+for interval in ("posterior", "profile", "wald"):
     explorer.interval = interval
     seen[interval] = explorer.param_intervals["decay_rate"]
 assert explorer.fit is fits["newsgroups"]
@@ -174,7 +174,7 @@ plan
 
 # %%
 even = pd.Series({name: 400 / len(fits) for name in fits})
-even_risk = {name: float(fit.predict(even[name])[0]) for name, fit in fits.items()}
+even_risk = {name: float(pl.decay.law(even[name], *fit.params)) for name, fit in fits.items()}
 shared = plan.table().set_index("task")
 compared = pd.DataFrame({"even": even, "shared": shared["depth"]})
 compared["risk, even"], compared["risk, shared"] = pd.Series(even_risk), shared["risk"]

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import Rng, option, positive, share
 from predictlab.budget import checked_fits, depth_for_tolerance
-from predictlab.decay import ALTERNATIVES, CurveSample, DecayResults, PosteriorResults, Sample, law
+from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
+from predictlab.decay._posterior_results import CurveSample
 from predictlab.errors import bad_argument
 from predictlab.risk import same_question
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from predictlab._validation import Rng, confidence_level, positive
 from predictlab.budget._depth import Array
-from predictlab.decay import CurveSample, DecayResults
+from predictlab.decay import DecayResults
+from predictlab.decay._posterior_results import CurveSample
 from predictlab.errors import bad_argument
 
 _DEPTHS, _BEYOND = 400, 64.0  # of the search for the best design; how far beyond the last depth it goes

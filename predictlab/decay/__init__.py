@@ -3,12 +3,12 @@
 from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults
 from predictlab.decay._law import PARAMETERS, law
 from predictlab.decay._model import METHODS, MIN_DEPTHS, BurnIn, DecayModel
-from predictlab.decay._posterior_results import CurveSample, PosteriorResults
+from predictlab.decay._posterior_results import PosteriorResults
 from predictlab.decay._results import INTERVALS, DecayResults, Sample
 from predictlab.decay._shapes import ALTERNATIVES, PRIORS
 
 __all__ = [
-    "ALTERNATIVES", "INTERVALS", "METHODS", "MIN_DEPTHS", "PARAMETERS", "PRIORS", "BurnIn", "CurveSample", "DecayModel",
+    "ALTERNATIVES", "INTERVALS", "METHODS", "MIN_DEPTHS", "PARAMETERS", "PRIORS", "BurnIn", "DecayModel",
     "DecayResults", "GEEResults", "GammaResults", "LogLogResults", "PosteriorResults", "Sample", "law",
 ]  # fmt: skip
 
