@@ -91,8 +91,9 @@ print(*(f"{task}: {text}" for task, text in advice.items()), sep="\n")
 phase[["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant", "crossing_budget"]]
 
 # %% [markdown]
-# Move the budget: tasks sink in the budget plane, the boundary sinks in the theory plane. Try to find the budget at which
-# the newsgroups cross into Static-Sufficient, and compare it with `crossing_budget` above.
+# Twelve seeds are few: an answer is given where they suffice, and where they do not it is said what would. Move the budget:
+# tasks sink in the budget plane, the boundary sinks in the theory plane. Try to find the budget at which the news cross into
+# Static-Sufficient, and compare it with `crossing_budget` above.
 
 # %%
 from predictlab_widgets import PhaseDiagram
