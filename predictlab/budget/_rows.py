@@ -33,6 +33,11 @@ class ToleranceRows:
         Steps.
     draws : ndarray, shape (n,)
         The rows if the truth were each draw of the fit.
+
+    Examples
+    --------
+    >>> ToleranceRows(900.0, 1e-4, 64.0, np.array([800.0, 900.0, np.inf])).conf_int().loc["rows"].tolist()
+    [800.0, inf]
     """
 
     rows: float
@@ -135,6 +140,12 @@ class OptimalDesign:
         Medians at that design: risk on a set of so many rows (metric²), cost, and risk plus priced cost.
     draws : pandas.DataFrame
         ``depth`` and ``rows`` if the truth were each draw of the fit, ``risk`` and ``total`` at the chosen design.
+
+    Examples
+    --------
+    >>> drawn = pd.DataFrame({"depth": [64, 128], "rows": [900, 1100], "risk": [1e-4] * 2, "total": [2e-4] * 2})
+    >>> OptimalDesign(96.0, 1000.0, 1e-4, 1096.0, 2e-4, drawn).conf_int(0.5).loc["rows"].tolist()
+    [950.0, 1050.0]
     """
 
     depth: float

@@ -80,7 +80,7 @@ def test_the_sentences_say_what_to_do(analysis):
 
 
 def test_nothing_fitted_is_a_table_too():
-    frame = runs_of("few", np.full(len(DEPTHS), 0.01), runs=3)
+    frame = runs_of("few", np.full(len(DEPTHS), 0.01), runs=2)
     result = analyse(frame, **ASKED)
     assert list(result.phase["regime"]) == [UNDETERMINED]
     assert phase_table(result).loc[0, "P(static)"] == "–"

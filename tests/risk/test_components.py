@@ -229,7 +229,7 @@ def test_wrong_outcomes_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("rows", "sd", "says"), [(200, 0.0, "about [0-9,]+ rows would bring"), (4000, 0.6, "clean the labels")]
+    ("rows", "sd", "says"), [(200, 0.0, "about [0-9,]+ rows would bring"), (4000, 0.6, "steady the recipe")]
 )
 def test_noise_says_by_what(tmp_path, rows, sd, says):
     """Coin flips on few rows are cured by rows, runs that differ are not."""

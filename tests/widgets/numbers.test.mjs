@@ -45,7 +45,7 @@ test("regimes of draws along both sliders", () => {
       [...p].forEach((v, i) => assert.ok(Math.abs(v - expected[i]) <= (rests ? 1e-12 : 0.004), `share ${v} is not ${expected[i]}`));
       if (rests) {
         assert.deepEqual(likeliest.map((_, t) => numbers.likeliest(p, t)), likeliest);
-        const called = likeliest.map((k, t) => (numbers.doubt(data, t, p[3 * t + k], least[t], 0.95) ? numbers.UNDETERMINED : numbers.REGIMES[k]));
+        const called = likeliest.map((k, t) => (numbers.doubt(data, t, p[3 * t + k], least[t], 0.95, tolerance) ? numbers.UNDETERMINED : numbers.REGIMES[k]));
         assert.deepEqual(called, regime);
       }
       close(likeliest.map((_, t) => numbers.crossingAt(data, tolerance, t)), crossing, "crossing budgets", rests ? 1e-12 : 0.04);

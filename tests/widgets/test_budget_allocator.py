@@ -26,7 +26,7 @@ LAWS = {  # intrinsic limit, scale, decay rate, degrees of freedom
 
 def fit_of(limit, scale, rate, df, **named):
     risk = [limit + scale * c**-rate for c in DEPTHS]
-    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=df, metric="accuracy", **named)).fit()
+    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=df, metric="accuracy", **named)).fit("gamma")
 
 
 @pytest.fixture(scope="module")

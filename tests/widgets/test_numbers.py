@@ -93,7 +93,7 @@ def regimes():
     counts = {new: np.frombuffer(widget._counts[old], dtype=np.uint16) for old, new in kinds.items()}
     doubles = {
         "least": widget._counts["least"], "rising": widget._fixed["rising"], "rejected": widget._fixed["rejected"],
-        "crossing": widget._counts["crossing"],
+        "crossing": widget._counts["crossing"], "rows": widget._counts["rows"],
     }  # fmt: skip
     counts |= {name: np.frombuffer(sent) for name, sent in doubles.items()}
     counts["crossings"] = np.frombuffer(widget._grids["crossing"], dtype="<f4").astype(float)

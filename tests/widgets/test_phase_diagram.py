@@ -126,7 +126,8 @@ def test_counts_of_a_law_worked_out_by_hand(fits):
     )
     nodes = np.log(np.geomspace(1, 100, 200))
     risks = np.log(sample.params[:, 0] + np.exp(-nodes)[:, None])
-    sample = replace(sample, log_nodes=nodes, log_envelope=risks.astype(np.float32), exact=None, priors=np.ones((1, 3)))
+    known = {"log_nodes": nodes, "log_envelope": risks.astype(np.float32), "exact": None, "left": sample.params[:, 0]}
+    sample = replace(sample, **known, left_by_rows=np.zeros(3), priors=np.ones((1, 3)))
     found = by_tolerance(sample, 4.0, np.array([0.05, 0.3, 0.5, 0.9]))
     assert [found.sufficient.tolist(), found.noise.tolist()] == [[0, 1, 2, 3], [2, 1, 1, 0]]
     found = by_budget(sample, 0.5, np.array([1.5, 2.5, 3.0, 4.0, 1000.0]))
@@ -175,7 +176,7 @@ def test_points_stand_where_the_draws_say(fits, widget):
     decay = sent(widget, "_grids", "decay", "<f4").reshape(len(fits), 3, -1)
     sample = fits["fast"].sample()
     for budget in (10.0, 100.0, 777.0):
-        left = sample.envelope(np.array([budget]))[:, 0] - sample.params[:, 0]
+        left = sample.envelope(np.array([budget]))[:, 0] - sample.lasting()
         expected = np.quantile(left, [0.025, 0.5, 0.975])
         read = [np.exp(np.interp(np.log(budget), np.log(knots), row)) for row in decay[0]]
         np.testing.assert_allclose(read[1], expected[1], rtol=0.03)  # a pixel is about 2 % on this axis

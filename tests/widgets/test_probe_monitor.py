@@ -157,7 +157,7 @@ def test_it_follows_a_probe_to_its_end(standing):
     assert widget.steps_done == 8 * 4
     assert widget.steps_total == 2 * 8 * 16
     assert widget.seconds_left is None, "nobody knows how quick the second task is"
-    assert widget.waiting_for == "4 depths beyond 0 (so far 2)"
+    assert widget.waiting_for == "3 depths beyond 0 (so far 2)"
     assert_is_the_library(run, widget)
     heard = []
     widget.observe(lambda change: heard.append(change["new"]), names="status")
@@ -290,7 +290,7 @@ def test_what_the_fit_waits_for():
     assert waits(frame[frame["metric"] == "f1"]) == "the first measurement"
     assert waits(frame[frame["depth"] <= 2]) == "2 seeds at 2 depths beyond 0 (so far 4 seeds at all of 1 depth)"
     assert waits(frame[frame["seed"] < 1]) == "2 seeds at 2 depths beyond 0 (so far 1 seed at all of 4 depths)"
-    assert waits(frame[frame["depth"] <= 8]) == "4 depths beyond 0 (so far 3)"
+    assert waits(frame[frame["depth"] <= 4]) == "3 depths beyond 0 (so far 2)"
     assert waits(frame[frame["seed"] < 3]) == "4 seeds at all of them (so far 3)"
     assert waits(frame) == ""
     assert waits(frame.assign(value=0.7)) == (
@@ -325,8 +325,8 @@ def test_what_is_sent_is_small_and_json(ended):
 
 def test_chart_and_fallback_at_every_stage(standing, capsys):
     law, run, widget = standing
-    assert "waits for 4 depths" in json.dumps(widget.chart().to_dict())
-    assert "The fit waits for 4 depths beyond 0 (so far 2)." in widget._html()
+    assert "waits for 3 depths" in json.dumps(widget.chart().to_dict())
+    assert "The fit waits for 3 depths beyond 0 (so far 2)." in widget._html()
     law.go_on()
     run.wait(PATIENCE)
     asleep(widget)

@@ -17,7 +17,7 @@ DEPTHS = (8, 16, 32, 64, 128, 192)
 
 def fit_of(limit, scale, rate, df=31, **named):
     risk = [limit + scale * c**-rate for c in DEPTHS]
-    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=df, metric="accuracy", **named)).fit()
+    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=df, metric="accuracy", **named)).fit("gamma")
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_intervals_go_when_the_law_is_moved(fit):
 
 
 def test_a_fit_that_does_not_decay_can_be_shown():
-    flat = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=[4e-4] * 6, df=15)).fit()
+    flat = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=[4e-4] * 6, df=15)).fit("gamma")
     assert flat.params["scale"] == 0
     widget = RiskDecomposition(flat)
     assert widget.scale == 0

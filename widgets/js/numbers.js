@@ -94,7 +94,8 @@ export function shares(data, budget, tolerance, out, least) {
 }
 
 /** Why the likeliest regime of a task is not called: empty where it is; as `why_not` of predictlab.phase. */
-export function doubt(data, t, p, least, confidence) {
+export function doubt(data, t, p, least, confidence, tolerance) {
+  if (data.rows[t] > tolerance && p >= confidence) return "";
   if (data.rising[t] > 1 - confidence) return "the risk may still rise at the last depth";
   if (p < confidence) return "too few draws agree";
   if (data.rejected[t]) return "the law does not fit";

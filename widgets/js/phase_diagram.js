@@ -31,6 +31,7 @@ function decode(model) {
     byBudget: whole(counts.by_budget), byTolerance: whole(counts.by_tolerance), noiseByTolerance: whole(counts.noise_by_tolerance),
     leastByBudget: whole(counts.least_by_budget), leastByTolerance: whole(counts.least_by_tolerance), // under the hardest prior
     least: doubles(counts.least), crossing: doubles(counts.crossing), // at `budget` and `tolerance`
+    rows: doubles(counts.rows), // what the evaluation rows alone leave, at the confidence
     crossings: typed(grids.crossing, Float32Array), // along the tolerance slider
     here: whole(counts.here), // task-major: one count per regime, at `budget` and `tolerance`
     draws: counts.draws, budget: counts.budget, tolerance: counts.tolerance,
@@ -55,7 +56,7 @@ function render({ model, el }) {
   const named = (c) => (c < 3 ? REGIMES[c] : UNDETERMINED);
   const regime = (t) => named(code(state, t));
   const crossing = (t) => crossingAt(data, state.tolerance, t);
-  const doubtOf = (t) => doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], model.get("confidence"));
+  const doubtOf = (t) => doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], model.get("confidence"), state.tolerance);
   /** Why a task has no regime: the kernel's words where it rests. */
   const reason = (t) => (state.called[t] ? "" : model.get("reasons")[data.names[t]] ?? doubtOf(t));
 
@@ -84,7 +85,7 @@ function render({ model, el }) {
     state.known = shares(data, state.budget, state.tolerance, state.p, state.least);
     for (let t = 0; t < data.size; t++) {
       state.likely[t] = likeliest(state.p, t);
-      state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence) ? 0 : 1;
+      state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence, state.tolerance) ? 0 : 1;
     }
     state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : data.medianScale;
     state.rate = model.get("exchange_rate");

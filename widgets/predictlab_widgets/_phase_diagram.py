@@ -167,7 +167,8 @@ class PhaseDiagram(FitsWidget):
             "budget": reach,
             "tolerance": increasing_pair("tolerance_range", tolerance_range, "two increasing numbers > 0") or around,
         }
-        drawn = np.stack([np.quantile(sample.params, _QUANTILES, axis=0) for sample in self._samples], axis=1)
+        placed = (np.column_stack([sample.lasting(), sample.params[:, 1:]]) for sample in self._samples)
+        drawn = np.stack([np.quantile(values, _QUANTILES, axis=0) for values in placed], axis=1)
         low, middle, high = drawn[:, self._which]
         self._estimates = np.array([[fit.params[p] for p in PARAMETERS] for fit in self.fits.values()], dtype=float)
         self._first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])  # of the law
@@ -232,6 +233,9 @@ class PhaseDiagram(FitsWidget):
             n = len(self._samples[0].params)
             here = np.rint(self._probabilities * n).astype(np.uint16)
             counts |= {"here": here.tobytes(), "least": to_bytes(least[self._which]), "draws": n}
+            # above the tolerance the rows alone make the noise, whatever the runs do
+            alone = np.array([np.quantile(sample.left_by_rows, 1 - self.confidence) for sample in self._samples])
+            counts["rows"] = to_bytes(alone[self._which])
             self._counts = counts | {"budget": self.budget, "tolerance": self.tolerance}
         found = [said[i] for i in self._which]
         named = list(zip(self.task_names, found, strict=True))
@@ -260,7 +264,7 @@ class PhaseDiagram(FitsWidget):
         """Quantiles over draws of ``ln V_opt(B)``, shape (tasks, quantiles, len(budgets)): where the points stand."""
 
         def quantiles(sample: Tabulated) -> NDArray[np.float64]:
-            left = sample.read(budgets) - sample.params[:, :1]
+            left = sample.read(budgets) - sample.lasting()[:, None]
             return np.log(np.maximum(np.quantile(left, _QUANTILES, axis=0), _NOTHING))
 
         return np.stack([quantiles(sample) for sample in self._samples])[self._which]

@@ -41,6 +41,8 @@ class Tabulated(Sample):
         Logarithms of depths.
     log_envelope : ndarray of float32, shape (m, n)
         Logarithm of the largest risk from there on.
+    left, left_by_rows : ndarray, shape (n,)
+        Risk that no depth within reach removes, metric², and what the evaluation rows add to it.
     priors : ndarray of float32, shape (p, n)
         Weights of the draws under each prior that a call has to stand under.
     known_from : float
@@ -51,6 +53,8 @@ class Tabulated(Sample):
 
     log_nodes: Floats
     log_envelope: NDArray[np.float32]
+    left: Floats
+    left_by_rows: Floats
     priors: NDArray[np.float32]
     known_from: float
     exact: Sample | None
@@ -63,6 +67,10 @@ class Tabulated(Sample):
             self.last.clear()
             self.last[key] = self.read(depth) if self.exact is None else self.exact.envelope(depth)
         return self.last[key]
+
+    def lasting(self) -> Floats:
+        """Risk that no depth within reach removes, metric²: (n,)."""
+        return self.left
 
     def read(self, depth: Floats) -> Floats:
         """The same from the table alone."""
@@ -118,8 +126,10 @@ def tabulate(fit: DecayResults, draws: int, rng: Any, ends: tuple[float, float],
     nodes = _nodes(np.log(fit.curve.depth), *np.log(ends))
     with np.errstate(divide="ignore"):
         envelope = np.log(np.maximum(sample.envelope(np.exp(nodes)), np.finfo(np.float32).tiny))
+    left = sample.lasting()
+    by_rows = sample.lasting_of_rows() if hasattr(sample, "lasting_of_rows") else np.zeros_like(left)
     return Tabulated(
-        sample.params, nodes, np.ascontiguousarray(envelope.T, dtype=np.float32),
+        sample.params, nodes, np.ascontiguousarray(envelope.T, dtype=np.float32), left, by_rows,
         sample.weights().astype(np.float32), fit.known_from, sample if keep else None,
     )  # fmt: skip
 
@@ -190,7 +200,7 @@ def by_budget(sample: Tabulated, tolerance: float, budgets: Floats) -> Along:
     Along
     """
     size = len(budgets)
-    noise = sample.params[:, 0] > tolerance
+    noise = sample.lasting() > tolerance
     first = np.where(noise, size, np.searchsorted(np.log(budgets), sample.log_crossing(tolerance)))
     return _along(sample, first, np.where(noise, size, 0), size)
 
@@ -210,7 +220,7 @@ def by_tolerance(sample: Tabulated, budget: float, tolerances: Floats) -> Along:
     -------
     Along
     """
-    floor = sample.params[:, 0]
+    floor = sample.lasting()
     risk = np.maximum(sample.envelope(np.array([budget]))[:, 0], floor)
     return _along(sample, np.searchsorted(tolerances, risk), np.searchsorted(tolerances, floor), len(tolerances))
 

@@ -117,7 +117,8 @@ function shares(data, budget, tolerance, out, least) {
   }
   return true;
 }
-function doubt(data, t, p, least, confidence) {
+function doubt(data, t, p, least, confidence, tolerance) {
+  if (data.rows[t] > tolerance && p >= confidence) return "";
   if (data.rising[t] > 1 - confidence) return "the risk may still rise at the last depth";
   if (p < confidence) return "too few draws agree";
   if (data.rejected[t]) return "the law does not fit";
@@ -775,6 +776,8 @@ function decode(model) {
     least: doubles(counts.least),
     crossing: doubles(counts.crossing),
     // at `budget` and `tolerance`
+    rows: doubles(counts.rows),
+    // what the evaluation rows alone leave, at the confidence
     crossings: typed(grids.crossing, Float32Array),
     // along the tolerance slider
     here: whole(counts.here),
@@ -812,7 +815,7 @@ function render({ model, el }) {
   const named3 = (c) => c < 3 ? REGIMES[c] : UNDETERMINED;
   const regime = (t) => named3(code(state, t));
   const crossing = (t) => crossingAt(data, state.tolerance, t);
-  const doubtOf = (t) => doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], model.get("confidence"));
+  const doubtOf = (t) => doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], model.get("confidence"), state.tolerance);
   const reason = (t) => state.called[t] ? "" : model.get("reasons")[data.names[t]] ?? doubtOf(t);
   const budget = slider("budget", "Budget B", "Optimiser steps of probing; arrow keys move it, Page Up and Page Down in larger steps");
   const tolerance = slider("tolerance", "Tolerance τ", "Risk that can be lived with, in squared units of the metric");
@@ -836,7 +839,7 @@ function render({ model, el }) {
     state.known = shares(data, state.budget, state.tolerance, state.p, state.least);
     for (let t = 0; t < data.size; t++) {
       state.likely[t] = likeliest(state.p, t);
-      state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence) ? 0 : 1;
+      state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence, state.tolerance) ? 0 : 1;
     }
     state.boundaryScale = state.selected >= 0 ? data.middle[3 * state.selected + 1] : data.medianScale;
     state.rate = model.get("exchange_rate");
