@@ -180,12 +180,12 @@ compared = pd.DataFrame({"even": even, "shared": shared["depth"]})
 compared["risk, even"], compared["risk, shared"] = pd.Series(even_risk), shared["risk"]
 compared.loc["sum"] = compared.sum()
 assert compared.loc["sum", "risk, shared"] <= compared.loc["sum", "risk, even"]
-assert shared["depth"].idxmin() == "old reviews"
 compared.map("{:.3g}".format)
 
 # %% [markdown]
-# Not where the risk is largest does a step save most, but where it *falls* fastest. The old reviews are the least sure of all
-# and get the least depth: depth buys little there. What is the next step worth, and until where does it go on paying?
+# Not where the risk is largest does a step save most, but where it *falls* fastest: by the median of what is believed of each
+# law. Of the old reviews hardly anything is known of how they fall, as the intervals of their depth say. What is the next step
+# worth, and until where does it go on paying?
 
 # %%
 worth = {}
@@ -214,7 +214,7 @@ plan.plans["newsgroups"]
 # 1. `reviews`: the customers would accept ±3 points. Does your line change?
 # 2. A colleague wants to spend four times the budget on `old reviews`. What do you answer, from the budget plane alone?
 # 3. `news` is used by ten times as many people. Give it a weight of 10 in the allocator. Who pays?
-# 4. Lock `newsgroups` at 128 steps. What is the next unit of budget worth now, and why?
+# 4. Lock `newsgroups` at half of its share. What is the next unit of budget worth now, and why?
 #
 # Answers below; try first.
 
@@ -227,11 +227,10 @@ decided = pl.analyse(runs, tolerance=TOLERANCE, budget=BUDGET, exchange_rate=1e-
 decided
 
 # %% [markdown]
-# An open call is an answer too: it says (d), and how many seeds or steps would settle it. The old reviews are called by their
-# 400 evaluation rows as much as by their runs: where half of the labels are wrong a run is right on each row by the flip of a
-# coin, and flips on so few rows differ, however they are trained. More rows bring such seeds together, cleaner labels raise
-# what they agree on. With `store=` the outcomes of the rows are kept, and the advice says how much of it is rows: of the
-# tour's task of this kind most (README, docs/rows.md).
+# An open call is an answer too: it says (d), and what would settle it. On 400 evaluation rows a good part of what the old
+# reviews differ by is rows and not runs: where half of the labels are wrong a run is right on each row by the flip of a coin, and
+# flips on so few rows differ, however they are trained. With `store=` the outcomes of the rows are kept, and the advice says how
+# much of it is rows (lesson 8).
 #
 # **1.** A margin of three points is a variance more than twice as large. Read off whether that is enough:
 
@@ -264,7 +263,7 @@ rows = {"as it was": (plan.multiplier, *plan.depths.values())}
 plan.weights = {"news": 10}
 rows["news ten times"] = (plan.multiplier, *plan.depths.values())
 plan.weights = {}
-plan.lock("newsgroups", 128)
+plan.lock("newsgroups", plan.depths["newsgroups"] / 2)
 rows["newsgroups locked"] = (plan.multiplier, *plan.depths.values())
 assert rows["news ten times"][1] > rows["as it was"][1]
 assert rows["newsgroups locked"][0] < rows["as it was"][0]
