@@ -402,6 +402,11 @@ def classify(
     return pd.DataFrame([_row(name, fit, chosen, confidence, draws, rng) for name, fit in checked.items()])
 
 
+def under_other_priors(confidence: float) -> float:
+    """Probability that a call has to have under the alternative priors: with at most twice the error."""
+    return 2 * confidence - 1
+
+
 def still_rising(fit: DecayResults, confidence: float) -> bool:
     """Whether the risk may still rise at the last depth, so that nothing is known of its law."""
     return isinstance(fit, PosteriorResults) and fit.rising > 1 - confidence
@@ -419,7 +424,7 @@ def why_not(fit: DecayResults, sample: Sample, rule: Decision | Thresholds, vote
     votes : ndarray, shape (n,)
         1 for each draw that is in the regime.
     confidence : float
-        That the call has to have under the alternative priors too.
+        That the call has; under the alternative priors with at most twice the error.
 
     Returns
     -------
@@ -441,7 +446,7 @@ def why_not(fit: DecayResults, sample: Sample, rule: Decision | Thresholds, vote
         return f"the law does not fit even from {late.first:g} steps on (p = {late.p_value:.1g})"
     under = sample.weights()[1:] @ votes
     worst = int(np.argmin(under))
-    if under[worst] < confidence:
+    if under[worst] < under_other_priors(confidence):
         return f"its probability is {under[worst]:.2f} if the prior has {ALTERNATIVES[worst]}"
     return ""
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from predictlab._validation import Rng, generator
 from predictlab.decay import DecayResults, Sample
+from predictlab.phase import under_other_priors
 
 Array = NDArray[np.float64]
 
@@ -154,15 +155,15 @@ def chance_to_stand(
     weight[np.arange(count), np.arange(count)] = -np.inf  # a truth must not vote for itself
     weight -= weight.max(axis=1, keepdims=True)
     np.exp(weight, out=weight)
-    least = np.ones((count, member.shape[1]))
-    for prior in np.full((1, len(seen)), 1 / len(seen)) if priors is None else priors:
+    reached = np.ones((count, member.shape[1]), dtype=bool)
+    for i, prior in enumerate(np.full((1, len(seen)), 1 / len(seen)) if priors is None else priors):
         weighted = weight * prior.astype(np.float32)
         total = weighted.sum(axis=1)
         # few effective draws cannot show a high probability: they count beside one draw of what is known now
         size = (total**2 / np.einsum("ij,ij->i", weighted, weighted))[:, None]
         p = (size * (weighted @ member.astype(np.float32)) / total[:, None] + prior @ member) / (size + 1)
-        least = np.minimum(least, p)
-    return float(np.mean(least.max(axis=1) >= confidence))
+        reached &= p >= (confidence if i == 0 else under_other_priors(confidence))
+    return float(np.mean(reached.any(axis=1)))
 
 
 def runs_of(fit: DecayResults) -> tuple[int, float]:

@@ -122,7 +122,7 @@ function doubt(data, t, p, least, confidence, tolerance) {
   if (data.rising[t] > 1 - confidence) return "the risk may still rise at the last depth";
   if (p < confidence) return "too few draws agree";
   if (data.rejected[t]) return "the law does not fit";
-  return least < confidence ? `its probability is ${least.toFixed(2)} under another prior` : "";
+  return least < 2 * confidence - 1 ? `its probability is ${least.toFixed(2)} under another prior` : "";
 }
 function crossingAt(data, tolerance, t) {
   if (tolerance === data.tolerance) return data.crossing[t];
