@@ -18,7 +18,7 @@ laws = {"fast": (3e-5, 0.5, 2.0), "slow": (1e-5, 0.02, 0.8), "noisy": (6e-4, 0.0
 fits = {
     name: pl.DecayModel(
         pl.RiskCurve(depth=depths, risk=[limit + scale * c**-rate for c in depths], df=31, metric="accuracy")
-    ).fit()
+    ).fit("gamma")
     for name, (limit, scale, rate) in laws.items()
 }
 """

@@ -161,7 +161,7 @@ def test_the_curves_grow_while_the_kernel_answers_another_cell(start, lab):
     assert "waits for 2 seeds at 2 depths" in page.locator(".plw-fit").inner_text()
     allow(lab, 4)
     wait_for(start, depths=[0, 2, 4], done=24)
-    assert "waits for 4 depths" in page.locator(".plw-fit").inner_text()
+    assert "waits for 3 depths" in page.locator(".plw-fit").inner_text()
     start.picture(".plw-monitor", "monitor_running")
     assert assert_page_is_python(start)["run"] == "running"
     allow(lab, 8)

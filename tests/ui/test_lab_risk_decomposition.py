@@ -34,7 +34,7 @@ FIT = """
 import predictlab as pl
 depths = [32, 64, 128, 192]
 curve = pl.RiskCurve(depth=depths, risk=[s * s for s in (0.031, 0.022, 0.012, 0.008)], df=15, task="verbs")
-fit = pl.DecayModel(curve).fit()
+fit = pl.DecayModel(curve).fit("gamma")
 v = RiskDecomposition(fit)
 v
 """
