@@ -276,13 +276,13 @@ def test_after_a_kernel_restart_and_reopened_without_its_kernel(open_notebook):
     assert opened.complaints == []
     opened.start(0)
     opened.start(1)
-    wait_for(opened, **START)
+    wait_for(opened, **START | {"method": "posterior", "interval": "posterior"})
     # the picture comes after the widget: saved before the cell has ended, it is not in the notebook
     page.locator(".jp-Notebook .jp-CodeCell").nth(1).locator(".jp-InputPrompt", has_text="[2]").wait_for()
     opened.reopen_without_kernel()
     page.locator(".predictlab-fallback").wait_for(state="visible")
     text = page.locator(".predictlab-fallback").inner_text()
-    assert "of verbs (accuracy): spread, Gamma likelihood" in text
+    assert "of verbs (accuracy): spread, posterior" in text
     assert "decay rate" in text
     assert page.locator(".jp-RenderedImage img").evaluate("image => image.naturalWidth") > 500
     opened.picture(".jp-OutputArea:has(.predictlab-fallback)", "decay_reopened")

@@ -93,12 +93,13 @@ export function onSlide(control, move, end) {
     moving = true;
     move(control.grid[Number(control.input.value)]);
   });
-  for (const event of ["change", "pointerup", "pointercancel", "keyup", "blur"]) {
-    control.input.addEventListener(event, () => {
-      if (moving) end();
-      moving = false;
-    });
-  }
+  const ended = () => {
+    if (moving) end();
+    moving = false;
+  };
+  for (const event of ["change", "keyup", "blur"]) control.input.addEventListener(event, ended);
+  // the last "input" of a drag may come after the pointer is up, and is no move of its own
+  for (const event of ["pointerup", "pointercancel"]) control.input.addEventListener(event, () => setTimeout(ended));
 }
 
 export function setOptions(select, values, value, worded = (v) => v) {

@@ -411,12 +411,12 @@ function onSlide(control, move, end) {
     moving = true;
     move(control.grid[Number(control.input.value)]);
   });
-  for (const event of ["change", "pointerup", "pointercancel", "keyup", "blur"]) {
-    control.input.addEventListener(event, () => {
-      if (moving) end();
-      moving = false;
-    });
-  }
+  const ended = () => {
+    if (moving) end();
+    moving = false;
+  };
+  for (const event of ["change", "keyup", "blur"]) control.input.addEventListener(event, ended);
+  for (const event of ["pointerup", "pointercancel"]) control.input.addEventListener(event, () => setTimeout(ended));
 }
 function readLook(root) {
   const style = getComputedStyle(root);
