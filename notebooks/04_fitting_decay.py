@@ -233,12 +233,13 @@ def rising_curve(seed, seeds=24):
 held = {}
 for method in ("gamma", "posterior"):
     found = [pl.DecayModel(rising_curve(seed)).fit(method) for seed in range(SEEN)]
-    rates_held = [f.conf_int().loc["decay_rate", "lower"] <= 1 <= f.conf_int().loc["decay_rate", "upper"] for f in found]
+    ends = [f.conf_int().loc["decay_rate"] for f in found]
+    rates_held = [low <= 1 <= high for low, high in ends]
     ends_held = [np.quantile(f.risk_draws([256.0]), [0.025, 0.975]) for f in found]
     held[method] = {
         "alpha held": np.mean(rates_held),
         "risk at 256 steps held": np.mean([low <= risk[6] <= high for low, high in ends_held]),
-        "width of alpha": np.median([np.diff(f.conf_int().loc["decay_rate"])[0] for f in found]),
+        "width of alpha": np.median([high - low for low, high in ends]),
     }
 pd.DataFrame(held).T.round(2)
 
@@ -334,8 +335,8 @@ pd.DataFrame(wider).T.round(2)
 
 # %%
 kept = {"all eight": DEPTHS, "without the shallowest": DEPTHS[2:], "without the deepest": DEPTHS[:-2]}
-rates = {n: pl.DecayModel(world.spread(96, c, seed=1)).fit("gamma").conf_int().loc["decay_rate"] for n, c in kept.items()}
-pd.DataFrame(rates).T.round(2)
+fewer = {name: pl.DecayModel(world.spread(96, c, seed=1)).fit("gamma") for name, c in kept.items()}
+pd.DataFrame({name: f.conf_int().loc["decay_rate"] for name, f in fewer.items()}).T.round(2)
 
 # %% [markdown]
 # **3.** The bias goes, for no floor is left to bend the curve. But nobody knows the floor, and where the risk comes near it

@@ -257,7 +257,8 @@ verdicts(RECIPE)
 # %%
 CHOICE, SLOPE, GAMMA = "c* is the best depth", "the frontier falls with slope -gamma", 2e-6
 grid, law = np.geomspace(1, 1e4, 20_001), fits["news, head"]
-exact = pl.optimal_depth(law, exchange_rate=GAMMA).depth / grid[np.argmin(pl.decay.law(grid, *law.params) + GAMMA * grid)]
+least = grid[np.argmin(pl.decay.law(grid, *law.params) + GAMMA * grid)]
+exact = pl.optimal_depth(law, exchange_rate=GAMMA).depth / least
 judge(CHOICE, "the fitted law", "c* / the depth of the least total", exact, exact, exact, (0.999, 1.001))
 curve, rng, regret = law.curve, np.random.default_rng(0), []
 for _ in range(40):

@@ -96,13 +96,11 @@ many.components()[["depth", "run", "half_split"]].round(6)
 # %%
 four = pl.risk_curve(pl.read_outcomes(outcomes_on(200, seeds=4)))
 last = {"4 seeds": four.parts[-1], "16 seeds": few.parts[-1]}
-pd.DataFrame(
-    {
-        name: [np.sqrt(p.rows_part), *(np.sqrt(v / p.rows) for v in p.interval("interaction")), *np.sqrt(p.interval("run"))]
-        for name, p in last.items()
-    },
-    index=["rows' part (sd)", "from", "to", "runs' part from", "to "],
-).T.round(4)
+known = {}
+for name, p in last.items():
+    low, high = p.interval("interaction")
+    known[name] = np.sqrt([p.rows_part, low / p.rows, high / p.rows, *p.interval("run")])
+pd.DataFrame(known, index=["rows' part (sd)", "from", "to", "runs' part from", "to "]).T.round(4)
 
 # %% [markdown]
 # ## 4. A fit of another set
