@@ -50,7 +50,7 @@ class Sample:
     Examples
     --------
     >>> draws = Sample(np.array([[0.0, 1.0, 1.0], [0.2, 1.0, 1.0]]))
-    >>> draws.crossing(0.1).tolist(), draws.envelope(np.array([10.0]))[:, 0].round(2).tolist()
+    >>> draws.crossing(0.1).round(6).tolist(), draws.envelope(np.array([10.0]))[:, 0].round(2).tolist()
     ([10.0, inf], [0.1, 0.3])
     """
 

@@ -195,10 +195,10 @@ def analyse(
     --------
     >>> import pandas as pd
     >>> import predictlab as pl
-    >>> depths = [4, 8, 16, 32, 64]
+    >>> depths = [4, 8, 16, 32, 64, 128, 256]
     >>> worlds = {"settles": (0.0001, 0.01), "stays apart": (0.02, 0.001)}
     >>> runs = pd.concat([
-    ...     pl.worlds.MartingaleWorld(floor, scale, 1.0).source(seed=0)(depths, range(16)).assign(task=name)
+    ...     pl.worlds.MartingaleWorld(floor, scale, 1.0).source(seed=0)(depths, range(32)).assign(task=name)
     ...     for name, (floor, scale) in worlds.items()
     ... ])
     >>> pl.analyse(runs, tolerance=0.002, budget=32).phase.set_index("task")["regime"].to_dict()

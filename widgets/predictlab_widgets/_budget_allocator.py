@@ -81,7 +81,7 @@ class BudgetAllocator(FitsWidget):
     >>> depths = (8, 16, 32, 64, 128)
     >>> def fit(limit, scale, rate):
     ...     risk = [limit + scale * c**-rate for c in depths]
-    ...     return pl.DecayModel(pl.RiskCurve(depth=depths, risk=risk, df=31)).fit()
+    ...     return pl.DecayModel(pl.RiskCurve(depth=depths, risk=risk, df=31)).fit("gamma")
     >>> fits = {"news": fit(1e-5, 0.5, 2.0), "verbs": fit(1e-5, 0.02, 0.8)}
     >>> from predictlab_widgets import BudgetAllocator
     >>> allocator = BudgetAllocator(fits, total_budget=100)
