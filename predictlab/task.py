@@ -18,10 +18,41 @@ __all__ = ["METHODS", "METRICS", "METRICS_OF", "PRECISIONS", "SCHEDULES", "Datas
 
 METRICS = {"accuracy": "higher", "eval_loss": "lower", "perplexity": "lower", "exact_match": "higher"}
 SHARES = ("accuracy", "exact_match")  # metrics that are shares of rows
+PREFIXES = ("eval", "val", "valid", "validation", "test", "epoch", "train")  # that writers put before a metric's name
 METRICS_OF = {  # what is measured of each kind of data; the first is analysed by default
     "labels": ("accuracy", "eval_loss"),
     "completions": ("eval_loss", "perplexity", "exact_match"),
 }
+
+
+def better_side(metric: str) -> str | None:
+    """Which side of a metric is good; None where its name does not say.
+
+    Parameters
+    ----------
+    metric : str
+        One of `METRICS`, or such a name behind what a writer put before it, as ``eval_accuracy`` and ``val/loss``.
+
+    Returns
+    -------
+    str or None
+        ``"higher"`` or ``"lower"``.
+
+    Examples
+    --------
+    >>> better_side("eval_accuracy"), better_side("test/val_loss"), better_side("throughput")
+    ('higher', 'lower', None)
+    """
+    name = metric
+    while True:
+        if name in METRICS or name in ("acc", "loss"):
+            return METRICS.get(name) or {"acc": "higher", "loss": "lower"}[name]
+        head, rest = re.match(r"([^_/]*)[_/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+        if head.lower() not in PREFIXES or not rest:
+            return None
+        name = rest
+
+
 METHODS = ("lora", "head", "full")
 PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("constant", "linear", "cosine")

@@ -31,13 +31,16 @@ def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: No
 
 def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
     """Risks with each run taken as often as `counts` (n, runs) says, (n, k)."""
-    total = counts.sum(axis=1, keepdims=True)
+    there, errors = np.isfinite(errors).astype(float), np.nan_to_num(errors)
+    total = counts @ there  # runs at each depth
     squares = counts @ errors**2
     if curve.estimator == "spread":
-        squares -= (counts @ errors) ** 2 / total
-        risk = squares / (total - 1)
+        squares -= (counts @ errors) ** 2 / np.maximum(total, 1)
+        risk = np.where(
+            total > 1, squares / np.maximum(total - 1, 1), curve.risk
+        )  # nobody was taken who had this depth
     else:
-        risk = squares / total * (len(errors) / curve.df)
+        risk = squares / np.maximum(total, 1) * (len(errors) / curve.df)
     # a resample of one run over and over has no spread; the metric's own resolution stays
     return np.asarray(np.maximum(risk, max(curve.resolution, 1e-9 * float(np.min(curve.risk)))))
 

@@ -86,14 +86,17 @@ def find_modes(curve: RiskCurve) -> Modes | None:
     """Two modes among the ends of the runs of a spread, or None."""
     if curve.estimator != "spread" or curve.errors is None or len(curve.errors) < LEAST_RUNS:
         return None
-    ends = curve.errors[:, -1]
+    ended = np.flatnonzero(np.isfinite(curve.errors[:, -1]))
+    if len(ended) < LEAST_RUNS:
+        return None
+    ends = curve.errors[ended, -1]
     gap, count, lower = largest_gap(ends)
     if gap <= threshold(len(ends)):
         return None
     from statsmodels.stats.proportion import proportion_confint
 
     order = np.argsort(ends, kind="stable")
-    index = sorted(int(i) for i in (order[:count] if lower else order[len(ends) - count :]))
+    index = sorted(int(ended[i]) for i in (order[:count] if lower else order[len(ends) - count :]))
     names = tuple(str(i) if curve.runs is None else curve.runs[i] for i in index)
     few, many = proportion_confint(count, len(ends), alpha=0.05, method="beta")
     return Modes(names, tuple(index), count, len(ends), lower, gap, (float(few), float(many)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 
@@ -62,8 +63,10 @@ class Noise:
         if curve.errors is not None:
             unit = curve.units()
             rows = np.zeros((int(unit.max()) + 1, len(df)))
-            np.add.at(rows, unit, curve.errors**2)
-            phi, phi_df = _dispersion(rows, df), float(len(rows) - 1)
+            np.add.at(rows, unit, np.nan_to_num(curve.errors) ** 2)
+            there = np.zeros(rows.shape, dtype=bool)
+            np.logical_or.at(there, unit, np.isfinite(curve.errors))
+            phi, phi_df = _dispersion(rows, df, there), float(len(rows) - 1)
             neighbours, freedom = np.diag(squared_correlation(curve.errors, df), 1), np.sqrt(df[1:] * df[:-1])
             neighbours = neighbours.mean() + (neighbours - neighbours.mean()) * freedom / (freedom + SHRINK)
             correlation = chain(np.clip(neighbours, LEAST_R2, MOST_R2))
@@ -120,7 +123,7 @@ def squared_correlation(errors: Array, df: Array) -> Array:
     Parameters
     ----------
     errors : ndarray, shape (runs, k)
-        Deviations with mean 0.
+        Deviations with mean 0; NaN where a run misses a depth. Depths share only the runs that both have.
     df : ndarray, shape (k,)
         Degrees of freedom of the mean squares.
 
@@ -128,16 +131,22 @@ def squared_correlation(errors: Array, df: Array) -> Array:
     -------
     ndarray, shape (k, k)
     """
-    norm = np.sum(errors**2, axis=0)
+    there, errors = np.isfinite(errors).astype(float), np.nan_to_num(errors)
+    norm = (errors**2).T @ there  # of the runs that both depths have
     with np.errstate(invalid="ignore", divide="ignore"):
-        r2 = np.nan_to_num((errors.T @ errors) ** 2 / np.outer(norm, norm))
-    r2 = np.clip(r2 - (1 - r2) * (1 - 2 * r2) / np.sqrt(np.outer(df, df)), 0.0, 1.0)
+        r2 = np.nan_to_num((errors.T @ errors) ** 2 / (norm * norm.T))
+        both, count = there.T @ there, there.sum(axis=0)
+        overlap = both / np.sqrt(np.outer(count, count))
+    r2 = np.clip(r2 - (1 - r2) * (1 - 2 * r2) / np.sqrt(np.outer(df, df)), 0.0, 1.0) * overlap
     np.fill_diagonal(r2, 1.0)
     return np.asarray(r2)
 
 
-def _dispersion(squares: Array, df: Array) -> float:
-    """Jackknife variance of ``log U`` over that of Gaussian runs, mean over depths, at least 1."""
+def _dispersion(squares: Array, df: Array, there: NDArray[np.bool_]) -> float:
+    """Jackknife variance of ``log U`` over that of Gaussian runs, mean over depths, at least 1.
+
+    `there` says which units were measured at which depths; to leave out one that was not changes nothing.
+    """
     n = len(squares)
     if n < 4:
         return 1.0
@@ -145,10 +154,11 @@ def _dispersion(squares: Array, df: Array) -> float:
     varies = squares.sum(axis=0) > 0  # where all runs agree there are no tails to be seen
     if not varies.any():
         return 1.0
-    squares, df = squares[:, varies], df[varies]
-    total = squares.sum(axis=0)
+    squares, df, there = squares[:, varies], df[varies], there[:, varies]
+    total, count = squares.sum(axis=0), there.sum(axis=0)
     # with a run its pull on the mean goes as well
-    left = np.log(np.maximum(total - squares * (n / (n - 1) if centred else 1.0), 1e-12 * total))
+    left = np.log(np.maximum(total - squares * (count / np.maximum(count - 1, 1) if centred else 1.0), 1e-12 * total))
+    left -= np.where(there, np.log1p(-1 / np.maximum(count, 2)), 0.0)  # the mean of those that are left
     jackknife = (n - 1) / n * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
     # its mean over Gaussian runs, in units of 2 / df, from 6 runs on
     gaussian = n / (n - JACKKNIFE_LOSS[centred])

@@ -112,10 +112,13 @@ def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
     names, x, mu = _directions(depth, best)
     design = x * mu[:, None]  # of mu itself, in the logarithms of the parameters
     cluster = curve.units()
-    y = np.maximum(curve.errors**2 * (runs / df), 1e-12 * mu)
+    there = np.isfinite(curve.errors)
+    count = there.sum(axis=0)
+    y = np.maximum(np.nan_to_num(curve.errors) ** 2 * (count / df), 1e-12 * mu)
     # mu is homogeneous in (L_int, K): with the rate's coefficient 0 those of the two logarithms are 1
     start = np.array([0.0 if name == "decay_rate" else 1.0 for name in names])
     order = np.argsort(np.repeat(cluster, k), kind="stable")
+    order = order[there.ravel()[order]]
     equal = bool(np.all(df == df[0]))
     clusters = len(np.unique(cluster))
     with warnings.catch_warnings():
@@ -127,7 +130,7 @@ def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
             np.tile(design, (runs, 1))[order],
             groups=np.repeat(cluster, k)[order],
             family=sm.families.Gamma(link=sm.families.links.Identity()),
-            weights=None if equal else np.tile(df / runs, runs)[order],
+            weights=None if equal else np.tile(df / count, runs)[order],
         )
         fit = model.fit(start_params=start, maxiter=2, cov_type="bias_reduced" if equal else "robust")
     covariance = np.asarray(fit.cov_params()) * (1.0 if equal else clusters / max(clusters - len(names), 1))

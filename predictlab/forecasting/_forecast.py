@@ -17,9 +17,10 @@ from predictlab.risk._curve import Array
 from predictlab.risk._frames import Runs, is_share, rounding_variance, select_rows
 from predictlab.risk._residual import Predict, group_folds, parameters_of, predictor_of
 from predictlab.risk._trajectories import MIN_GROUPS, MIN_RUNS, Labels
-from predictlab.task import METRICS
+from predictlab.task import better_side
 
 METHODS = ("t", "jackknife+")
+UNLIKE = "unlike the runs learnt from"
 
 
 def forecast(
@@ -64,7 +65,8 @@ def forecast(
         group is left out by itself its interval holds with at least ``2 confidence - 1``, usually about `confidence`;
         in parts a little less is proven. It is unbounded below ``confidence / (1 - confidence)`` groups (19 at 95 %).
     threshold : float, optional
-        Where a run has to end to be worth it; adds `p_above` and `decision`.
+        Where a run has to end to be worth it; adds `p_above` and `decision`. A run unlike those learnt from is
+        "undetermined", without `p_above`.
     better : {"higher", "lower"}, optional
         Which side of the threshold is good; needed for metrics other than predictlab's own.
     features : pandas.DataFrame, optional
@@ -137,8 +139,9 @@ def forecast(
         new = inputs.features[targets]
         law = predictive(x, y, group[train], new, predict, p, folds, rng, method, resolution)
         above = np.full(len(new), np.nan) if threshold is None else law.above(threshold)
+        above = np.where(_outside(x, new), np.nan, above)
         values[targets] = np.column_stack([law.centre, *law.interval(confidence), law.sd, above])
-        notes[_outside(x, inputs.features) & targets & (notes == "")] = "unlike the runs learnt from"
+        notes[_outside(x, inputs.features) & targets & (notes == "")] = UNLIKE
     table = pd.DataFrame(values, columns=["prediction", "lower", "upper", "sd", "p_above"])
     if share:
         table[["lower", "upper"]] = table[["lower", "upper"]].clip(0.0, 1.0)
@@ -146,7 +149,9 @@ def forecast(
     table = table.assign(run=run, task=task_of, final=final, note=notes)
     shown = ["run", "prediction", "lower", "upper", "sd", "final", "note", "task"]
     if threshold is not None:
-        table["decision"] = _decisions(table["lower"], table["upper"], threshold, good_side)
+        decision = _decisions(table["lower"], table["upper"], threshold, good_side)
+        # the interval of a run unlike all others is too narrow to decide anything
+        table["decision"] = np.where(table["note"] == UNLIKE, "undetermined", decision)
         shown[6:6] = ["p_above", "decision"]
     question = "this_run" if groups is None and task is not None else "new_task"
     ends, count = inputs.ends, len(names)
@@ -159,7 +164,7 @@ def _good_side(metric: str, threshold: float | None, better: str | None) -> str:
     if threshold is None:
         return ""
     number("threshold", threshold, f"a value of {metric}")
-    side = better or METRICS.get(metric)
+    side = better or better_side(metric)
     if side is None:
         raise bad_argument("better", None, f"'higher' or 'lower', since {metric} is no metric of predictlab's own")
     return side

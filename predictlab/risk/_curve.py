@@ -53,8 +53,8 @@ class RiskCurve:
         ``diag(2 / df)``.
     errors : ndarray, shape (runs, k), optional
         Deviations behind the risk, one row a run: ``risk[i] = sum(errors[:, i]²) / df[i]``, before `resolution`
-        is applied. For `spread`, the values of the complete runs less `mean`; for `residual`, out-of-fold errors times
-        ``sqrt(df / runs)``.
+        is applied. For `spread`, the values of the runs less `mean`, NaN where a run was not measured;
+        for `residual`, out-of-fold errors times ``sqrt(df / runs)``.
     runs : tuple of str, optional
         Names of the rows of `errors`.
     groups : ndarray, shape (runs,), optional
@@ -64,7 +64,7 @@ class RiskCurve:
     sampling_error : float, optional
         Variance of the metric due to the finite evaluation set, metric². Beside the risk, not part of it.
     diverged, incomplete : int
-        Runs left out because they diverged, or because they miss a depth.
+        Runs left out because they diverged; and those that miss a depth, which for a `spread` count at their others.
     resolution : float
         Smallest variance the metric can show (its rounding step²/12); smaller estimates are raised to it.
     total_variance : float, optional
@@ -77,6 +77,8 @@ class RiskCurve:
         the forks are not faithful continuations); sums of squares and degrees of freedom. See `predictlab.risk.Anova`.
     parts : tuple of VarianceComponents, length k, optional
         Of a spread whose outcomes of evaluation rows are known: what runs and rows add to it at each depth.
+    odd_depths : tuple of float
+        Depths left out because few of the runs that had come so far were measured there.
     outcomes : Outcomes, optional
         The outcomes themselves, of the runs in `runs`.
 
@@ -117,6 +119,7 @@ class RiskCurve:
     resolution: float
     total_variance: float | None
     anova: pd.DataFrame | None = field(repr=False)
+    odd_depths: tuple[float, ...] = field(repr=False)
     parts: tuple[VarianceComponents, ...] | None = field(repr=False)
     outcomes: Outcomes | None = field(repr=False)
 
@@ -141,6 +144,7 @@ class RiskCurve:
         resolution: float = 0.0,
         total_variance: float | None = None,
         anova: pd.DataFrame | None = None,
+        odd_depths: Iterable[float] = (),
         parts: Iterable[VarianceComponents] | None = None,
         outcomes: Outcomes | None = None,
     ) -> None:
@@ -183,6 +187,7 @@ class RiskCurve:
             resolution=resolution,
             total_variance=total_variance,
             anova=anova,
+            odd_depths=tuple(odd_depths),
             parts=None if parts is None else tuple(parts),
             outcomes=outcomes,
         )

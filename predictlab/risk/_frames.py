@@ -49,12 +49,19 @@ def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
         needed = ["task", "run", "depth", "metric", "value", "status"]
         missing = [c for c in needed if c not in runs.columns]
         if missing:
-            raise DataError(f"runs: column {missing[0]!r} is missing; a tidy frame has {', '.join(needed)}.")
+            raise DataError(
+                f"runs: column {missing[0]!r} is missing; a tidy frame has {', '.join(needed)}. A table of your own is "
+                "made one by pl.read_runs(table)."
+            )
         return runs
     from predictlab.runs import RunStore  # the store is needed for a path alone
 
     if isinstance(runs, RunStore):
         return runs.frame(task)
+    if isinstance(runs, tuple) and len(runs) == 2 and isinstance(runs[0], pd.DataFrame):  # with its import report
+        return as_runs_frame(runs[0], task)
+    if not isinstance(runs, (str, PathLike)):
+        raise bad_argument("runs", runs, "a tidy frame (pl.read_runs makes one), a RunStore, or the path of one")
     if not Path(runs).is_file():  # opening a store creates it, which a mistyped path must not
         raise DataError(f"runs: no run store at {runs}. Check the path, or probe first.")
     with RunStore(Path(runs)) as store:
@@ -140,7 +147,7 @@ def refuse_duplicates(frame: pd.DataFrame) -> None:
 
 def rounding_variance(values: Array) -> float:
     """Variance of rounding to the metric's step: a share of n rows moves in steps of 1/n (Sheppard)."""
-    steps = np.diff(np.unique(np.round(values, 12)))
+    steps = np.diff(np.unique(np.round(values[np.isfinite(values)], 12)))
     return float(np.min(steps) ** 2 / 12) if len(steps) else 0.0
 
 

@@ -55,37 +55,71 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
     frame = frame[~is_fork(frame) & (frame["depth"] > 0)]
     bad = frame.loc[is_invalid(frame), "run"].unique()
     table = frame[~frame["run"].isin(bad)].pivot_table(index="run", columns="depth", values="value", aggfunc="first")
-    # A run that was stopped early misses the last depth; where it was measured alone says nothing about the others.
-    whole = table[table.iloc[:, -1].notna()] if table.shape[1] else table
-    complete = whole.loc[:, whole.notna().any()].dropna()
-    if len(complete) < 2 or complete.shape[1] < 2:
+    kept, odd = usual_depths(table)
+    if len(table) < 2 or kept.shape[1] < 2:
         apart = f"; {forks} forks share their parents' prefix and are no seeds" if forks else ""
+        shared = ""
+        if len(table) >= 2 and table.shape[1] >= 2:
+            shared = (
+                f" The runs share hardly a depth: most were measured by few of them ({_shown(odd)}). A sampled history "
+                "(W&B's history()) does that; scan_history() has all rows."
+            )
         raise DataError(
-            f"task {task!r}: {len(complete)} complete runs at {table.shape[1]} depths > 0 "
-            f"({len(bad)} diverged or failed, {len(table) - len(complete)} miss a depth{apart}); "
-            "a risk curve needs at least 2 runs at 2 depths. Probe more seeds or fewer depths."
+            f"task {task!r}: {len(table)} runs, {kept.shape[1]} depths > 0 that most of them were measured at, of "
+            f"{table.shape[1]} ({len(bad)} diverged or failed{apart}); "
+            f"a risk curve needs at least 2 runs at 2 depths. Probe more seeds, or all at the same depths.{shared}"
         )
-    values = complete.to_numpy(dtype=float)
+    values = kept.to_numpy(dtype=float)
     resolution = rounding_variance(values)
     if resolution == 0.0:
         raise DataError(f"task {task!r}: every run has the same {metric} at every depth; there is nothing to fit.")
-    means = values.mean(axis=0)
+    means = np.nanmean(values, axis=0)
     return RiskCurve(
-        depth=complete.columns.to_numpy(dtype=float),
-        risk=np.maximum(spread(values), resolution),
-        df=np.full(len(means), len(values) - 1.0),
+        depth=kept.columns.to_numpy(dtype=float),
+        risk=np.maximum(np.nanvar(values, axis=0, ddof=1), resolution),
+        df=np.sum(np.isfinite(values), axis=0) - 1.0,
         estimator="spread",
         question="fresh_run",
         task=task,
         metric=metric,
         errors=values - means,
-        runs=tuple(map(str, complete.index)),
+        runs=tuple(map(str, kept.index)),
         mean=means,
         sampling_error=sampling_variance(metric, float(means[-1]), eval_rows),
         diverged=len(bad),
-        incomplete=len(table) - len(complete),
+        incomplete=int(np.isnan(values).any(axis=1).sum()) + len(table) - len(kept),
+        odd_depths=odd,
         resolution=resolution,
     )
+
+
+def usual_depths(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[float, ...]]:
+    """Depths that at least half of the runs that had come so far were measured at, and those left out.
+
+    A run that was stopped counts up to where it was. At least three runs are asked for (two of two or three), since a
+    variance of two values in passing says next to nothing.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row a run, a column a depth in increasing order; NaN where a run was not measured.
+
+    Returns
+    -------
+    kept : pandas.DataFrame
+        Without the odd depths, and without runs that have no other.
+    odd : tuple of float
+    """
+    there = table.notna().to_numpy()
+    still_going = np.cumsum(there[:, ::-1], axis=1)[:, ::-1] > 0
+    count = there.sum(axis=0)
+    usual = (2 * count >= still_going.sum(axis=0)) & (count >= (3 if len(table) > 3 else 2))
+    kept = table.loc[:, usual]
+    return kept[kept.notna().any(axis=1)], tuple(float(c) for c in table.columns[~usual])
+
+
+def _shown(depths: tuple[float, ...]) -> str:
+    return ", ".join(f"{c:g}" for c in depths[:6]) + (", ..." if len(depths) > 6 else "")
 
 
 def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
@@ -165,11 +199,14 @@ def without_runs(curve: RiskCurve, rows: Iterable[int]) -> RiskCurve:
     values = curve.mean + curve.errors[keep]
     runs = None if curve.runs is None else tuple(curve.runs[i] for i in keep)
     outcomes = None if curve.outcomes is None or runs is None else curve.outcomes.subset(curve.depth, runs)
-    risk, means = spread(values), values.mean(axis=0)
+    there = np.sum(np.isfinite(values), axis=0)
+    if there.min() < 2:
+        raise bad_argument("rows", sorted(out), "rows that leave at least 2 runs at each depth")
+    risk, means = np.nanvar(values, axis=0, ddof=1), np.nanmean(values, axis=0)
     return replace(
         curve,
         risk=np.maximum(risk, curve.resolution),
-        df=np.full(len(risk), len(values) - 1.0),
+        df=there - 1.0,
         errors=values - means,
         mean=means,
         runs=runs,

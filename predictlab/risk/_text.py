@@ -61,9 +61,21 @@ def notes(curve: RiskCurve) -> list[str]:
     """What the curve is, what it says and does not say, what was left out: one sentence each."""
     out = [f"{curve.estimator}: {ESTIMATORS[curve.estimator]}", f"question: {QUESTIONS[curve.question]}"]
     out.append(ESTIMATOR_CAVEATS[curve.estimator])
-    if curve.diverged or curve.incomplete:
+    if curve.estimator == "spread":
+        if curve.diverged:
+            out.append(f"left out: {curve.diverged} diverged runs")
+        if curve.incomplete:
+            out.append(
+                f"{curve.incomplete} runs miss a depth and count where they were measured: degrees of freedom are "
+                f"{curve.df.min():g} to {curve.df.max():g}. If runs were stopped for how they did, those that went on "
+                "are alike, and the deeper risks are too small"
+            )
+    elif curve.diverged or curve.incomplete:
         kind = "forks" if curve.estimator == "branch" else "runs"
         out.append(f"left out: {curve.diverged} diverged, {curve.incomplete} incomplete {kind}")
+    if curve.odd_depths:
+        at = ", ".join(f"{c:g}" for c in curve.odd_depths[:8]) + (", ..." if len(curve.odd_depths) > 8 else "")
+        out.append(f"left out: depths that few of the runs were measured at ({at})")
     if curve.sampling_error is not None:
         out.append(f"sampling error of the evaluation set (not in the risk): sd {np.sqrt(curve.sampling_error):.4g}")
     if curve.parts is not None:

@@ -13,8 +13,9 @@ import pandas as pd
 
 from predictlab._validation import whole_number
 from predictlab.errors import DataError, bad_argument
+from predictlab.runs._importers.cells import read_table_file
 from predictlab.runs._importers.harness import read_samples, sample_files
-from predictlab.runs._importers.tables import read_table_file
+from predictlab.runs._importers.report import Findings
 
 Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
 COLUMNS = ("task", "run", "seed", "depth", "metric", "row", "value")
@@ -148,7 +149,7 @@ def read_outcomes(
 
 
 def _table(name: str, source: Source) -> pd.DataFrame:
-    table = source if isinstance(source, pd.DataFrame) else read_table_file(Path(source))
+    table = source if isinstance(source, pd.DataFrame) else read_table_file(Path(source), Findings())
     if table.empty:
         raise DataError(f"{name}: the table has no lines.")
     return table.rename(columns=str).reset_index(drop=True)

@@ -93,9 +93,13 @@ def test_diverged_and_incomplete_runs_are_counted(values):
     frame.loc[(frame["run"] == "r1") & (frame["depth"] == 64), "value"] = np.nan
     frame = frame[~((frame["run"] == "r2") & (frame["depth"] == 8))]
     curve = pl.risk_curve(frame)
-    assert (curve.diverged, curve.incomplete, curve.n_runs) == (2, 1, 9)
-    np.testing.assert_allclose(curve.risk, values[3:].var(0, ddof=1))
-    assert "2 diverged, 1 incomplete" in curve._repr_html_()
+    assert (curve.diverged, curve.incomplete, curve.n_runs) == (2, 1, 10)
+    left = values[2:].copy()
+    left[0, 1] = np.nan  # a missing depth costs that depth alone
+    np.testing.assert_allclose(curve.risk, np.nanvar(left, axis=0, ddof=1))
+    np.testing.assert_array_equal(curve.df, [9, 8, 9, 9, 9])
+    assert "2 diverged" in curve._repr_html_()
+    assert "1 runs miss a depth" in curve._repr_html_()
 
 
 def test_a_run_that_was_stopped_early_does_not_take_the_others_along(values):
@@ -104,9 +108,11 @@ def test_a_run_that_was_stopped_early_does_not_take_the_others_along(values):
     stopped = frame["run"].eq("r0") & frame["depth"].gt(depths[1])
     frame.loc[frame["run"].eq("r0") & frame["depth"].eq(depths[1]), "depth"] = depths[1] + 1  # where nobody else was
     curve = pl.risk_curve(frame[~stopped])
-    assert (curve.incomplete, curve.n_runs) == (1, len(values) - 1)
+    assert (curve.incomplete, curve.n_runs) == (1, len(values))
     assert list(curve.depth) == depths
-    np.testing.assert_allclose(curve.risk, values[1:].var(0, ddof=1))
+    assert curve.odd_depths == (depths[1] + 1,)
+    np.testing.assert_allclose(curve.risk, [values[:, 0].var(ddof=1), *values[1:, 1:].var(0, ddof=1)])
+    np.testing.assert_array_equal(curve.df, [11, 10, 10, 10, 10])
 
 
 def test_depth_at_which_all_runs_agree_is_raised_to_the_rounding_of_the_metric():
@@ -190,9 +196,9 @@ def test_errors_of_risk_curve_say_what_to_do(values):
     two_metrics = pd.concat([tidy(values, metric="f1"), tidy(values, metric="loss")])
     with pytest.raises(ArgumentError, match=r"metric=None: expected one of f1, loss.*name the metric"):
         pl.risk_curve(two_metrics)
-    with pytest.raises(DataError, match=r"1 complete runs at 5 depths.*Probe more seeds"):
+    with pytest.raises(DataError, match=r"1 runs, 0 depths.*Probe more seeds"):
         pl.risk_curve(tidy(values[:1]))
-    with pytest.raises(DataError, match=r"12 complete runs at 1 depths"):
+    with pytest.raises(DataError, match=r"12 runs, 1 depths"):
         pl.risk_curve(tidy(values[:, :1], [4]))
     with pytest.raises(DataError, match=r"every run has the same accuracy at every depth"):
         pl.risk_curve(tidy(np.full((5, 5), 0.7)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,20 +10,89 @@ import pandas as pd
 
 from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics
-from predictlab.runs._importers.sources import names_of
+from predictlab.runs._importers.plausible import with_recipes
+from predictlab.runs._importers.report import Findings
+from predictlab.runs._importers.sources import names_of, natural, read_each
+
+PARTS = ("train", "training", "validation", "val", "valid", "eval", "evaluation", "test")
 
 
-def read_event_files(files: Sequence[Path], base: Path | None, metric: Names) -> RunLogs:
-    """Scalars of the runs; a run is a folder, as TensorBoard has it. Seconds are those since its first event."""
-    run, folders = pd.factorize(pd.Series([file.parent for file in files]))
-    events = [(number, *event) for number, file in zip(run, files, strict=True) for event in scalars(file)]
-    rows = pd.DataFrame(events, columns=["run", "depth", "metric", "value", "seconds"])
+def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, found: Findings) -> RunLogs:
+    """Scalars of the runs; a run is a folder, as TensorBoard has it. Seconds are those since its first event.
+
+    Folders of one run that are called after parts of the data (``train``, ``validation``) are parts of that run's
+    metrics, as Keras writes them.
+    """
+    pairs = read_each(files, _events, found)
+    first = {file: min(event[3] for event in events) for file, events in pairs}
+    pairs.sort(key=lambda pair: first[pair[0]])  # the order in which they were written
+    folders = [file.parent for file, _ in pairs]
+    parted = _parted(folders)
+    homes = [folder.parent if folder in parted else folder for folder in folders]
+    by_name = sorted(range(len(pairs)), key=lambda i: natural(pairs[i][0]))
+    _, places = pd.factorize(pd.Series([homes[i] for i in by_name]))
+    number = {place: i for i, place in enumerate(places)}
+    rows = pd.DataFrame(
+        [
+            (number[home], step, f"{folder.name}/{tag}" if folder in parted else tag, value, time)
+            for (_, events), folder, home in zip(pairs, folders, homes, strict=True)
+            for step, tag, value, time in events
+        ],
+        columns=["run", "depth", "metric", "value", "seconds"],
+    )
     if rows.empty:
         raise DataError(f"{files[0]}{', ...' if files[1:] else ''}: no scalar in the event files.")
     rows["seconds"] -= rows.groupby("run")["seconds"].transform("min")
     metrics = chosen_metrics(rows["metric"], metric, "the event files")
-    names, label = names_of(folders, base)
-    return RunLogs(rows, pd.DataFrame(index=names), metrics, label, "Event files do not say the seed.")
+    names, label = names_of(places, base)
+    about, said = with_recipes(pd.DataFrame(index=names), list(places))
+    hint = "Event files do not say the seed."
+    return RunLogs(rows, about, metrics, label, hint, said, twice=_twice(pairs), ordered=True)
+
+
+def _events(file: Path) -> list[tuple[int, str, float, float]]:
+    """Scalars of one file; an error that names it where there is none or it is damaged."""
+    events: list[tuple[int, str, float, float]] = []
+    try:
+        events.extend(scalars(file))
+    except (OSError, ValueError, TypeError, struct.error) as error:
+        raise DataError(f"{file} cannot be read as an event file: {error}") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("tensorboard", "google", "tensorflow"):
+            raise
+        raise DataError(f"{file} cannot be read as an event file: {error}") from error
+    if not events:
+        raise DataError(f"{file}: no scalar in the event file.")
+    return events
+
+
+def _parted(folders: Sequence[Path]) -> set[Path]:
+    """Folders named after parts of the data, where a run has more than one of them."""
+    beside: dict[Path, set[Path]] = {}
+    for folder in folders:
+        if folder.name.lower() in PARTS:
+            beside.setdefault(folder.parent, set()).add(folder)
+    return {folder for parts in beside.values() if len(parts) > 1 for folder in parts}
+
+
+def _twice(pairs: Sequence[tuple[Path, list[tuple[int, str, float, float]]]]) -> str:
+    """What to do about two values at one step: which files of one folder overlap."""
+    of: dict[Path, list[tuple[Path, int]]] = {}
+    for file, events in pairs:
+        of.setdefault(file.parent, []).append((file, min(event[0] for event in events)))
+    several = next((group for group in of.values() if len(group) > 1), None)
+    if several is None:
+        return (
+            "Its event file has two trainings: keep='last' takes the later one from where it begins, keep='first' "
+            "the first."
+        )
+    begins = ", ".join(f"{file.name} at step {step}" for file, step in several[:4])
+    return (
+        f"{len(several)} event files lie in the folder of the run and begin at: {begins}. Two trainings, or one "
+        "that was resumed: keep='last' takes the later file from where it begins, keep='first' what came first; "
+        "for both as "
+        "runs, move each file to a folder of its own."
+    )
 
 
 def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:

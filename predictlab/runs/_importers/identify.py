@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
-from predictlab.errors import DataError, bad_argument
+from predictlab.errors import ArgumentError, DataError, bad_argument
 from predictlab.runs._importers.logs import RunLogs, left_open, listed
 
 SEED = re.compile(r"seed[-_=: ]?(\d+)", re.IGNORECASE)
@@ -16,6 +17,23 @@ BETWEEN = "-_/.:=, "
 
 Task: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | None
 Seed: TypeAlias = int | str | re.Pattern[str] | Mapping[str, int] | None
+
+
+def seeds_and_tasks(logs: RunLogs, seed: Seed, task: Task) -> tuple[pd.Series, pd.Series]:
+    """Seed and task of each run; what is missing of both is asked in one error, with a call that answers it."""
+    try:
+        seeds = seeds_of(logs, seed)
+    except ArgumentError as error:
+        if seed is None and task is None and "task" not in logs.about.columns:
+            try:
+                tasks_of(logs, None, pd.Series(range(len(logs.about)), index=logs.about.index), re.compile(r"(?!)()"))
+            except ArgumentError:
+                raise ArgumentError(
+                    f"{error} task= is open as well. If these are independent runs of one recipe on one task: "
+                    "pl.read_runs(source, seed='enumerate', task='a name')."
+                ) from None
+        raise
+    return seeds, tasks_of(logs, task, seeds, seed)
 
 
 def seeds_of(logs: RunLogs, seed: Seed) -> pd.Series:
@@ -45,17 +63,44 @@ def seeds_of(logs: RunLogs, seed: Seed) -> pd.Series:
             expected = "a whole number, a name, a pattern with one group, or a mapping run -> seed"
             raise bad_argument("seed", seed, expected)
         values = pd.Series(int(seed), index=runs)  # type: ignore[arg-type]
-    number = pd.to_numeric(values, errors="coerce")
-    wrong = number.isna() | (number % 1 != 0)
-    if wrong.any():
-        run = runs[wrong.to_numpy()][0]
-        raise DataError(f"run {run!r}: its seed is {values[run]!r}, which is no whole number.")
-    return number.astype("int64")
+    numbers = [_whole(value) for value in values]
+    for run, value, number in zip(runs, values, numbers, strict=True):
+        if number is None:
+            missing = sum(n is None for n in numbers)
+            raise DataError(
+                f"run {run!r}: its seed is {value!r}, which is no whole number ({missing} of {len(runs)} runs name no "
+                "seed). Fill it in, leave those rows out, or pass seed=."
+            )
+        if not -(2**63) <= number < 2**63:
+            raise DataError(
+                f"run {run!r}: its seed {number} is too large to be kept (64 bits with sign). Pass seed='enumerate', "
+                "or a mapping {run: seed} to smaller numbers."
+            )
+    return pd.Series(numbers, index=runs, dtype="int64")
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, exactly; None for what is none."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    if hasattr(value, "__index__"):
+        return int(value)
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        number = pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0]
+    return int(number) if np.isfinite(number) and number % 1 == 0 else None
 
 
 def _seed_in_names(logs: RunLogs) -> re.Pattern[str]:
     """The pattern that finds the one seed in each run's name, or the error that says why there is none."""
     runs = logs.about.index
+    if "seed" in logs.about.columns:
+        missing = runs[logs.about["seed"].isna().to_numpy()]
+        if 0 < len(missing) < len(runs):
+            raise DataError(
+                f"{len(missing)} of {len(runs)} runs name no seed: {listed(missing)}. Fill it in, or pass seed=."
+            )
     hits = {run: len(SEED.findall(str(run))) for run in runs}
     if set(hits.values()) == {1}:
         return SEED
@@ -96,8 +141,10 @@ def tasks_of(logs: RunLogs, task: Task, seeds: pd.Series, seed: Seed) -> pd.Seri
 def _only_task(logs: RunLogs, seeds: pd.Series, seed: Seed) -> str:
     """Name of the one task that all runs are of, or the error that says what leaves it open."""
     pattern = seed if isinstance(seed, re.Pattern) else SEED
-    rest = {_without(str(run), number, pattern) for run, number in seeds.items()}
-    differ = [c for c in logs.task_columns if len(logs.about[c].unique()) > 1]
+    # a seed that was given as a number, or numbered by us, is not looked for in the names
+    told = isinstance(seed, (int, np.integer, Mapping)) or seed == "enumerate"
+    rest = {_without(str(run), None if told else number, pattern) for run, number in seeds.items()}
+    differ = [c for c in logs.task_columns if c != seed and len(logs.about[c].unique()) > 1]
     if len(rest) == 1 and not differ:
         return rest.pop() or logs.label
     said = [c for c in logs.about.columns if not str(c).startswith("tags.")]
@@ -109,9 +156,11 @@ def _only_task(logs: RunLogs, seeds: pd.Series, seed: Seed) -> str:
     )  # fmt: skip
 
 
-def _without(name: str, seed: int, pattern: re.Pattern[str]) -> str:
+def _without(name: str, seed: int | None, pattern: re.Pattern[str]) -> str:
     """What a run's name says beside its seed."""
-    found = pattern.search(name) or re.search(rf"(?<!\d)0*{seed}$", name)
+    found = pattern.search(name)
+    if found is None and seed is not None:
+        found = re.search(rf"(?<![\d.])0*{seed}$", name)
     if found is None:
         return name
     left, right = name[: found.start()], name[found.end() :]

@@ -36,6 +36,10 @@ class RunLogs:
         Columns of `about` that may name tasks: if they differ among runs, the user has to say.
     kept : tuple of str
         Columns of `rows` that the user wants beside the tidy ones.
+    twice : str
+        What to do where a run has two values of a metric at one depth, said in the error.
+    ordered : bool
+        Whether the source says in which order the rows were written.
     """
 
     rows: pd.DataFrame
@@ -45,6 +49,8 @@ class RunLogs:
     hint: str = ""
     task_columns: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    twice: str = "If it was measured twice, or begun again, pass keep='first' or keep='last'."
+    ordered: bool = False
 
     def select(self) -> RunLogs:
         """The chosen metrics under their new names, and the runs that have one."""
@@ -95,6 +101,9 @@ def chosen_metrics(present: Iterable[str], metric: Names, where: str, every: boo
     chosen: dict[str, str] = {}
     for name in [metric] if isinstance(metric, str) else metric:
         hits = [name] if name in names else [n for n in names if fnmatchcase(n, str(name))]
+        hits = hits or [
+            n for n in names if n.endswith(f"/{name}")
+        ]  # of all parts that wrote it, train/ and validation/
         if not hits:
             raise bad_argument("metric", name, f"a metric of {where}", f"There are: {listed(names) or 'none'}.")
         chosen |= {hit: metric[name] if isinstance(metric, Mapping) else hit for hit in hits}

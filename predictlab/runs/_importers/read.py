@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, overload
 
 import pandas as pd
 
+from predictlab._validation import positive
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state
-from predictlab.runs._importers.identify import Seed, Task, compiled, seeds_of, tasks_of
+from predictlab.runs._importers.identify import Seed, Task, compiled, seeds_and_tasks
 from predictlab.runs._importers.logs import Names, RunLogs
+from predictlab.runs._importers.plausible import recipes, without_copies
+from predictlab.runs._importers.report import Findings, Imported
 from predictlab.runs._importers.sources import FORMATS, Paths, locate
 from predictlab.runs._importers.tidy import tidy
 
@@ -22,7 +26,11 @@ READERS = {
 }
 
 
-def read_runs(
+@overload
+def read_runs(source: Source, *, report: Literal[True], **arguments: Any) -> Imported: ...
+@overload
+def read_runs(source: Source, *, report: Literal[False] = False, **arguments: Any) -> pd.DataFrame: ...
+def read_runs(  # type: ignore[misc]
     source: Source,
     *,
     format: str | None = None,
@@ -33,7 +41,10 @@ def read_runs(
     depth: str | None = None,
     columns: Mapping[str, str] | None = None,
     keep: str | None = None,
-) -> pd.DataFrame:
+    steps_per_epoch: float | None = None,
+    strict: bool = False,
+    report: bool = False,
+) -> pd.DataFrame | Imported:
     r"""Runs recorded elsewhere, as the tidy frame that `pl.risk_curve` takes.
 
     What the source does not say is not guessed: the error lists what was found and names the argument to pass.
@@ -63,11 +74,19 @@ def read_runs(
         Tidy name -> column of a table, e.g. ``{"value": "score", "metric": "name"}``; other keys are kept as columns
         of the result, e.g. ``{"method": "method"}``.
     keep : {"first", "last"}, optional
-        Which value to keep where a run has several of one metric at one depth. Default: an error if they differ.
+        Which value to keep where a run has several of one metric at one depth. Default: an error if they differ. Where
+        a training was begun again, only one of the two is kept from there on.
+    steps_per_epoch : float, optional
+        Optimiser steps of one epoch, where the source counts epochs: depths are multiplied by it. Whole epochs that
+        begin at 0 are taken as measured at the end of each, as writers that number epochs do.
+    strict : bool
+        Make each assumption an error.
+    report : bool
+        Return the frame with its `ImportReport`, as ``runs, report = pl.read_runs(..., report=True)``.
 
     Returns
     -------
-    pandas.DataFrame
+    pandas.DataFrame, or Imported
         Tidy frame (see `RunStore.frame`). A run's name is its folder's, relative to `source`. NaN and inf are
         ``"diverged"``; with a loss, everything measured at that depth is. Seconds: those of a table or of W&B's
         ``_runtime``; for event files and MLflow the time since the run's first record, pauses included; a trainer state
@@ -78,14 +97,16 @@ def read_runs(
     ArgumentError
         The source, a column or a metric is not there; or metrics, seeds, tasks or depths are ambiguous.
     DataError
-        A file cannot be read, a depth is no whole number, a W&B panel shows means over runs.
+        Nothing can be read, a depth is no whole number, a W&B panel shows means over runs, or `strict` forbids to
+        assume something.
     DependencyError
         The extra ``tensorboard`` or ``parquet`` is not installed.
 
     Notes
     -----
-    In a table with several metric columns an empty cell was not measured; it is a diverged measurement only if other
-    runs of the task were measured there and this run never has a value again. A written ``NaN`` always is one.
+    What was assumed, left out or looks odd is in the report, and where it may change the answer also a warning
+    (`predictlab.runs.ImportNotice`). An empty cell was not measured; it is a diverged measurement only behind the last
+    value of its run, in a row that was written for this metric. A written ``NaN`` always is one.
 
     Examples
     --------
@@ -96,14 +117,19 @@ def read_runs(
     >>> runs[["run", "depth", "value"]].values.tolist()[0][1:]
     [10, 0.5]
     """
+    found = Findings(strict)
     where = dict(columns or {})
     for name, column in (("run", run), ("depth", depth)):
         if column is not None and where.setdefault(name, column) != column:
             raise bad_argument(name, column, f"the same column as columns={columns}")
+    if keep not in (None, "first", "last"):
+        raise bad_argument("keep", keep, "'first', 'last' or None")
+    if steps_per_epoch is not None:
+        positive("steps_per_epoch", steps_per_epoch, "optimiser steps of one epoch, > 0")
     # A column that names task or seed is one way of saying task= and seed=.
     task, seed = where.get("task", task), where.get("seed", seed)
     where |= {name: given for name, given in (("task", task), ("seed", seed)) if isinstance(given, str)}
-    logs = _read(source, format, where, metric)
+    kind, files, logs = _read(source, format, where, metric, steps_per_epoch is not None, found)
     if logs.rows.empty:
         raise DataError("source: no measurement was found in it.")
     for name in {"task", "seed"} & set(columns or {}):
@@ -111,18 +137,25 @@ def read_runs(
             raise bad_argument("columns", {name: where[name]}, "something the source says of each run", logs.hint)
     logs = logs.select()
     seed = compiled(seed, logs.about.columns)
-    seeds = seeds_of(logs, seed)
-    return tidy(logs, tasks_of(logs, task, seeds, seed), seeds, keep)
+    seeds, tasks = seeds_and_tasks(logs, seed, task)
+    frame = tidy(logs, tasks, seeds, keep, steps_per_epoch, found)
+    frame = without_copies(frame, found)
+    told = {given for given in (seed, task) if isinstance(given, str)}
+    recipes(logs, tasks, told, found)
+    found.warn(stacklevel=3)
+    return Imported(frame, found.report(kind, files, frame)) if report else frame
 
 
-def _read(source: Source, format: str | None, where: dict[str, str], metric: Names) -> RunLogs:
+def _read(
+    source: Source, format: str | None, where: dict[str, str], metric: Names, epochs: bool, found: Findings
+) -> tuple[str, list[Path], RunLogs]:
     if isinstance(source, pd.DataFrame):
         if format not in (None, "table"):
             raise bad_argument("format", format, "'table' or None with a DataFrame")
-        return tables.read_table(source, where, metric, "task")
-    kind, files, base = locate(source, format)
+        return "table", [], tables.read_table(source, where, metric, "task", found, epochs=epochs)
+    kind, files, base = locate(source, format, found)
     if kind == "table":
-        return tables.read_tables(files, base, where, metric)
+        return kind, files, tables.read_tables(files, base, where, metric, found, epochs=epochs)
     for name in where.keys() - {"task", "seed"}:
         raise bad_argument("columns", {name: where[name]}, f"a table, not {FORMATS[kind]}", "Leave it out.")
-    return READERS[kind](files, base, metric)
+    return kind, files, READERS[kind](files, base, metric, found)

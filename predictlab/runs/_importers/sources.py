@@ -5,35 +5,46 @@ from __future__ import annotations
 import glob
 import os
 import re
+import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers.logs import left_open, listed
+from predictlab.runs._importers.report import Findings
 
+T = TypeVar("T")
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 FORMATS = {
     "trainer_state": "trainer_state.json files",
     "tensorboard": "TensorBoard event files",
     "mlflow": "MLflow runs",
-    "table": "tables (CSV, TSV, parquet)",
+    "table": "tables (CSV, TSV, parquet, JSON lines)",
 }
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
+LINES = (".jsonl", ".ndjson", ".jsonl.gz")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq", *LINES)
+DATABASES = (".db", ".sqlite", ".sqlite3")
 CHECKPOINT = re.compile(r"checkpoint-\d+")
 
 
 def paths_of(source: Paths) -> list[Path]:
     """Existing files and folders behind a path, a glob pattern, or a list of these."""
     if not isinstance(source, (str, os.PathLike)):
+        if not isinstance(source, Iterable):
+            raise bad_argument("source", source, "a path, a pattern, a list of these, or a DataFrame")
         return list(dict.fromkeys(path for one in source for path in paths_of(one)))
-    path = Path(source).expanduser()
-    if path.exists():
-        return [path]
+    try:
+        path = Path(source).expanduser()
+        if path.exists():
+            return [path]
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise bad_argument("source", str(source), f"a path that can be opened ({error})") from None
     if not glob.has_magic(str(path)):
         raise bad_argument("source", str(source), "an existing file or folder, or a pattern such as 'runs/seed-*'")
     hits = sorted(glob.glob(str(path), recursive=True), key=natural)
@@ -59,31 +70,108 @@ def format_of(path: Path) -> str:
     return "table" if name.endswith(TABLES) else "other"
 
 
-def files_of(path: Path, wanted: str | None) -> Iterator[tuple[str, Path]]:
+def files_of(path: Path, wanted: str | None, found: Findings) -> Iterator[tuple[str, Path]]:
     """Format and path of a file, or of all files below a folder; an MLflow run is its folder."""
     if not path.is_dir():
-        kind = "trainer_state" if path.suffix == ".json" else format_of(path)  # one by any name, if the user names it
+        kind = format_of(path)
+        if path.suffix == ".json":  # a trainer state by any name, if the user names it
+            kind = "table" if _is_records(path) else "trainer_state"
+        if path.suffix in DATABASES and is_mlflow_database(path):
+            kind = "mlflow"
         yield (kind if wanted in (None, "mlflow") else wanted), path
-    for top, folders, files in os.walk(path):
+        return
+
+    def unreadable(error: OSError) -> None:
+        found.leave_out(f"{error.filename}: {error.strerror}")
+
+    for top, folders, files in os.walk(path, onerror=unreadable):
         here = Path(top)
         if "meta.yaml" in files and "metrics" in folders:
-            if _is_mlflow_run(here):
+            if _is_mlflow_run(here, found):
                 yield "mlflow", here
             folders.clear()  # artifacts of a run may hold anything
             continue
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=natural)
         for name in sorted(files, key=natural):
-            yield format_of(here / name), here / name
+            file = here / name
+            database = name.endswith(DATABASES) and is_mlflow_database(file)
+            yield ("mlflow" if database else format_of(file)), file
 
 
-def _is_mlflow_run(folder: Path) -> bool:
-    """Logged models have the same layout but no run_id; runs in the bin stay there."""
-    meta = (folder / "meta.yaml").read_text(encoding="utf-8", errors="replace").splitlines()
-    named = any(line.startswith(("run_id:", "run_uuid:")) for line in meta)
-    return named and "lifecycle_stage: deleted" not in meta
+def _is_mlflow_run(folder: Path, found: Findings) -> bool:
+    """Logged models have the same layout but no run_id; runs in the bin stay there. Damaged ones are named."""
+    try:
+        meta = (folder / "meta.yaml").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        meta = []
+        found.leave_out(f"MLflow run {folder}: its meta.yaml cannot be read ({error})")
+        return False
+    if any(line.startswith("model_id:") for line in meta):
+        return False
+    if "lifecycle_stage: deleted" in meta:
+        found.leave_out(f"MLflow run {folder.name}: deleted", loud=False)
+        return False
+    if not any(line.startswith(("run_id:", "run_uuid:")) for line in meta):
+        found.leave_out(f"MLflow run {folder}: its meta.yaml is damaged, it names no run_id")
+        return False
+    return True
 
 
-def locate(source: Paths, wanted: str | None) -> tuple[str, list[Path], Path | None]:
+def _is_records(path: Path) -> bool:
+    """Whether a JSON file holds a list of records, or one a line, and no single object."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            first, second = file.readline().strip(), file.readline().strip()
+    except (OSError, ValueError):
+        return False
+    return first.startswith("[") or (first.startswith("{") and first.endswith("}") and second.startswith("{"))
+
+
+def is_mlflow_database(path: Path) -> bool:
+    """Whether a file is an SQLite database with MLflow's tables."""
+    try:
+        with path.open("rb") as file:
+            if file.read(16) != b"SQLite format 3\0":
+                return False
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except (OSError, ValueError, sqlite3.Error):
+        return False
+    return {"runs", "metrics", "experiments"} <= names
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Why a file cannot hold a log, where that is seen at its beginning; else None."""
+    try:
+        if path.is_dir():
+            return None
+        with path.open("rb") as file:
+            start = file.read(40)
+    except OSError as error:
+        return f"{error.strerror}"
+    if not start:
+        return "it is empty"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, not the file itself: run git lfs pull"
+    return None
+
+
+def read_each(files: Sequence[Path], read: Callable[[Path], T], found: Findings) -> list[tuple[Path, T]]:
+    """Each file with what `read` makes of it; damaged ones are named and left out, unless none is left."""
+    out, errors = [], []
+    for file in files:
+        try:
+            out.append((file, read(file)))
+        except DataError as wrong:
+            errors.append(wrong)
+    if not out:
+        raise errors[0]
+    for error in errors:
+        found.leave_out(str(error))
+    return out
+
+
+def locate(source: Paths, wanted: str | None, found: Findings) -> tuple[str, list[Path], Path | None]:
     """Format, files (folders for MLflow), and the folder that run names are relative to.
 
     Raises
@@ -95,10 +183,26 @@ def locate(source: Paths, wanted: str | None) -> tuple[str, list[Path], Path | N
         raise bad_argument("format", wanted, f"one of {', '.join(FORMATS)}")
     paths = paths_of(source)
     files: dict[str, list[Path]] = defaultdict(list)
-    for kind, file in dict.fromkeys(one for path in paths for one in files_of(path, wanted)):
+    for kind, file in dict.fromkeys(one for path in paths for one in files_of(path, wanted, found)):
         files[kind].append(file)
     kind = _one_format(files, wanted, paths)
-    return kind, files[kind], paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    for other, several in files.items():
+        if other in FORMATS and other != kind:
+            found.leave_out(f"{len(several)} {FORMATS[other]} beside the {FORMATS[kind]} that are read", loud=False)
+    chosen = files[kind]
+    if kind == "table" and any(path.is_dir() for path in paths):
+        lines = [file for file in chosen if file.name.lower().endswith(LINES)]
+        if 0 < len(lines) < len(chosen):
+            found.leave_out(f"{len(lines)} files of JSON lines beside tables ({listed(lines)}): pass them by name")
+            chosen = [file for file in chosen if file not in set(lines)]
+    wrong = {file: why for file in chosen if (why := why_unreadable(file)) is not None}
+    if len(wrong) == len(chosen):
+        file, why = next(iter(wrong.items()))
+        raise DataError(f"{file} cannot be read: {why}{f' (as all {len(wrong)} files)' if len(wrong) > 1 else ''}.")
+    for file, why in wrong.items():
+        found.leave_out(f"{file}: {why}")
+    chosen = [file for file in chosen if file not in wrong]
+    return kind, chosen, paths[0] if len(paths) == 1 and paths[0].is_dir() else None
 
 
 def _one_format(files: Mapping[str, list[Path]], wanted: str | None, paths: Sequence[Path]) -> str:
@@ -119,11 +223,15 @@ def _one_format(files: Mapping[str, list[Path]], wanted: str | None, paths: Sequ
     if "wandb" in files:
         raise DataError(
             f"{where} is a local W&B folder: its history is in a binary .wandb file, and its summary has last values "
-            "only. Save each run's history with wandb.Api().run(...).history().to_csv(...), or export the panel of a "
+            "only. Save each run's history whole: pd.DataFrame(wandb.Api().run(path).scan_history()).to_csv(...) "
+            "(history() alone is a sample of 500 rows); or export the panel of a "
             "metric as CSV, and read that."
         )
-    if any(path.suffix in (".db", ".sqlite", ".sqlite3") for path in paths):
-        raise DataError(f"{where} is a database: a run store is read with pl.RunStore(path).frame().")
+    if any(path.suffix in DATABASES for path in paths):
+        raise DataError(
+            f"{where} is a database, but none of MLflow. A run store of predictlab is read with "
+            "pl.RunStore(path).frame()."
+        )
     raise bad_argument("source", where, f"one of: {', '.join(FORMATS.values())}", "None was found there.")
 
 

@@ -1,82 +1,219 @@
-"""CSV, TSV, parquet and DataFrames: one metric column or several, with the usual or the user's own column names."""
+"""CSV, TSV, parquet, JSON lines and DataFrames: one metric column or several, with usual or the user's own titles."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from predictlab.errors import DataError, bad_argument, needs_extra
+from predictlab.errors import DataError, bad_argument
+from predictlab.runs._importers.cells import bad_cells, is_text, looks_numeric, numbers, read_table_file, steps
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
-from predictlab.runs._importers.sources import names_of
+from predictlab.runs._importers.plausible import is_label, with_recipes
+from predictlab.runs._importers.report import Findings
+from predictlab.runs._importers.sources import names_of, read_each
 from predictlab.runs._importers.wandb_panel import is_panel, read_panel
 from predictlab.runs._schema import COLUMNS
 
-STEPS = ("depth", "step", "steps", "_step", "global_step", "train/global_step", "trainer/global_step", "iteration")
+STEPS = frozenset({
+    "depth", "step", "steps", "_step", "global_step", "train/global_step", "trainer/global_step", "iteration",
+    "iterations", "iter", "train_step", "training_step", "current_steps", "num_steps", "optimizer_step",
+})  # fmt: skip
+INDICES = frozenset({"epoch", "epochs", "train/epoch", "timestamp", "wall_time", "time", "elapsed_time", "total_steps"})
+HYPERPARAMETER = re.compile(
+    r"(^|[-_/. ])(lr|learning_rate|batch_size|bs|weight_decay|wd|dropout|warmup\w*|momentum|hidden\w*|width|layers"
+    r"|n_layers|num_layers|rank|lora_r|alpha|optimizer|temperature|train_size|n_train|fraction|beta\d?)$",
+    re.IGNORECASE,
+)
+# Of a run that is over: what came out, not how it was made
+SUMMARY = re.compile(
+    r"(^|[-_/. ])(best|final|total|max|min|mean|avg|last|elapsed|runtime|duration|minutes|seconds|hours)", re.IGNORECASE
+)
+SIDE = re.compile(
+    r"(?P<before>.*?[-_ ./])??(?P<word>runs?|seeds?|trials?|rep|replicate|repeat|s|r)?[-_ =#]*(?P<number>\d+)"
+    r"(?P<after>[-_ ./].*)?", re.IGNORECASE,
+)  # fmt: skip
 FILE = "\0file"  # name of the file a row came from; no user's column is called so
-WRITTEN_NAN = ("nan", "none", "null", "n/a", "na")
 
 
-def read_table_file(path: Path) -> pd.DataFrame:
-    """One table. Only empty cells count as missing, so that a written NaN can be told from nothing."""
-    name = path.name.lower()
-    try:
-        if name.endswith((".parquet", ".pq")):
-            with needs_extra("Reading parquet", "parquet"):
-                import pyarrow  # noqa: F401
-            return pd.read_parquet(path)
-        separator = "\t" if ".tsv" in name else ","
-        return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""], low_memory=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
+def normal(title: str) -> str:
+    """A title in lower case, with underscores for blanks."""
+    return title.strip().lower().replace(" ", "_")
 
 
-def read_tables(files: Sequence[Path], base: Path | None, columns: Mapping[str, str], metric: Names) -> RunLogs:
+def read_tables(
+    files: Sequence[Path],
+    base: Path | None,
+    columns: Mapping[str, str],
+    metric: Names,
+    found: Findings,
+    *,
+    epochs: bool = False,
+) -> RunLogs:
     """Runs of one or several files; W&B panel exports are recognised by their columns."""
-    tables = [read_table_file(file) for file in files]
+
+    def read(file: Path) -> pd.DataFrame:
+        table = read_table_file(file, found)
+        if table.empty:
+            raise DataError(f"{file} has no rows.")
+        return table
+
+    pairs = read_each(files, read, found)
+    files, tables = [file for file, _ in pairs], [table for _, table in pairs]
     panels = [is_panel(table) for table in tables]
     label = files[0].stem if len(files) == 1 else (base or files[0].absolute().parent).resolve().name
     if all(panels):
-        return read_panel(tables, [str(f) for f in files], columns, metric, label)
+        return read_panel(tables, [str(f) for f in files], columns, metric, label, found)
     if any(panels):
         raise DataError(f"{listed(files)}: some are W&B panel exports, others are not; read them apart.")
-    if len(files) > 1:
-        names = [name.removesuffix(Path(name).suffix) for name in names_of(files, base)[0]]
-        tables = [table.assign(**{FILE: name}) for table, name in zip(tables, names, strict=True)]
-    return read_table(pd.concat(tables, ignore_index=True), columns, metric, label)
+    if len(files) == 1:
+        return read_table(tables[0], columns, metric, label, found, epochs=epochs)
+    names = [name.removesuffix(Path(name).suffix) for name in names_of(files, base)[0]]
+    absent = {name: set(map(str, table.columns)) for name, table in zip(names, tables, strict=True)}
+    tables = [table.assign(**{FILE: name}) for table, name in zip(tables, names, strict=True)]
+    table = pd.concat(tables, ignore_index=True)
+    folders = {name: file.absolute().parent for name, file in zip(names, files, strict=True)}
+    return read_table(table, columns, metric, label, found, epochs=epochs, there=absent, folders=folders)
 
 
-def read_table(table: pd.DataFrame, columns: Mapping[str, str], metric: Names, label: str) -> RunLogs:
-    """Runs of one table, long (a column with names of metrics) or wide (a column for each metric)."""
+def read_table(
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    metric: Names,
+    label: str,
+    found: Findings,
+    *,
+    epochs: bool = False,
+    there: Mapping[str, set[str]] | None = None,
+    folders: Mapping[str, Path] | None = None,
+) -> RunLogs:
+    """Runs of one table, long (a column with names of metrics) or wide (a column for each metric).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    columns, metric
+        As given by the user.
+    label : str
+        Name of the source.
+    found : Findings
+    epochs : bool
+        Whether depths may be epochs.
+    there : mapping of file to its columns, optional
+        What a file has no column of was not measured in it.
+    folders : mapping of file to folder, optional
+        Where recipes may lie.
+    """
     if table.empty:
         raise DataError("source: the table has no rows.")
-    table = table.reset_index(drop=all(name is None for name in table.index.names)).rename(columns=str)
+    table = table.reset_index(drop=all(name is None for name in table.index.names)).rename(
+        columns=lambda c: str(c).strip()
+    )
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise DataError(f"source: two columns are called {twice!r}; rename one.")
+    for name in table.columns:  # cells of lists and the like are no names
+        if table[name].dtype == object:
+            table[name] = table[name].map(lambda c: str(c) if isinstance(c, (list, dict, set, np.ndarray)) else c)
     if is_panel(table):
-        return read_panel([table], ["the table"], columns, metric, label)
-    roles, kept = _roles(table, columns)
+        return read_panel([table], ["the table"], columns, metric, label, found)
+    table, columns = side_by_side(table, columns, metric, found)
+    roles, kept = _roles(table, columns, epochs, found)
     free = [c for c in table.columns if c not in {*roles.values(), *kept.values(), FILE}]
+    _refuse_unnamed(table, roles)
     run, about = _runs(table, roles, label)
-    base = pd.DataFrame({"run": run, "depth": numbers(table[roles["depth"]])})
+    base = pd.DataFrame({"run": run, "depth": steps(table[roles["depth"]], roles["depth"], found)})
     for name, column in ({name: roles[name] for name in ("status", "parent") if name in roles} | kept).items():
         base[name] = table[column].to_numpy()
     for name in {"seconds", "flops"} & roles.keys():
         base[name] = numbers(table[roles[name]])
     if "metric" in roles or "value" in roles:
-        rows, metrics = _long(table, base, roles, free, metric)
+        rows, metrics = _long(table, base, roles, free, metric, found)
     else:
-        task = table[roles["task"]] if "task" in roles else pd.Series(0, index=table.index)
-        rows, metrics = _wide(table, base, task, free, metric)
-    texts = table[[c for c in free if _is_text(table[c]) and not _varies(table[c], run).any()]]
-    about = about.join(texts.groupby(run).nth(0).set_axis(about.index))
+        rows, metrics = _wide(table, base, free, metric, found, there or {})
+    texts = [c for c in free if c not in metrics and not _varies(table[c], run).any()]
+    said = table[texts].groupby(run).nth(0).set_axis(about.index)
+    if len(run) == len(about):  # of one row a run every column is constant: words and usual names are left
+        texts = [c for c in texts if is_text(table[c]) or HYPERPARAMETER.search(c)]
+    recipe = [c for c in texts if not is_label(c) and not SUMMARY.search(c)]
+    about = about.join(said) if about.index.is_unique else about
+    if folders and about.index.is_unique:
+        first = table.groupby(run).nth(0)[FILE]
+        about, more = with_recipes(about, [folders[str(name)] for name in first])
+        recipe += more
     hint = f"Columns without a role: {listed(free)}." if free else ""
-    return RunLogs(rows, about, metrics, label, hint, tuple(texts.columns), tuple(kept))
+    return RunLogs(rows, about, metrics, label, hint, tuple(recipe), tuple(kept), _twice(table, free, run, roles))
 
 
-def _roles(table: pd.DataFrame, columns: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _twice(table: pd.DataFrame, free: list[str], run: NDArray[np.int64], roles: Mapping[str, str]) -> str:
+    """What to do about two values at one depth."""
+    counters = [c for c in free if c.lower() in ("epoch", "epochs", "round", "phase") and _varies(table[c], run).any()]
+    if counters:
+        step, epoch = roles["depth"], counters[0]
+        value = numbers(table[step])
+        per = value[np.isfinite(value)].max() if np.isfinite(value).any() else 0
+        return (
+            f"{step!r} may begin anew with each {epoch!r}: make a column that counts on, such as "
+            f"table[{epoch!r}] * {per:g} + table[{step!r}] with the steps of an epoch, and pass it as depth=."
+        )
+    return (
+        "If something tells two runs apart here, pass run= that column (or seed=, task=); if it was measured twice, or "
+        "begun again, pass keep='first' or keep='last'."
+    )
+
+
+def _refuse_unnamed(table: pd.DataFrame, roles: Mapping[str, str]) -> None:
+    """A row that names no seed (or run, or task) where others do cannot be told to belong to any of them."""
+    for name in ("seed", "run", "task"):
+        missing = table[roles[name]].isna() if name in roles else pd.Series(dtype=bool)
+        if missing.any() and not missing.all():
+            rows = listed(np.flatnonzero(missing) + 1)
+            raise DataError(
+                f"{missing.sum()} of {len(table)} rows name no {name} (column {roles[name]!r}, rows {rows}). Fill it "
+                "in, or leave them out."
+            )
+
+
+def side_by_side(
+    table: pd.DataFrame, columns: Mapping[str, str], metric: Names, found: Findings
+) -> tuple[pd.DataFrame, Mapping[str, str]]:
+    """A table with a column for each run, one under the other; any other table as it is.
+
+    Such a table has one column of steps, and all others are called after runs or seeds and numbered.
+    """
+    others = [c for c in table.columns if normal(c) not in STEPS and c.lower() not in INDICES and c != FILE]
+    others = [c for c in others if c not in columns.values()]
+    alike = {c: hit for c in others if (hit := SIDE.fullmatch(c))}
+    numeric = [c for c in others if looks_numeric(table[c])]
+    named = {metric} if isinstance(metric, str) else set(metric or ())
+    if len(alike) < 2 or set(alike) != set(numeric) or named & set(alike) or {"seed", "run", "value"} & set(columns):
+        return table, columns
+    if {"run", "seed"} & set(table.columns):
+        return table, columns
+    parts = []
+    for name, hit in alike.items():
+        what = f"{hit['before'] or ''}{hit['after'] or ''}".strip("-_ ./=#")
+        run = re.sub(r"[-_ =#]+", "-", f"{hit['word'] or 'run'}-{hit['number']}")
+        part = table.drop(columns=list(alike)).assign(run=run, seed=int(hit["number"]))
+        new = what or (metric if isinstance(metric, str) else "value")
+        parts.append(part.assign(metric=new, value=table[name].to_numpy()).dropna(subset=["value"]))
+    found.assume(f"the columns {listed(alike)} are runs side by side, numbered by what is in their titles.")
+    return pd.concat(parts, ignore_index=True), {
+        **columns,
+        "run": "run",
+        "seed": "seed",
+        "metric": "metric",
+        "value": "value",
+    }
+
+
+def _roles(
+    table: pd.DataFrame, columns: Mapping[str, str], epochs: bool, found: Findings
+) -> tuple[dict[str, str], dict[str, str]]:
     """Tidy name -> column, and new name -> column to be kept.
 
     Columns that the user named, then those of the tidy names themselves, then the only column that counts steps.
@@ -94,13 +231,23 @@ def _roles(table: pd.DataFrame, columns: Mapping[str, str]) -> tuple[dict[str, s
     if "_runtime" in there:  # W&B's clock, in seconds
         roles.setdefault("seconds", "_runtime")
     if "depth" not in roles:
-        steps = [name for name in there if name.lower() in STEPS]
-        if len(steps) != 1:
-            which = f"of the columns {listed(steps)} each might" if steps else f"none of the columns {shown}"
-            example = steps[0] if steps else "name of the column"
-            raise left_open("depth", f"{which} say{'' if steps else 's'} how many optimiser steps a run had made.",
-                            f"Pass depth={example!r}.")  # fmt: skip
-        roles["depth"] = steps[0]
+        counts = [name for name in there if normal(name) in STEPS]
+        own = [name for name in there if name.lower() == "epoch"] if epochs else []
+        if epochs and not counts and own:
+            counts = own
+        if len(counts) != 1:
+            which = f"of the columns {listed(counts)} each might" if counts else f"none of the columns {shown}"
+            epoch = [name for name in there if name.lower() in ("epoch", "epochs")]
+            example = f"depth={counts[0] if counts else 'name of the column'!r}"
+            if epoch and not counts:
+                example = f"depth={epoch[0]!r}, steps_per_epoch= the optimiser steps of an epoch"
+            raise left_open("depth", f"{which} say{'' if counts else 's'} how many optimiser steps a run had made.",
+                            f"Pass {example}.")  # fmt: skip
+        roles["depth"] = counts[0]
+        if counts[0] == "_step":
+            found.assume("'_step' counts calls of W&B's log, and is taken for optimiser steps.")
+    if "epoch" in roles["depth"].lower() and not epochs:
+        found.assume(f"{roles['depth']!r} counts epochs and is taken for optimiser steps; pass steps_per_epoch=.")
     return roles, kept
 
 
@@ -152,28 +299,13 @@ def _names(rows: pd.DataFrame, roles: Mapping[str, str], keys: list[str]) -> lis
     return [":".join(part) for part in zip(*parts.values(), strict=True)]
 
 
-def _is_text(column: pd.Series) -> bool:
-    return not (looks_numeric(column) or is_bool_dtype(column) or is_datetime64_any_dtype(column))
-
-
-def looks_numeric(column: pd.Series) -> bool:
-    """Whether a column holds numbers, written NaN and inf included."""
-    if is_bool_dtype(column) or is_datetime64_any_dtype(column):
-        return False
-    if is_numeric_dtype(column):
-        return True
-    given = pd.Series(column.dropna().unique(), dtype=object)
-    written = given[~given.astype(str).str.strip().str.lower().isin(WRITTEN_NAN)]
-    return len(given) > 0 and not pd.to_numeric(written, errors="coerce").isna().any()
-
-
-def numbers(column: pd.Series) -> NDArray[np.float64]:
-    """Values of a column; empty cells and text that is no number become NaN."""
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-
-
 def _long(
-    table: pd.DataFrame, base: pd.DataFrame, roles: Mapping[str, str], free: list[str], metric: Names
+    table: pd.DataFrame,
+    base: pd.DataFrame,
+    roles: Mapping[str, str],
+    free: list[str],
+    metric: Names,
+    found: Findings,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     if "value" not in roles:
         candidates = listed(c for c in free if looks_numeric(table[c])) or "the columns"
@@ -188,30 +320,64 @@ def _long(
     else:
         names = metric if isinstance(metric, str) else roles["value"]
         metrics = {names: names}
-    return base.assign(metric=names, value=numbers(value)), metrics
+    rows = base.assign(metric=names, value=numbers(value))
+    return rows[_good_cells(value, roles["value"], found)].reset_index(drop=True), metrics
+
+
+def _good_cells(column: pd.Series, title: str, found: Findings) -> NDArray[np.bool_]:
+    """Cells that are no text; the others are named."""
+    bad = bad_cells(column)
+    if bad.any():
+        first = int(np.argmax(bad))
+        found.leave_out(
+            f"{bad.sum()} cells of {title!r} that are no numbers, such as {str(column.iloc[first])[:40]!r} in row "
+            f"{first + 1}"
+        )
+    return ~bad
 
 
 def _wide(
-    table: pd.DataFrame, base: pd.DataFrame, task: pd.Series, free: list[str], metric: Names
+    table: pd.DataFrame,
+    base: pd.DataFrame,
+    free: list[str],
+    metric: Names,
+    found: Findings,
+    there: Mapping[str, set[str]],
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     numeric = [c for c in free if looks_numeric(table[c])]
-    present = [c for c in numeric if not c.startswith(("_", "Unnamed: ")) and c.lower() not in STEPS]
-    metrics = chosen_metrics(present, metric, "the table")
-    nothing = table[present].isna().all(axis="columns")
+    present = [c for c in numeric if not c.startswith(("_", "Unnamed: ")) and normal(c) not in STEPS]
+    asked = [metric] if isinstance(metric, str) else list(metric or ())
+    metrics = chosen_metrics([c for c in present if c.lower() not in INDICES or c in asked], metric, "the table")
+    content = [c for c in present if c.lower() not in INDICES]
+    filled = table[content].notna().to_numpy()
     parts = []
     for name in metrics:
         rows = base.assign(metric=name, value=numbers(table[name]))
-        parts.append(rows[_measured(rows, task, table[name].isna(), nothing)])
+        others = {c: filled[:, i] for i, c in enumerate(content) if c != name}
+        known = _good_cells(table[name], name, found)
+        if there:
+            known &= table[FILE].map(lambda file, name=name: name in there[file]).to_numpy(dtype=bool)
+        parts.append(rows[known & _measured(rows, table[name].isna(), others)])
     return pd.concat(parts, ignore_index=True), metrics
 
 
-def _measured(rows: pd.DataFrame, task: pd.Series, blank: pd.Series, nothing: pd.Series) -> pd.Series:
+def _measured(rows: pd.DataFrame, blank: pd.Series, others: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Rows at which a metric was measured, where each row may have been written for another metric.
 
-    An empty cell is a diverged measurement only if other runs of the task were measured at this depth (or the row holds
-    nothing else that could have been its reason), and this run never has a value again. Else it was not measured.
+    An empty cell is a diverged measurement only behind the last value of its run, in a row that was written for this
+    metric: it holds nothing else, or something that up to then was never written without this metric.
     """
-    finite = np.isfinite(rows["value"])
-    last = rows["depth"].where(finite).groupby(rows["run"]).transform("max").fillna(-np.inf)
-    usual = finite.groupby([task, rows["depth"]], dropna=False, observed=True).transform("any")
-    return ~blank | ((rows["depth"] > last) & (usual | nothing))
+    finite, run = np.isfinite(rows["value"]), rows["run"]
+    last = rows["depth"].where(finite).groupby(run).transform("max").fillna(-np.inf)
+    behind = blank & (rows["depth"] > last)
+    if not behind.any():
+        return ~blank.to_numpy()
+    before = ~(rows["depth"] > last)
+    nothing = pd.Series(True, index=rows.index)
+    along = pd.Series(False, index=rows.index)
+    for filled in others.values():
+        nothing &= ~filled
+        with_it = pd.Series(filled & before & ~blank).groupby(run).transform("any")
+        without = pd.Series(filled & before & blank).groupby(run).transform("any")
+        along |= filled & with_it & ~without
+    return (~blank | (behind & (nothing | along))).to_numpy()

@@ -7,34 +7,54 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
+from predictlab.runs._importers.cells import bad_cells, numbers, steps
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open
+from predictlab.runs._importers.report import Findings
 
-AXES = ("step", "train/global_step", "trainer/global_step", "global_step")
+AXES = ("train/global_step", "trainer/global_step", "global_step")
 DASH = " - "
 
 
 def is_panel(table: pd.DataFrame) -> bool:
     """Whether the columns are those of a panel export: two or three ``run - metric`` columns with their bounds."""
     names = [str(c) for c in table.columns]
-    return any(DASH in name and f"{name}__MIN" in names for name in names)
+    if any(DASH in name and f"{name}__MIN" in names for name in names):
+        return True
+    # its bounds dropped: one axis, all others "run - metric"
+    return len(names) > 2 and sum(DASH in name for name in names) == len(names) - 1
 
 
 def read_panel(
-    tables: Sequence[pd.DataFrame], names: Sequence[str], columns: Mapping[str, str], metric: Names, label: str
+    tables: Sequence[pd.DataFrame],
+    names: Sequence[str],
+    columns: Mapping[str, str],
+    metric: Names,
+    label: str,
+    found: Findings,
 ) -> RunLogs:
     """Runs of one or several panels. An empty cell is a step at which that run logged nothing."""
     panels = [_measured_columns(table) for table in tables]
+    for table, file, measured in zip(tables, names, panels, strict=True):
+        bare = [column for column in measured if f"{column}__MIN" not in table.columns]
+        if bare:
+            found.assume(
+                f"{file}: {len(bare)} columns 'run - metric' have no __MIN and __MAX, and are taken for single runs: "
+                "means over runs could not be told from them."
+            )
     present = (name for measured in panels for _, name in measured.values())
     metrics = chosen_metrics(present, metric, "the panel export")
     parts = []
     for table, file, measured in zip(tables, names, panels, strict=True):
-        depth = pd.to_numeric(table[_axis(table, file, columns)], errors="coerce").astype(float)
+        axis = _axis(table, file, columns)
+        depth = pd.Series(steps(table[axis], axis, found))
         for column, (run, name) in measured.items():
             if name in metrics:
                 _refuse_means(table, column, run, file)
-                value = pd.to_numeric(table[column], errors="coerce").astype(float)
-                part = pd.DataFrame({"name": run, "depth": depth, "metric": name, "value": value})
-                parts.append(part[table[column].notna()])
+                part = pd.DataFrame({"name": run, "depth": depth, "metric": name, "value": numbers(table[column])})
+                bad = bad_cells(table[column])
+                if bad.any():
+                    found.leave_out(f"{file}: {bad.sum()} cells of {column!r} that are no numbers")
+                parts.append(part[table[column].notna().to_numpy() & ~bad])
     rows = pd.concat(parts, ignore_index=True)
     rows["run"], runs = pd.factorize(rows["name"])
     hint = "A panel export does not say the seed: only the names of runs can."
@@ -61,8 +81,13 @@ def _axis(table: pd.DataFrame, file: str, columns: Mapping[str, str]) -> str:
     steps = [axis for axis in axes if axis.lower() in AXES]
     if len(steps) != 1:
         shown = ", ".join(axes) or "missing"
-        raise left_open("depth", f"the x axis of {file} is {shown}, which need not be optimiser steps.",
-                        "Export the panel over steps, or pass depth= the name of the column.")  # fmt: skip
+        axis = axes[0] if axes else "name of the column"
+        raise left_open(
+            "depth", f"the x axis of {file} is {shown}, which need not be optimiser steps"
+            + (" (W&B's Step counts calls of log)." if axis.lower() in ("step", "_step") else "."),
+            f"Export the panel over train/global_step, or pass depth={axis!r} if it counts them, with steps_per_epoch= "
+            "if it counts epochs.",
+        )  # fmt: skip
     return steps[0]
 
 

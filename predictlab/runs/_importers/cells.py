@@ -1,0 +1,211 @@
+"""From files to tables, and from cells as people write them to numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+from predictlab.errors import DataError, needs_extra
+from predictlab.runs._importers.logs import listed
+from predictlab.runs._importers.report import Findings
+from predictlab.runs._importers.sources import LINES
+
+WRITTEN_NAN = ("nan", "none", "null", "n/a", "na")
+READABLE = 0.8  # share of cells that are numbers, from which on a column is one of numbers with bad cells
+TITLE = re.compile(r"[^\d+-]*(\d[\d,_]*)[^\d]*")
+
+
+def read_table_file(path: Path, found: Findings) -> pd.DataFrame:
+    """One table. Only empty cells count as missing, so that a written NaN can be told from nothing."""
+    name = path.name.lower()
+    try:
+        if name.endswith((".parquet", ".pq")):
+            with needs_extra("Reading parquet", "parquet"):
+                import pyarrow  # noqa: F401
+            return _titled(pd.read_parquet(path), str(path), found)
+        if name.endswith((*LINES, ".json")):
+            return _titled(_records(path, found), str(path), found)
+        return _titled(_separated(path, found), str(path), found)
+    except (OSError, ValueError, OverflowError, RecursionError, EOFError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} cannot be read as a table: {error}") from error
+    except Exception as error:  # of the engines behind pandas: zlib, lzma, pyarrow
+        if type(error).__module__.partition(".")[0] in ("zlib", "pyarrow", "gzip", "_csv"):
+            raise DataError(f"{path} cannot be read as a table: {error}") from error
+        raise
+
+
+def _separated(path: Path, found: Findings) -> pd.DataFrame:
+    """Separated values; the title line tells by what, if it is not what the file is called after."""
+    separator = "\t" if ".tsv" in path.name.lower() else ","
+    with path.open("rb") as file:
+        utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    encoding = "utf-16" if utf16 else "utf-8"
+
+    def read(sep: str, nrows: int | None = None) -> pd.DataFrame:
+        options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "encoding": encoding, "nrows": nrows}
+        if sep == r"\s+":
+            return pd.read_csv(path, sep=sep, engine="python", **options)
+        return pd.read_csv(path, sep=sep, low_memory=False, **options)
+
+    titles = list(map(str, _first_line(path, encoding)))
+    line = titles[0] if titles else ""
+    counts = {sep: line.count(sep) for sep in dict.fromkeys([separator, ",", ";", "\t", "|"])}
+    best = max(counts, key=lambda sep: counts[sep])
+    if counts[separator] == 0:
+        separator = best if counts[best] else (r"\s+" if len(line.split()) > 1 else separator)
+    elif separator == "," and counts[";"] > counts[","]:
+        separator = ";"
+    table = read(separator)
+    if not isinstance(table.index, pd.RangeIndex):  # more cells in a line than titles
+        raise ValueError(f"its lines have more cells than its title line, {line[:80]!r}")
+    return table
+
+
+def _first_line(path: Path, encoding: str) -> list[str]:
+    frame = pd.read_csv(
+        path, sep="\0", header=None, nrows=1, encoding=encoding, dtype=str, engine="python", quoting=3,
+        skip_blank_lines=True,
+    )  # fmt: skip
+    return [] if frame.empty else [str(frame.iloc[0, 0])]
+
+
+def _records(path: Path, found: Findings) -> pd.DataFrame:
+    """A JSON list of records, or one a line; a written NaN stays told from what is absent."""
+    import gzip
+
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+    if text.lstrip().startswith("["):
+        records = json.loads(text)
+    else:
+        records, wrong = [], []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                wrong.append(number)
+        if wrong and len(wrong) > len(records) / 5:
+            raise ValueError(f"lines {listed(wrong)} are no JSON")
+        if wrong:
+            found.leave_out(f"{path}: lines {listed(wrong)}, which are no JSON (cut off while it was written?)")
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise ValueError('expected a JSON object on each line, such as {"step": 10, "eval_loss": 0.5}')
+    table = pd.json_normalize(records)
+    for name in table.columns:
+        column = table[name]
+        if column.dtype == float and column.isna().any():
+            written = [_is_nan(record.get(name)) for record in records]
+            if any(written):
+                table[name] = column.astype(object).mask(pd.Series(written), "nan")
+        elif column.dtype == object:
+            table[name] = column.map(lambda cell: json.dumps(cell) if isinstance(cell, (list, dict)) else cell)
+    return table
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _titled(table: pd.DataFrame, where: str, found: Findings) -> pd.DataFrame:
+    """Titles without the blanks around them, and no row that is the title line again."""
+    titles = [str(c).strip() for c in table.columns]
+    if len(set(titles)) < len(titles):
+        twice = pd.Index(titles)[pd.Index(titles).duplicated()]
+        raise DataError(f"{where}: two columns are called {twice[0]!r}; rename one.")
+    table = table.set_axis(titles, axis="columns")
+    texts = [c for c in titles if table[c].dtype == object or pd.api.types.is_string_dtype(table[c].dtype)]
+    if len(texts) < 1 or table.empty:
+        return table
+    same = np.column_stack([table[c].astype(str).str.strip() == c for c in texts]).sum(axis=1)
+    again = same >= max(1, math.ceil(len(titles) / 2))
+    if again.any():
+        rows = listed(np.flatnonzero(again) + 2)
+        found.leave_out(f"{where}: the title line comes again in line {rows}; another run may begin there")
+        table = table[~again].reset_index(drop=True)
+    return table
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether a column holds names or words."""
+    return not (looks_numeric(column) or is_bool_dtype(column) or is_datetime64_any_dtype(column))
+
+
+def _given(column: pd.Series) -> pd.Series:
+    """Distinct cells as they are written, without empty ones and written NaN, with how often each comes."""
+    counts = column.dropna().astype(str).str.strip().value_counts()
+    return counts[~counts.index.str.lower().isin(WRITTEN_NAN)]
+
+
+def plain(column: pd.Series) -> pd.Series:
+    """Cells as texts that Python reads as numbers: decimal commas and percent signs are taken for what they are."""
+    text = column.astype(str).str.strip()
+    whole = _given(column).index
+    if len(whole) and whole.str.fullmatch(r"-?\d+([.,]\d+)?(e-?\d+)?%?", case=False).all():
+        if whole.str.contains(",").any() and not whole.str.contains(".", regex=False).any():
+            text = text.str.replace(",", ".", regex=False)
+        text = text.str.removesuffix("%")
+    return text.where(column.notna(), np.nan)
+
+
+def looks_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, written NaN and inf included, but for a few bad cells."""
+    if is_bool_dtype(column) or is_datetime64_any_dtype(column):
+        return False
+    if is_numeric_dtype(column):
+        return not pd.api.types.is_complex_dtype(column)
+    counts = _given(column)
+    if not len(counts):
+        return bool(column.notna().any())
+    good = pd.to_numeric(plain(pd.Series(counts.index, dtype=object)), errors="coerce").notna().to_numpy()
+    return bool(counts[good].sum() >= READABLE * counts.sum()) and bool(good.any())
+
+
+def numbers(column: pd.Series) -> NDArray[np.float64]:
+    """Values of a column; empty cells and text that is no number become NaN."""
+    given = column if is_numeric_dtype(column) else plain(column)
+    return pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def bad_cells(column: pd.Series) -> NDArray[np.bool_]:
+    """Cells of a column of numbers that are neither numbers, nor empty, nor a written NaN."""
+    if is_numeric_dtype(column):
+        return np.zeros(len(column), dtype=bool)
+    text = column.astype(str).str.strip().str.lower()
+    return np.asarray(column.notna() & np.isnan(numbers(column)) & ~text.isin(WRITTEN_NAN))
+
+
+def steps(column: pd.Series, title: str, found: Findings) -> NDArray[np.float64]:
+    """Steps of a column: numbers, or the one number in each text such as ``step100``."""
+    if is_bool_dtype(column) or is_datetime64_any_dtype(column):
+        raise DataError(f"column {title!r} holds {column.iloc[0]!r}, which is no number of steps. Pass depth=.")
+    value = numbers(column)
+    bad = bad_cells(column)
+    if not bad.any():
+        return value
+    texts = column[bad].astype(str).str.strip()
+    parts = texts.str.extract(r"^(\D*?)(\d+(?:[,_]\d{3})*)(\D*)$")
+    if parts[1].notna().all() and len(parts[[0, 2]].drop_duplicates()) == 1 and not parts[0].str.endswith("-").any():
+        value[bad] = parts[1].str.replace("[,_]", "", regex=True).astype(float)
+        unit = str(parts[2].iloc[0]).strip().lower()
+        if unit not in ("k", "m"):
+            found.assume(f"column {title!r} holds texts such as {texts.iloc[0]!r}: the number in each is the step.")
+            return value
+    elif bad.mean() <= 1 - READABLE:
+        found.leave_out(f"{bad.sum()} rows whose {title!r} is no number, such as {texts.iloc[0]!r}")
+        value[bad] = np.nan
+        return value
+    raise DataError(
+        f"column {title!r} holds {texts.iloc[0]!r}, which is no number of steps. Make it one, or pass depth=."
+    )
