@@ -18,8 +18,9 @@ from predictlab.errors import DataError, StoreError, bad_argument
 from predictlab.risk import Outcomes, is_fork, is_invalid, outcomes_of
 from predictlab.risk._frames import default_metric, is_share, select_single
 from predictlab.runs import Margins, RunStore, read_outcomes
+from predictlab.runs._importers.cells import read_table_file
 from predictlab.runs._importers.harness import sample_files
-from predictlab.runs._importers.tables import read_table_file
+from predictlab.runs._importers.report import Findings
 
 Source: TypeAlias = (
     "str | os.PathLike[str] | pd.DataFrame | Margins | Outcomes | RunStore | Sequence[float] | NDArray[np.generic]"
@@ -97,7 +98,9 @@ def _opened(
             raise bad_argument("source", str(source), "a file that exists", hint)
         if path.suffix == ".db":
             return RunStore(path)
-        table = read_table_file(path)
+        found = Findings()
+        table = read_table_file(path, found)
+        found.warn(stacklevel=4)
         if table.empty:
             raise DataError(f"{path}: the table has no lines.")
         return table.rename(columns=str)

@@ -11,6 +11,8 @@ from predictlab.decay._noise import Noise
 from predictlab.decay._solver import fit_many
 from predictlab.risk import RiskCurve
 
+REDRAWS = 100  # a depth of two runs in ten is missed by one sample in three
+
 
 def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
     """Risks of `n` resamples, (n, k).
@@ -24,9 +26,22 @@ def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: No
         z = rng.standard_normal((n, len(df))) @ root.T * np.sqrt(noise.dispersion)
         return np.asarray(risk * chi2.ppf(np.clip(norm.cdf(z), 1e-12, 1 - 1e-12), df) / df)
     unit = curve.units()
-    count = int(unit.max()) + 1
-    counts = rng.multinomial(count, np.full(count, 1 / count), size=n)[:, unit].astype(float)
+    counts = _taken(curve.errors, unit, n, rng)
     return _risk_of(curve, curve.errors, counts)
+
+
+def _taken(errors: Array, unit: NDArray[np.int64], n: int, rng: np.random.Generator) -> Array:
+    """How often each run is taken, (n, runs); samples without two runs at each depth are drawn again."""
+    count = int(unit.max()) + 1
+    there = np.isfinite(errors).astype(float)
+    counts = np.empty((n, len(errors)))
+    wanted = np.arange(n)
+    for _ in range(REDRAWS):
+        counts[wanted] = rng.multinomial(count, np.full(count, 1 / count), size=len(wanted))[:, unit]
+        wanted = wanted[((counts[wanted] @ there) < 2).any(axis=1)]
+        if not len(wanted):
+            break
+    return counts
 
 
 def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
@@ -36,9 +51,8 @@ def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
     squares = counts @ errors**2
     if curve.estimator == "spread":
         squares -= (counts @ errors) ** 2 / np.maximum(total, 1)
-        risk = np.where(
-            total > 1, squares / np.maximum(total - 1, 1), curve.risk
-        )  # nobody was taken who had this depth
+        # of a depth that fewer than two runs are left at nothing new is known
+        risk = np.where(total > 1, squares / np.maximum(total - 1, 1), curve.risk)
     else:
         risk = squares / np.maximum(total, 1) * (len(errors) / curve.df)
     # a resample of one run over and over has no spread; the metric's own resolution stays

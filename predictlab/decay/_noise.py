@@ -137,7 +137,8 @@ def squared_correlation(errors: Array, df: Array) -> Array:
         r2 = np.nan_to_num((errors.T @ errors) ** 2 / (norm * norm.T))
         both, count = there.T @ there, there.sum(axis=0)
         overlap = both / np.sqrt(np.outer(count, count))
-    r2 = np.clip(r2 - (1 - r2) * (1 - 2 * r2) / np.sqrt(np.outer(df, df)), 0.0, 1.0) * overlap
+        bias = (1 - r2) * (1 - 2 * r2) / (np.sqrt(np.outer(df, df)) * overlap)
+    r2 = np.where(both > 1, np.clip(r2 - bias, 0.0, 1.0) * overlap, 0.0)
     np.fill_diagonal(r2, 1.0)
     return np.asarray(r2)
 
@@ -145,22 +146,20 @@ def squared_correlation(errors: Array, df: Array) -> Array:
 def _dispersion(squares: Array, df: Array, there: NDArray[np.bool_]) -> float:
     """Jackknife variance of ``log U`` over that of Gaussian runs, mean over depths, at least 1.
 
-    `there` says which units were measured at which depths; to leave out one that was not changes nothing.
+    `there` says which units were measured at which depths. Of fewer than four nothing is seen.
     """
-    n = len(squares)
-    if n < 4:
-        return 1.0
-    centred = bool(np.all(df < n - 0.5))
-    varies = squares.sum(axis=0) > 0  # where all runs agree there are no tails to be seen
+    count = there.sum(axis=0)
+    varies = (squares.sum(axis=0) > 0) & (count >= 4)  # where all runs agree there are no tails to be seen
     if not varies.any():
         return 1.0
-    squares, df, there = squares[:, varies], df[varies], there[:, varies]
-    total, count = squares.sum(axis=0), there.sum(axis=0)
+    centred = bool(np.all(df < count - 0.5))
+    squares, df, there, count = squares[:, varies], df[varies], there[:, varies], count[varies]
+    total = squares.sum(axis=0)
     # with a run its pull on the mean goes as well
-    left = np.log(np.maximum(total - squares * (count / np.maximum(count - 1, 1) if centred else 1.0), 1e-12 * total))
-    left -= np.where(there, np.log1p(-1 / np.maximum(count, 2)), 0.0)  # the mean of those that are left
-    jackknife = (n - 1) / n * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
+    left = np.log(np.maximum(total - squares * (count / (count - 1) if centred else 1.0), 1e-12 * total))
+    away = np.where(there, left - np.sum(left, axis=0, where=there) / count, 0.0)
+    jackknife = (count - 1) / count * np.sum(away**2, axis=0)
     # its mean over Gaussian runs, in units of 2 / df, from 6 runs on
-    gaussian = n / (n - JACKKNIFE_LOSS[centred])
-    excess = float(np.mean(jackknife * df / 2)) / gaussian - 1
+    gaussian = count / (count - JACKKNIFE_LOSS[centred])
+    excess = float(np.mean(jackknife * df / 2 / gaussian)) - 1
     return 1.0 + TAIL_FACTOR * max(0.0, excess)

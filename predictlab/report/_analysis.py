@@ -212,7 +212,7 @@ def analyse(
         try:
             curve = risk_curve(held, name, metric=metric, eval_rows=(eval_rows or {}).get(name))
             if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
-                raise DataError(f"{curve.n_runs} complete runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
+                raise DataError(f"{curve.n_runs} runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
             fits[name] = DecayModel(curve, rows=rows).fit()
         except DataError as error:
             unfit[name] = str(error)

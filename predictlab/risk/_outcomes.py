@@ -58,14 +58,16 @@ class Outcomes:
     rows_left_out: int = 0
 
     def components(self) -> tuple[VarianceComponents, ...]:
-        """Estimate the variance components at each depth.
+        """Estimate the variance components at each depth, of the runs that were evaluated there.
 
         Returns
         -------
         tuple of VarianceComponents
             One a depth.
         """
-        return tuple(variance_components(at, self.cluster) for at in self.values)
+        return tuple(
+            variance_components(at[there], self.cluster) for at, there in zip(self.values, self.measured, strict=True)
+        )
 
     def means(self) -> pd.DataFrame:
         """Average the rows: the metric of each run at each depth, as tidy rows.

@@ -130,7 +130,7 @@ def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
 
 
 def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> RiskCurve:
-    """The curve with the outcomes that a store holds of its runs, where it holds them of all at every depth."""
+    """The curve with the outcomes that a store holds of its runs, where it holds them of all that were measured."""
     if not isinstance(store, RunStore):
         with RunStore(Path(store), read_only=True) as opened:
             return with_outcomes(curve, opened)
@@ -138,12 +138,16 @@ def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> Ri
     at = {int(c): i for i, c in enumerate(curve.depth)}
     found = {(at[c], number[run]): y for c, run, y in store.iter_outcomes(curve.task, curve.metric)
              if c in at and run in number}  # fmt: skip
-    if len(found) < len(number) * len(at) or not found:
+    measured = np.ones((len(at), len(number)), dtype=bool) if curve.errors is None else np.isfinite(curve.errors).T
+    if not found or any((int(i), int(s)) not in found for i, s in np.argwhere(measured)):
         return curve
-    values = np.stack([np.stack([found[i, s] for s in range(len(number))]) for i in range(len(at))])
+    nothing = np.zeros_like(next(iter(found.values())))
+    values = np.stack([
+        np.stack([found[i, s] if measured[i, s] else nothing for s in range(len(number))]) for i in range(len(at))
+    ])  # fmt: skip
     outcomes = Outcomes(
         curve.task, curve.metric, curve.depth, curve.runs or (), tuple(store.row_names(curve.task)), values,
-        np.ones(values.shape[:2], dtype=bool),
+        measured,
     )  # fmt: skip
     return replace(curve, outcomes=outcomes, parts=outcomes.components())
 

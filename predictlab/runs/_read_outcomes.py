@@ -149,7 +149,9 @@ def read_outcomes(
 
 
 def _table(name: str, source: Source) -> pd.DataFrame:
-    table = source if isinstance(source, pd.DataFrame) else read_table_file(Path(source), Findings())
+    found = Findings()
+    table = source if isinstance(source, pd.DataFrame) else read_table_file(Path(source), found)
+    found.warn(stacklevel=4)
     if table.empty:
         raise DataError(f"{name}: the table has no lines.")
     return table.rename(columns=str).reset_index(drop=True)

@@ -231,7 +231,7 @@ def test_spread_takes_seeds_and_no_forks(forked):
     seeds = frame[frame["parent"].isna()]
     np.testing.assert_allclose(curve.risk, pl.risk_curve(seeds).risk)
     assert (curve.n_runs, curve.incomplete, curve.diverged) == (6, 0, 0)
-    with pytest.raises(DataError, match=r"0 complete runs.*72 forks share their parents' prefix and are no seeds"):
+    with pytest.raises(DataError, match=r"0 runs, 0 depths.*72 forks share their parents' prefix and are no seeds"):
         pl.risk_curve(frame[frame["parent"].notna()])
 
 

@@ -204,8 +204,14 @@ def test_diverged_and_stopped_runs_are_left_out():
     frame.loc[(frame["run"] == "run 2") & (frame["row"] == 3), "value"] = np.inf
     frame = frame[~((frame["run"] == "run 4") & (frame["depth"] == 16))]
     curve = pl.risk_curve(frame)
-    assert (curve.diverged, curve.incomplete, curve.n_runs) == (1, 1, 4)
-    assert curve.parts[0].runs == 4
+    assert (curve.diverged, curve.incomplete, curve.n_runs) == (1, 1, 5)
+    assert [part.runs for part in curve.parts] == (curve.df + 1).tolist()
+    assert sorted(part.runs for part in curve.parts) == [4, 5]
+    for depth, part in zip(curve.depth, curve.parts, strict=True):
+        at = frame[(frame["depth"] == depth) & (frame["run"] != "run 2")]
+        alone = variance_components(at.pivot_table(index="run", columns="row", values="value").to_numpy())
+        assert part.run == pytest.approx(alone.run)
+        assert part.interaction == pytest.approx(alone.interaction)
 
 
 def test_rows_that_some_run_misses_are_joined_and_counted():

@@ -175,7 +175,7 @@ def looks_numeric(column: pd.Series) -> bool:
 def numbers(column: pd.Series) -> NDArray[np.float64]:
     """Values of a column; empty cells and text that is no number become NaN."""
     given = column if is_numeric_dtype(column) else plain(column)
-    return pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
 
 
 def bad_cells(column: pd.Series) -> NDArray[np.bool_]:

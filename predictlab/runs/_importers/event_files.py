@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics
-from predictlab.runs._importers.plausible import with_recipes
+from predictlab.runs._importers.recipes import flat, with_entries, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import names_of, natural, read_each
 
 PARTS = ("train", "training", "validation", "val", "valid", "eval", "evaluation", "test")
+SESSION = re.compile(r"\d{9,}\.\d+")
 
 
 def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, found: Findings) -> RunLogs:
@@ -23,7 +27,14 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, fo
     Folders of one run that are called after parts of the data (``train``, ``validation``) are parts of that run's
     metrics, as Keras writes them.
     """
-    pairs = read_each(files, _events, found)
+    read = read_each(files, _events, found)
+    entries = {file: said for file, (_, said) in read}
+    logs = {file.parent for file, (events, _) in read if events}
+    # hyperparameters have a session folder of their own below the run's, with nothing or a summary in it
+    of_session = {file for file in entries if SESSION.fullmatch(file.parent.name) and file.parent.parent in logs}
+    pairs = [(file, events) for file, (events, _) in read if events and file not in of_session]
+    if not pairs:
+        raise DataError(f"{files[0]}{', ...' if files[1:] else ''}: no scalar in the event files.")
     first = {file: min(event[3] for event in events) for file, events in pairs}
     pairs.sort(key=lambda pair: first[pair[0]])  # the order in which they were written
     folders = [file.parent for file, _ in pairs]
@@ -40,30 +51,37 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, fo
         ],
         columns=["run", "depth", "metric", "value", "seconds"],
     )
-    if rows.empty:
-        raise DataError(f"{files[0]}{', ...' if files[1:] else ''}: no scalar in the event files.")
     rows["seconds"] -= rows.groupby("run")["seconds"].transform("min")
     metrics = chosen_metrics(rows["metric"], metric, "the event files")
     names, label = names_of(places, base)
-    about, said = with_recipes(pd.DataFrame(index=names), list(places))
+    told: list[dict[str, Any]] = [{} for _ in places]
+    home_of = dict(zip(folders, homes, strict=True))
+    for file, said_there in entries.items():
+        home = home_of.get(file.parent, home_of.get(file.parent.parent))
+        if home is not None:
+            told[number[home]] |= said_there
+    about, own = with_entries(pd.DataFrame(index=names), told)
+    about, said = with_recipes(about, list(places), found)
+    about, rates = with_schedules(about, rows)
     hint = "Event files do not say the seed."
-    return RunLogs(rows, about, metrics, label, hint, said, twice=_twice(pairs), ordered=True)
+    return RunLogs(rows, about, metrics, label, hint, (*own, *said, *rates), twice=_twice(pairs), ordered=True)
 
 
-def _events(file: Path) -> list[tuple[int, str, float, float]]:
-    """Scalars of one file; an error that names it where there is none or it is damaged."""
+def _events(file: Path) -> tuple[list[tuple[int, str, float, float]], dict[str, Any]]:
+    """Scalars and hyperparameters of one file; an error that names it where there is no scalar or it is damaged."""
     events: list[tuple[int, str, float, float]] = []
+    entries: dict[str, Any] = {}
     try:
-        events.extend(scalars(file))
+        events.extend(scalars(file, entries))
     except (OSError, ValueError, TypeError, struct.error) as error:
         raise DataError(f"{file} cannot be read as an event file: {error}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("tensorboard", "google", "tensorflow"):
             raise
         raise DataError(f"{file} cannot be read as an event file: {error}") from error
-    if not events:
+    if not events and not entries:
         raise DataError(f"{file}: no scalar in the event file.")
-    return events
+    return events, entries
 
 
 def _parted(folders: Sequence[Path]) -> set[Path]:
@@ -95,17 +113,45 @@ def _twice(pairs: Sequence[tuple[Path, list[tuple[int, str, float, float]]]]) ->
     )
 
 
-def scalars(file: Path) -> Iterator[tuple[int, str, float, float]]:
-    """Step, tag, value and wall time of each scalar; both ways in which writers put one down."""
+def scalars(file: Path, entries: dict[str, Any]) -> Iterator[tuple[int, str, float, float]]:
+    """Step, tag, value and wall time of each scalar; both ways in which writers put one down.
+
+    Hyperparameters come into `entries`: those of TensorBoard's own plugin, and the arguments that a Trainer writes as
+    a text.
+    """
     with needs_extra("Reading TensorBoard event files", "tensorboard"):
         from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
         from tensorboard.util.tensor_util import make_ndarray
     plugins: dict[str, str] = {}  # a tag's plugin is named with its first value only
     for event in LegacyEventFileLoader(str(file)).Load():
         for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == "hparams":
+                entries |= _hparams(value.metadata.plugin_data.content)
             if value.HasField("simple_value"):
                 yield event.step, value.tag, value.simple_value, event.wall_time
             elif value.HasField("tensor"):
                 plugin = plugins.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
+                if value.tag.startswith("args/") and plugin == "text":
+                    entries |= _arguments(make_ndarray(value.tensor).ravel())
                 if plugin == "scalars":
                     yield event.step, value.tag, float(make_ndarray(value.tensor).item()), event.wall_time
+
+
+def _hparams(content: bytes) -> dict[str, Any]:
+    """Hyperparameters of a session, as TensorBoard's plugin for them keeps them."""
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    start = HParamsPluginData.FromString(content).session_start_info
+    return {name: getattr(value, value.WhichOneof("kind") or "string_value") for name, value in start.hparams.items()}
+
+
+def _arguments(texts: Iterable[Any]) -> dict[str, Any]:
+    """Arguments that a Trainer wrote as JSON; nothing of any other text."""
+    said: dict[str, Any] = {}
+    for text in texts:
+        try:
+            one = json.loads(text)
+        except (ValueError, TypeError):
+            continue
+        said |= flat(one) if isinstance(one, dict) else {}
+    return said

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from predictlab.errors import ArgumentError, DataError, bad_argument
-from predictlab.runs._importers.logs import RunLogs, left_open, listed
+from predictlab.runs._importers.logs import SEED, RunLogs, left_open, listed
+from predictlab.runs._importers.recipes import differing
 
-SEED = re.compile(r"seed[-_=: ]?(\d+)", re.IGNORECASE)
 BETWEEN = "-_/.:=, "
 
 Task: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | None
@@ -144,7 +144,7 @@ def _only_task(logs: RunLogs, seeds: pd.Series, seed: Seed) -> str:
     # a seed that was given as a number, or numbered by us, is not looked for in the names
     told = isinstance(seed, (int, np.integer, Mapping)) or seed == "enumerate"
     rest = {_without(str(run), None if told else number, pattern) for run, number in seeds.items()}
-    differ = [c for c in logs.task_columns if c != seed and len(logs.about[c].unique()) > 1]
+    differ = differing(logs.about, [c for c in logs.task_columns if c != seed])
     if len(rest) == 1 and not differ:
         return rest.pop() or logs.label
     said = [c for c in logs.about.columns if not str(c).startswith("tags.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ import pandas as pd
 from predictlab.errors import ArgumentError, bad_argument
 
 Names = str | Sequence[str] | Mapping[str, str] | None
+SEED = re.compile(r"seed[-_=: ]?(\d+)", re.IGNORECASE)
 SHOWN = 12  # names listed in an error
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from predictlab.errors import DataError
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, listed
-from predictlab.runs._importers.plausible import is_label
+from predictlab.runs._importers.recipes import is_label, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import names_of
 
@@ -29,6 +29,8 @@ def read_mlflow(runs: Sequence[Path], base: Path | None, metric: Names, found: F
     else:
         rows, about = _read_folders(runs, base, found)
     metrics = chosen_metrics(rows["metric"].unique(), metric, "the MLflow runs")
+    params = [c for c in about.columns if not c.startswith("tags.") and c not in ABOUT and not is_label(c)]
+    about, rates = with_schedules(about, rows)
     rows = rows[rows["metric"].isin(metrics)].reset_index(drop=True)
     silent = about.index[~np.isin(np.arange(len(about)), rows["run"].unique())]
     if len(silent):
@@ -36,10 +38,9 @@ def read_mlflow(runs: Sequence[Path], base: Path | None, metric: Names, found: F
     _refuse_no_steps(rows, about.index)
     rows["seconds"] = (rows["time"] - rows.groupby("run")["time"].transform("min")) / 1000
     hint = f"MLflow has these params and tags: {', '.join(map(str, about.columns))}."
-    params = [c for c in about.columns if not c.startswith("tags.") and c not in ABOUT and not is_label(c)]
     return RunLogs(
         rows.sort_values(["run", "time"], kind="stable", ignore_index=True), about, metrics,
-        str(about["experiment"].iloc[0]), hint, task_columns=("experiment", *params), ordered=True,
+        str(about["experiment"].iloc[0]), hint, task_columns=("experiment", *params, *rates), ordered=True,
         twice="If the run was resumed, or measured twice, keep='last' takes what was logged later, keep='first' what "
         "came first.",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Runs that are not what they seem: copies, one seed twice, recipes that differ within a task."""
+"""Runs that are not what they seem: copies, one seed twice, equal values under two seeds."""
 
 from __future__ import annotations
 
@@ -9,19 +9,6 @@ import pandas as pd
 
 from predictlab.runs._importers.logs import listed
 from predictlab.runs._importers.report import Findings
-
-# Files beside a run's log in which writers keep its recipe: Lightning, Hydra, W&B, ultralytics, scripts of one's own
-RECIPES = (
-    "hparams.yaml", "hparams.json", "config.yaml", "config.json", "args.yaml", "args.json", "params.yaml",
-    "params.json", "training_args.json", ".hydra/config.yaml",
-)  # fmt: skip
-# Entries that differ between runs of one recipe
-LABELS = frozenset({
-    "dir", "path", "name", "id", "output_dir", "logging_dir", "log_dir", "save_dir", "work_dir", "save_path",
-    "log_path", "run", "run_name", "run_id", "runid", "experiment_name", "exp_name", "hostname", "host", "user",
-    "timestamp", "date", "time", "version", "project", "resume", "resume_from_checkpoint", "local_rank", "rank",
-    "device", "gpu", "pid", "job_id", "index", "trial", "trial_id", "uuid",
-})  # fmt: skip
 
 
 def without_copies(frame: pd.DataFrame, found: Findings) -> pd.DataFrame:

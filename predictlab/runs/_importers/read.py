@@ -13,7 +13,8 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state
 from predictlab.runs._importers.identify import Seed, Task, compiled, seeds_and_tasks
 from predictlab.runs._importers.logs import Names, RunLogs
-from predictlab.runs._importers.plausible import recipes, without_copies
+from predictlab.runs._importers.plausible import without_copies
+from predictlab.runs._importers.recipes import recipes
 from predictlab.runs._importers.report import Findings, Imported
 from predictlab.runs._importers.sources import FORMATS, Paths, locate
 from predictlab.runs._importers.tidy import tidy

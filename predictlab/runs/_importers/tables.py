@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers.cells import bad_cells, is_text, looks_numeric, numbers, read_table_file, steps
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
-from predictlab.runs._importers.plausible import is_label, with_recipes
+from predictlab.runs._importers.recipes import SCHEDULE, is_label, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import names_of, read_each
 from predictlab.runs._importers.wandb_panel import is_panel, read_panel
@@ -140,13 +140,16 @@ def read_table(
     if len(run) == len(about):  # of one row a run every column is constant: words and usual names are left
         texts = [c for c in texts if is_text(table[c]) or HYPERPARAMETER.search(c)]
     recipe = [c for c in texts if not is_label(c) and not SUMMARY.search(c)]
-    about = about.join(said) if about.index.is_unique else about
-    if folders and about.index.is_unique:
+    about = pd.concat([about, said], axis="columns")
+    if folders:
         first = table.groupby(run).nth(0)[FILE]
-        about, more = with_recipes(about, [folders[str(name)] for name in first])
+        about, more = with_recipes(about, [folders[str(name)] for name in first], found)
         recipe += more
+    rates = [c for c in free if c not in metrics and SCHEDULE.search(c) and looks_numeric(table[c])]
+    logged = [base[["run", "depth"]].assign(metric=c, value=numbers(table[c])) for c in rates]
+    about, paced = with_schedules(about, pd.concat([rows[["run", "depth", "metric", "value"]], *logged]))
     hint = f"Columns without a role: {listed(free)}." if free else ""
-    return RunLogs(rows, about, metrics, label, hint, tuple(recipe), tuple(kept), _twice(table, free, run, roles))
+    return RunLogs(rows, about, metrics, label, hint, (*recipe, *paced), tuple(kept), _twice(table, free, run, roles))
 
 
 def _twice(table: pd.DataFrame, free: list[str], run: NDArray[np.int64], roles: Mapping[str, str]) -> str:

@@ -77,8 +77,8 @@ def _at_depths(logs: RunLogs, steps_per_epoch: float | None, found: Findings) ->
     wrong = np.flatnonzero(~(np.isfinite(depth) & (depth % 1 == 0) & (depth < 2**63)))
     if len(wrong):
         raise DataError(
-            f"run {names[wrong[0]]!r} has a measurement at depth {depth[wrong[0]]:g}: depths are optimiser steps, whole "
-            "numbers >= 0. Pass depth= the column that counts them, or, if it counts epochs, steps_per_epoch=."
+            f"run {names[wrong[0]]!r} has a measurement at depth {depth[wrong[0]]:g}: depths are optimiser steps, "
+            "whole numbers >= 0. Pass depth= the column that counts them, or, if it counts epochs, steps_per_epoch=."
         )
     if steps_per_epoch is None:
         _look_at_units(rows, depth, found)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from predictlab.errors import DataError
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
-from predictlab.runs._importers.plausible import is_label, with_recipes
+from predictlab.runs._importers.recipes import is_label, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import CHECKPOINT, names_of, read_each, run_folder
 
@@ -22,6 +22,7 @@ NO_METRIC = (
     "_runtime", "_samples_per_second", "_steps_per_second", "_tokens_per_second", "_model_preparation_time",
     "_num_tokens",
 )  # fmt: skip
+SETTINGS = ("max_steps", "num_train_epochs", "train_batch_size")
 COUNTERS = frozenset({"step", "epoch", "total_flos", "num_input_tokens_seen", "num_tokens"})
 
 
@@ -73,16 +74,29 @@ def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names,
         raise left_open("metric", f"{where} has no evaluation, only {listed(other) or 'nothing'}.",
                         "Pass metric= one of these, or train with an eval_strategy.")  # fmt: skip
     metrics = chosen_metrics(rows["metric"], metric, where, every=True)
-    about = pd.DataFrame([_trial(state) for state in states], index=names)
-    trial = tuple(c for c in about.columns if not is_label(c))
-    about, said = with_recipes(about, folders)
+    about = pd.DataFrame([_settings(state) for state in states], index=names)
+    settings = tuple(c for c in about.columns if not is_label(c))
+    about, said = with_recipes(about, folders, found)
+    about, rates = with_schedules(about, _rates(entries))
     hint = "A trainer_state.json does not say the seed."
-    return RunLogs(rows, about, metrics, label, hint, task_columns=(*trial, *said))
+    return RunLogs(rows, about, metrics, label, hint, task_columns=(*settings, *said, *rates))
 
 
-def _trial(state: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a state says of its recipe: length and batch, and what a search set."""
     trial = state.get("trial_params")
-    return dict(trial) if isinstance(trial, Mapping) else {}
+    own = {name: state[name] for name in SETTINGS if isinstance(state.get(name), (int, float))}
+    return own | (dict(trial) if isinstance(trial, Mapping) else {})
+
+
+def _rates(entries: Sequence[Sequence[tuple[int, Mapping[str, Any], float]]]) -> pd.DataFrame:
+    rates = [
+        (number, step, "learning_rate", entry["learning_rate"])
+        for number, of_run in enumerate(entries)
+        for step, entry, _ in of_run
+        if isinstance(entry.get("learning_rate"), (int, float))
+    ]
+    return pd.DataFrame(rates, columns=["run", "depth", "metric", "value"])
 
 
 def _entries(state: Mapping[str, Any], run: str, found: Findings) -> Iterator[tuple[int, Mapping[str, Any], float]]:
