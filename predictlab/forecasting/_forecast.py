@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -151,11 +152,22 @@ def forecast(
     if threshold is not None:
         decision = _decisions(table["lower"], table["upper"], threshold, good_side)
         # the interval of a run unlike all others is too narrow to decide anything
-        table["decision"] = np.where(table["note"] == UNLIKE, "undetermined", decision)
+        unlike = (table["note"] == UNLIKE).to_numpy()
+        table["decision"] = np.where(unlike, "undetermined", decision)
+        _say_undecided(run[unlike & (decision != "undetermined")])
         shown[6:6] = ["p_above", "decision"]
     question = "this_run" if groups is None and task is not None else "new_task"
     ends, count = inputs.ends, len(names)
     return ForecastResults(table[shown], metric, at_depth, confidence, method, question, ends, count, threshold)
+
+
+def _say_undecided(runs: pd.Index) -> None:
+    if len(runs):
+        names = ", ".join(map(str, runs[:5])) + (", ..." if len(runs) > 5 else "")
+        warnings.warn(
+            f"{UNLIKE}, and therefore left undetermined: {names}. The intervals of such runs are too narrow.",
+            stacklevel=3,
+        )
 
 
 def _good_side(metric: str, threshold: float | None, better: str | None) -> str:

@@ -226,7 +226,7 @@ def test_runs_without_a_fit_are_added_to():
     assert "no fit yet" in found.looks["why"].iloc[0]
     assert found.looks["level"].iloc[0] == 0
     assert found.decided
-    with pytest.raises(DataError, match="complete runs"):
+    with pytest.raises(DataError, match="1 runs, 0 depths"):
         pl.probe_until(broken, tolerance=0.1, budget=64, max_cost=600, plan=PLAN, progress=False)
 
 

@@ -336,7 +336,9 @@ def test_a_run_unlike_all_others_is_not_decided():
         {"seed": s, "step": d, "accuracy": 0.9 - 2 / d if s == 5 else 0.3 + 0.001 * rng.standard_normal()}
         for s in range(6) for d in range(50, 501, 50)
     ]  # fmt: skip
-    table = pl.forecast(pl.read_runs(pd.DataFrame(rows)), 150, threshold=0.7).frame().set_index("run")
+    runs = pl.read_runs(pd.DataFrame(rows))
+    with pytest.warns(UserWarning, match=r"unlike the runs learnt from.*seed-5"):
+        table = pl.forecast(runs, 150, threshold=0.7).frame().set_index("run")
     assert table.loc["seed-5", "decision"] == "undetermined"
     assert np.isnan(table.loc["seed-5", "p_above"])
 
