@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from predictlab.budget import (
         allocate,
         depth_for_tolerance,
+        fresh_run,
         frontier,
         optimal_depth,
         optimal_design,
@@ -59,6 +60,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "budget": [
         "allocate",
         "depth_for_tolerance",
+        "fresh_run",
         "frontier",
         "optimal_depth",
         "optimal_design",
@@ -83,10 +85,11 @@ __all__ = [
     "Comparison", "Comparisons", "Dataset", "DecayModel", "DecayResults", "Design", "ForecastResults", "Noise",
     "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task", "__version__",
     "advise", "allocate", "analyse", "budget", "catalog", "charts", "classify", "compare", "compare_design",
-    "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "frontier",
-    "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning", "probe", "probe_until",
-    "probing", "rank", "read_outcomes", "read_runs", "report", "risk", "risk_curve", "rows_for_tolerance", "runs",
-    "score", "set_verbosity", "show_versions", "start_probe", "static", "task", "worlds",
+    "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "fresh_run",
+    "frontier", "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning", "probe",
+    "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "risk", "risk_curve",
+    "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "start_probe", "static", "task",
+    "worlds",
 ]  # fmt: skip
 
 

@@ -12,13 +12,15 @@ from predictlab.budget._depth import (
     optimal_depth,
     priced_depth,
 )
+from predictlab.budget._fresh import FreshRun, ProbeChoice, fresh_run
 from predictlab.budget._rows import OptimalDesign, ToleranceRows, optimal_design, rows_for_tolerance
 from predictlab.decay._law import crossing_depth
 
 __all__ = [
-    "AllocationProblem", "Bounds", "OptimalDepth", "OptimalDesign", "PerTask", "PricedDepth", "ToleranceDepth",
-    "ToleranceRows", "allocate", "best_depth", "checked_fits", "crossing_depth", "depth_for_tolerance", "fitted_from",
-    "frontier", "optimal_depth", "optimal_design", "priced_depth", "rows_for_tolerance",
+    "AllocationProblem", "Bounds", "FreshRun", "OptimalDepth", "OptimalDesign", "PerTask", "PricedDepth",
+    "ProbeChoice", "ToleranceDepth", "ToleranceRows", "allocate", "best_depth", "checked_fits", "crossing_depth",
+    "depth_for_tolerance", "fitted_from", "fresh_run", "frontier", "optimal_depth", "optimal_design",
+    "priced_depth", "rows_for_tolerance",
 ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def risk_curve_chart(
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32], risk=[4e-3, 2e-3, 1e-3, 5e-4], df=31)
     >>> chart = pl.charts.risk_curve_chart(curve)
     >>> chart.title.subtitle
-    'given, fresh_run'
+    'given, agreement'
     """
     table = style.points_of(curve, 0.0, confidence)
     y = style.risk_axis("lower", style.scale_of([*table["lower"], *table["upper"]]), curve.metric)

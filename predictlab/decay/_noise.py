@@ -52,11 +52,13 @@ class Noise:
         correlated : bool
             False: take the depths as independent whatever the runs say.
 
-        Notes ----- The correlation is that of a chain of depths: ``r²`` of the errors at neighbours, less its bias to
-        first order, and products of it in between. Of a few runs the whole matrix cannot be had: its errors would be
-        taken for structure. For the same reason each ``r²`` is shrunk to the mean of all. The dispersion compares the
-        jackknife variance of ``log U`` (leaving out one run, or one group), mean over depths, with what it is for
-        Gaussian runs. Below 1 it is left at 1: light tails are not relied on.
+        Notes
+        -----
+        The correlation is that of a chain of depths: ``r²`` of the errors at neighbours, less its bias to first order,
+        and products of it in between. Of a few runs the whole matrix cannot be had: its errors would be taken for
+        structure. For the same reason each ``r²`` is shrunk to the mean of all. The dispersion compares the jackknife
+        variance of ``log U`` (leaving out one run, or one group), mean over depths, with what it is for Gaussian runs.
+        Below 1 it is left at 1: light tails are not relied on.
         """
         df = curve.df
         phi, phi_df, correlation = 1.0, float("inf"), None

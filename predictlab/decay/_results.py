@@ -164,7 +164,7 @@ class DecayResults(ABC):
     task : str
         Name of the task.
     question : str
-        Which risk it is: ``this_run``, ``fresh_run`` or ``new_task``.
+        Which risk it is: ``agreement``, ``this_run``, ``fresh_run`` or ``new_task``.
     interval_methods : tuple of str
         Methods of `conf_int`; the first is the estimator's own.
     deviance : float

@@ -167,7 +167,7 @@ def probe_until(
         (``status`` optional), one value of each metric for every seed at every depth: a world's `source`, a cluster.
     question : {"regime", "decay_rate", "optimal_depth"}
         ``regime``: which under ``decision(tolerance, budget)``; ``decay_rate``: alpha within +- `within`;
-        ``optimal_depth``: ``c*`` at `exchange_rate` within +- `within` steps. All answer `fresh_run`
+        ``optimal_depth``: ``c*`` at `exchange_rate` within +- `within` steps. All speak of `agreement`
         (docs/theory.md, section 7).
     max_cost : float
         Most that may be spent, in the unit of `cost_per_step`.

@@ -44,7 +44,7 @@ class RiskCurve:
         Degrees of freedom of each estimate, >= 1.
     estimator : {"given", "spread", "branch", "residual"}
         What `risk` is.
-    question : {"fresh_run", "this_run", "new_task"}
+    question : {"agreement", "this_run", "fresh_run", "new_task"}
         Which risk it is; see `predictlab.risk.QUESTIONS`.
     task, metric : str
         Labels.
@@ -81,6 +81,12 @@ class RiskCurve:
         Depths left out because few of the runs that had come so far were measured there.
     outcomes : Outcomes, optional
         The outcomes themselves, of the runs in `runs`.
+    horizon : float, optional
+        ``T``, steps of the whole recipe; depths are points on its schedule. None: not known.
+    schedule : str, optional
+        Of the recipe's learning rate; None: not known.
+    seeds : int, optional
+        Of `fresh_run`: runs that are probed before the end of another one is predicted.
 
     Raises
     ------
@@ -122,6 +128,9 @@ class RiskCurve:
     odd_depths: tuple[float, ...] = field(repr=False)
     parts: tuple[VarianceComponents, ...] | None = field(repr=False)
     outcomes: Outcomes | None = field(repr=False)
+    horizon: float | None
+    schedule: str | None
+    seeds: int | None
 
     def __init__(
         self,
@@ -130,7 +139,7 @@ class RiskCurve:
         df: ArrayLike,
         *,
         estimator: str = "given",
-        question: str = "fresh_run",
+        question: str = "agreement",
         task: str = "",
         metric: str = "",
         log_covariance: ArrayLike | None = None,
@@ -147,6 +156,9 @@ class RiskCurve:
         odd_depths: Iterable[float] = (),
         parts: Iterable[VarianceComponents] | None = None,
         outcomes: Outcomes | None = None,
+        horizon: float | None = None,
+        schedule: str | None = None,
+        seeds: int | None = None,
     ) -> None:
         option("estimator", estimator, ESTIMATORS)
         option("question", question, QUESTIONS)
@@ -168,6 +180,9 @@ class RiskCurve:
             raise bad_argument("df", df, f"one number, or one for each of the {k} depths")
         if not np.all(np.isfinite(freedom)) or np.any(freedom < 1):
             raise bad_argument("df", df, "degrees of freedom >= 1", "A spread of S runs has S - 1: use 2 or more.")
+        if horizon is not None and not depths[-1] <= horizon < np.inf:
+            hint = "A depth is a point on the schedule of a recipe of that many steps; leave out what lies beyond it."
+            raise bad_argument("horizon", horizon, f"steps of the whole recipe, at least {depths[-1]:g}", hint)
         vars(self).update(  # frozen from here on
             depth=depths,
             risk=np.maximum(risks, resolution),
@@ -190,6 +205,9 @@ class RiskCurve:
             odd_depths=tuple(odd_depths),
             parts=None if parts is None else tuple(parts),
             outcomes=outcomes,
+            horizon=None if horizon is None else float(horizon),
+            schedule=schedule,
+            seeds=seeds,
         )
 
     @property
@@ -223,8 +241,8 @@ class RiskCurve:
         -------
         pandas.DataFrame
             ``depth`` (steps), ``risk`` with ``lower`` and ``upper`` (metric²), ``sd`` (metric), ``df``; ``mean`` of the
-            metric where it is known; ``unresolved``, where the question is not `fresh_run` and `total_variance` is
-            known: the risk as a share of the variance of the final metric.
+            metric where it is known; ``unresolved``, where `total_variance` is known and the question is about
+            an end that is watched: the risk as a share of the variance of the final metric.
         """
         from scipy.stats import chi2
 
@@ -386,7 +404,7 @@ def same_question(curves: Mapping[str, RiskCurve | HasCurve] | Iterable[RiskCurv
     Returns
     -------
     str
-        ``"this_run"``, ``"fresh_run"`` or ``"new_task"``.
+        ``"agreement"``, ``"this_run"``, ``"fresh_run"`` or ``"new_task"``.
 
     Raises
     ------
@@ -396,7 +414,7 @@ def same_question(curves: Mapping[str, RiskCurve | HasCurve] | Iterable[RiskCurv
     Examples
     --------
     >>> same_question([RiskCurve(depth=[4, 8], risk=[0.04, 0.02], df=15)])
-    'fresh_run'
+    'agreement'
     """
     given = curves if isinstance(curves, Mapping) else {f"number {i}": c for i, c in enumerate(curves, 1)}
     asked: dict[str, list[str]] = {}

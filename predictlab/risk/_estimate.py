@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,21 @@ from predictlab._validation import generator, option, whole_number
 from predictlab.errors import bad_argument
 from predictlab.risk._branch import branch_curve
 from predictlab.risk._curve import RiskCurve
-from predictlab.risk._frames import Runs, default_metric, refuse_duplicates, select_rows, select_single
+from predictlab.risk._frames import (
+    Runs,
+    as_runs_frame,
+    default_metric,
+    is_fork,
+    refuse_duplicates,
+    select_rows,
+    select_single,
+)
+from predictlab.risk._fresh import fresh_curve
+from predictlab.risk._horizon import recipe_of
 from predictlab.risk._outcomes import outcomes_of
 from predictlab.risk._residual import residual_curve
 from predictlab.risk._spread import margins_curve, outcomes_curve, spread_curve, with_outcomes
+from predictlab.risk._text import QUESTIONS
 from predictlab.runs import Margins
 
 if TYPE_CHECKING:
@@ -26,7 +38,8 @@ def risk_curve(
     runs: Runs | Margins,
     task: str | None = None,
     *,
-    estimator: str = "spread",
+    question: str | None = None,
+    estimator: str | None = None,
     metric: str | None = None,
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
@@ -35,6 +48,9 @@ def risk_curve(
     groups: str | Mapping[str, Hashable] | None = None,
     folds: int | None = None,
     rng: int | np.random.Generator | None = None,
+    horizon: float | None = None,
+    schedule: str | None = None,
+    seeds: int | None = None,
 ) -> RiskCurve:
     """Estimate a risk curve from measured runs.
 
@@ -45,8 +61,24 @@ def risk_curve(
         margins, as ``pl.read_outcomes`` gives: the curve then tells runs and rows apart (``curve.components()``).
     task : str, optional
         Which task; may be left out when there is only one, and for a `residual` over a table of tasks.
-    estimator : {"spread", "branch", "residual"}
-        ``spread``: sample variance over seeds at each depth, ``df = S - 1``; forks are left out. Answers `fresh_run`.
+    question : {"agreement", "this_run", "fresh_run", "new_task"}, optional
+        What is asked; default that of the estimator, and ``"agreement"`` where none is named.
+
+        ``agreement``: how far from their mean are seeds after so many steps? The paper's proxy; by `spread`.
+
+        ``this_run``: where will the run that is being probed end? By `branch` where there are forks, else by
+        `residual`, which lies above it.
+
+        ``fresh_run``: where will another run of the recipe end, after `seeds` of them were read at a depth?
+        ``Var(R) + spread(c) / S + D(c)``, from runs that were measured at their end; see `pl.fresh_run` for other
+        sources of the drift ``D``, and for plans.
+
+        ``new_task``: where will a run of a task end that was drawn from a population of tasks? By `residual`.
+    estimator : {"spread", "branch", "residual"}, optional
+        Default the one of the question.
+
+        ``spread``: sample variance over seeds at each depth, ``df = S - 1``; forks are left out. Answers `agreement`,
+        and with the end of the same runs `fresh_run`.
 
         ``branch``: variance of the final metric within forks of one parent, pooled over parents,
         ``df = sum (M_p - 1)``; unbiased for ``L(c)``, with its analysis of variance in ``curve.anova``. A fork is a run
@@ -77,6 +109,13 @@ def risk_curve(
         Of a `residual`: parts of the cross-validation; default leave-one-out up to 20 runs (or groups), else 10.
     rng : int, numpy.random.Generator or None
         Of a `residual`: shuffles the folds; None: a fresh generator of seed 0.
+    horizon : float, optional
+        ``T``, steps of the whole recipe, of which depths are points. Default what a store knows of the task; of a frame
+        it is not known, and where an end is asked for the runs are taken to have ended at their last depth.
+    schedule : str, optional
+        Of the learning rate, as in `pl.Recipe`; default what the store knows.
+    seeds : int, optional
+        ``S``, of `fresh_run`: runs that are read at the depth. Default as many as there are.
 
     Returns
     -------
@@ -101,7 +140,9 @@ def risk_curve(
     1    8.0  15.0
     2   16.0  15.0
     """
-    option("estimator", estimator, ("spread", "branch", "residual"))
+    question, estimator = _asked(question, estimator, runs, task)
+    if seeds is not None and question != "fresh_run":
+        raise bad_argument("seeds", seeds, f"None for question={question!r}", "question='fresh_run' takes it.")
     if eval_rows is not None:
         whole_number("eval_rows", eval_rows, 1, "a number of rows")
     if estimator != "residual":
@@ -110,18 +151,78 @@ def risk_curve(
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
     if isinstance(runs, Margins) or (isinstance(runs, pd.DataFrame) and "row" in runs.columns):
         option("estimator", estimator, ("spread",), "Of outcomes of rows; give the runs for others.")
-        return _curve_of_rows(runs, task, metric, cluster)
+        curve = _curve_of_rows(runs, task, metric, cluster)
+        curve = _on_recipe(curve, horizon, schedule)
+        return fresh_curve(curve, seeds) if question == "fresh_run" else curve
     if cluster is not None:
         raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given", "See pl.read_outcomes.")
     frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")
     rows = frame[frame["metric"] == metric]
     refuse_duplicates(rows)
     if task is None or estimator == "residual":
-        return residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, generator(rng))
+        curve = residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, generator(rng))
+        if question not in (None, curve.question):
+            _refuse(
+                question, curve.question, "It is decided by the runs: several tasks, or groups=, ask about new ones."
+            )
+        return curve if task is None else _on_recipe(curve, horizon, schedule, rows["depth"].max(), runs, task)
     if estimator == "branch":
-        return branch_curve(frame, task, metric, eval_rows)
+        return _on_recipe(
+            branch_curve(frame, task, metric, eval_rows), horizon, schedule, rows["depth"].max(), runs, task
+        )
     curve = spread_curve(rows, task, metric, eval_rows)
-    return curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
+    curve = _on_recipe(curve, horizon, schedule, None, runs, task)
+    curve = curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
+    return fresh_curve(curve, seeds) if question == "fresh_run" else curve
+
+
+QUESTIONS_OF = {"spread": ("agreement", "fresh_run"), "branch": ("this_run",), "residual": ("this_run", "new_task")}
+
+
+def _asked(
+    question: str | None, estimator: str | None, runs: Runs | Margins, task: str | None
+) -> tuple[str | None, str]:
+    """The question and the estimator that are meant; None for a residual, whose runs tell which question it answers."""
+    if question is not None:
+        option("question", question, QUESTIONS)
+    if estimator is not None:
+        option("estimator", estimator, QUESTIONS_OF)
+    if question is None:
+        return {"spread": "agreement", "branch": "this_run", "residual": None}[
+            estimator or "spread"
+        ], estimator or "spread"
+    if estimator is None:
+        estimator = {"new_task": "residual"}.get(question, "spread")
+        if question == "this_run":
+            forked = not isinstance(runs, Margins) and bool(is_fork(as_runs_frame(runs, task)).any())
+            estimator = "branch" if forked else "residual"
+    if question not in QUESTIONS_OF[estimator]:
+        raise bad_argument(
+            "estimator", estimator, f"None, or one that answers question={question!r}, {QUESTIONS[question]}: "
+            f"{', '.join(e for e, asked in QUESTIONS_OF.items() if question in asked)}",
+            f"{estimator!r} answers {' or '.join(map(repr, QUESTIONS_OF[estimator]))}.",
+        )  # fmt: skip
+    return question, estimator
+
+
+def _refuse(question: str, found: str, why: str) -> None:
+    raise bad_argument("question", question, f"{found!r}, {QUESTIONS[found]}, for these runs", why)
+
+
+def _on_recipe(
+    curve: RiskCurve,
+    horizon: float | None,
+    schedule: str | None,
+    deepest: float | None = None,
+    runs: Runs | None = None,
+    task: str | None = None,
+) -> RiskCurve:
+    """The curve with what is known of its recipe: as given, as the store says, or to the end that was predicted."""
+    known, falls = (None, None) if runs is None else recipe_of(runs, task)
+    end = horizon if horizon is not None else known
+    if end is None and deepest is not None:
+        end = float(deepest)
+    return replace(curve, horizon=end, schedule=schedule if schedule is not None else falls)
 
 
 def _curve_of_rows(

@@ -79,7 +79,7 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
         risk=np.maximum(np.nanvar(values, axis=0, ddof=1), resolution),
         df=np.sum(np.isfinite(values), axis=0) - 1.0,
         estimator="spread",
-        question="fresh_run",
+        question="agreement",
         task=task,
         metric=metric,
         errors=values - means,

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from predictlab.risk._curve import RiskCurve
 
 QUESTIONS = {
+    "agreement": "how far seeds of the task are from their mean after so many steps",
     "this_run": "how the run being probed will end",
-    "fresh_run": "how another run of the same task, with a new seed, will end",
+    "fresh_run": "how another run of the same recipe, with a new seed, will end",
     "new_task": "how a run of a task drawn from a population will end",
 }
 ESTIMATORS = {
@@ -36,8 +37,9 @@ ESTIMATOR_CAVEATS = {
     "given": "It says what its maker measured; predictlab has not seen the runs.",
 }
 _UNCERTAIN = {
+    "agreement": "seeds differ from their mean by",
     "this_run": "the end of the run being probed is uncertain by",
-    "fresh_run": "seeds differ by",
+    "fresh_run": "the end of another run is uncertain by",
     "new_task": "the end of a run of a new task is uncertain by",
 }
 ANOVA_SHOWN = [

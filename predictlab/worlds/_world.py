@@ -236,7 +236,7 @@ class World:
     def spread(
         self, runs: int, depths: ArrayLike, seed: Seed, *, independent: bool = False, known_covariance: bool = False
     ) -> RiskCurve:
-        """Risk curve of the spread of simulated values over runs; answers `fresh_run`.
+        """Risk curve of the spread of simulated values over runs; answers `agreement`.
 
         The values are ``mean + e_c``: their variance over seeds falls as ``L(c)``, as the law says of a spread.
 
@@ -259,7 +259,7 @@ class World:
         whole_number("runs", runs, 2)
         values = self.mean + self.errors(runs, depths, seed, independent=independent)
         means = values.mean(axis=0)
-        fields = {"estimator": "spread", "question": "fresh_run", "metric": "value", "mean": means}
+        fields = {"estimator": "spread", "question": "agreement", "metric": "value", "mean": means}
         return self._curve(depths, values - means, runs - 1, independent, known_covariance, fields)
 
     def _curve(

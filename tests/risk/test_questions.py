@@ -19,13 +19,13 @@ def three(forked):
 
 def test_each_estimator_answers_its_question(three):
     assert {name: c.question for name, c in three.items()} == {
-        "spread": "fresh_run", "branch": "this_run", "residual": "this_run"
+        "spread": "agreement", "branch": "this_run", "residual": "this_run"
     }  # fmt: skip
 
 
 def test_curves_of_one_question_go_together(three):
     assert same_question([three["branch"], three["residual"]]) == "this_run"
-    assert same_question({"a": SimpleNamespace(curve=three["spread"])}) == "fresh_run"
+    assert same_question({"a": SimpleNamespace(curve=three["spread"])}) == "agreement"
 
 
 def test_mixing_questions_explains_itself(three):
@@ -33,8 +33,8 @@ def test_mixing_questions_explains_itself(three):
         same_question(three)
     message = str(error.value)
     for part in (
-        "question=['fresh_run', 'this_run']: expected curves of one question",
-        QUESTIONS["fresh_run"] + " (spread)",
+        "question=['agreement', 'this_run']: expected curves of one question",
+        QUESTIONS["agreement"] + " (spread)",
         QUESTIONS["this_run"] + " (branch, residual)",
         "compare them apart",
     ):

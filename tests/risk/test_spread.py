@@ -39,7 +39,7 @@ def test_spread_is_the_sample_variance_with_its_degrees_of_freedom(values):
     np.testing.assert_array_equal(curve.df, 11)
     np.testing.assert_array_equal(curve.depth, DEPTHS)
     np.testing.assert_allclose(curve.mean, values.mean(0))
-    assert (curve.estimator, curve.question, curve.task, curve.n_runs) == ("spread", "fresh_run", "a", 12)
+    assert (curve.estimator, curve.question, curve.task, curve.n_runs) == ("spread", "agreement", "a", 12)
 
 
 def test_order_of_rows_and_depth_zero_do_not_matter(values):
@@ -178,7 +178,7 @@ def test_mistyped_path_is_an_error_and_creates_nothing(tmp_path):
         ({"df": [3, np.nan, 3]}, r"df=.*>= 1"),
         ({"df": [3, 3]}, r"df=.*one for each of the 3 depths"),
         ({"estimator": "guess"}, r"estimator='guess': expected one of 'spread', 'branch', 'residual', 'given'"),
-        ({"question": "any"}, r"question='any': expected one of 'this_run', 'fresh_run', 'new_task'"),
+        ({"question": "any"}, r"question='any': expected one of 'agreement', 'this_run', 'fresh_run', 'new_task'"),
         ({"log_covariance": np.eye(2)}, r"log_covariance=.*expected shape \(3, 3\)"),
     ],
 )

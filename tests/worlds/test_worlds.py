@@ -140,7 +140,7 @@ def test_spread_of_values_follows_the_law(independent):
     world, depths, repeats, runs = MartingaleWorld(0.1, 1.0, 1.0, mean=0.7), [0, 3, 15, 63], 1500, 16
     curves = [world.spread(runs, depths, seed, independent=independent) for seed in range(repeats)]
     curve = curves[0]
-    assert (curve.estimator, curve.question, curve.n_runs) == ("spread", "fresh_run", runs)
+    assert (curve.estimator, curve.question, curve.n_runs) == ("spread", "agreement", runs)
     assert np.all(curve.df == runs - 1)
     np.testing.assert_allclose(curve.risk, curve.errors.var(0, ddof=1), rtol=1e-12)
     np.testing.assert_allclose(curve.errors.mean(0), 0, atol=1e-14)

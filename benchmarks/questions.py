@@ -1,0 +1,209 @@
+"""Whether each question's stated risk is the squared error that was made, and whether intervals of an end hold.
+
+    python benchmarks/questions.py --worlds --draws 40          # worlds with a horizon and a mean curve
+    python benchmarks/questions.py --store questions.db         # real fine-tunes: 8 tasks of 64 seeds, recorded first
+
+`fresh_run`: S runs are read up to a quarter, a half or all of the recipe; the end of the other runs of the same task
+is predicted, before T by the law of the mean curve (``drift="mean"``), at T by the mean of the ends. "stated" is the
+mean of the stated risks over the mean of the squared errors that were made (1: true; above 1: careful), "covers" the
+share of the ends in the 95 % interval, "width" that interval over the one of somebody who knows the task's mean and
+variance. `agreement`: the fitted spread over the squared distance of the other runs from their mean at that depth.
+`this_run`: the residual's risk over the squared errors that a predictor learnt from the same S runs makes on the
+others.
+
+Plans: the cheapest probe for a tolerance of about 2 x Var(R), made from a pilot of 6 runs that ended, replayed with
+seeds it has not seen: how often the mean squared error is within the tolerance, and what full runs, or runs to T/2,
+would take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+import predictlab as pl
+
+SEEDS, SHARES = (3, 6, 12), (0.25, 0.5, 1.0)
+HEAD = {"method": "head", "learning_rate": 2e-2, "max_length": 32}
+LORA = {"layers": "last:1", "max_length": 24, "learning_rate": 2e-3}
+DEEP, SHORT = (4, 8, 16, 32, 64, 96, 128), (4, 8, 16, 32, 48, 64)
+TASKS: dict[str, tuple[str, tuple[int, ...], dict[str, object]]] = {
+    "r8 head": ("reuters_r8", DEEP, HEAD),
+    "newsgroups head": ("newsgroups20", DEEP, HEAD),
+    "film reviews head": ("rotten_tomatoes", DEEP, HEAD),
+    "health tweets head": ("health_tweets", DEEP, HEAD),
+    "friends head": ("friends_speaker", DEEP, HEAD),
+    "medical head, constant rate": ("medical_subject", DEEP, HEAD | {"schedule": "constant"}),
+    "reviews lora": ("review_sentences", SHORT, LORA),
+    "newsgroups lora": ("newsgroups20", SHORT, LORA),
+}
+Values = tuple[str, np.ndarray, np.ndarray, str | None]  # name, depths, values (runs, depths), schedule
+
+
+def worlds(draws: int) -> Iterator[Values]:
+    """Tasks of 64 runs: a spread that follows the law, about a mean curve of one of four kinds."""
+    depths = np.array(DEEP, dtype=float)
+    kinds = {
+        "power": lambda c: -((1 + c / 12) ** -0.8),
+        "exponential": lambda c: -np.exp(-c / 30),
+        "S-curve": lambda c: 1 / (1 + (25 / c) ** 2.5),
+        "flat": lambda c: 0 * c,
+    }
+    for draw in range(draws):
+        for kind, curve in kinds.items():
+            rng = np.random.default_rng([draw, len(kind)])
+            world = pl.worlds.MartingaleWorld(
+                10 ** rng.uniform(-5, -4), 10 ** rng.uniform(-3, -2), rng.uniform(0.5, 1.8)
+            )
+            runs = world.source(seed=draw)(DEEP, range(64))
+            values = runs.pivot_table(index="run", columns="depth", values="value").to_numpy()
+            yield f"world, {kind}", depths, 0.6 + 0.3 * curve(depths) + values, "constant"
+
+
+def real(store: str) -> Iterator[Values]:
+    """The recorded tasks; what is not recorded yet is trained."""
+    for name, (data, depths, recipe) in TASKS.items():
+        loaded = pl.load_dataset(data, eval_size=1000, train_size=1500, seed=0)
+        task = pl.Task("minilm-l6", loaded, pl.Recipe(steps=depths[-1], **recipe), name=name)  # type: ignore[arg-type]
+        runs = pl.probe(task, pl.ProbePlan(depths, 64), store=store, progress=True)
+        wide = runs[(runs["metric"] == "accuracy") & (runs["status"] == "ok")].pivot_table(
+            index="run", columns="depth", values="value"
+        )
+        yield name, wide.columns.to_numpy(dtype=float), wide.to_numpy(), task.recipe.schedule
+
+
+def tidy(depths: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+    """Runs as a tidy frame."""
+    runs, k = values.shape
+    return pd.DataFrame({
+        "task": "a", "run": np.repeat([f"r{i:03d}" for i in range(runs)], k), "seed": np.repeat(np.arange(runs), k),
+        "depth": np.tile(depths.astype(int), runs), "metric": "accuracy", "value": values.ravel(), "status": "ok",
+    })  # fmt: skip
+
+
+def examine(
+    name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int, out: list[dict[str, object]]
+) -> None:
+    """Draw S of the runs again and again, state, and compare with what the others did."""
+    rng, horizon = np.random.default_rng(0), depths[-1]
+    for s in SEEDS:
+        for _ in range(repeats):
+            order = rng.permutation(len(values))
+            seen, others = values[order[:s]], values[order[s:]]
+            ends = others[:, -1]
+            whole = pl.risk_curve(tidy(depths, seen), schedule=schedule)
+            fit = pl.DecayModel(whole).fit()
+            for share in SHARES:
+                k = int(np.sum(depths <= share * horizon * (1 + 1e-9)))
+                curve = whole if share == 1 else pl.risk_curve(tidy(depths[:k], seen[:, :k]), schedule=schedule)
+                fresh = pl.fresh_run(curve, horizon=horizon, drift="runs" if share == 1 else "mean")
+                found = fresh.predict()
+                inside = (found["lower"] <= ends) & (ends <= found["upper"])
+                out.append({
+                    "task": name, "question": "fresh_run", "S": s, "share": share, "stated": found["risk"],
+                    "made": np.mean((ends - found["prediction"]) ** 2), "covers": inside.mean(),
+                    "width": (found["upper"] - found["lower"]) / (2 * 1.96 * values[:, -1].std(ddof=1)),
+                })  # fmt: skip
+                out.append({
+                    "task": name, "question": "agreement", "S": s, "share": share,
+                    "stated": fit.predict(depths[k - 1])[0], "made": others[:, k - 1].var(ddof=1),
+                })  # fmt: skip
+            if s >= 12:
+                out.extend(this_run(name, depths, seen, others))
+
+
+def this_run(name: str, depths: np.ndarray, seen: np.ndarray, others: np.ndarray) -> Iterator[dict[str, object]]:
+    """The residual's stated risk, and the errors of its predictor on runs it has not seen."""
+    curve = pl.risk_curve(tidy(depths, seen), question="this_run", estimator="residual")
+    for share in SHARES[:2]:
+        k = int(np.sum(depths <= share * depths[-1] * (1 + 1e-9)))
+        made = []
+        for run in others[:8]:
+            both = np.vstack([seen, run])
+            hidden = tidy(depths, both)
+            hidden = hidden[~((hidden["run"] == f"r{len(seen):03d}") & (hidden["depth"] > depths[k - 1]))]
+            table = pl.forecast(hidden, depths[k - 1], end=depths[-1]).frame()
+            made.append((table.loc[table["final"].isna(), "prediction"].iloc[0] - run[-1]) ** 2)
+        yield {
+            "task": name, "question": "this_run", "S": len(seen), "share": share,
+            "stated": curve.risk[k - 1], "made": np.mean(made),
+        }  # fmt: skip
+
+
+def replay(name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int) -> dict[str, object]:
+    """Plans from a pilot, and whether what they promise held with seeds that the pilot has not seen."""
+    rng, plans = np.random.default_rng(1), 0
+    kept: list[bool] = []
+    steps: list[float] = []
+    full: list[float] = []
+    half: list[float] = []
+    for _ in range(repeats):
+        order = rng.permutation(len(values))
+        pilot = pl.risk_curve(tidy(depths, values[order[:6]]), schedule=schedule)
+        fresh = pl.fresh_run(pilot, static_risk=1e3)
+        tolerance = 1.3 * values[:, -1].var(ddof=1) * 1.6  # what 6 runs can promise at 90 %
+        plan = fresh.plan(tolerance, max_seeds=24)
+        if plan.seeds <= 0:
+            continue
+        plans += 1
+        at = int(np.argmin(np.abs(depths - plan.depth)))
+        drift = values[order[:6], -1].mean() - values[order[:6], at].mean()
+        probed, others = order[6 : 6 + plan.seeds], order[6 + plan.seeds :]
+        predicted = values[probed, at].mean() + drift
+        kept.append(np.mean((values[others, -1] - predicted) ** 2) <= tolerance)
+        steps.append(plan.steps)
+        for share, prices in ((1.0, full), (0.5, half)):
+            counts = np.arange(1, 25)
+            within = np.mean(fresh.risk_draws(share * depths[-1], counts)[:, 0] <= tolerance, axis=0) >= 0.9
+            prices.append(counts[np.argmax(within)] * share * depths[-1] / plan.steps if within.any() else np.nan)
+    row: dict[str, object] = {"task": name, "asked": repeats, "plans": plans}
+    if not plans:
+        return row
+    of_full, of_half = np.array(full), np.array(half)
+    return row | {
+        "kept": np.mean(kept), "steps": np.mean(steps), "full runs, times the steps": np.nanmedian(of_full),
+        "to T/2, times the steps": np.nanmedian(of_half) if np.isfinite(of_half).any() else np.nan,
+        "T/2 cannot": np.mean(~np.isfinite(of_half)),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worlds", action="store_true")
+    parser.add_argument("--store")
+    parser.add_argument("--draws", type=int, default=40, help="worlds of each kind")
+    parser.add_argument("--repeats", type=int, default=20, help="subsets of the runs of each real task")
+    given = parser.parse_args()
+    cells: list[dict[str, object]] = []
+    plans = []
+    for kind in ("worlds", "real") if given.worlds and given.store else ("worlds",) if given.worlds else ("real",):
+        tasks = worlds(given.draws) if kind == "worlds" else real(given.store or "questions.db")
+        for name, depths, values, schedule in tasks:
+            examine(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats, cells)
+            plans.append(replay(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats))
+    table = pd.DataFrame(cells)
+    grouped = table.groupby(["task", "question", "S", "share"], sort=False)
+    shown = grouped[["stated", "made"]].mean()
+    shown = shown.assign(stated=shown["stated"] / shown["made"]).drop(columns="made")
+    shown = shown.join(grouped[["covers", "width"]].mean())
+    print(shown.round(3).to_string(), flush=True)
+    over = table.assign(ratio=table["stated"] / table["made"]).groupby(["question", "S", "share"], sort=False)
+    print(over.agg(covers=("covers", "mean"), width=("width", "median")).round(3).to_string())
+    asked = pd.DataFrame(plans).groupby("task", sort=False)
+    print(
+        asked.mean(numeric_only=True)
+        .round(3)
+        .assign(asked=asked["asked"].sum(), plans=asked["plans"].sum())
+        .to_string()
+    )
+
+
+if __name__ == "__main__":
+    main()
