@@ -227,8 +227,9 @@ class FreshRun:
         half = (1 - confidence_level(confidence)) / 2
         mean, ends = self.mean_draws, self.value_draws
         lower, upper = np.quantile(ends, [half, 1 - half])
+        risk = self.end_variance + float(np.var(mean))
         return pd.Series(
-            {"prediction": float(np.median(mean)), "lower": lower, "upper": upper, "risk": self.end_variance + float(np.var(mean)),
+            {"prediction": float(np.median(mean)), "lower": lower, "upper": upper, "risk": risk,
              "depth": float(self.curve.depth[-1]), "seeds": self.curve.n_runs or 0}
         )  # fmt: skip
 
@@ -360,7 +361,8 @@ class FreshRun:
         metric = self.curve.metric or "the metric"
         title = f"The end of another run of {self.curve.task or 'a task'}: {metric} after {self.horizon:g} steps"
         lines = [
-            f"from {found['seeds']:.0f} runs read at {found['depth']:g} steps: {found['prediction']:.4g} [{found['lower']:.4g}, {found['upper']:.4g}] (95 %)",
+            f"from {found['seeds']:.0f} runs read at {found['depth']:g} steps: {found['prediction']:.4g} "
+            f"[{found['lower']:.4g}, {found['upper']:.4g}] (95 %)",
             f"drift: {SOURCES[self.drift]}",
             f"runs differ at their end by a standard deviation of {np.sqrt(self.end_variance):.3g}: no probe of other "
             "runs removes that",
