@@ -317,7 +317,8 @@ def forecast(
 AsJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
 EvalRows = Annotated[int | None, typer.Option(help="Evaluation rows behind finals, where no column n says it.")]
 Cluster = Annotated[str | None, typer.Option(help="Column of outcomes that names the cluster of each row.")]
-Filter = Annotated[str | None, typer.Option(help="Of lm-evaluation-harness's samples: which answer filter.")]
+Filter = Annotated[str | None, typer.Option(help="Of evaluation tools' files: which answer filter, or HELM's split.")]
+Errors = Annotated[str | None, typer.Option(help="zero or missing: what rows without an outcome count as.")]
 AnyMetric = Annotated[str | None, typer.Option(help="Which metric, where there are several.")]
 OneTask = Annotated[str | None, typer.Option(help="Which task, where there are several.")]
 Confidence = Annotated[float, typer.Option(help="Of the intervals.")]
@@ -339,6 +340,7 @@ def noise(
     eval_rows: EvalRows = None,
     cluster: Cluster = None,
     filter: Filter = None,
+    errors: Errors = None,
     confidence: Confidence = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -346,8 +348,9 @@ def noise(
     from predictlab.comparing import noise as of_runs
 
     found = of_runs(
-        source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, confidence=confidence
-    )
+        source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors,
+        confidence=confidence,
+    )  # fmt: skip
     _told(found, as_json)
 
 
@@ -367,6 +370,7 @@ def compare(
     eval_rows: EvalRows = None,
     cluster: Cluster = None,
     filter: Filter = None,
+    errors: Errors = None,
     confidence: Confidence = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -375,8 +379,8 @@ def compare(
 
     found = of_two(
         a, b, metric=metric, task=task, rows=None if these_rows else float("inf"), margin=margin, better=better,
-        eval_rows=eval_rows, cluster=cluster, filter=filter, paired_seeds=paired_seeds, run_sd=run_sd,
-        confidence=confidence,
+        eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors, paired_seeds=paired_seeds,
+        run_sd=run_sd, confidence=confidence,
     )  # fmt: skip
     _told(found, as_json)
 

@@ -12,7 +12,7 @@ from predictlab._validation import confidence_level, nonnegative, option, positi
 from predictlab.comparing._evidence import Array, Evidence, churn_prior
 from predictlab.comparing._mixture import PRIOR_SCALE, PRIOR_SD, Mixture, Spread, known, mixture_of, share_prior
 from predictlab.comparing._noise import Noise
-from predictlab.comparing._reading import Source, read_evidence, tasks_of
+from predictlab.comparing._reading import Source, open_source, read_evidence, tasks_of
 from predictlab.comparing._results import RECIPES, THESE_RUNS, Answer, Comparison, Comparisons
 from predictlab.errors import DataError, bad_argument
 from predictlab.task import METRICS
@@ -32,6 +32,7 @@ def compare(
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
     filter: str | None = None,
+    errors: str | None = None,
     paired_seeds: bool = False,
     run_sd: float | Noise | None = None,
     adjust: str = "holm",
@@ -57,8 +58,8 @@ def compare(
         Evaluation rows behind finals, where no column ``n`` says it.
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
-    filter : str, optional
-        Of samples of lm-evaluation-harness: which answer filter, where there are several.
+    filter, errors : str, optional
+        Of evaluation tools' files, as for `read_outcomes`: which answer filter or split, and what failed rows count as.
     paired_seeds : bool
         Whether runs of one seed belong together (same data order, same initialisation): their differences are taken.
         It costs half of the degrees of freedom, so say it only where it is so.
@@ -106,19 +107,25 @@ def compare(
     if better is not None:
         option("better", better, ("higher", "lower"))
 
+    def opened(source: Source) -> Source:
+        return open_source(source, task, metric, filter, errors)
+
     def one(name_a: str, source: Source, name_b: str, at: str | None) -> Comparison:
         first, second = (
-            read_evidence(name, runs, metric=metric, task=at, eval_rows=eval_rows, cluster=cluster, filter=filter)
-            for name, runs in ((name_a, source), (name_b, b))
+            read_evidence(name, runs, metric=metric, task=at, eval_rows=eval_rows, cluster=cluster)
+            for name, runs in ((name_a, source), (name_b, base))
         )
         return _compared(first, second, rows, margin, better, paired_seeds, run_sd, confidence)
 
     if isinstance(a, Mapping):
         if not a:
             raise bad_argument("a", a, "at least one recipe")
-        return Comparisons({str(n): one(str(n), s, "base", task) for n, s in a.items()}, adjust, "recipe", confidence)
+        base = opened(b)
+        of = {str(n): one(str(n), opened(s), "base", task) for n, s in a.items()}
+        return Comparisons(of, adjust, "recipe", confidence)
+    a, base = opened(a), opened(b)
     if task is None:
-        of_a, of_b = (tasks_of(side, metric, filter) for side in (a, b))
+        of_a, of_b = (tasks_of(side) for side in (a, base))
         both = [t for t in of_a if t in of_b]
         if len(both) > 1:
             if adjust == "dunnett":
@@ -235,6 +242,7 @@ def _joined(a: Evidence, b: Evidence) -> tuple[Evidence, Evidence, list[str]]:
     if a.row_names is None or b.row_names is None:
         return a, b, []
     if a.row_names == b.row_names:
+        _asked_alike(a, b)
         return a, b, []
     where = {row: i for i, row in enumerate(b.row_names)}
     common = [(i, where[row]) for i, row in enumerate(a.row_names) if row in where]
@@ -247,7 +255,18 @@ def _joined(a: Evidence, b: Evidence) -> tuple[Evidence, Evidence, list[str]]:
     kept_a, kept_b = (np.asarray(side) for side in zip(*common, strict=True))
     notes = [] if len(common) == most else [f"{len(common)} rows are in both, of {len(a.row_names)} and "
                                             f"{len(b.row_names)}; the others are left out"]  # fmt: skip
-    return a.on_rows(kept_a), b.on_rows(kept_b), notes
+    a, b = a.on_rows(kept_a), b.on_rows(kept_b)
+    _asked_alike(a, b)
+    return a, b, notes
+
+
+def _asked_alike(a: Evidence, b: Evidence) -> None:
+    if a.prompts is not None and b.prompts is not None and a.prompts != b.prompts:
+        other = sum(x != y for x, y in zip(a.prompts, b.prompts, strict=True))
+        raise DataError(
+            f"{other} of {len(a.prompts)} rows were asked otherwise in a than in b (prompt, shots, version or "
+            "arguments of the task): a difference would not be one of recipes."
+        )
 
 
 def _by_seed(a: Evidence, b: Evidence) -> tuple[Evidence, Evidence, list[str]]:

@@ -19,6 +19,28 @@ SHARES = ("acc", "acc_norm", "em", "pass@1", "resolved", "right", "correct")
 CHURN, CHURN_SD = 0.45, 0.5
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """What asking one run again changes: repeats of the evaluation (epochs, trials), a level below runs and rows.
+
+    Parameters
+    ----------
+    epochs : float
+        Repeats K behind each outcome (harmonic mean).
+    variance : float
+        Of one answer about the mean of its run and row, metric² (mean over rows).
+    error : float
+        Standard error of `variance`.
+    right_or_wrong : bool
+        Whether each answer is 0 or 1.
+    """
+
+    epochs: float
+    variance: float
+    error: float
+    right_or_wrong: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Runs of one recipe on one evaluation set.
@@ -42,6 +64,10 @@ class Evidence:
         Rows n of the set.
     repeats : tuple of float and int, optional
         Variance between runs of one and the same seed, metric², and its degrees of freedom.
+    sampling : Sampling, optional
+        Where outcomes are means over repeats of the evaluation.
+    prompts : tuple, optional
+        How each row was asked, where that is known.
     notes : tuple of str
         What was left out or taken for granted in reading.
     """
@@ -58,6 +84,8 @@ class Evidence:
     cluster: NDArray[np.generic] | None = None
     eval_rows: int | None = None
     repeats: tuple[float, int] | None = None
+    sampling: Sampling | None = None
+    prompts: tuple[Hashable, ...] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -73,6 +101,8 @@ class Evidence:
     @property
     def is_share(self) -> bool:
         """Whether the metric is a share of rows that are right or wrong."""
+        if self.sampling is not None:
+            return self.sampling.right_or_wrong
         if self.outcomes is not None:
             return bool(np.isin(self.outcomes, (0, 1)).all())
         return self.row_means is not None or is_share(self.metric) or self.metric in SHARES
@@ -104,6 +134,7 @@ class Evidence:
             row_means=outcomes.mean(axis=0, dtype=float),
             row_names=None if self.row_names is None else tuple(self.row_names[i] for i in kept),
             cluster=None if self.cluster is None else self.cluster[kept],
+            prompts=None if self.prompts is None else tuple(self.prompts[i] for i in kept),
             eval_rows=len(kept),
         )
 

@@ -112,11 +112,16 @@ class Noise:
 
     @property
     def churn(self) -> float:
-        """Share D of the rows on which two runs disagree, ``2 (sigma_run² + sigma_int²)``; NaN of other metrics."""
+        """Share D of the rows on which two runs disagree, ``2 (sigma_run² + sigma_int²)``; NaN of other metrics.
+
+        Where rows were asked several times it is that of one answer of each.
+        """
         if not self.evidence.is_share:
             return math.nan
         run = self.run_variance if self.runs > 1 else 0.0
-        return 2 * (run + self.interaction())
+        sampling = self.evidence.sampling
+        again = 0.0 if sampling is None else sampling.variance * (1 - 1 / sampling.epochs)
+        return 2 * (run + self.interaction() + again)
 
     def conf_int(self, confidence: float | None = None) -> pd.DataFrame:
         """Compute intervals of the standard deviation over runs.
@@ -309,6 +314,7 @@ class Noise:
                 lines.append("with that, runs and rows cannot be told apart; outcomes of each row would")
         if math.isfinite(self.churn):
             lines.append(f"two runs disagree on {100 * self.churn:.1f} % of the rows" + " (prior)" * self.from_prior)
+        lines += self._of_epochs()
         if self.rows is not None:
             single = math.sqrt(e.mean * (1 - e.mean) / self.rows) if e.is_share else math.nan
             if e.row_means is not None and self.runs == 1:
@@ -320,6 +326,23 @@ class Noise:
             if e.is_share:
                 lines.append(f"one row more or less right moves a run by {1 / self.rows:.2g}")
         return lines
+
+    def _of_epochs(self) -> list[str]:
+        """What repeats of the evaluation say, and whether more of them pay."""
+        e, sampling = self.evidence, self.evidence.sampling
+        if sampling is None or e.outcomes is None:
+            return []
+        low, high = (max(0.0, sampling.variance + k * 1.96 * sampling.error) for k in (-1, 1))
+        of_rows = float(np.asarray(e.outcomes, dtype=float).var(axis=1, ddof=1).mean())
+        left, size = sampling.variance / sampling.epochs, e.outcomes.shape[1]
+        now, least = (math.sqrt(max(v, 0.0) / size) for v in (of_rows, of_rows - left))
+        again = "otherwise" + f" on {200 * sampling.variance:.1f} % of the rows" * sampling.right_or_wrong
+        return [
+            f"the same run, asked again, answers {again}: sd {math.sqrt(sampling.variance):.3g} an answer "
+            f"[{math.sqrt(low):.3g}, {math.sqrt(high):.3g}]; that is sampling, and says nothing of seeds",
+            f"{sampling.epochs:.3g} epochs: the error of one run's number over rows is {now:.2g}, and not below "
+            f"{least:.2g} with more epochs{'' if now > 1.1 * least else ': they no longer pay'}",
+        ]
 
     def _error_of_one(self) -> float:
         """Standard error over rows (or clusters) of one run's mean."""
@@ -346,6 +369,8 @@ class Noise:
             "task": self.evidence.task, "metric": self.evidence.metric, "mean": self.evidence.mean, "runs": self.runs,
             "rows": self.rows, "sd": plain(self.sd), "intervals": ends, "two_runs": plain(self.two_runs()),
             "rows_share": plain(self.rows_share), "churn": plain(self.churn), "rows_are_a_prior": self.from_prior,
+            "sampling_sd": None if self.evidence.sampling is None else math.sqrt(self.evidence.sampling.variance),
+            "epochs": None if self.evidence.sampling is None else self.evidence.sampling.epochs,
             "repeat_sd": None if self.evidence.repeats is None else math.sqrt(self.evidence.repeats[0]),
             "minimal_difference": {s: plain(self.minimal_difference(s)) for s in (2, 3, 5, 8, 16)} if self.runs > 1
             else {}, "confidence": self.confidence, "notes": list(self.evidence.notes),
@@ -377,6 +402,7 @@ def noise(
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
     filter: str | None = None,
+    errors: str | None = None,
     confidence: float = 0.95,
 ) -> Noise:
     """Say by how much two runs of one recipe differ anyhow, and how much of that is the evaluation set.
@@ -386,16 +412,15 @@ def noise(
     source
         Finals: a list of scores, or a table (also CSV, TSV, parquet) with ``seed`` or ``run``, a score, and perhaps
         ``n``, the evaluation rows. Outcomes of rows: an array (runs, rows), or what `read_outcomes` takes or gives,
-        margins too; a
-        folder of samples of lm-evaluation-harness. Or a run store.
+        margins too, and files of evaluation tools, a file or a folder of them. Or a run store.
     metric, task : str, optional
         Where there are several.
     eval_rows : int, optional
         Evaluation rows behind finals.
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
-    filter : str, optional
-        Of samples of lm-evaluation-harness: which answer filter, where there are several.
+    filter, errors : str, optional
+        Of evaluation tools' files, as for `read_outcomes`: which answer filter or split, and what failed rows count as.
     confidence : float
         Of intervals, in (0, 1).
 
@@ -423,7 +448,7 @@ def noise(
     """
     level = confidence_level(confidence)
     found = read_evidence(
-        "source", source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter
+        "source", source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors
     )
     if len(found.finals) == 1 and found.eval_rows is None and found.row_means is None:
         raise DataError("one run and no rows: nothing says how noisy it is. Give eval_rows=, outcomes, or more runs.")

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab._validation import whole_number
-from predictlab.comparing._evidence import SHARES, Array, Evidence
+from predictlab.comparing._evidence import SHARES, Array, Evidence, Sampling
 from predictlab.errors import DataError, StoreError, bad_argument
 from predictlab.risk import Outcomes, is_fork, is_invalid, outcomes_of
 from predictlab.risk._frames import default_metric, is_share, select_single
 from predictlab.runs import Margins, RunStore, read_outcomes
+from predictlab.runs._evaluations import find_evaluations
 from predictlab.runs._importers.cells import read_table_file
-from predictlab.runs._importers.harness import sample_files
 from predictlab.runs._importers.report import Findings
 
 Source: TypeAlias = (
@@ -31,11 +31,10 @@ _SEEDS, _RUNS = ("seed",), ("run", "run_id", "trial")
 WIDE = 20  # columns of numbers without a name of ours: from here on they are rows
 
 
-def tasks_of(source: Source, metric: str | None = None, filter: str | None = None) -> list[str]:
+def tasks_of(opened: Source) -> list[str]:
     """Names of the tasks (benchmarks) of a table; one that has no such column is one task."""
-    table = _opened(source, metric=metric, filter=filter)
-    if isinstance(table, pd.DataFrame) and "task" in table:
-        return [str(t) for t in pd.unique(table["task"])]
+    if isinstance(opened, pd.DataFrame) and "task" in opened:
+        return [str(t) for t in pd.unique(opened["task"])]
     return []
 
 
@@ -48,6 +47,7 @@ def read_evidence(
     eval_rows: int | None = None,
     cluster: str | Mapping[Hashable, Hashable] | None = None,
     filter: str | None = None,
+    errors: str | None = None,
 ) -> Evidence:
     """Read one recipe's runs.
 
@@ -63,8 +63,8 @@ def read_evidence(
         Evaluation rows n behind finals.
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
-    filter : str, optional
-        Of samples of lm-evaluation-harness.
+    filter, errors : str, optional
+        As for `read_outcomes`.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def read_evidence(
     """
     if eval_rows is not None:
         whole_number("eval_rows", eval_rows, 2, "a number of evaluation rows")
-    opened = _opened(source, task, metric, filter)
+    opened = open_source(source, task, metric, filter, errors)
     if isinstance(opened, Margins):
         return _of_margins(name, opened, cluster)
     if isinstance(opened, RunStore):
@@ -84,17 +84,22 @@ def read_evidence(
     return _of_numbers(name, opened, metric, eval_rows)
 
 
-def _opened(
-    source: Source, task: str | None = None, metric: str | None = None, filter: str | None = None
-) -> pd.DataFrame | Margins | Outcomes | RunStore | Array:
+def open_source(
+    source: Source, task: str | None = None, metric: str | None = None, filter: str | None = None,
+    errors: str | None = None,
+) -> pd.DataFrame | Margins | Outcomes | RunStore | Array:  # fmt: skip
+    """Read a file once; what is in memory stays as it is."""
     if isinstance(source, pd.DataFrame | Margins | Outcomes | RunStore):
         return source
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        if sample_files(path):
-            return read_outcomes(path, task=task, metric=metric, filter=filter)
+        if path.exists() and find_evaluations(path) is not None:
+            return read_outcomes(path, task=task, metric=metric, filter=filter, errors=errors)
+        for option, given in (("filter", filter), ("errors", errors)):
+            if given is not None:
+                raise bad_argument(option, given, f"None: {path} is no file of an evaluation tool")
         if not path.is_file():
-            hint = "The folder has no samples_*.jsonl." if path.is_dir() else "Check the path."
+            hint = "The folder has no evaluations that are read." if path.is_dir() else "Check the path."
             raise bad_argument("source", str(source), "a file that exists", hint)
         if path.suffix == ".db":
             return RunStore(path)
@@ -253,8 +258,29 @@ def _of_outcomes(name: str, outcomes: Outcomes, long: pd.DataFrame | None = None
         seeds = tuple(int(of[run]) for run in runs)
     return Evidence(
         name, outcomes.task, outcomes.metric, y.mean(axis=1, dtype=float), runs, seeds, y, y.mean(axis=0, dtype=float),
-        outcomes.rows, outcomes.cluster, y.shape[1], notes=tuple(notes),
+        outcomes.rows, outcomes.cluster, y.shape[1], sampling=_sampling(long), prompts=_prompts(long, outcomes.rows),
+        notes=tuple(notes),
     )  # fmt: skip
+
+
+def _sampling(long: pd.DataFrame | None) -> Sampling | None:
+    """What repeats of the evaluation say, where `read_outcomes` found some."""
+    if long is None or "sampling_variance" not in long or not long["sampling_variance"].notna().any():
+        return None
+    told = long.dropna(subset="sampling_variance")
+    within = told.groupby("row", sort=False)["sampling_variance"].mean().to_numpy(float)
+    error = float(within.std(ddof=1) / np.sqrt(len(within))) if len(within) > 1 else float("nan")
+    epochs, total = told["epochs"].to_numpy(float), (told["value"] * told["epochs"]).to_numpy(float)
+    whole = bool(np.allclose(total, np.round(total)) and told["value"].between(0, 1).all())
+    return Sampling(round(float(1 / np.mean(1 / epochs)), 9), float(within.mean()), error, whole)
+
+
+def _prompts(long: pd.DataFrame | None, rows: tuple[Hashable, ...]) -> tuple[Hashable, ...] | None:
+    """How each row was asked."""
+    if long is None or "prompt" not in long or long["prompt"].isna().any():
+        return None
+    of = long.drop_duplicates("row").set_index("row")["prompt"]
+    return tuple(of.reindex(list(rows)))
 
 
 def _of_margins(name: str, margins: Margins, cluster: object) -> Evidence:

@@ -1,4 +1,4 @@
-"""`read_outcomes`: what each run did on each evaluation row, or its margins, from tables."""
+"""`read_outcomes`: what each run did on each evaluation row, or its margins, from tables and evaluation tools."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from predictlab._validation import whole_number
 from predictlab.errors import DataError, bad_argument
+from predictlab.runs._evaluations import find_evaluations, read_evaluations
 from predictlab.runs._importers.cells import read_table_file
-from predictlab.runs._importers.harness import read_samples, sample_files
 from predictlab.runs._importers.report import Findings
 
 Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
@@ -56,12 +56,14 @@ def read_outcomes(
     task: str | None = None,
     metric: str | None = None,
     run: str | None = None,
-    seed: str | None = None,
-    depth: str | int | None = None,
+    seed: str | Mapping[str, int] | None = None,
+    depth: str | int | Mapping[str, int] | None = None,
     row: str | None = None,
     value: str | None = None,
+    epoch: str | None = None,
     rows: Source | None = None,
     filter: str | None = None,
+    errors: str | None = None,
 ) -> pd.DataFrame | Margins:
     """Read outcomes of evaluation rows from a table, or the margins of 0/1 outcomes from two.
 
@@ -70,38 +72,52 @@ def read_outcomes(
     source : path or DataFrame
         CSV, TSV or parquet. Long: one line an outcome, with a column that names the row. Wide: one line a run and
         depth, and one column for each row: every column that is not named here. With `rows`: one line a run and depth,
-        and its share of right rows. Or samples of lm-evaluation-harness: a ``samples_*.jsonl``, or a folder with them
-        at any depth, a run for each folder; rows are known by ``doc_hash``, seeds and steps by folders' names such as
-        ``seed-3`` and ``step-500``, since they stand in no file.
+        and its share of right rows. Or evaluations of other tools, a file or a folder with files of one tool at any
+        depth: samples of lm-evaluation-harness (``samples_*.jsonl``), logs of Inspect AI (``.eval``, ``.json``), HELM's
+        ``per_instance_stats.json``, OLMES's ``*-predictions.jsonl``, details of lighteval (``details_*.parquet``),
+        reports of SWE-bench. A run for each folder, or for each model or file where one folder has several. Rows are
+        known by what they ask, or by their ids where a file does not say it.
     task, metric : str, optional
         A column, or the name of the only one; default a column of that name, else ``"task"`` and ``"accuracy"``.
-    run, seed : str, optional
-        Columns that tell runs apart; default those of these names. One of the two is enough.
-    depth : str or int, optional
-        A column of depths (steps), or the one depth of all; default a column ``depth``, else unknown (NA).
+    run : str, optional
+        Column that tells runs apart; default ``run``. It or `seed` is enough.
+    seed : str or mapping, optional
+        Column of the training seed; default ``seed``. Or run -> seed. It stands in no evaluation file: default is what
+        folder, model or file say, such as ``seed-3``.
+    depth : str, int or mapping, optional
+        A column of depths (steps), the one depth of all, or run -> depth; default a column ``depth``, or names such as
+        ``step-500``, else unknown (NA).
     row : str, optional
         Column of a long table that names the row; default ``row``. Rows are known by it: give what does not change
         from run to run, such as an id.
     value : str, optional
         Column of a long table, or of the runs' margins, with the outcome; default ``value``.
+    epoch : str, optional
+        Column that tells repeats of the evaluation of one run on one row apart (epochs, trials); default ``epoch``.
+        Repeats are no runs and no seeds: their mean is the outcome.
     rows : path or DataFrame, optional
         The other margin: one line a row (and depth), and in the only other column of numbers, or the one called
         ``right``, how many runs have it right.
     filter : str, optional
-        Of samples: which answer filter, such as ``strict-match``; asked where there are several.
+        Of samples of lm-evaluation-harness: which answer filter, such as ``strict-match``; of HELM the split. Asked
+        where there are several.
+    errors : {"zero", "missing"}, optional
+        Rows that failed, were empty or not scored count as 0, or are left out; asked where there are some.
 
     Returns
     -------
     pandas.DataFrame or Margins
         ``task``, ``run``, ``seed``, ``depth``, ``metric``, ``row``, ``value``, one line an outcome, and further columns
-        of a long table; with `rows`, `Margins`. ``pl.risk_curve`` takes either in the place of runs.
+        of a long table; with repeats also ``epochs``, how many, and ``sampling_variance``, the sample variance between
+        them. With `rows`, `Margins`. ``pl.risk_curve`` takes either in the place of runs.
 
     Raises
     ------
     ArgumentError
         A column that is not there, or needed and not named.
     DataError
-        A file that cannot be read, an empty table, outcomes that are no numbers.
+        A file that cannot be read, an empty table, outcomes that are no numbers; logs that are still being written,
+        were invalidated or ended in an error; a row with two outcomes; other prompts or versions of a task.
 
     Examples
     --------
@@ -110,15 +126,18 @@ def read_outcomes(
     >>> pl.read_outcomes(wide, depth=64)[["run", "depth", "row", "value"]].values.tolist()[1]
     ['0', 64, 'q2', 0]
     """
-    samples = [] if isinstance(source, pd.DataFrame) else sample_files(Path(source))
-    if samples and not isinstance(source, pd.DataFrame):
-        table, task, metric = read_samples(Path(source), samples, task, metric, filter), None, None
-    elif filter is not None:
-        raise bad_argument("filter", filter, "None of tables", "Filters are of samples of lm-evaluation-harness.")
+    found = None if isinstance(source, pd.DataFrame) else find_evaluations(Path(source))
+    if found is not None and not isinstance(source, pd.DataFrame):
+        table, task, metric = read_evaluations(Path(source), found, task, metric, filter, errors), None, None
+    elif filter is not None or errors is not None:
+        name, what = ("filter", filter) if filter is not None else ("errors", errors)
+        raise bad_argument(name, what, "None of tables", "It is of files of evaluation tools.")
     else:
         table = _table("source", source)
+    table, of_seed = _mapped(table, run, "seed", seed)
+    table, at = _mapped(table, run, "depth", depth)
     there = set(table.columns)
-    given = {"run": run, "seed": seed, "row": row, "value": value}
+    given: dict[str, str | None] = {"run": run, "seed": of_seed, "row": row, "value": value, "epoch": epoch}
     for name, column in given.items():
         if column is not None and column not in there:
             raise bad_argument(name, column, f"a column of the table: {_shown(table)}")
@@ -129,12 +148,12 @@ def read_outcomes(
             where[name] = wanted or name
         else:
             constants[name] = wanted or usual
-    if isinstance(depth, str) and depth not in there:
-        raise bad_argument("depth", depth, f"a column of the table, or a whole number of steps: {_shown(table)}")
-    if isinstance(depth, str) or (depth is None and "depth" in there):
-        where["depth"] = depth or "depth"
-    elif depth is not None:
-        constants["depth"] = whole_number("depth", depth, 1, "a number of steps")
+    if isinstance(at, str) and at not in there:
+        raise bad_argument("depth", at, f"a column of the table, or a whole number of steps: {_shown(table)}")
+    if isinstance(at, str) or (at is None and "depth" in there):
+        where["depth"] = at or "depth"
+    elif at is not None:
+        constants["depth"] = whole_number("depth", at, 1, "a number of steps")
     if "run" not in where and "seed" not in where:
         raise bad_argument("run", run, "the column that tells runs apart", f"The table has {_shown(table)}.")
     if rows is not None:
@@ -145,7 +164,38 @@ def read_outcomes(
         raise bad_argument("value", value, "the column of the outcomes", f"The table has {_shown(table)}.")
     out = _named(table, where, constants)
     kept = {c: table[c] for c in table.columns if c not in where.values() and c not in out.columns}
-    return out.assign(**kept)
+    out = out.assign(**kept)
+    return _over_epochs(out.assign(epoch=table[where["epoch"]])) if "epoch" in where else out
+
+
+def _mapped(
+    table: pd.DataFrame, run: str | None, name: str, given: str | int | Mapping[str, int] | None
+) -> tuple[pd.DataFrame, Any]:
+    """The table with a column for what a mapping says of each run, and the column's name; else what was given."""
+    if not isinstance(given, Mapping):
+        return table, given
+    column = run or "run"
+    if column not in table:
+        raise bad_argument(name, given, "a mapping of runs that the table names", f"It has {_shown(table)}.")
+    runs = list(dict.fromkeys(table[column].astype(str)))
+    missing = [one for one in runs if one not in given]
+    if missing:
+        raise bad_argument(name, dict(given), f"a {name} for each run", f"Missing: {', '.join(missing[:_SHOWN])}.")
+    return table.assign(**{name: table[column].astype(str).map(dict(given))}), name
+
+
+def _over_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    """Repeats of one run on one row as their mean, their number and their variance."""
+    key = [name for name in COLUMNS if name != "value"]
+    code = table.groupby(key, dropna=False, sort=False).ngroup()
+    twice = pd.DataFrame({"code": code, "epoch": table["epoch"]}).duplicated()
+    if twice.any():
+        at = table[twice.to_numpy()].iloc[0]
+        raise DataError(f"run {at['run']!r} has two outcomes of row {at['row']} in epoch {at['epoch']}; keep one.")
+    of_row = table["value"].groupby(code, sort=False)
+    out = table[~code.duplicated()].drop(columns="epoch").reset_index(drop=True)
+    told = {"value": of_row.mean(), "epochs": of_row.size(), "sampling_variance": of_row.var(ddof=1)}
+    return out.assign(**{name: column.to_numpy() for name, column in told.items()})
 
 
 def _table(name: str, source: Source) -> pd.DataFrame:
