@@ -2,8 +2,8 @@
 
 Of each instance: `instance_id`, `perturbation`, `train_trial_index`, `stats[]` with name.name, name.split, sum and
 count (its variance is a population's, and is not used). Layout as of 0.5.16. Perturbed instances are other rows and are
-left out; trials of the shots are repeats of an evaluation, as epochs are. Instance ids are given by order: rows are known by
-what `instances.json` says of them, where it is there.
+left out; trials of the shots are repeats of an evaluation, as epochs are. Instance ids are given by order: rows are
+known by what `instances.json` says of them, where it is there.
 """
 
 from __future__ import annotations
