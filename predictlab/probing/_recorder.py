@@ -23,6 +23,8 @@ with needs_extra("ProbeRecorder", "probe"):
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
     from transformers.trainer_utils import has_length
 
+    from predictlab.probing._trainer_rows import EvaluationRows, RowMetrics, Values
+
 # What makes a run another task when it changes. Seeds, paths, logging and evaluation do not.
 RECIPE = (
     "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "weight_decay", "optim", "optim_args",
@@ -126,6 +128,42 @@ class ProbeRecorder(TrainerCallback):
         self._seconds = 0.0
         self._step_began: float | None = None
         self._logged: tuple[int, dict[str, float]] = (-1, {})
+        self._rows = EvaluationRows()
+
+    def by_row(self, metrics: RowMetrics) -> Callable[..., dict[str, float]]:
+        """Make the Trainer's ``compute_metrics`` from outcomes of rows, and keep them beside their mean.
+
+        Parameters
+        ----------
+        metrics : callable
+            Of a transformers.EvalPrediction; returns metric name -> the outcome of each row, an array (rows,) of bool
+            for right or wrong, or of numbers, in the order of the predictions. A number alone is a metric that is no
+            mean over rows (F1, say): it is measured, and has no outcomes.
+
+        Returns
+        -------
+        callable
+            For ``Trainer(compute_metrics=...)``: the means.
+
+        Notes
+        -----
+        Rows are known by their tokens and labels where the evaluation set can be read in its order, else by their
+        labels alone. Outcomes are kept of one evaluation set: those of metrics that the Trainer names ``eval_<name>``.
+        The store then holds ``eval_<name>`` with its rows: ``pl.risk_curve(store, metric="eval_accuracy")`` tells runs
+        and rows apart.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from transformers import EvalPrediction
+        >>> recorder = ProbeRecorder("runs.db", "my task")
+        >>> right = recorder.by_row(lambda p: {"accuracy": p.predictions.argmax(-1) == p.label_ids})
+        >>> right(EvalPrediction(predictions=np.array([[0.1, 0.9], [0.8, 0.2]]), label_ids=np.array([1, 1])))
+        {'accuracy': 0.5}
+        """
+        if not callable(metrics):
+            raise bad_argument("metrics", metrics, "a function of an EvalPrediction")
+        return self._rows.metrics_of(metrics)
 
     def _opened(self) -> AbstractContextManager[RunStore]:
         return nullcontext(self.store) if isinstance(self.store, RunStore) else RunStore(self.store)
@@ -270,11 +308,12 @@ class ProbeRecorder(TrainerCallback):
         step, more = self._logged
         values = logged(metrics or {}) | (more if step == state.global_step else {})
         self._logged = (-1, {})
+        rows = self._rows.take(metrics or {}, kwargs.get("eval_dataloader"))
         if self._phase == "" or not values:
             return control
         if state.is_world_process_zero:
             with self._opened() as store:
-                self._write(store, state, values)
+                self._write(store, state, values, rows)
                 self._stop = self._answer(store)
         if self._ask is not None:
             self._stop = _agreed(self._stop)
@@ -295,7 +334,13 @@ class ProbeRecorder(TrainerCallback):
         best = args.load_best_model_at_end and state.best_model_checkpoint is not None
         self._phase = "" if best else "ended"
 
-    def _write(self, store: RunStore, state: TrainerState, values: Mapping[str, float]) -> None:
+    def _write(
+        self,
+        store: RunStore,
+        state: TrainerState,
+        values: Mapping[str, float],
+        by_row: tuple[dict[str, Values], bytes] | None,
+    ) -> None:
         lost = any(name.lower().endswith("loss") and not math.isfinite(v) for name, v in values.items())
         rows = pd.DataFrame({"metric": list(values), "value": list(values.values())})
         rows["status"] = np.where(lost | ~np.isfinite(rows["value"]), "diverged", "ok")
@@ -304,7 +349,15 @@ class ProbeRecorder(TrainerCallback):
             task=self.task, run=self._name, seed=self._seed, depth=state.global_step, seconds=self._seconds,
             flops=flops if flops > 0 or state.global_step == 0 else math.nan,
         )  # fmt: skip
-        written = store.add_frame(rows, fingerprint=self._fingerprint, description=self._description)
+        outcomes: dict[tuple[str, int, str], Values] = {}
+        if by_row is not None and not lost:
+            store.add_rows(self.task, by_row[1])
+            outcomes = {
+                (self._name, state.global_step, name): v for name, v in by_row[0].items() if math.isfinite(values[name])
+            }
+        written = store.add_frame(
+            rows, fingerprint=self._fingerprint, description=self._description, outcomes=outcomes
+        )  # fmt: skip
         if written < len(rows) and not self._resumed and self._phase == "training":
             self._compare(store, rows)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.errors import DataError, StoreError, bad_argument
@@ -104,6 +105,41 @@ def insert_outcomes(db: sqlite3.Connection, run_id: int, entry: Entry, rows: int
             raise bad_argument(f"outcomes[{metric!r}]", f"{len(values)} outcomes", f"one for each of the {rows} rows")
         key = (run_id, int(entry.depth), ids[metric])
         db.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?)", (*key, pack(values)))
+
+
+def entries_of(frame: pd.DataFrame, outcomes: Mapping[tuple[str, int, str], Values]) -> list[tuple[str, Entry]]:
+    """Task and entry of each of the outcomes that go with a checked frame: one run, depth and metric."""
+    if not outcomes:
+        return []
+    if len(frame["task"].unique()) > 1:
+        raise bad_argument("outcomes", "outcomes", "none beside a frame of several tasks", "Write one task at a time.")
+    index = pd.MultiIndex.from_frame(frame[["run", "depth", "metric"]])
+    entries = []
+    for key, values in outcomes.items():
+        if key not in index:
+            raise bad_argument("outcomes", key, "run, depth and metric of a row of the frame")
+        row = frame.iloc[index.get_loc(key)]
+        run, depth, metric = key
+        parent = None if pd.isna(row["parent"]) or row["parent"] == "" else str(row["parent"])
+        entry = Entry(
+            run, int(row["seed"]), depth, {metric: float(row["value"])}, parent=parent, outcomes={metric: values}
+        )
+        check_outcomes(entry)
+        entries.append((str(row["task"]), entry))
+    return entries
+
+
+def without_measurement(db: sqlite3.Connection, entries: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
+    """Those of `entries` whose measurement a store does not hold yet: outcomes come with it, never after it."""
+    find = (
+        "SELECT 1 FROM measurements m JOIN runs r ON r.id = m.run_id JOIN tasks t ON t.id = r.task_id "
+        "JOIN metrics n ON n.id = m.metric_id WHERE t.name = ? AND r.run = ? AND m.depth = ? AND n.name = ?"
+    )
+    return [
+        (task, entry)
+        for task, entry in entries
+        if not db.execute(find, (task, entry.run, int(entry.depth), *(entry.values or {}))).fetchone()
+    ]
 
 
 def stored_keys(

@@ -343,7 +343,12 @@ class RunStore:
         return self._folder.save(self._claims.owner, states)
 
     def add_frame(
-        self, frame: pd.DataFrame, *, fingerprint: str = "imported", description: Mapping[str, object] | None = None
+        self,
+        frame: pd.DataFrame,
+        *,
+        fingerprint: str = "imported",
+        description: Mapping[str, object] | None = None,
+        outcomes: Mapping[tuple[str, int, str], NDArray[np.generic]] | None = None,
     ) -> int:
         """Take in a tidy frame, such as `read_runs` gives, in one transaction.
 
@@ -356,6 +361,9 @@ class RunStore:
             probed have another one, and are not mixed with these.
         description : mapping, optional
             Kept with tasks that are new.
+        outcomes : mapping of (run, depth, metric) to ndarray, optional
+            Of a frame of one task, whose rows `add_rows` made known: the outcome of each evaluation row, of which the
+            value is the mean; bool for right or wrong, or floats. Written with the measurement, in one transaction.
 
         Returns
         -------
@@ -371,11 +379,21 @@ class RunStore:
             same name with another seed or parent.
         """
         rows = _measurements.check_frame(frame)
+        entries = _outcomes.entries_of(rows, outcomes or {})
         self.check_writable()
         for task in rows["task"].unique():
             self.add_task(task, fingerprint, description or {})
         with self._database.write() as db:
-            return _measurements.insert_frame(db, rows)
+            new = _outcomes.without_measurement(db, entries)
+            written = _measurements.insert_frame(db, rows)
+            for task, entry in new:
+                task_id = self._database.task_id(db, task)
+                ids = _outcomes.rows_of(db, task_id)
+                run_id, *_ = _measurements.get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
+                names = _measurements.metric_ids(db, entry.values or {})
+                size = None if ids is None else len(ids) // _outcomes.ID_BYTES
+                _outcomes.insert_outcomes(db, run_id, entry, size, names)
+            return written
 
     def measured_depths(self, task: str) -> dict[str, frozenset[int]]:
         """Say at which depths each run was measured so far.
