@@ -9,8 +9,10 @@ from predictlab.budget._depth import (
     checked_fits,
     depth_for_tolerance,
     fitted_from,
+    last_depth,
     optimal_depth,
     priced_depth,
+    seeds_of,
 )
 from predictlab.budget._fresh import FreshRun, ProbeChoice, fresh_run
 from predictlab.budget._rows import OptimalDesign, ToleranceRows, optimal_design, rows_for_tolerance
@@ -19,8 +21,8 @@ from predictlab.decay._law import crossing_depth
 __all__ = [
     "AllocationProblem", "Bounds", "FreshRun", "OptimalDepth", "OptimalDesign", "PerTask", "PricedDepth",
     "ProbeChoice", "ToleranceDepth", "ToleranceRows", "allocate", "best_depth", "checked_fits", "crossing_depth",
-    "depth_for_tolerance", "fitted_from", "fresh_run", "frontier", "optimal_depth", "optimal_design",
-    "priced_depth", "rows_for_tolerance",
+    "depth_for_tolerance", "fitted_from", "fresh_run", "frontier", "last_depth", "optimal_depth", "optimal_design",
+    "priced_depth", "rows_for_tolerance", "seeds_of",
 ]  # fmt: skip
 
 

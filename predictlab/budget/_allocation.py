@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
 from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
-from predictlab.budget._depth import checked_fits, fitted_from
+from predictlab.budget._depth import checked_fits, fitted_from, last_depth, seeds_of
 from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 
@@ -33,7 +33,9 @@ class AllocationProblem:
     params : ndarray, shape (t, 3)
         Estimates of ``L_int``, ``K`` and ``alpha``; a task that does not decay has ``K = 0`` and ``alpha = 1``.
     weight, step, low, high : ndarray, shape (t,)
-        Weights, prices of a step, and the lowest and highest depth (steps).
+        Weights, prices of a step of all seeds, and the lowest and highest depth (steps).
+    seeds : ndarray of int, shape (t,)
+        Runs that are paid for.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class AllocationProblem:
     step: Array
     low: Array
     high: Array
+    seeds: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -60,12 +63,13 @@ class AllocationProblem:
         weights: PerTask | None = None,
         cost_per_step: PerTask = 1.0,
         bounds: Bounds | None = None,
+        seeds: PerTask | None = None,
     ) -> AllocationProblem:
         """Check the arguments of `allocate` and `frontier`.
 
         Parameters
         ----------
-        fits, weights, cost_per_step, bounds
+        fits, weights, cost_per_step, bounds, seeds
             As for `allocate`.
 
         Returns
@@ -75,14 +79,17 @@ class AllocationProblem:
         checked = checked_fits(fits)
         tasks = list(checked)
         low, high = _bounds(bounds, checked)
+        own = np.array([seeds_of(fit) for fit in checked.values()])
+        count = own if seeds is None else _per_task("seeds", seeds, tasks).astype(int)
         return cls(
             tasks,
             list(checked.values()),
             _with_a_rate(np.array([fit.params.to_numpy() for fit in checked.values()], dtype=float)),
             _per_task("weights", weights, tasks),
-            _per_task("cost_per_step", cost_per_step, tasks),
+            _per_task("cost_per_step", cost_per_step, tasks) * count,
             low,
             high,
+            count,
         )
 
     def checked_budget(self, total_budget: float, name: str = "total_budget") -> float:
@@ -213,7 +220,7 @@ def _per_task(name: str, value: PerTask | None, tasks: list[str]) -> Array:
 
 def _bounds(bounds: Bounds | None, fits: Mapping[str, DecayResults]) -> tuple[Array, Array]:
     """Lowest and highest depth of each task, (t,)."""
-    pairs = np.array([(fitted_from(fit), np.inf) for fit in fits.values()])
+    pairs = np.array([(fitted_from(fit), max(last_depth(fit), fitted_from(fit))) for fit in fits.values()])
     if isinstance(bounds, Mapping):
         unknown = [name for name in bounds if name not in fits]
         if unknown:
@@ -256,11 +263,12 @@ def allocate(
     weights: PerTask | None = None,
     cost_per_step: PerTask = 1.0,
     bounds: Bounds | None = None,
+    seeds: PerTask | None = None,
     confidence: float = 0.95,
     draws: int = 1000,
     rng: Rng = None,
 ) -> pd.DataFrame:
-    """Share one budget among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum lambda_t c_t <= B``.
+    """Share one budget among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum S_t lambda_t c_t <= B``.
 
     Parameters
     ----------
@@ -271,10 +279,12 @@ def allocate(
     weights : float, mapping or sequence of float, optional
         ``w_t`` > 0; default 1.
     cost_per_step : float, mapping or sequence
-        ``lambda_t`` > 0.
+        ``lambda_t`` > 0, of a step of one run.
     bounds : (float, float), mapping of str to such pairs, or sequence of them, optional
         Lowest and highest depth, of every task or of each. Default, also for tasks that a mapping leaves out: from the
-        first fitted depth up.
+        first fitted depth to the end of the recipe, where that is known.
+    seeds : int, mapping or sequence, optional
+        ``S_t``, runs of each task that are trained and paid for; default of an `agreement` those of its curve, else one.
     confidence : float
         Confidence level of the intervals, in (0, 1).
     draws : int
@@ -285,7 +295,8 @@ def allocate(
     Returns
     -------
     pandas.DataFrame
-        One row a task, in the order of `fits`: ``task``, ``depth``, ``risk``, ``cost``, ``marginal`` (weighted risk
+        One row a task, in the order of `fits`: ``task``, ``depth``, ``seeds``, ``steps`` (of all seeds), ``risk``,
+        ``cost``, ``marginal`` (weighted risk
         saved by one more unit of cost on it, metric²/cost), ``depth_lower``, ``depth_upper`` (what the plan would give
         it if the truth were each joint draw of the fits), ``risk_lower``, ``risk_upper`` (at the planned depth), and
         ``note``, empty or why more budget would buy nothing here, or that the law is extrapolated.
@@ -306,7 +317,7 @@ def allocate(
     [60.0, 30.0]
     """
     confidence_level(confidence)
-    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds)
+    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds, seeds)
     total = problem.checked_budget(total_budget)
     depth = problem.share(problem.params[None], total)[0][0]
     floor, k, a = problem.params.T
@@ -319,6 +330,8 @@ def allocate(
         {
             "task": problem.tasks,
             "depth": depth,
+            "seeds": problem.seeds,
+            "steps": depth * problem.seeds,
             "risk": law(depth, floor, k, a),
             "cost": problem.step * depth,
             "marginal": marginal,
@@ -338,9 +351,13 @@ def _notes(problem: AllocationProblem, depth: Array) -> list[str]:
         notes = {
             "no decay: more depth buys nothing": problem.params[i, 1] == 0,
             "at its lowest depth: the budget buys more elsewhere": depth[i] <= problem.low[i],
+            "at the end of its recipe": depth[i] >= problem.high[i] == last_depth(fit),
             "at its highest depth": depth[i] >= problem.high[i],
         }
         extrapolated = {
+            f"beyond its recipe of {last_depth(fit):g} steps: a longer recipe, whose curve is another": (
+                depth[i] > last_depth(fit) * (1 + 1e-12)
+            ),
             f"before its first fitted depth {first:g}: extrapolated": depth[i] < first * (1 - 1e-12),
             f"beyond its last fitted depth {last:g}: extrapolated": depth[i] > last * (1 + 1e-12),
         }
@@ -356,6 +373,7 @@ def frontier(
     weights: PerTask | None = None,
     cost_per_step: PerTask = 1.0,
     bounds: Bounds | None = None,
+    seeds: PerTask | None = None,
     confidence: float = 0.95,
     draws: int = 1000,
     rng: Rng = None,
@@ -368,7 +386,7 @@ def frontier(
         Decay law of each task.
     budgets : array_like
         Total budgets, each enough for the lowest depths.
-    weights, cost_per_step, bounds, confidence, draws, rng
+    weights, cost_per_step, bounds, seeds, confidence, draws, rng
         As for `allocate`.
 
     Returns
@@ -387,7 +405,7 @@ def frontier(
     True
     """
     confidence_level(confidence)
-    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds)
+    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds, seeds)
     totals = np.atleast_1d(np.asarray(budgets, dtype=float))
     depth, multiplier = problem.share(
         problem.params[None], [problem.checked_budget(float(b), "budgets") for b in totals]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import Rng, confidence_level, nonnegative, positive, share
+from predictlab._validation import Rng, confidence_level, nonnegative, positive, share, whole_number
 from predictlab.decay import DecayResults, PosteriorResults, law
 from predictlab.decay._law import crossing_depth
 from predictlab.errors import bad_argument
@@ -147,7 +147,7 @@ def priced_depth(
     static_risk: ArrayLike,
     *,
     exchange_rate: float,
-    cost_per_step: float = 1.0,
+    cost_per_step: ArrayLike = 1.0,
     fixed_cost: float = 0.0,
     bounds: tuple[ArrayLike, ArrayLike] = (0.0, np.inf),
 ) -> PricedDepth:
@@ -179,10 +179,45 @@ def priced_depth(
     ([100.0, 1.0], [True, False])
     """
     floor, k, a = (np.asarray(v, dtype=float) for v in (intrinsic_limit, scale, decay_rate))
-    depth = best_depth(k, a, exchange_rate * cost_per_step, bounds)
+    step = np.asarray(cost_per_step, dtype=float)
+    depth = best_depth(k, a, exchange_rate * step, bounds)
     risk = law(depth, floor, k, a)
-    price = exchange_rate * (fixed_cost + cost_per_step * depth)
+    price = exchange_rate * (fixed_cost + step * depth)
     return PricedDepth(depth, risk, price, risk + price < np.asarray(static_risk, dtype=float))
+
+
+def seeds_of(fit: DecayResults, seeds: int | None = None) -> int:
+    """Count the runs that are trained and paid for together.
+
+    Parameters
+    ----------
+    fit : DecayResults
+    seeds : int, optional
+        As given, >= 1.
+
+    Returns
+    -------
+    int
+        Where none is given: of an `agreement` that carries its runs, as many as those; else one, the run being probed.
+    """
+    if seeds is not None:
+        return whole_number("seeds", seeds, 1, "a number of runs >= 1")
+    return int(fit.curve.n_runs or 1) if fit.curve.question == "agreement" else 1
+
+
+def last_depth(fit: DecayResults) -> float:
+    """Find the deepest depth that exists: the end of the recipe, inf where that is not known.
+
+    Parameters
+    ----------
+    fit : DecayResults
+
+    Returns
+    -------
+    float
+        Steps.
+    """
+    return np.inf if fit.curve.horizon is None else float(fit.curve.horizon)
 
 
 @dataclass(frozen=True, repr=False)
@@ -206,6 +241,8 @@ class OptimalDepth:
         The depth if the truth were each draw of the fit; 0 where probing would not pay.
     risk_draws, total_draws : ndarray, shape (n,)
         Risk and total at the depth that was chosen, over the draws.
+    seeds : int
+        Runs that are paid for.
 
     Examples
     --------
@@ -225,6 +262,12 @@ class OptimalDepth:
     draws: Array = field(repr=False)
     risk_draws: Array = field(repr=False)
     total_draws: Array = field(repr=False)
+    seeds: int = 1
+
+    @property
+    def steps(self) -> float:
+        """Steps of all seeds together."""
+        return self.seeds * self.depth
 
     @property
     def probability_pays(self) -> float:
@@ -280,7 +323,8 @@ class OptimalDepth:
     def _line(self) -> str:
         ends = self.conf_int()
         parts = (f"{n} {getattr(self, n):.3g} (95 %: {ends.lower[n]:.3g} to {ends.upper[n]:.3g})" for n in ends.index)
-        return f"{'; '.join(parts)}; cost {self.cost:.3g}"
+        together = f" ({self.seeds} seeds, {self.steps:,.0f} steps in all)" if self.seeds > 1 else ""
+        return f"{'; '.join(parts)}; cost {self.cost:.3g}{together}"
 
     def __repr__(self) -> str:
         return f"{self.verdict()}\n{self._line()}"
@@ -297,10 +341,11 @@ def optimal_depth(
     fixed_cost: float = 0.0,
     bounds: tuple[float, float] | None = None,
     static_risk: float | None = None,
+    seeds: int | None = None,
     draws: int = 2000,
     rng: Rng = None,
 ) -> OptimalDepth:
-    """Depth that minimises ``L(c) + gamma (C_s + lambda c)``.
+    """Depth that minimises ``L(c) + gamma (C_s + S lambda c)``.
 
     Parameters
     ----------
@@ -309,15 +354,17 @@ def optimal_depth(
     exchange_rate : float
         ``gamma`` > 0, metric² per unit of cost.
     cost_per_step : float
-        ``lambda`` > 0, cost per step.
+        ``lambda`` > 0, cost per step of one run.
     fixed_cost : float
         ``C_s`` >= 0, paid once for probing at all.
     bounds : (float, float), optional
-        Depths that exist; the result is clamped to them. Default: from the first fitted depth up, since the law says
-        nothing before it.
+        Depths that exist; the result is clamped to them. Default: from the first fitted depth, since the law says
+        nothing before it, to the end of the recipe where that is known.
     static_risk : float, optional
         ``L(0)``, the risk of deciding without a probe. Default: the fitted risk at the first fitted depth, a lower
         bound of it, so that probing is never recommended on an extrapolation towards depth 0.
+    seeds : int, optional
+        ``S``, runs that are trained and paid for. Default: of an `agreement` those that the curve is made of, else one.
     draws : int
         Number of draws of the fit, for the intervals and the verdict.
     rng : int, numpy.random.Generator or None
@@ -345,11 +392,12 @@ def optimal_depth(
     (True, True)
     """
     first = fitted_from(fit)
-    low, high = bounds if bounds is not None else (first, np.inf)
+    low, high = bounds if bounds is not None else (first, max(last_depth(fit), first))
     if not 0 < low <= high:
         raise bad_argument("bounds", bounds, "(lowest, highest) depth with 0 < lowest <= highest (steps)")
     gamma = positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
-    step = positive("cost_per_step", cost_per_step, " (cost per step)")
+    count = seeds_of(fit, seeds)
+    step = count * positive("cost_per_step", cost_per_step, " (cost per step)")
     fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
@@ -374,6 +422,7 @@ def optimal_depth(
         draws=chosen[1:],
         risk_draws=risk[1:],
         total_draws=total[1:],
+        seeds=count,
     )
 
 

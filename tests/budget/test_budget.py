@@ -237,7 +237,9 @@ def test_allocation_at_the_edges(fits):
 def share_budget(scale, decay_rate, *rest_and_budget):
     *rest, budget = rest_and_budget
     params = np.stack([np.zeros_like(scale), scale, decay_rate], axis=-1)
-    return AllocationProblem([], [], params, *rest).share(params if params.ndim == 3 else params[None], budget)
+    return AllocationProblem([], [], params, *rest, seeds=np.ones(len(rest[0]), dtype=int)).share(
+        params if params.ndim == 3 else params[None], budget
+    )
 
 
 def random_laws(tasks, seed=0):

@@ -23,9 +23,9 @@ export function optimalDepth(scale, rate, price) {
   return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
 }
 
-/** c* as pl.optimal_depth gives it: not before the `first` depth, and 0 where probing does not pay for its `fixed` price. */
-export function payingDepth(scale, rate, { price, fixed = 0, first }) {
-  const depth = Math.max(optimalDepth(scale, rate, price), first);
+/** c* as pl.optimal_depth gives it: between the `first` and the `last` depth, 0 where probing does not pay for its price. */
+export function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity }) {
+  const depth = Math.min(Math.max(optimalDepth(scale, rate, price), first), last);
   return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
 }
 

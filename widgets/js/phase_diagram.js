@@ -24,6 +24,8 @@ function decode(model) {
     // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
     estimates: doubles(fixed.estimates), low: doubles(fixed.low), middle, high: doubles(fixed.high),
     first: doubles(fixed.first), // first depth of the law
+    seeds: doubles(fixed.seeds), // runs that are paid for
+    end: doubles(fixed.end), // of the recipe, infinite where it is not known
     rising: doubles(fixed.rising), rejected: doubles(fixed.rejected), // probability that the risk still rises; 1: the law does not fit
     medianScale: quantile(middle.filter((v, i) => i % 3 === 1 && v > 0).sort(), 0.5) || 0, // of the tasks in which something decays
     logKnots: doubles(grids.knots).map(Math.log), decay: typed(grids.decay, Float32Array), // task, quantile, knot: ln V_opt
@@ -92,7 +94,7 @@ function render({ model, el }) {
     const step = state.rate === null ? null : state.rate * model.get("cost_per_step");
     if (step !== state.step) {
       state.depths = step === null ? null
-        : data.first.map((first, t) => payingDepth(data.estimates[3 * t + 1], data.estimates[3 * t + 2], { price: step, first }));
+        : data.first.map((first, t) => payingDepth(data.estimates[3 * t + 1], data.estimates[3 * t + 2], { price: step * data.seeds[t], first, last: data.end[t] }));
     }
     state.step = step;
   }

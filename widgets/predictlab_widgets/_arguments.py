@@ -106,10 +106,11 @@ def paying_depth(
     scale: ArrayLike,
     decay_rate: ArrayLike,
     first: ArrayLike,
-    price: float,
+    price: ArrayLike,
     fixed: float = 0.0,
+    last: ArrayLike = np.inf,
 ) -> NDArray[np.float64]:
-    """``c*`` of one law or many, not before the `first` depth; 0 where probing does not pay.
+    """``c*`` of one law or many, between the `first` and the `last` depth; 0 where probing does not pay.
 
     Parameters
     ----------
@@ -117,12 +118,16 @@ def paying_depth(
         Of the law, as ``predictlab.decay.law`` takes them.
     first : array_like
         Depth at which the law begins, steps: the risk there stands for deciding without a probe.
-    price, fixed : float
-        Of a step, and of probing at all: the exchange rate times their costs, metric².
+    price : array_like
+        Of a step of all seeds: the exchange rate times its cost, metric².
+    fixed : float
+        Of probing at all.
+    last : array_like
+        Deepest depth that exists, steps.
     """
     static = law(np.asarray(first, dtype=float), intrinsic_limit, scale, decay_rate)
     found = priced_depth(
         intrinsic_limit, scale, decay_rate, static, exchange_rate=1.0, cost_per_step=price, fixed_cost=fixed,
-        bounds=(first, np.inf),
+        bounds=(first, last),
     )  # fmt: skip
     return np.where(found.pays, found.depth, 0.0)

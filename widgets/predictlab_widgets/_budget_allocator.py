@@ -124,7 +124,9 @@ class BudgetAllocator(FitsWidget):
     ) -> None:
         self._take(fits, draws, rng, "Their risks cannot be added up: share a budget among each kind by itself.")
         self.seeds = seeds
-        free = self._free = AllocationProblem.of(self.fits, _filled(weights, self.task_names), cost_per_step, bounds)
+        free = self._free = AllocationProblem.of(
+            self.fits, _filled(weights, self.task_names), cost_per_step, bounds, seeds
+        )
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
         least = float(free.step @ free.low)
         if total_budget is None:
@@ -250,7 +252,13 @@ class BudgetAllocator(FitsWidget):
 
     def _arguments(self) -> dict[str, Any]:
         bounds = np.column_stack([self._problem.low, self._problem.high]).tolist()
-        return {"weights": self.weights, "cost_per_step": self._free.step.tolist(), "bounds": bounds, **self._drawn}
+        return {
+            "weights": self.weights,
+            "cost_per_step": (self._free.step / self._free.seeds).tolist(),
+            "seeds": self._free.seeds.tolist(),
+            "bounds": bounds,
+            **self._drawn,
+        }
 
     def table(self) -> pd.DataFrame:
         """The plan as ``pl.allocate`` gives it, with its intervals, and a column ``locked``.

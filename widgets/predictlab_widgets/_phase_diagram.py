@@ -10,6 +10,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab import phase
+from predictlab.budget import last_depth, seeds_of
 from predictlab.decay import PARAMETERS, DecayResults, PosteriorResults
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import Number, TaskName, increasing_pair, paying_depth, round3
@@ -172,10 +173,12 @@ class PhaseDiagram(FitsWidget):
         low, middle, high = drawn[:, self._which]
         self._estimates = np.array([[fit.params[p] for p in PARAMETERS] for fit in self.fits.values()], dtype=float)
         self._first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])  # of the law
+        self._seeds = np.array([float(seeds_of(fit)) for fit in self.fits.values()])
+        self._end = np.array([last_depth(fit) for fit in self.fits.values()])
         rising, rejected = (np.array(v)[self._which] for v in zip(*map(_doubts, self._different), strict=True))
         fixed = {
             "estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": self._first,
-            "rising": rising, "rejected": rejected,
+            "rising": rising, "rejected": rejected, "seeds": self._seeds, "end": self._end,
         }  # fmt: skip
         self._fixed = {name: to_bytes(values) for name, values in fixed.items()}
         self._price()
@@ -257,7 +260,9 @@ class PhaseDiagram(FitsWidget):
             self.set_trait("optimal_depths", {})
             return
         floor, scale, rate = self._estimates.T
-        depths = paying_depth(floor, scale, rate, self._first, self.exchange_rate * self.cost_per_step)
+        depths = paying_depth(
+            floor, scale, rate, self._first, self.exchange_rate * self.cost_per_step * self._seeds, last=self._end
+        )
         self.set_trait("optimal_depths", dict(zip(self.task_names, depths.tolist(), strict=True)))
 
     def _decay(self, budgets: NDArray[np.float64]) -> NDArray[np.float64]:

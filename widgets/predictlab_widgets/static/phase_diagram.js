@@ -83,8 +83,8 @@ var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / 
 function optimalDepth(scale, rate, price) {
   return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
 }
-function payingDepth(scale, rate, { price, fixed = 0, first }) {
-  const depth = Math.max(optimalDepth(scale, rate, price), first);
+function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity }) {
+  const depth = Math.min(Math.max(optimalDepth(scale, rate, price), first), last);
   return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
 }
 function quantile(sorted, q) {
@@ -758,6 +758,10 @@ function decode(model) {
     high: doubles(fixed.high),
     first: doubles(fixed.first),
     // first depth of the law
+    seeds: doubles(fixed.seeds),
+    // runs that are paid for
+    end: doubles(fixed.end),
+    // of the recipe, infinite where it is not known
     rising: doubles(fixed.rising),
     rejected: doubles(fixed.rejected),
     // probability that the risk still rises; 1: the law does not fit
@@ -845,7 +849,7 @@ function render({ model, el }) {
     state.rate = model.get("exchange_rate");
     const step = state.rate === null ? null : state.rate * model.get("cost_per_step");
     if (step !== state.step) {
-      state.depths = step === null ? null : data.first.map((first, t) => payingDepth(data.estimates[3 * t + 1], data.estimates[3 * t + 2], { price: step, first }));
+      state.depths = step === null ? null : data.first.map((first, t) => payingDepth(data.estimates[3 * t + 1], data.estimates[3 * t + 2], { price: step * data.seeds[t], first, last: data.end[t] }));
     }
     state.step = step;
   }

@@ -79,8 +79,8 @@ var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / 
 function optimalDepth(scale, rate, price) {
   return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
 }
-function payingDepth(scale, rate, { price, fixed = 0, first }) {
-  const depth = Math.max(optimalDepth(scale, rate, price), first);
+function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity }) {
+  const depth = Math.min(Math.max(optimalDepth(scale, rate, price), first), last);
   return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
 }
 function toleranceDepth(floor, scale, rate, tolerance) {
