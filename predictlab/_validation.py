@@ -57,6 +57,21 @@ def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> flo
     return number(name, value, f"a finite number >= 0{unit}", hint, least=0)
 
 
+Z95 = 1.96  # half-width of the central 95 % of a Gaussian, in standard deviations
+
+
+def tolerance_of(tolerance: object, margin: object) -> float:
+    """The tolerance, metric², from itself or from its margin ``m``, in the metric: ``(m / 1.96)²``; one of them."""
+    if margin is not None:
+        if tolerance is not None:
+            raise bad_argument(
+                "margin", margin, f"None beside tolerance={tolerance!r}", "One is the square of the other."
+            )
+        return (positive("margin", margin, " (in the metric)") / Z95) ** 2
+    hint = "Or give margin=, in the metric: its half-width at 95 %." if tolerance is None else ""
+    return positive("tolerance", tolerance, " (metric²)", hint)
+
+
 def whole_number(
     name: str, value: object, least: int = 0, what: str = "a whole number", hint: str = "", most: int | None = None
 ) -> int:

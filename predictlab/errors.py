@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 __all__ = [
     "ArgumentError", "CatalogError", "DamagedState", "DataError", "DependencyError", "ModelError", "PredictlabError",
-    "StoreError", "WorkerError", "bad_argument",
+    "StoreError", "UnusualInput", "WorkerError", "bad_argument",
 ]  # fmt: skip
 
 
@@ -49,6 +49,10 @@ class DependencyError(PredictlabError, ImportError):
 
 class WorkerError(PredictlabError, RuntimeError):
     """Workers of a cluster could not be started, or kept being lost."""
+
+
+class UnusualInput(UserWarning):
+    """An argument is taken as given, but looks like another unit or lies far outside all that was measured."""
 
 
 def bad_argument(name: str, value: object, expected: str, hint: str = "") -> ArgumentError:

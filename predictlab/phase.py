@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import Rng, option, positive, share
+from predictlab._validation import Rng, option, positive, share, tolerance_of
 from predictlab.budget import checked_fits, depth_for_tolerance
 from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
 from predictlab.decay._posterior_results import CurveSample
-from predictlab.errors import bad_argument
+from predictlab.errors import UnusualInput, bad_argument
 from predictlab.risk import same_question
 
 __all__ = [
@@ -37,6 +38,7 @@ REGIMES = (STATIC_SUFFICIENT, DYNAMIC_CRITICAL, NOISE_DOMINANT)
 PROBABILITY_COLUMNS = ("p_static_sufficient", "p_dynamic_critical", "p_noise_dominant")
 REJECTED = 0.01  # significance at which a law that does not fit gives no regime
 _TAIL = 0.025
+_FAR = 30.0  # times all that was measured: noticed, and said
 
 
 def _shares(noise: NDArray[np.bool_], static: NDArray[np.bool_]) -> Array:
@@ -296,6 +298,7 @@ def checked_rule(
     fits: Mapping[str, DecayResults],
     rule: str,
     tolerance: float | None,
+    margin: float | None,
     budget: float | None,
     intrinsic_threshold: float | None,
     rate_threshold: float | None,
@@ -313,7 +316,7 @@ def checked_rule(
             positive("intrinsic_threshold", intrinsic_threshold, " (metric²)"),
             positive("rate_threshold", rate_threshold),
         )
-    chosen = Decision(positive("tolerance", tolerance, " (metric²)"), positive("budget", budget, " (steps)"))
+    chosen = Decision(tolerance_of(tolerance, margin), positive("budget", budget, " (steps)"))
     if chosen.budget <= 1:
         raise bad_argument("budget", budget, "more than 1 step")
     for name, fit in fits.items() if not extrapolate else ():
@@ -329,6 +332,7 @@ def classify(
     fits: Mapping[str, DecayResults],
     *,
     tolerance: float | None = None,
+    margin: float | None = None,
     budget: float | None = None,
     rule: str = "decision",
     confidence: float = 0.95,
@@ -345,7 +349,9 @@ def classify(
     fits : mapping of str to DecayResults
         All must answer the same question (docs/theory.md, section 7) in the same metric.
     tolerance : float
-        ``tau`` > 0, metric²; needed by the decision rule.
+        ``tau`` > 0, metric²; the decision rule needs it, or the margin.
+    margin : float
+        ``m`` > 0 in the metric, for the tolerance ``(m / 1.96)²``: each seed within ``m`` of their mean, 95 %.
     budget : float
         ``B`` > 1, steps of probing, from the first fitted depth of every task up; needed by the decision rule.
     rule : {"decision", "thresholds"}
@@ -384,6 +390,11 @@ def classify(
     ArgumentError
         Also when fits of different questions or metrics are mixed, or the budget is below a task's first fitted depth.
 
+    Warns
+    -----
+    predictlab.errors.UnusualInput
+        A tolerance far above all that was measured, or a budget far beyond the last depth.
+
     See Also
     --------
     predictlab.advise : What to do next for each task.
@@ -398,8 +409,41 @@ def classify(
     """
     checked = checked_fits(fits)
     share("confidence", confidence, "a probability in (0.5, 1)", above=0.5)
-    chosen = checked_rule(checked, rule, tolerance, budget, intrinsic_threshold, rate_threshold, extrapolate)
+    chosen = checked_rule(checked, rule, tolerance, margin, budget, intrinsic_threshold, rate_threshold, extrapolate)
+    if isinstance(chosen, Decision):
+        for oddity in unusual(checked, chosen):
+            warnings.warn(oddity, UnusualInput, stacklevel=2)
     return pd.DataFrame([_row(name, fit, chosen, confidence, draws, rng) for name, fit in checked.items()])
+
+
+def unusual(fits: Mapping[str, DecayResults], rule: Decision) -> list[str]:
+    """Say what of a tolerance and a budget lies far outside all that was measured, or looks like another unit.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+    rule : Decision
+
+    Returns
+    -------
+    list of str
+        Empty where nothing does.
+    """
+    out = []
+    largest = max(float(fit.curve.risk.max()) for fit in fits.values())
+    if rule.tolerance > _FAR * largest:
+        out.append(
+            f"tolerance={rule.tolerance:g} is {rule.tolerance / largest:,.0f} times the largest variance that was "
+            f"measured, {largest:.3g}, so that everything is within it. A tolerance is in metric²: for seeds within ±m of their "
+            "mean pass margin=m, in the unit of the metric (a share is not a percentage)."
+        )
+    deepest = max(float(fit.curve.depth[-1]) for fit in fits.values())
+    if rule.budget > _FAR * deepest:
+        out.append(
+            f"budget={rule.budget:g} steps is {rule.budget / deepest:,.0f} times the deepest measured depth, "
+            f"{deepest:g}: what is said there is the law's alone, of recipes that much longer. A budget is steps of one run."
+        )
+    return out
 
 
 def under_other_priors(confidence: float) -> float:

@@ -284,7 +284,7 @@ def allocate(
         Lowest and highest depth, of every task or of each. Default, also for tasks that a mapping leaves out: from the
         first fitted depth to the end of the recipe, where that is known.
     seeds : int, mapping or sequence, optional
-        ``S_t``, runs of each task that are trained and paid for; default of an `agreement` those of its curve, else one.
+        ``S_t``, runs of each task that are trained and paid for; default: of an `agreement` those of its curve.
     confidence : float
         Confidence level of the intervals, in (0, 1).
     draws : int

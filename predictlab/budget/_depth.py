@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import Rng, confidence_level, nonnegative, positive, share, whole_number
+from predictlab._validation import Rng, confidence_level, nonnegative, positive, share, tolerance_of, whole_number
 from predictlab.decay import DecayResults, PosteriorResults, law
 from predictlab.decay._law import crossing_depth
 from predictlab.errors import bad_argument
@@ -510,7 +510,14 @@ class ToleranceDepth:
         return f"<b>{head}</b> (95 %{rest}"
 
 
-def depth_for_tolerance(fit: DecayResults, tolerance: float, *, draws: int = 2000, rng: Rng = None) -> ToleranceDepth:
+def depth_for_tolerance(
+    fit: DecayResults,
+    tolerance: float | None = None,
+    *,
+    margin: float | None = None,
+    draws: int = 2000,
+    rng: Rng = None,
+) -> ToleranceDepth:
     """Depth ``c_tau`` at which the fitted risk falls to a tolerance.
 
     Parameters
@@ -518,7 +525,9 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float, *, draws: int = 200
     fit : DecayResults
         Decay law of the task.
     tolerance : float
-        ``tau`` > 0, metric²; for a decision margin `m` at 95 % it is ``(m / 1.96)²``.
+        ``tau`` > 0, metric².
+    margin : float
+        ``m`` > 0 in the metric, for the tolerance ``(m / 1.96)²``: each seed within ``m`` of their mean, 95 %.
     draws : int
         Number of draws of the fit, for the interval.
     rng : int, numpy.random.Generator or None
@@ -535,7 +544,7 @@ def depth_for_tolerance(fit: DecayResults, tolerance: float, *, draws: int = 200
     >>> round(pl.depth_for_tolerance(pl.DecayModel(curve).fit(), 1e-3).depth)
     17
     """
-    tau = positive("tolerance", tolerance, " (metric²)")
+    tau = tolerance_of(tolerance, margin)
     drawn = fit.sample(draws, rng).crossing(tau)
     # of a posterior the median, as its other estimates; "nearest", since between a depth and inf there is nothing
     depth = float(np.quantile(drawn, 0.5, method="nearest"))

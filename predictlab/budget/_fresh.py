@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
 from predictlab._summary import Summary
-from predictlab._validation import Rng, confidence_level, generator, nonnegative, positive, share, whole_number
+from predictlab._validation import (
+    Rng,
+    confidence_level,
+    generator,
+    nonnegative,
+    positive,
+    share,
+    tolerance_of,
+    whole_number,
+)
 from predictlab.decay import DecayModel, PosteriorResults, Sample
 from predictlab.decay._mean_curve import learning_time, mean_at_end
 from predictlab.errors import DataError, bad_argument
@@ -234,7 +243,13 @@ class FreshRun:
         )  # fmt: skip
 
     def plan(
-        self, tolerance: float, *, confidence: float = 0.9, max_seeds: int = MAX_SEEDS, cost_per_step: float = 1.0
+        self,
+        tolerance: float | None = None,
+        *,
+        margin: float | None = None,
+        confidence: float = 0.9,
+        max_seeds: int = MAX_SEEDS,
+        cost_per_step: float = 1.0,
     ) -> ProbeChoice:
         """Find the fewest seed-steps after which the end of another run is known to a tolerance.
 
@@ -242,6 +257,9 @@ class FreshRun:
         ----------
         tolerance : float
             ``tau`` > 0, metric².
+        margin : float
+            ``m`` > 0 in the metric, in the place of the tolerance ``(m / 1.96)²``: the end within ``m`` of what is
+            predicted, 95 %.
         confidence : float
             Share of the draws in which the risk has to be within it, in (0, 1).
         max_seeds : int
@@ -253,7 +271,7 @@ class FreshRun:
         -------
         ProbeChoice
         """
-        tau = positive("tolerance", tolerance, " (metric²)")
+        tau = tolerance_of(tolerance, margin)
         level, price = (
             share("confidence", confidence, "a probability in (0, 1)"),
             positive("cost_per_step", cost_per_step),

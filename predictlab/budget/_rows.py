@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import Rng, confidence_level, positive
+from predictlab._validation import Rng, confidence_level, positive, tolerance_of
 from predictlab.budget._depth import Array
 from predictlab.decay import DecayResults
 from predictlab.decay._posterior_results import CurveSample
@@ -77,7 +77,13 @@ class ToleranceRows:
 
 
 def rows_for_tolerance(
-    fit: DecayResults, tolerance: float, depth: float, *, draws: int = 2000, rng: Rng = None
+    fit: DecayResults,
+    tolerance: float | None = None,
+    depth: float | None = None,
+    *,
+    margin: float | None = None,
+    draws: int = 2000,
+    rng: Rng = None,
 ) -> ToleranceRows:
     """Count the evaluation rows with which seeds agree within a tolerance, ``sigma_int² / (tau - L)``.
 
@@ -88,7 +94,9 @@ def rows_for_tolerance(
     tolerance : float
         ``tau`` > 0, metric².
     depth : float
-        Steps > 0 at which seeds are compared.
+        Steps > 0 at which seeds are compared; None: the last measured depth.
+    margin : float
+        ``m`` > 0 in the metric, in the place of the tolerance ``(m / 1.96)²``.
     draws : int
         Number of draws of the fit.
     rng : int, numpy.random.Generator or None
@@ -119,7 +127,8 @@ def rows_for_tolerance(
     >>> bool(found.conf_int().lower["rows"] < 900 < found.conf_int().upper["rows"])
     True
     """
-    tau, c = positive("tolerance", tolerance, " (metric²)"), positive("depth", depth, " (steps)")
+    tau = tolerance_of(tolerance, margin)
+    c = float(fit.curve.depth[-1]) if depth is None else positive("depth", depth, " (steps)")
     sample = _with_rows(fit, draws, rng)
     at = np.array([c])
     left = tau - sample.population(at)[:, 0]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import Rng, positive
+from predictlab._validation import Z95, Rng, positive
 from predictlab.budget import checked_fits, optimal_depth
 from predictlab.decay import DecayResults, PosteriorResults, Sample
+from predictlab.errors import UnusualInput
 from predictlab.phase import (
     DYNAMIC_CRITICAL,
     NOISE_DOMINANT,
@@ -26,13 +28,13 @@ from predictlab.phase import (
 from predictlab.planning._next_step import DEEPER, MOST_FOLD, MOST_RUNS, Step, runs_of, settling_steps
 
 _AT_ITSELF = 0.1  # closer to the limit than this share of it, a quantity is "at" it
-Z95 = 1.96
 
 
 def advise(
     fits: Mapping[str, DecayResults],
     *,
     tolerance: float | None = None,
+    margin: float | None = None,
     budget: float | None = None,
     rule: str = "decision",
     confidence: float = 0.95,
@@ -47,7 +49,7 @@ def advise(
 
     Parameters
     ----------
-    fits, tolerance, budget, rule, confidence, intrinsic_threshold, rate_threshold, extrapolate
+    fits, tolerance, margin, budget, rule, confidence, intrinsic_threshold, rate_threshold, extrapolate
         As for `predictlab.classify`.
     exchange_rate : float, optional
         ``gamma`` > 0, metric² per step: adds what the price of probing says.
@@ -80,11 +82,13 @@ def advise(
     checked = checked_fits(fits)
     if exchange_rate is not None:
         positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
-    table = classify(
-        checked, tolerance=tolerance, budget=budget, rule=rule, confidence=confidence, rng=rng, extrapolate=extrapolate,
-        intrinsic_threshold=intrinsic_threshold, rate_threshold=rate_threshold,
-    )  # fmt: skip
-    chosen = checked_rule(checked, rule, tolerance, budget, intrinsic_threshold, rate_threshold, extrapolate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusualInput)  # pl.classify says it
+        table = classify(
+            checked, tolerance=tolerance, margin=margin, budget=budget, rule=rule, confidence=confidence, rng=rng,
+            extrapolate=extrapolate, intrinsic_threshold=intrinsic_threshold, rate_threshold=rate_threshold,
+        )  # fmt: skip
+    chosen = checked_rule(checked, rule, tolerance, margin, budget, intrinsic_threshold, rate_threshold, extrapolate)
     rows = []
     for row in table.to_dict("records"):
         fit, regime = checked[row["task"]], row["regime"]
@@ -114,8 +118,8 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
     last = fit.curve.parts[-1]
     run, lower, upper = last.spread_at(np.inf)
     population = (
-        f"on the population of rows they differ by ±{margin(max(run, 0.0)):.3f} "
-        f"[{margin(lower):.3f}, {margin(upper):.3f}]"
+        f"on the population of rows they differ by ±{half_width(max(run, 0.0)):.3f} "
+        f"[{half_width(lower):.3f}, {half_width(upper):.3f}]"
     )
     share = f"{last.rows_share:.0%} of their variance"
     seen = f"at {fit.curve.depth[-1]:g} steps {share} is this set of {last.rows} rows"
@@ -128,7 +132,7 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
     return f"{seen}; {population}, so steady the recipe ({steadier}) or average several seeds"
 
 
-def margin(risk: float) -> float:
+def half_width(risk: float) -> float:
     """Half-width of the 95 % range of a Gaussian with variance `risk`.
 
     Parameters
@@ -143,7 +147,7 @@ def margin(risk: float) -> float:
 
     Examples
     --------
-    >>> round(margin(1e-4), 4)
+    >>> round(half_width(1e-4), 4)
     0.0196
     """
     return Z95 * float(np.sqrt(risk))
@@ -153,7 +157,7 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
     """What to do where the call stands: nothing more, or the present runs up to the crossing depth."""
     budget, crossing = rule.budget, row["crossing_budget"]
     metric = fit.curve.metric or "metric"
-    now, wanted = margin(float(fit.predict(budget)[0])), f"±{margin(rule.tolerance):.3f}"
+    now, wanted = half_width(float(fit.predict(budget)[0])), f"±{half_width(rule.tolerance):.3f}"
     if row["regime"] == STATIC_SUFFICIENT:
         needed = max(crossing, float(fit.fitted.depth[0]))
         return (
@@ -161,7 +165,7 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
             f"inside the {wanted} asked for."
         ), Step(0, needed, cost=0.0)
     if row["regime"] == NOISE_DOMINANT:
-        floor = margin(float(np.median(sample.lasting())))
+        floor = half_width(float(np.median(sample.lasting())))
         return (
             f"Do not probe deeper: on these evaluation rows seeds will still differ by ±{floor:.3f} {metric} however "
             f"long they train, more than the {wanted} asked for{_by_what(row)}; {_cure(fit, rule.tolerance, wanted)}."

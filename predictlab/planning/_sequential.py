@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from predictlab._summary import Summary
-from predictlab._validation import Rng, option, positive, share
+from predictlab._validation import Rng, option, positive, share, tolerance_of
 from predictlab.decay import DecayModel, DecayResults, Sample
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED
@@ -135,6 +135,7 @@ def probe_until(
     *,
     max_cost: float,
     tolerance: float | None = None,
+    margin: float | None = None,
     budget: float | None = None,
     exchange_rate: float | None = None,
     within: float | None = None,
@@ -173,6 +174,8 @@ def probe_until(
         Most that may be spent, in the unit of `cost_per_step`.
     tolerance, budget : float
         ``tau`` (metric²) and ``B`` (steps) of the regime.
+    margin : float
+        ``m`` > 0 in the metric, in the place of the tolerance ``(m / 1.96)²``.
     exchange_rate : float
         ``gamma`` > 0, metric² per unit of cost, of the optimal depth.
     within : float
@@ -238,6 +241,8 @@ def probe_until(
     limit = positive("max_cost", max_cost, " (cost)")
     price = positive("cost_per_step", cost_per_step, " (cost per step)")
     share("confidence", confidence, "a probability in (0.5, 1)", above=0.5, hint="0.95 is the usual choice.")
+    if margin is not None:
+        tolerance = tolerance_of(tolerance, margin)
     given = {"tolerance": tolerance, "budget": budget, "exchange_rate": exchange_rate, "within": within}
     answer = answering(question, given, relative, price, confidence)
     asked_at = float(budget or 0) if question == "regime" else 0.0

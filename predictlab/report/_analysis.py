@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -12,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from predictlab._summary import Summary
-from predictlab._validation import nonnegative
+from predictlab._validation import nonnegative, tolerance_of
 from predictlab.budget import OptimalDepth, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
-from predictlab.errors import DataError
-from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, classify
-from predictlab.planning import advise, margin
+from predictlab.errors import DataError, UnusualInput
+from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, Decision, classify, unusual
+from predictlab.planning import advise, half_width
 from predictlab.report._tables import phase_table
 from predictlab.risk import risk_curve
 from predictlab.risk._frames import Runs, as_runs_frame
@@ -52,6 +53,8 @@ class Analysis:
         What to do for each task, or why nothing can be said.
     tolerance, budget, exchange_rate, confidence : float
         As they were given to `pl.analyse`.
+    cautions : tuple of str
+        What of them lies far outside all that was measured.
 
     Examples
     --------
@@ -73,6 +76,7 @@ class Analysis:
     budget: float
     exchange_rate: float
     confidence: float
+    cautions: tuple[str, ...] = ()
 
     @property
     def missing_regimes(self) -> list[str]:
@@ -112,11 +116,11 @@ class Analysis:
             Prints as text, and as a table in a notebook.
         """
         title = (
-            f"Tolerance ±{margin(self.tolerance):.3g} (tau = {self.tolerance:.3g}), budget {self.budget:g} steps, "
+            f"Tolerance ±{half_width(self.tolerance):.3g} (tau = {self.tolerance:.3g}), budget {self.budget:g} steps, "
             f"regimes at {100 * self.confidence:g} %"
         )
         lines = [f"{task}: {text}" for task, text in self.recommendations.items()]
-        return Summary(title, phase_table(self), *lines)
+        return Summary(title, *(f"Caution: {text}" for text in self.cautions), phase_table(self), *lines)
 
     def plot(self) -> alt.HConcatChart:
         """Draw the phase diagram: each task that has a place on it, at this tolerance and budget.
@@ -140,7 +144,8 @@ class Analysis:
 def analyse(
     source: Runs | Source,
     *,
-    tolerance: float,
+    tolerance: float | None = None,
+    margin: float | None = None,
     budget: float,
     exchange_rate: float = EXCHANGE_RATE,
     metric: str | None = None,
@@ -159,7 +164,9 @@ def analyse(
         A tidy frame, a run store or the path of one, or anything that `pl.read_runs` reads: files, folders and tables
         of other tools. What needs more words than `metric` to be read, read with `pl.read_runs` first.
     tolerance : float
-        ``tau`` > 0, metric²: the risk that is small enough.
+        ``tau`` > 0, metric²: the risk that is small enough; or its margin.
+    margin : float
+        ``m`` > 0 in the metric, for the tolerance ``(m / 1.96)²``: each seed within ``m`` of their mean, 95 %.
     budget : float
         ``B`` > 1, steps of one run.
     exchange_rate : float
@@ -204,6 +211,7 @@ def analyse(
     >>> pl.analyse(runs, tolerance=0.002, budget=32).phase.set_index("task")["regime"].to_dict()
     {'settles': 'Static-Sufficient', 'stays apart': 'Noise-Dominant'}
     """
+    tolerance = tolerance_of(tolerance, margin)
     runs = _runs(source, metric)
     held = source if isinstance(source, RunStore) or _is_store(source) else runs  # a store may know the rows' outcomes
     fits: dict[str, DecayResults] = {}
@@ -227,16 +235,20 @@ def analyse(
     placed = {name: fit for name, fit in fits.items() if name not in too_early} or fits
     phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, "reason", *CROSSING_COLUMNS])
     recommendations = {}
+    cautions: tuple[str, ...] = ()
     if placed:
-        phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)
-        advice = advise(
-            placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate, rng=rng
-        )
+        cautions = tuple(unusual(placed, Decision(tolerance, budget)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnusualInput)  # said once, in the answer itself
+            phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)
+            advice = advise(
+                placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate, rng=rng
+            )
         recommendations = advice.set_index("task")["advice"].to_dict()
     for name, reason in (too_early | unfit).items():
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
         recommendations[name] = reason
-    return Analysis(fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence)
+    return Analysis(fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions)
 
 
 def _runs(source: Runs | Source, metric: str | None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab.phase import UNDETERMINED
-from predictlab.planning import margin
+from predictlab.planning import half_width
 from predictlab.report._analysis import Analysis
 from predictlab.report._tables import fit_table, phase_table, score_table
 from predictlab.risk import ESTIMATORS, QUESTIONS
@@ -73,7 +73,7 @@ def write_report(
     page = templates.get_template("report.html.j2").render(
         title=title,
         analysis=analysis,
-        margin=margin(tolerance),
+        margin=half_width(tolerance),
         undetermined=UNDETERMINED in set(analysis.phase["regime"]),
         phase=phase_table(analysis),
         diagram=svg(analysis.plot()) if fits else None,
