@@ -434,14 +434,15 @@ def unusual(fits: Mapping[str, DecayResults], rule: Decision) -> list[str]:
     if rule.tolerance > _FAR * largest:
         out.append(
             f"tolerance={rule.tolerance:g} is {rule.tolerance / largest:,.0f} times the largest variance that was "
-            f"measured, {largest:.3g}, so that everything is within it. A tolerance is in metric²: for seeds within ±m of their "
-            "mean pass margin=m, in the unit of the metric (a share is not a percentage)."
+            f"measured, {largest:.3g}, so that everything is within it. A tolerance is in metric²: for seeds within ±m "
+            "of their mean pass margin=m, in the unit of the metric (a share is not a percentage)."
         )
     deepest = max(float(fit.curve.depth[-1]) for fit in fits.values())
     if rule.budget > _FAR * deepest:
         out.append(
             f"budget={rule.budget:g} steps is {rule.budget / deepest:,.0f} times the deepest measured depth, "
-            f"{deepest:g}: what is said there is the law's alone, of recipes that much longer. A budget is steps of one run."
+            f"{deepest:g}: what is said there is the law's alone, of recipes that much longer. A budget is steps of "
+            "one run."
         )
     return out
 

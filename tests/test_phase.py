@@ -128,7 +128,7 @@ def advised(fits, **options):
 def test_a_call_that_stands_says_what_to_do(fits):
     table = advised(fits, tolerance=1.0, budget=32).set_index("task")
     assert table[["chance", "variance_left"]].isna().all().all()
-    for task, start in {"easy": "Stop probing", "slow": "Probe ", "noisy": "Do not probe deeper"}.items():
+    for task, start in {"easy": "From ", "slow": "Train longer, to about ", "noisy": "More steps do not help"}.items():
         assert table.loc[task, "advice"].startswith(start)
     assert table.loc["slow", "depth"] == table.loc["slow", "crossing_budget"]
     paper = pl.advise(fits, rule="thresholds", intrinsic_threshold=1.0, rate_threshold=1.2)
@@ -141,7 +141,7 @@ def test_undetermined_says_what_would_settle_it():
     assert row["regime"] == UNDETERMINED
     assert row["likely"] in REGIMES
     assert "on which side of the tolerance the risk at 64 steps lies" in row["advice"]
-    assert f"about {row['runs']:.0f} more runs at depth 64 would settle" in row["advice"]
+    assert f"Train about {row['runs']:.0f} more runs to depth 64, {row['cost']:,.0f} steps in all" in row["advice"]
     assert row["depth"] == 64
     assert row["chance"] >= 0.6
 
@@ -172,11 +172,11 @@ def test_a_floor_that_slow_decay_imitates_needs_a_deeper_depth():
     row = advised(few, tolerance=0.1, budget=64).iloc[0]
     assert row["regime"] == UNDETERMINED
     assert row["depth"] > 512
-    assert f"a deeper depth, {row['depth']:g} steps with the same" in row["advice"]
+    assert re.search(rf"Train the same .* to {row['depth']:g} steps", row["advice"])
     few = {"few": exact(0.2, 2.0, 0.7, df=5, method="gamma")}
     row = advised(few, tolerance=0.1, budget=64).iloc[0]
     assert not few["few"].identified
-    assert "not surely: the depths do not separate a floor from slow decay: " in row["advice"]
+    assert "not surely: the depths do not separate a floor from slow decay. " in row["advice"]
 
 
 def test_where_no_probing_settles_it_another_tolerance_does():
@@ -185,7 +185,7 @@ def test_where_no_probing_settles_it_another_tolerance_does():
     row = advised({"t": sure}, tolerance=tolerance, budget=64).iloc[0]
     assert row["regime"] == UNDETERMINED
     assert np.isnan(row["chance"])
-    assert "the risk at 64 steps is at the tolerance itself: more runs will not settle" in row["advice"]
+    assert "the risk at 64 steps is at the tolerance itself. More runs will not settle" in row["advice"]
     up, down = re.search(r"from (\S+) up it is Static-Sufficient, below (\S+) Noise-Dominant", row["advice"]).groups()
     for other, regime in [(float(up) * 1.001, STATIC_SUFFICIENT), (float(down) * 0.99, NOISE_DOMINANT)]:
         assert advised({"t": sure}, tolerance=other, budget=64)["regime"][0] == regime

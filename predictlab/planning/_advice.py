@@ -76,7 +76,7 @@ def advise(
     >>> import predictlab as pl
     >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
     >>> table = pl.advise({"reviews": pl.DecayModel(curve).fit()}, tolerance=1e-3, budget=64)
-    >>> table["advice"][0].startswith("Stop probing at 17 steps")
+    >>> table["advice"][0].startswith("From 17 steps on each seed is within ±0.062")
     True
     """
     checked = checked_fits(fits)
@@ -127,7 +127,7 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
         needed = float(f"{last.interaction / (tolerance - max(run, 0.0)):.2g}")  # no more digits than are known
         return f"{seen}, and by the estimate about {needed:,.0f} rows would bring them within {wanted} ({population})"
     if lower < tolerance:
-        return f"{seen}; {population}, so whether more rows would bring them within {wanted} takes more seeds to say"
+        return f"more seeds, to say whether more rows would bring them within {wanted} ({seen}; {population})"
     steadier = "a decaying rate, larger batches, cleaner labels"
     return f"{seen}; {population}, so steady the recipe ({steadier}) or average several seeds"
 
@@ -153,32 +153,47 @@ def half_width(risk: float) -> float:
     return Z95 * float(np.sqrt(risk))
 
 
+_KNOWN = {  # what is within a margin, by question; the paper's proxy speaks of seeds and their mean, not of a forecast
+    "agreement": "each seed is within {margin} {metric} of their mean",
+    "this_run": "the end of the run is known within {margin} {metric}",
+    "fresh_run": "the end of another run is known within {margin} {metric}",
+    "new_task": "the end of a run of a new task is known within {margin} {metric}",
+}
+
+
 def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sample: Sample) -> tuple[str, Step]:
     """What to do where the call stands: nothing more, or the present runs up to the crossing depth."""
-    budget, crossing = rule.budget, row["crossing_budget"]
+    budget, crossing, agreement = rule.budget, row["crossing_budget"], fit.question == "agreement"
     metric = fit.curve.metric or "metric"
-    now, wanted = half_width(float(fit.predict(budget)[0])), f"±{half_width(rule.tolerance):.3f}"
+    now, wanted = f"±{half_width(float(fit.predict(budget)[0])):.3f}", f"±{half_width(rule.tolerance):.3f}"
+    known = _KNOWN[fit.question].format(margin=wanted, metric=metric)
     if row["regime"] == STATIC_SUFFICIENT:
         needed = max(crossing, float(fit.fitted.depth[0]))
-        return (
-            f"Stop probing at {needed:.0f} steps: by {budget:g} steps seeds agree within ±{now:.3f} {metric}, "
-            f"inside the {wanted} asked for."
-        ), Step(0, needed, cost=0.0)
+        head = f"From {needed:.0f} steps on {known}" if agreement else f"Stop at {needed:.0f} steps: {known}"
+        return f"{head} (at {budget:g} steps {now}).", Step(0, needed, cost=0.0)
     if row["regime"] == NOISE_DOMINANT:
-        floor = half_width(float(np.median(sample.lasting())))
+        floor = f"±{half_width(float(np.median(sample.lasting()))):.3f} {metric}"
+        left = f"seeds stay {floor} from their mean however long they train" if agreement else f"{floor} stays open"
         return (
-            f"Do not probe deeper: on these evaluation rows seeds will still differ by ±{floor:.3f} {metric} however "
-            f"long they train, more than the {wanted} asked for{_by_what(row)}; {_cure(fit, rule.tolerance, wanted)}."
+            f"More steps do not help: on these evaluation rows {left}, more than {wanted}{_by_what(row)}. "
+            f"Instead: {_cure(fit, rule.tolerance, wanted)}."
         ), Step()
-    last = float(fit.fitted.depth[-1])
     upper = f"{row['crossing_upper']:.0f}" if np.isfinite(row["crossing_upper"]) else "unbounded"
-    beyond = f", beyond the {last:g} steps measured" if crossing > last else ""
-    depth = max(crossing, budget + 1)
+    depth, runs = max(crossing, budget + 1), runs_of(fit)[0]
+    act = "Train longer" if agreement else "Probe deeper"
     return (
-        f"Probe {max(crossing - budget, 1):.0f} more steps, to about {crossing:.0f} "
-        f"(95 %: {row['crossing_lower']:.0f} to {upper}{beyond}); expected gain: "
-        f"seeds agree within {wanted} {metric} instead of ±{now:.3f} at {budget:g} steps."
-    ), Step(0, depth, cost=depth * runs_of(fit)[0])
+        f"{act}, to about {crossing:.0f} steps (95 %: {row['crossing_lower']:.0f} to {upper}){_longer(fit, crossing)}: "
+        f"{known} from there on, and {now} at {budget:g} steps."
+        + (f" For {runs} seeds that is {depth * runs:,.0f} steps in all." if runs > 1 else "")
+    ), Step(0, depth, cost=depth * runs)
+
+
+def _longer(fit: DecayResults, depth: float) -> str:
+    """Says of a depth that nobody measured, or that the recipe does not have, what it is."""
+    last, horizon = float(fit.fitted.depth[-1]), fit.curve.horizon
+    if horizon is not None and depth > horizon:
+        return f", a longer recipe than this one of {horizon:g} steps"
+    return f", beyond the {last:g} steps measured" if depth > last else ""
 
 
 def _price_says(verdict: str, probability_pays: float) -> str:
@@ -233,27 +248,27 @@ def _settle(
     unit = {"spread": "seeds", "branch": "parents"}.get(fit.curve.estimator, "runs")
     side = f"on which side of the {limit_name} {name} lies"
     blurred = floor_is_open and not fit.identified
-    why = "the depths do not separate a floor from slow decay: " if blurred else ""
+    why = ": the depths do not separate a floor from slow decay" if blurred else ""
     if row["reason"]:
-        why = f"{row['reason']}: "
+        why = f": {row['reason']}"
     if steps:
         best, *second = steps[:2]
         text = (
-            f"{_in_words(fit, best, unit)} would settle {side} in about {10 * best.chance:.0f} of 10 cases "
-            f"(and leave {best.variance_left:.0%} of its variance)"
+            f"{_in_words(fit, best, unit)}, {best.cost:,.0f} steps in all: in about {10 * best.chance:.0f} of 10 cases "
+            f"that settles {side}"
         )
         for other in second:
-            text += f"; or {_in_words(fit, other, unit).rstrip(',')}, for {other.cost / best.cost:.1f} times the steps"
+            text += f". Or {_in_words(fit, other, unit, 'train')}, for {other.cost / best.cost:.1f} times the steps"
     else:
         best = Step()
         if abs(float(np.median(values)) - limit) <= _AT_ITSELF * limit:
-            why = f"{name} is at the {limit_name} itself: "
+            why = f": {name} is at the {limit_name} itself"
         most = min(MOST_RUNS, MOST_FOLD * runs_of(fit)[0])
         text = (
-            f"more {unit} will not settle {side}, neither {most} of them nor depths up to "
-            f"{DEEPER[-1] * float(fit.fitted.depth[-1]):g} steps; another {limit_name} would: {others}"
+            f"More {unit} will not settle {side}, neither {most} of them nor depths up to "
+            f"{DEEPER[-1] * float(fit.fitted.depth[-1]):g} steps. Another {limit_name} would: {others}"
         )
-    return f"Most likely {row['likely']}, not surely: {why}{text}.", best
+    return f"Most likely {row['likely']}, not surely{why}. {text}.", best
 
 
 def _past_the_peak(fit: PosteriorResults, confidence: float) -> tuple[str, Step]:
@@ -261,18 +276,28 @@ def _past_the_peak(fit: PosteriorResults, confidence: float) -> tuple[str, Step]
     last, runs = float(fit.curve.depth[-1]), runs_of(fit)[0]
     text = f"Still rising at {last:g} steps (probability {fit.rising:.0%}), so there is no regime yet"
     depth = fit.falls_by(confidence)
-    if np.isinf(depth):
-        deeper = f"train the same {runs} runs to {2 * last:g} steps and look again"
-        return f"{text}, and nothing says where it will fall: {deeper}.", Step(0, 2 * last, cost=2 * last * runs)
-    to = f"by {depth:g} steps it falls, in {confidence:.0%} of the draws; train the same {runs} runs to there"
-    return f"{text}: {to}.", Step(0, depth, cost=depth * runs)
+    sure, depth = np.isfinite(depth), depth if np.isfinite(depth) else 2 * last
+    when = (
+        f"By {depth:g} steps it falls, in {confidence:.0%} of the draws" if sure else "Nothing says where it will fall"
+    )
+    act = (
+        f"train the same {runs} runs to there"
+        if sure
+        else f"train the same {runs} runs to {depth:g} steps and look again"
+    )
+    return f"{text}. {when}: {act}{_longer(fit, depth)}.", Step(0, depth, cost=depth * runs)
 
 
-def _in_words(fit: DecayResults, step: Step, unit: str) -> str:
+def _in_words(fit: DecayResults, step: Step, unit: str, act: str = "Train") -> str:
     last = float(fit.fitted.depth[-1])
     if step.depth > last:
         present, _ = runs_of(fit)
-        more = f"the same {present} {unit}" if not step.runs else f"the same {unit} and about {step.runs:g} more"
-        return f"a deeper depth, {step.depth:g} steps with {more},"
-    where = "at the same depths" if step.depth == last else f"at depth {step.depth:g}"
-    return f"about {step.runs:g} more {unit} {where}"
+        more = (
+            f"the same {present} {unit}" if not step.runs else f"the same {present} {unit} and about {step.runs:g} more"
+        )
+        horizon = fit.curve.horizon
+        if horizon is not None and step.depth > horizon:
+            return f"{act} {more} by a recipe of {step.depth:g} steps (this one ends at {horizon:g})"
+        return f"{act} {more} to {step.depth:g} steps"
+    where = "to the same depths" if step.depth == last else f"to depth {step.depth:g}"
+    return f"{act} about {step.runs:g} more {unit} {where}"

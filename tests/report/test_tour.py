@@ -71,12 +71,12 @@ def test_too_few_seeds_get_no_fit_but_a_reason(analysis):
 
 def test_the_sentences_say_what_to_do(analysis):
     todo = analysis.recommendations
-    assert todo["easy"].startswith("Stop probing at")
+    assert todo["easy"].startswith("From ")
     assert todo["slow"].startswith("Probe ")
     steps = float(todo["slow"].split()[1])
     crossing = analysis.phase.set_index("task").loc["slow", "crossing_budget"]
     assert steps == pytest.approx(crossing - BUDGET, abs=0.6)
-    assert todo["noise"].startswith("Do not probe deeper")
+    assert todo["noise"].startswith("More steps do not help")
 
 
 def test_nothing_fitted_is_a_table_too():
