@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -73,6 +74,10 @@ def default_metric(present: Iterable[str]) -> str | None:
     names = set(present)
     if "accuracy" in names:
         return "accuracy"
+    # as other writers call it, on the set that evaluations are made on
+    prefixed = [n for n in names if re.fullmatch(r"(eval|val|valid|validation)[/_.-](epoch[/_.-])?acc(uracy)?", n)]
+    if len(prefixed) == 1:
+        return prefixed[0]
     of_completions = "eval_loss" in names and names <= set(METRICS_OF["completions"])
     return "eval_loss" if of_completions else None
 
@@ -153,7 +158,7 @@ def rounding_variance(values: Array) -> float:
 
 def is_share(metric: str) -> bool:
     """Whether a metric of this name is a share of rows."""
-    return f"_{metric}".endswith(("_accuracy", "_exact_match"))
+    return re.split(r"[/ ._-]", metric.lower().replace("exact_match", "exact"))[-1] in ("accuracy", "acc", "exact")
 
 
 def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:

@@ -11,16 +11,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
 from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.logs import listed
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import LINES
 
-WRITTEN_NAN = ("nan", "none", "null", "n/a", "na")
+WRITTEN_NAN = ("nan", "-nan", "+nan", "nan(ind)", "-nan(ind)")
+# How people and programs write that there is nothing: R, Keras, SQL, spreadsheets
+NOTHING = frozenset({
+    "", "na", "n/a", "<na>", "#n/a", "#na", "n.a.", "none", "null", "nil", "-", "--", "---", "?", ".", "missing", "nat",
+})  # fmt: skip
 READABLE = 0.8  # share of cells that are numbers, from which on a column is one of numbers with bad cells
-TITLE = re.compile(r"[^\d+-]*(\d[\d,_]*)[^\d]*")
+# Rows and columns that are made of runs, or of the steps of one, and are none themselves
+STATISTICS = frozenset({
+    "mean", "avg", "average", "median", "std", "sd", "stdev", "std_dev", "stddev", "sem", "stderr", "std_err", "var",
+    "variance", "ci", "ci95", "min", "max", "mean±std", "mean_±_std", "mean+std", "mean-std", "range", "spread",
+})  # fmt: skip
+SUMMARIES = STATISTICS | {"final", "last", "best", "end", "total", "overall", "summary", "test"}
 
 
 def read_table_file(path: Path, found: Findings) -> pd.DataFrame:
@@ -121,14 +130,12 @@ def _is_nan(value: object) -> bool:
 def _titled(table: pd.DataFrame, where: str, found: Findings) -> pd.DataFrame:
     """Titles without the blanks around them, and no row that is the title line again."""
     titles = [str(c).strip() for c in table.columns]
-    if len(set(titles)) < len(titles):
-        twice = pd.Index(titles)[pd.Index(titles).duplicated()]
-        raise DataError(f"{where}: two columns are called {twice[0]!r}; rename one.")
     table = table.set_axis(titles, axis="columns")
-    texts = [c for c in titles if table[c].dtype == object or pd.api.types.is_string_dtype(table[c].dtype)]
-    if len(texts) < 1 or table.empty:
+    cells = [(c, table.iloc[:, i]) for i, c in enumerate(titles)]
+    texts = [(c, cell) for c, cell in cells if cell.dtype == object or is_string_dtype(cell.dtype)]
+    if not texts or table.empty:
         return table
-    same = np.column_stack([table[c].astype(str).str.strip() == c for c in texts]).sum(axis=1)
+    same = np.column_stack([cell.astype(str).str.strip() == re.sub(r"\.\d+$", "", c) for c, cell in texts]).sum(axis=1)
     again = same >= max(1, math.ceil(len(titles) / 2))
     if again.any():
         rows = listed(np.flatnonzero(again) + 2)
@@ -145,7 +152,14 @@ def is_text(column: pd.Series) -> bool:
 def _given(column: pd.Series) -> pd.Series:
     """Distinct cells as they are written, without empty ones and written NaN, with how often each comes."""
     counts = column.dropna().astype(str).str.strip().value_counts()
-    return counts[~counts.index.str.lower().isin(WRITTEN_NAN)]
+    return counts[~counts.index.str.lower().isin({*WRITTEN_NAN, *NOTHING})]
+
+
+def empty(column: pd.Series) -> NDArray[np.bool_]:
+    """Cells that hold nothing, or a word for it; a written NaN is something."""
+    if not (column.dtype == object or is_string_dtype(column.dtype)):
+        return np.asarray(column.isna())
+    return np.asarray(column.isna() | column.astype(str).str.strip().str.lower().isin(NOTHING))
 
 
 def plain(column: pd.Series) -> pd.Series:
@@ -155,7 +169,8 @@ def plain(column: pd.Series) -> pd.Series:
     if len(whole) and whole.str.fullmatch(r"-?\d+([.,]\d+)?(e-?\d+)?%?", case=False).all():
         if whole.str.contains(",").any() and not whole.str.contains(".", regex=False).any():
             text = text.str.replace(",", ".", regex=False)
-        text = text.str.removesuffix("%")
+        if whole.str.endswith("%").all():  # where some have it and others not they may be of two units
+            text = text.str.removesuffix("%")
     return text.where(column.notna(), np.nan)
 
 
@@ -183,21 +198,36 @@ def bad_cells(column: pd.Series) -> NDArray[np.bool_]:
     if is_numeric_dtype(column):
         return np.zeros(len(column), dtype=bool)
     text = column.astype(str).str.strip().str.lower()
-    return np.asarray(column.notna() & np.isnan(numbers(column)) & ~text.isin(WRITTEN_NAN))
+    return np.asarray(~empty(column) & np.isnan(numbers(column)) & ~text.isin(WRITTEN_NAN))
+
+
+def _without_thousands(column: pd.Series) -> pd.Series:
+    """Steps written in groups of three digits, as 1,000 or 1 000, without what parts them."""
+    if is_numeric_dtype(column):
+        return column
+    text = column.astype(str).str.strip()
+    grouped = text.str.fullmatch(r"\D*\d{1,3}([,_ \u00a0\u202f]\d{3})+\D*").to_numpy(dtype=bool)
+    return column.mask(grouped, text.str.replace(r"(?<=\d)[,_ \u00a0\u202f](?=\d{3})", "", regex=True))
 
 
 def steps(column: pd.Series, title: str, found: Findings) -> NDArray[np.float64]:
     """Steps of a column: numbers, or the one number in each text such as ``step100``."""
     if is_bool_dtype(column) or is_datetime64_any_dtype(column):
         raise DataError(f"column {title!r} holds {column.iloc[0]!r}, which is no number of steps. Pass depth=.")
+    column = _without_thousands(column)
     value = numbers(column)
     bad = bad_cells(column)
+    last_words = bad & column.astype(str).str.strip().str.lower().isin(SUMMARIES).to_numpy()
+    if last_words.any():
+        words = listed(column[last_words].astype(str).unique())
+        found.leave_out(f"{last_words.sum()} rows whose {title!r} is {words}: they are of no step")
+        bad = bad & ~last_words
     if not bad.any():
         return value
     texts = column[bad].astype(str).str.strip()
-    parts = texts.str.extract(r"^(\D*?)(\d+(?:[,_]\d{3})*)(\D*)$")
+    parts = texts.str.extract(r"^(\D*?)(\d+)(\D*)$")
     if parts[1].notna().all() and len(parts[[0, 2]].drop_duplicates()) == 1 and not parts[0].str.endswith("-").any():
-        value[bad] = parts[1].str.replace("[,_]", "", regex=True).astype(float)
+        value[bad] = parts[1].astype(float)
         unit = str(parts[2].iloc[0]).strip().lower()
         if unit not in ("k", "m"):
             found.assume(f"column {title!r} holds texts such as {texts.iloc[0]!r}: the number in each is the step.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import mmap
 import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +14,14 @@ from typing import Any
 import pandas as pd
 
 from predictlab.errors import DataError, needs_extra
-from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, repeated
 from predictlab.runs._importers.recipes import flat, with_entries, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import names_of, natural, read_each
 
 PARTS = ("train", "training", "validation", "val", "valid", "eval", "evaluation", "test")
+RESTART = "\0restart"  # no writer's tag is called so
+SESSION_START = 1  # of TensorBoard's SessionLog
 SESSION = re.compile(r"\d{9,}\.\d+")
 
 
@@ -27,7 +31,7 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, fo
     Folders of one run that are called after parts of the data (``train``, ``validation``) are parts of that run's
     metrics, as Keras writes them.
     """
-    read = read_each(files, _events, found)
+    read = read_each(files, lambda file: _events(file, found), found)
     entries = {file: said for file, (_, said) in read}
     logs = {file.parent for file, (events, _) in read if events}
     # hyperparameters have a session folder of their own below the run's, with nothing or a summary in it
@@ -37,6 +41,7 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, fo
         raise DataError(f"{files[0]}{', ...' if files[1:] else ''}: no scalar in the event files.")
     first = {file: min(event[3] for event in events) for file, events in pairs}
     pairs.sort(key=lambda pair: first[pair[0]])  # the order in which they were written
+    pairs = _without_superseded(pairs, found)
     folders = [file.parent for file, _ in pairs]
     parted = _parted(folders)
     homes = [folder.parent if folder in parted else folder for folder in folders]
@@ -52,7 +57,8 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, fo
         columns=["run", "depth", "metric", "value", "seconds"],
     )
     rows["seconds"] -= rows.groupby("run")["seconds"].transform("min")
-    metrics = chosen_metrics(rows["metric"], metric, "the event files")
+    present = repeated(rows, found) if metric is None else rows["metric"]
+    metrics = chosen_metrics(present, metric, "the event files")
     names, label = names_of(places, base)
     told: list[dict[str, Any]] = [{} for _ in places]
     home_of = dict(zip(folders, homes, strict=True))
@@ -67,19 +73,67 @@ def read_event_files(files: Sequence[Path], base: Path | None, metric: Names, fo
     return RunLogs(rows, about, metrics, label, hint, (*own, *said, *rates), twice=_twice(pairs), ordered=True)
 
 
-def _events(file: Path) -> tuple[list[tuple[int, str, float, float]], dict[str, Any]]:
+def _without_superseded(
+    pairs: Sequence[tuple[Path, list[tuple[int, str, float, float]]]], found: Findings
+) -> list[tuple[Path, list[tuple[int, str, float, float]]]]:
+    """Scalars without those that a restart made void: a resumed writer marks the step from which on it writes anew.
+
+    As TensorBoard does, within each folder, in the order in which the files were begun.
+    """
+    kept: dict[Path, list[tuple[int, tuple[int, str, float, float]]]] = {}
+    for number, (file, events) in enumerate(pairs):
+        of_folder = kept.setdefault(file.parent, [])
+        for event in events:
+            if event[1] == RESTART:
+                left = [one for one in of_folder if one[1][0] < event[0]]
+                if len(left) < len(of_folder):
+                    what = (
+                        f"{len(of_folder) - len(left)} values from step {event[0]} on, written before a restart there"
+                    )
+                    found.leave_out(f"{file.parent}: {what}", loud=False)
+                of_folder[:] = left
+            else:
+                of_folder.append((number, event))
+    out: list[list[tuple[int, str, float, float]]] = [[] for _ in pairs]
+    for of_folder in kept.values():
+        for number, event in of_folder:
+            out[number].append(event)
+    return [(file, events) for (file, _), events in zip(pairs, out, strict=True) if events]
+
+
+def _whole(file: Path, read: int) -> str | None:
+    """What is wrong with a file of which `read` events were read, by the lengths that its records say; None if nothing.
+
+    TensorBoard's reader stops at the first damaged record without a word.
+    """
+    size, at, count = file.stat().st_size, 0, 0
+    if not size:
+        return None
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        while at + 16 <= size and (length := struct.unpack_from("<Q", data, at)[0]) <= size - at - 16:
+            at += length + 16
+            count += 1
+    if at < size and read >= count:
+        return f"it is cut off after {read} records (still written, or a run that was killed?)"
+    return f"it is damaged after {read} of at least {count} records" if read < count else None
+
+
+def _events(file: Path, found: Findings) -> tuple[list[tuple[int, str, float, float]], dict[str, Any]]:
     """Scalars and hyperparameters of one file; an error that names it where there is no scalar or it is damaged."""
     events: list[tuple[int, str, float, float]] = []
     entries: dict[str, Any] = {}
     try:
-        events.extend(scalars(file, entries))
+        records = [0]
+        events.extend(scalars(file, entries, records))
+        if wrong := _whole(file, records[0]):
+            found.notice(f"{file}: {wrong}; what came before is read.")
     except (OSError, ValueError, TypeError, struct.error) as error:
         raise DataError(f"{file} cannot be read as an event file: {error}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("tensorboard", "google", "tensorflow"):
             raise
         raise DataError(f"{file} cannot be read as an event file: {error}") from error
-    if not events and not entries:
+    if not any(event[1] != RESTART for event in events) and not entries:
         raise DataError(f"{file}: no scalar in the event file.")
     return events, entries
 
@@ -113,8 +167,8 @@ def _twice(pairs: Sequence[tuple[Path, list[tuple[int, str, float, float]]]]) ->
     )
 
 
-def scalars(file: Path, entries: dict[str, Any]) -> Iterator[tuple[int, str, float, float]]:
-    """Step, tag, value and wall time of each scalar; both ways in which writers put one down.
+def scalars(file: Path, entries: dict[str, Any], records: list[int]) -> Iterator[tuple[int, str, float, float]]:
+    """Step, tag, value and wall time of each scalar; both ways in which writers put one down. Restarts are tagged so.
 
     Hyperparameters come into `entries`: those of TensorBoard's own plugin, and the arguments that a Trainer writes as
     a text.
@@ -124,6 +178,9 @@ def scalars(file: Path, entries: dict[str, Any]) -> Iterator[tuple[int, str, flo
         from tensorboard.util.tensor_util import make_ndarray
     plugins: dict[str, str] = {}  # a tag's plugin is named with its first value only
     for event in LegacyEventFileLoader(str(file)).Load():
+        records[0] += 1
+        if event.HasField("session_log") and event.session_log.status == SESSION_START and event.step > 0:
+            yield event.step, RESTART, math.nan, event.wall_time
         for value in event.summary.value:
             if value.metadata.plugin_data.plugin_name == "hparams":
                 entries |= _hparams(value.metadata.plugin_data.content)

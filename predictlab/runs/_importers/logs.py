@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from predictlab.errors import ArgumentError, bad_argument
+from predictlab.task import better_side
+
+if TYPE_CHECKING:
+    from predictlab.runs._importers.report import Findings
 
 Names = str | Sequence[str] | Mapping[str, str] | None
 SEED = re.compile(r"seed[-_=: ]?(\d+)", re.IGNORECASE)
@@ -76,6 +81,35 @@ def left_open(argument: str, question: str, remedy: str) -> ArgumentError:
     return ArgumentError(f"{argument}=None: {question} {remedy}")
 
 
+def repeated(rows: pd.DataFrame, found: Findings) -> pd.Series:
+    """Names of metrics in `rows`, without those measured once a run where others were at several depths.
+
+    A test at the end is no measurement of a depth; who wants it names it.
+    """
+    depths = rows.groupby(["metric", "run"], observed=True, sort=False)["depth"].nunique().groupby(level=0).max()
+    once = depths.index[depths == 1]
+    if not 0 < len(once) < len(depths):
+        return rows["metric"]
+    found.leave_out(f"{listed(sorted(once))}: measured once a run; pass metric= if it is wanted", loud=False)
+    return rows.loc[~rows["metric"].isin(once), "metric"]
+
+
+def likeliest(names: Sequence[str]) -> str:
+    """The name that is most like a metric of an evaluation, for an example."""
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        low = name.lower()
+        parts = set(re.split(r"[^a-z0-9]+", low))
+        quality = bool(parts & {"acc", "accuracy", "f1", "auc", "map", "em", "mcc", "bleu", "rouge", "score"})
+        return (
+            "train" in parts,
+            better_side(name) is None and not quality,
+            not (parts & {"eval", "val", "valid", "test"}),
+        )
+
+    return min(names, key=rank)
+
+
 def chosen_metrics(present: Iterable[str], metric: Names, where: str, every: bool = False) -> dict[str, str]:
     """Which metrics to read, and the name of each in the result.
 
@@ -98,7 +132,7 @@ def chosen_metrics(present: Iterable[str], metric: Names, where: str, every: boo
             return {name: name for name in names}
         raise left_open(
             "metric", f"{len(names)} candidates in {where}: {listed(names)}.",
-            f"Pass metric={names[0]!r}, a list, a pattern such as metric='eval*', or a mapping to new names.",
+            f"Pass metric={likeliest(names)!r}, a list, a pattern such as metric='eval*', or a mapping to new names.",
         )  # fmt: skip
     chosen: dict[str, str] = {}
     for name in [metric] if isinstance(metric, str) else metric:

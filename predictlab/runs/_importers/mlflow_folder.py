@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, listed
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, listed, repeated
 from predictlab.runs._importers.recipes import is_label, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import names_of
@@ -28,7 +28,8 @@ def read_mlflow(runs: Sequence[Path], base: Path | None, metric: Names, found: F
         rows, about = read_database(databases[0])
     else:
         rows, about = _read_folders(runs, base, found)
-    metrics = chosen_metrics(rows["metric"].unique(), metric, "the MLflow runs")
+    present = repeated(rows, found) if metric is None else rows["metric"]
+    metrics = chosen_metrics(present.unique(), metric, "the MLflow runs")
     params = [c for c in about.columns if not c.startswith("tags.") and c not in ABOUT and not is_label(c)]
     about, rates = with_schedules(about, rows)
     rows = rows[rows["metric"].isin(metrics)].reset_index(drop=True)

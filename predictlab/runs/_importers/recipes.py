@@ -21,7 +21,7 @@ FILES = (
     "hparams.yaml", "hparams.json", "config.yaml", "config.yml", "config.json", "config.toml", "args.yaml", "args.json",
     "params.yaml", "params.json", "training_args.json", "training_args.yaml", "train_config.json", "train_config.yaml",
     "hyperparameters.json", "hyperparams.json", "hyp.yaml", "opt.yaml", "cfg.yaml", "cfg.json", "flags.json",
-    "adapter_config.json", ".hydra/config.yaml",
+    "adapter_config.json", ".hydra/config.yaml", "README.md",
 )  # fmt: skip
 # Entries that differ between runs of one recipe
 LABELS = frozenset({
@@ -232,6 +232,8 @@ def _entries_of(places: Sequence[Path], found: Findings) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     text = file.read_text(encoding="utf-8-sig")
+    if file.suffix == ".md":
+        return card_entries(text)
     if file.suffix == ".json":
         said = json.loads(text)
     elif file.suffix == ".toml":
@@ -243,6 +245,13 @@ def _read(file: Path) -> dict[str, Any]:
         said = {key.removesuffix(".value"): value for key, value in said.items()
                 if not key.startswith(("_wandb", "wandb_version")) and not key.endswith(".desc")}  # fmt: skip
     return said
+
+
+def card_entries(text: str) -> dict[str, str]:
+    """Hyperparameters on the model card that a Trainer writes; nothing of any other page."""
+    _, there, rest = text.partition("### Training hyperparameters")
+    part = re.split(r"^#", rest, maxsplit=1, flags=re.MULTILINE)[0] if there else ""
+    return dict(re.findall(r"^- ([\w. ]+): (.+)$", part, flags=re.MULTILINE))
 
 
 def flat(nested: Mapping[str, Any], before: str = "") -> dict[str, Any]:

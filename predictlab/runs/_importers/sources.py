@@ -84,8 +84,12 @@ def files_of(path: Path, wanted: str | None, found: Findings) -> Iterator[tuple[
     def unreadable(error: OSError) -> None:
         found.leave_out(f"{error.filename}: {error.strerror}")
 
-    for top, folders, files in os.walk(path, onerror=unreadable):
+    root = Path(os.path.realpath(path))
+    seen = {root}
+    for top, folders, files in os.walk(path, onerror=unreadable, followlinks=True):
         here = Path(top)
+        folders[:] = [name for name in folders if _leads_on(here / name, root, seen)]
+        files = [name for name in files if not _is_second_name(here / name, root, found)]
         if "meta.yaml" in files and "metrics" in folders:
             if _is_mlflow_run(here, found):
                 yield "mlflow", here
@@ -96,6 +100,25 @@ def files_of(path: Path, wanted: str | None, found: Findings) -> Iterator[tuple[
             file = here / name
             database = name.endswith(DATABASES) and is_mlflow_database(file)
             yield ("mlflow" if database else format_of(file)), file
+
+
+def _leads_on(folder: Path, root: Path, seen: set[Path]) -> bool:
+    """Whether a folder is entered: one that is a link only if it leads out of what is searched, and not in a circle."""
+    if not folder.is_symlink():
+        return True
+    real = Path(os.path.realpath(folder))
+    if real.is_relative_to(root) or root.is_relative_to(real) or any(real.is_relative_to(one) for one in seen):
+        return False
+    seen.add(real)
+    return True
+
+
+def _is_second_name(file: Path, root: Path, found: Findings) -> bool:
+    """Whether a file is a link to another one that is found by itself, as ``latest`` often is."""
+    if not file.is_symlink() or not Path(os.path.realpath(file)).is_relative_to(root):
+        return False
+    found.leave_out(f"{file}: a link to another file in the folder", loud=False)
+    return True
 
 
 def _is_mlflow_run(folder: Path, found: Findings) -> bool:

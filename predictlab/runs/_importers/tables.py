@@ -11,7 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
-from predictlab.runs._importers.cells import bad_cells, is_text, looks_numeric, numbers, read_table_file, steps
+from predictlab.runs._importers.cells import bad_cells, empty, is_text, looks_numeric, numbers, read_table_file, steps
+from predictlab.runs._importers.dvclive import joined
+from predictlab.runs._importers.layouts import (
+    FILE,
+    INDICES,
+    STEPS,
+    normal,
+    one_below_the_other,
+    titled,
+    without_summaries,
+)
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
 from predictlab.runs._importers.recipes import SCHEDULE, is_label, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
@@ -19,11 +29,6 @@ from predictlab.runs._importers.sources import names_of, read_each
 from predictlab.runs._importers.wandb_panel import is_panel, read_panel
 from predictlab.runs._schema import COLUMNS
 
-STEPS = frozenset({
-    "depth", "step", "steps", "_step", "global_step", "train/global_step", "trainer/global_step", "iteration",
-    "iterations", "iter", "train_step", "training_step", "current_steps", "num_steps", "optimizer_step",
-})  # fmt: skip
-INDICES = frozenset({"epoch", "epochs", "train/epoch", "timestamp", "wall_time", "time", "elapsed_time", "total_steps"})
 HYPERPARAMETER = re.compile(
     r"(^|[-_/. ])(lr|learning_rate|batch_size|bs|weight_decay|wd|dropout|warmup\w*|momentum|hidden\w*|width|layers"
     r"|n_layers|num_layers|rank|lora_r|alpha|optimizer|temperature|train_size|n_train|fraction|beta\d?)$",
@@ -33,16 +38,6 @@ HYPERPARAMETER = re.compile(
 SUMMARY = re.compile(
     r"(^|[-_/. ])(best|final|total|max|min|mean|avg|last|elapsed|runtime|duration|minutes|seconds|hours)", re.IGNORECASE
 )
-SIDE = re.compile(
-    r"(?P<before>.*?[-_ ./])??(?P<word>runs?|seeds?|trials?|rep|replicate|repeat|s|r)?[-_ =#]*(?P<number>\d+)"
-    r"(?P<after>[-_ ./].*)?", re.IGNORECASE,
-)  # fmt: skip
-FILE = "\0file"  # name of the file a row came from; no user's column is called so
-
-
-def normal(title: str) -> str:
-    """A title in lower case, with underscores for blanks."""
-    return title.strip().lower().replace(" ", "_")
 
 
 def read_tables(
@@ -62,7 +57,7 @@ def read_tables(
             raise DataError(f"{file} has no rows.")
         return table
 
-    pairs = read_each(files, read, found)
+    pairs = joined(read_each(files, read, found))
     files, tables = [file for file, _ in pairs], [table for _, table in pairs]
     panels = [is_panel(table) for table in tables]
     label = files[0].stem if len(files) == 1 else (base or files[0].absolute().parent).resolve().name
@@ -72,12 +67,23 @@ def read_tables(
         raise DataError(f"{listed(files)}: some are W&B panel exports, others are not; read them apart.")
     if len(files) == 1:
         return read_table(tables[0], columns, metric, label, found, epochs=epochs)
-    names = [name.removesuffix(Path(name).suffix) for name in names_of(files, base)[0]]
+    names = _names_of_files(files, base)
     absent = {name: set(map(str, table.columns)) for name, table in zip(names, tables, strict=True)}
     tables = [table.assign(**{FILE: name}) for table, name in zip(tables, names, strict=True)]
     table = pd.concat(tables, ignore_index=True)
-    folders = {name: file.absolute().parent for name, file in zip(names, files, strict=True)}
+    folders = {name: file if file.is_dir() else file.parent for name, file in zip(names, files, strict=True)}
     return read_table(table, columns, metric, label, found, epochs=epochs, there=absent, folders=folders)
+
+
+def _names_of_files(files: Sequence[Path], base: Path | None) -> list[str]:
+    """What runs are called that are told apart by their files: those, or the folders if all files are called alike."""
+    folders = [file.parent for file in files]
+    if len({file.name for file in files}) == 1 and len(set(folders)) == len(files):
+        return list(names_of(folders, base)[0])
+    places = [file if file.is_dir() else file.with_suffix("") for file in files]
+    if len(set(places)) < len(places):
+        places = list(files)
+    return list(names_of(places, base)[0])
 
 
 def read_table(
@@ -110,19 +116,15 @@ def read_table(
     """
     if table.empty:
         raise DataError("source: the table has no rows.")
-    table = table.reset_index(drop=all(name is None for name in table.index.names)).rename(
-        columns=lambda c: str(c).strip()
-    )
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise DataError(f"source: two columns are called {twice!r}; rename one.")
+    table = titled(table)
     for name in table.columns:  # cells of lists and the like are no names
         if table[name].dtype == object:
             table[name] = table[name].map(lambda c: str(c) if isinstance(c, (list, dict, set, np.ndarray)) else c)
     if is_panel(table):
         return read_panel([table], ["the table"], columns, metric, label, found)
-    table, columns = side_by_side(table, columns, metric, found)
+    table, columns = one_below_the_other(table, columns, metric, found)
     roles, kept = _roles(table, columns, epochs, found)
+    table = without_summaries(table, roles, found)
     free = [c for c in table.columns if c not in {*roles.values(), *kept.values(), FILE}]
     _refuse_unnamed(table, roles)
     run, about = _runs(table, roles, label)
@@ -179,39 +181,6 @@ def _refuse_unnamed(table: pd.DataFrame, roles: Mapping[str, str]) -> None:
                 f"{missing.sum()} of {len(table)} rows name no {name} (column {roles[name]!r}, rows {rows}). Fill it "
                 "in, or leave them out."
             )
-
-
-def side_by_side(
-    table: pd.DataFrame, columns: Mapping[str, str], metric: Names, found: Findings
-) -> tuple[pd.DataFrame, Mapping[str, str]]:
-    """A table with a column for each run, one under the other; any other table as it is.
-
-    Such a table has one column of steps, and all others are called after runs or seeds and numbered.
-    """
-    others = [c for c in table.columns if normal(c) not in STEPS and c.lower() not in INDICES and c != FILE]
-    others = [c for c in others if c not in columns.values()]
-    alike = {c: hit for c in others if (hit := SIDE.fullmatch(c))}
-    numeric = [c for c in others if looks_numeric(table[c])]
-    named = {metric} if isinstance(metric, str) else set(metric or ())
-    if len(alike) < 2 or set(alike) != set(numeric) or named & set(alike) or {"seed", "run", "value"} & set(columns):
-        return table, columns
-    if {"run", "seed"} & set(table.columns):
-        return table, columns
-    parts = []
-    for name, hit in alike.items():
-        what = f"{hit['before'] or ''}{hit['after'] or ''}".strip("-_ ./=#")
-        run = re.sub(r"[-_ =#]+", "-", f"{hit['word'] or 'run'}-{hit['number']}")
-        part = table.drop(columns=list(alike)).assign(run=run, seed=int(hit["number"]))
-        new = what or (metric if isinstance(metric, str) else "value")
-        parts.append(part.assign(metric=new, value=table[name].to_numpy()).dropna(subset=["value"]))
-    found.assume(f"the columns {listed(alike)} are runs side by side, numbered by what is in their titles.")
-    return pd.concat(parts, ignore_index=True), {
-        **columns,
-        "run": "run",
-        "seed": "seed",
-        "metric": "metric",
-        "value": "value",
-    }
 
 
 def _roles(
@@ -324,7 +293,31 @@ def _long(
         names = metric if isinstance(metric, str) else roles["value"]
         metrics = {names: names}
     rows = base.assign(metric=names, value=numbers(value))
-    return rows[_good_cells(value, roles["value"], found)].reset_index(drop=True), metrics
+    measured = _good_cells(value, roles["value"], found)
+    nothing = empty(value) & ~_said_lost(rows)
+    if nothing.any():
+        by = [rows["run"], rows["metric"]]
+        last = rows["depth"].where(np.isfinite(rows["value"])).groupby(by, observed=True).transform("max")
+        # a table that was melted has a row for what was not measured as well
+        inside = pd.Series(nothing & (rows["depth"] < last)).groupby(rows["metric"], observed=True).transform("any")
+        measured &= ~(nothing & inside.to_numpy())
+        _say_diverged(int((nothing & measured).sum()), roles["value"], found)
+    return rows[measured].reset_index(drop=True), metrics
+
+
+def _said_lost(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows of which the table itself says that they failed."""
+    if "status" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    return rows["status"].isin(["diverged", "failed"]).to_numpy()
+
+
+def _say_diverged(count: int, title: str, found: Findings) -> None:
+    if count:
+        found.noticed.append(
+            f"{count} empty cells of {title!r} behind the last value of their runs are taken as diverged, since their "
+            "rows were written for it."
+        )
 
 
 def _good_cells(column: pd.Series, title: str, found: Findings) -> NDArray[np.bool_]:
@@ -350,18 +343,47 @@ def _wide(
     numeric = [c for c in free if looks_numeric(table[c])]
     present = [c for c in numeric if not c.startswith(("_", "Unnamed: ")) and normal(c) not in STEPS]
     asked = [metric] if isinstance(metric, str) else list(metric or ())
+    run = base["run"].to_numpy()
+    settings = {c for c in present if HYPERPARAMETER.search(c) and not _varies(table[c], run).any()}
+    if set(present) - settings - INDICES:
+        present = [c for c in present if c not in settings or c in asked]
+    if metric is None:
+        counts = {c: pd.Series(~empty(table[c])).groupby(run).sum().max() for c in present}
+        once = [c for c in present if counts[c] == 1 and max(counts.values()) > 1]
+        if once:
+            found.leave_out(f"{listed(once)}: measured once a run; pass metric= if it is wanted", loud=False)
+        present = [c for c in present if c not in once]
     metrics = chosen_metrics([c for c in present if c.lower() not in INDICES or c in asked], metric, "the table")
     content = [c for c in present if c.lower() not in INDICES]
-    filled = table[content].notna().to_numpy()
+    filled = np.column_stack([~empty(table[c]) for c in content]) if content else np.zeros((len(table), 0), dtype=bool)
     parts = []
     for name in metrics:
         rows = base.assign(metric=name, value=numbers(table[name]))
+        blank = pd.Series(_blank(rows, table[name], name, found) & ~_said_lost(rows), index=rows.index)
         others = {c: filled[:, i] for i, c in enumerate(content) if c != name}
         known = _good_cells(table[name], name, found)
         if there:
             known &= table[FILE].map(lambda file, name=name: name in there[file]).to_numpy(dtype=bool)
-        parts.append(rows[known & _measured(rows, table[name].isna(), others)])
+        measured = _measured(rows, blank, others)
+        _say_diverged(int((measured & known & blank).sum()), name, found)
+        parts.append(rows[known & measured])
     return pd.concat(parts, ignore_index=True), metrics
+
+
+def _blank(rows: pd.DataFrame, column: pd.Series, title: str, found: Findings) -> NDArray[np.bool_]:
+    """Cells that hold nothing; a written NaN is nothing to a writer who puts it where values follow."""
+    nothing = empty(column)
+    written = ~nothing & np.isnan(rows["value"].to_numpy()) & ~bad_cells(column)
+    if written.any():
+        last = rows["depth"].where(np.isfinite(rows["value"])).groupby(rows["run"]).transform("max")
+        before = written & (rows["depth"] < last).to_numpy()
+        if before.any():
+            found.notice(
+                f"{before.sum()} times {title!r} is a written NaN where values of its run follow: this writer's NaN is "
+                "taken as not measured, as an empty cell is."
+            )
+            return nothing | written
+    return nothing
 
 
 def _measured(rows: pd.DataFrame, blank: pd.Series, others: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed, repeated
 from predictlab.runs._importers.recipes import is_label, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import CHECKPOINT, names_of, read_each, run_folder
@@ -73,7 +73,8 @@ def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names,
         other = sorted({name for entry in every for name in logged(entry)})
         raise left_open("metric", f"{where} has no evaluation, only {listed(other) or 'nothing'}.",
                         "Pass metric= one of these, or train with an eval_strategy.")  # fmt: skip
-    metrics = chosen_metrics(rows["metric"], metric, where, every=True)
+    present = repeated(rows, found) if metric is None else rows["metric"]
+    metrics = chosen_metrics(present, metric, where, every=True)
     about = pd.DataFrame([_settings(state) for state in states], index=names)
     settings = tuple(c for c in about.columns if not is_label(c))
     about, said = with_recipes(about, folders, found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers.cells import bad_cells, numbers, steps
-from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
 from predictlab.runs._importers.report import Findings
 
 AXES = ("train/global_step", "trainer/global_step", "global_step")
@@ -33,6 +34,7 @@ def read_panel(
     found: Findings,
 ) -> RunLogs:
     """Runs of one or several panels. An empty cell is a step at which that run logged nothing."""
+    tables = [_display_names(table, file, found) for table, file in zip(tables, names, strict=True)]
     panels = [_measured_columns(table) for table in tables]
     for table, file, measured in zip(tables, names, panels, strict=True):
         bare = [column for column in measured if f"{column}__MIN" not in table.columns]
@@ -59,6 +61,25 @@ def read_panel(
     rows["run"], runs = pd.factorize(rows["name"])
     hint = "A panel export does not say the seed: only the names of runs can."
     return RunLogs(rows, pd.DataFrame(index=runs), metrics, label, hint)
+
+
+def _display_names(table: pd.DataFrame, file: str, found: Findings) -> pd.DataFrame:
+    """The second run of one display name, whose columns pandas calls ``run - metric.1``, as ``run (2) - metric``."""
+    titles = [str(c) for c in table.columns]
+    new, twice = [], set()
+    for title in titles:
+        again = re.fullmatch(r"(.+)\.(\d+)", title)
+        run, dash, metric = title.rpartition(DASH)
+        if dash and again is not None and again[1] in titles:
+            twice.add(run)
+            title = f"{run} ({int(again[2]) + 1}){DASH}{metric.rpartition('.')[0]}"
+        new.append(title)
+    if twice:
+        found.notice(
+            f"{file}: several runs are displayed as {listed(sorted(twice))}; they are told apart by their order alone, "
+            "as 'name (2)'."
+        )
+    return table.set_axis(new, axis="columns")
 
 
 def _measured_columns(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
