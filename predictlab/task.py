@@ -53,6 +53,27 @@ def better_side(metric: str) -> str | None:
         name = rest
 
 
+def is_share(metric: str) -> bool:
+    """Tell whether a metric of this name is a share of rows.
+
+    Parameters
+    ----------
+    metric : str
+        Such as ``"accuracy"``, ``"eval_exact_match"`` or ``"val/acc"``.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_share("eval/accuracy"), is_share("eval_loss")
+    (True, False)
+    """
+    last = re.split(r"[/ ._-]", metric.lower().replace("exact_match", "exact"))[-1]
+    return last in ("accuracy", "acc", "exact")
+
+
 METHODS = ("lora", "head", "full")
 PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("constant", "linear", "cosine")

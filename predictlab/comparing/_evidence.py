@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from predictlab.errors import DataError
 from predictlab.risk import VarianceComponents, components_of_margins, variance_components
-from predictlab.risk._frames import is_share
+from predictlab.task import is_share
 
 Array = NDArray[np.float64]
 SHARES = ("acc", "acc_norm", "em", "pass@1", "resolved", "right", "correct")

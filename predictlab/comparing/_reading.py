@@ -16,11 +16,12 @@ from predictlab._validation import whole_number
 from predictlab.comparing._evidence import SHARES, Array, Evidence, Sampling
 from predictlab.errors import DataError, StoreError, bad_argument
 from predictlab.risk import Outcomes, is_fork, is_invalid, outcomes_of
-from predictlab.risk._frames import default_metric, is_share, select_single
+from predictlab.risk._frames import default_metric, select_single
 from predictlab.runs import Margins, RunStore, read_outcomes
 from predictlab.runs._evaluations import find_evaluations
 from predictlab.runs._importers.cells import read_table_file
 from predictlab.runs._importers.report import Findings
+from predictlab.task import is_share
 
 Source: TypeAlias = (
     "str | os.PathLike[str] | pd.DataFrame | Margins | Outcomes | RunStore | Sequence[float] | NDArray[np.generic]"

@@ -15,10 +15,10 @@ from predictlab.forecasting._inputs import ForecastInputs, build_forecast_inputs
 from predictlab.forecasting._predictive import ALONE, predictive
 from predictlab.forecasting._results import ForecastResults
 from predictlab.risk._curve import Array
-from predictlab.risk._frames import Runs, is_share, rounding_variance, select_rows
+from predictlab.risk._frames import Runs, rounding_variance, select_rows
 from predictlab.risk._residual import Predict, group_folds, parameters_of, predictor_of
 from predictlab.risk._trajectories import MIN_GROUPS, MIN_RUNS, Labels
-from predictlab.task import better_side
+from predictlab.task import better_side, is_share
 
 METHODS = ("t", "jackknife+")
 UNLIKE = "unlike the runs learnt from"
@@ -59,8 +59,8 @@ def forecast(
     metric : str, optional
         Default ``"accuracy"`` where it was measured, ``"eval_loss"`` of completions, else the only one there is.
     end : float or mapping of task to float, optional
-        Depth at which runs end, steps. Default the greatest one of the metric, which has to be the same for all tasks
-        that were measured deeper than `at_depth`.
+        Depth at which runs end, steps. Default the greatest one of the metric that at least 4 runs came to (or as many
+        as came to any), which has to be the same for all tasks that were measured deeper than `at_depth`.
     method : {"t", "jackknife+"}
         "t": Gaussian errors of one variance, estimated out of fold. "jackknife+": no shape is assumed. Where each
         group is left out by itself its interval holds with at least ``2 confidence - 1``, usually about `confidence`;
@@ -122,10 +122,11 @@ def forecast(
     _check_enough(inputs, learnt, metric, folds)
     resolution = rounding_variance(final[learnt])
     share = is_share(metric) and final[learnt].max() <= 1  # not in percent
+    _check_threshold(metric, threshold, final[learnt])
     predict = _bounded(regressor, *((0.0, 1.0) if share else (-np.inf, np.inf)))
 
     values = np.full((len(final), 5), np.nan)
-    notes = np.array(inputs.notes, dtype=object)
+    notes, unlike = np.array(inputs.notes, dtype=object), np.zeros(len(final), dtype=bool)
     names = np.unique(group[learnt])
     parts = [np.isin(group, part) for part in group_folds(group[learnt], folds, generator(rng), ALONE)]
     for left_out in (*parts, ~np.isin(group, names)):
@@ -140,9 +141,10 @@ def forecast(
         new = inputs.features[targets]
         law = predictive(x, y, group[train], new, predict, p, folds, rng, method, resolution)
         above = np.full(len(new), np.nan) if threshold is None else law.above(threshold)
-        above = np.where(_outside(x, new), np.nan, above)
+        unlike[targets] = _outside(x, new)
+        above = np.where(unlike[targets], np.nan, above)
         values[targets] = np.column_stack([law.centre, *law.interval(confidence), law.sd, above])
-        notes[_outside(x, inputs.features) & targets & (notes == "")] = UNLIKE
+    notes[unlike & (notes == "")] = UNLIKE
     table = pd.DataFrame(values, columns=["prediction", "lower", "upper", "sd", "p_above"])
     if share:
         table[["lower", "upper"]] = table[["lower", "upper"]].clip(0.0, 1.0)
@@ -152,13 +154,26 @@ def forecast(
     if threshold is not None:
         decision = _decisions(table["lower"], table["upper"], threshold, good_side)
         # the interval of a run unlike all others is too narrow to decide anything
-        unlike = (table["note"] == UNLIKE).to_numpy()
         table["decision"] = np.where(unlike, "undetermined", decision)
         _say_undecided(run[unlike & (decision != "undetermined")])
         shown[6:6] = ["p_above", "decision"]
     question = "this_run" if groups is None and task is not None else "new_task"
     ends, count = inputs.ends, len(names)
     return ForecastResults(table[shown], metric, at_depth, confidence, method, question, ends, count, threshold)
+
+
+def _check_threshold(metric: str, threshold: float | None, final: Array) -> None:
+    """Percent where shares were measured, or the other way round, would decide every run, and wrongly."""
+    if threshold is None or not is_share(metric) or not 0 < threshold <= 100:
+        return
+    highest = float(np.max(final))
+    if highest <= 1 < threshold:
+        unit, example = "a share of at most 1, as the runs have it", threshold / 100
+    elif highest > 1.5 and np.min(final) > 1 >= threshold:
+        unit, example = "percent, as the runs have it", threshold * 100
+    else:
+        return
+    raise bad_argument("threshold", threshold, unit, f"Such as {example:g}.")
 
 
 def _say_undecided(runs: pd.Index) -> None:

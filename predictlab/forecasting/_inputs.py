@@ -126,12 +126,18 @@ def _note(lost: float, depth: float, missing: bool) -> str:
     return f"diverged or failed later, at {lost:g}" if np.isfinite(lost) else ""
 
 
+def _common_end(measured: pd.DataFrame) -> float:
+    """Greatest depth that enough runs of a task came to: one that went on alone does not move the end of the others."""
+    runs = measured.groupby("depth")["run"].nunique()
+    return float(runs.index[runs >= min(trajectories.MIN_RUNS, int(runs.max()))].max())
+
+
 def _ends(
     frame: pd.DataFrame, metric: str, depth: float, end: float | Mapping[str, float] | None, tasks: list[str]
 ) -> dict[str, float]:
     """Depth at which the runs of each task end; tasks that were not measured deeper than `depth` may have none."""
     own = frame[(frame["metric"] == metric) & (frame["depth"] > depth) & ~is_invalid(frame)]
-    deepest = own.groupby("task", sort=False)["depth"].max().astype(float).to_dict()
+    deepest = {str(task): _common_end(part) for task, part in own.groupby("task", sort=False)}
     if isinstance(end, Mapping):
         if unknown := sorted(set(map(str, end)) - set(tasks)):
             raise bad_argument("end", unknown, f"tasks of the runs: {', '.join(tasks)}")

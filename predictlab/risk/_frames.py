@@ -13,7 +13,7 @@ import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
-from predictlab.task import METRICS_OF
+from predictlab.task import METRICS_OF, is_share
 
 if TYPE_CHECKING:
     from predictlab.runs import RunStore
@@ -154,11 +154,6 @@ def rounding_variance(values: Array) -> float:
     """Variance of rounding to the metric's step: a share of n rows moves in steps of 1/n (Sheppard)."""
     steps = np.diff(np.unique(np.round(values[np.isfinite(values)], 12)))
     return float(np.min(steps) ** 2 / 12) if len(steps) else 0.0
-
-
-def is_share(metric: str) -> bool:
-    """Whether a metric of this name is a share of rows."""
-    return re.split(r"[/ ._-]", metric.lower().replace("exact_match", "exact"))[-1] in ("accuracy", "acc", "exact")
 
 
 def sampling_variance(metric: str, mean: float, eval_rows: float | None) -> float | None:

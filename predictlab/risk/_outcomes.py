@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._components import Array, VarianceComponents, components_of_margins, variance_components
-from predictlab.risk._frames import is_share
 from predictlab.runs import Margins
+from predictlab.task import is_share
 
 LEAST_COMMON = 0.5  # share of the rows that all runs must have in common
 

@@ -659,7 +659,7 @@ def mlruns(tmp_path):
         for part, text in {
             "meta.yaml": f"{kind}: {folder.name}\nlifecycle_stage: {stage}\nrun_name: {name}\nstatus: 3\n",
             "metrics/eval/loss": "".join(f"{1000 * (100 + i)} {v} {10 * i}\n" for i, v in enumerate(losses)),
-            "metrics/loss": "100000 9.0 0 data 1234\n", "params/seed": str(seed), "params/lr": "0.1",
+            "metrics/loss": "100000 9.0 0 data 1234\n100001 8.0 10\n", "params/seed": str(seed), "params/lr": "0.1",
             "tags/mlflow.runName": name,
         }.items():  # fmt: skip
             (folder / part).parent.mkdir(parents=True, exist_ok=True)

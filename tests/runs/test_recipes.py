@@ -138,7 +138,7 @@ def test_a_seed_in_the_recipe_is_taken_where_the_names_have_none(tmp_path):
         (folder / "hparams.yaml").write_text(f"lr: 0.1\nseed: {seed}\n")
     frame = pl.read_runs(tmp_path, metric="acc", task="t")
     assert frame.groupby("run")["seed"].first().to_dict() == {
-        "version_0/metrics": 11, "version_1/metrics": 5, "version_2/metrics": 7,
+        "version_0": 11, "version_1": 5, "version_2": 7,
     }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import math
 import re
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_object_dtype, is_string_dtype
 
 from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.logs import listed
@@ -56,46 +58,72 @@ def read_table_file(path: Path, found: Findings) -> pd.DataFrame:
 def _separated(path: Path, found: Findings) -> pd.DataFrame:
     """Separated values; the title line tells by what, if it is not what the file is called after."""
     separator = "\t" if ".tsv" in path.name.lower() else ","
-    with path.open("rb") as file:
-        utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    encoding = "utf-16" if utf16 else "utf-8"
-
-    def read(sep: str, nrows: int | None = None) -> pd.DataFrame:
-        options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "encoding": encoding, "nrows": nrows}
-        if sep == r"\s+":
-            return pd.read_csv(path, sep=sep, engine="python", **options)
-        return pd.read_csv(path, sep=sep, low_memory=False, **options)
-
-    titles = list(map(str, _first_line(path, encoding)))
-    line = titles[0] if titles else ""
+    text = _text(path, found)
+    before, text = _without_preamble(text)
+    line = text.split("\n", 1)[0]
     counts = {sep: line.count(sep) for sep in dict.fromkeys([separator, ",", ";", "\t", "|"])}
     best = max(counts, key=lambda sep: counts[sep])
     if counts[separator] == 0:
         separator = best if counts[best] else (r"\s+" if len(line.split()) > 1 else separator)
     elif separator == "," and counts[";"] > counts[","]:
         separator = ";"
-    table = read(separator)
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": separator != "\t"}
+    options |= {"engine": "python"} if separator == r"\s+" else {"low_memory": False}
+    table = pd.read_csv(io.StringIO(text), sep=separator, **options)
     if not isinstance(table.index, pd.RangeIndex):  # more cells in a line than titles
-        raise ValueError(f"its lines have more cells than its title line, {line[:80]!r}")
-    return table
+        rest = table.iloc[:, -1]
+        if not rest.isna().all():
+            raise ValueError(f"its lines have more cells than its title line, {line[:80]!r}")
+        table = table.reset_index().set_axis([*table.columns, "Unnamed: last"], axis="columns").iloc[:, :-1]
+    if before:
+        found.leave_out(f"{path}: {before} lines before the title line", loud=False)
+    if separator == "|":  # tables of Markdown: a line of dashes, and nothing before the first and behind the last bar
+        table = table[~table.astype(str).apply(lambda cells: cells.str.fullmatch(r"[\s:-]*|nan")).all(axis=1)]
+        table = table.drop(columns=[c for c in table.columns if str(c).startswith("Unnamed") and table[c].isna().all()])
+    return table.reset_index(drop=True)
 
 
-def _first_line(path: Path, encoding: str) -> list[str]:
-    frame = pd.read_csv(
-        path, sep="\0", header=None, nrows=1, encoding=encoding, dtype=str, engine="python", quoting=3,
-        skip_blank_lines=True,
-    )  # fmt: skip
-    return [] if frame.empty else [str(frame.iloc[0, 0])]
+def _text(path: Path, found: Findings) -> str:
+    """What a file says, in the encoding that it is in."""
+    data = path.read_bytes()
+    if path.name.lower().endswith(".gz"):
+        data = gzip.decompress(data)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in data:
+            raise
+        found.assume(f"{path}: it is no UTF-8, and is taken as Latin-1.")
+        return data.decode("latin-1")
+
+
+def _without_preamble(text: str) -> tuple[int, str]:
+    """Number of the lines before the title line (comments, blank ones, Excel's ``sep=;``), and the text from there."""
+    lines = text.splitlines(keepends=True)
+    count = 0
+    while count < len(lines) - 1 and re.match(r"\s*(#|//|%|sep=.?\s*$|$)", lines[count]):
+        count += 1
+    first = lines[count - 1].lstrip("#/% ") if count else ""
+    # np.savetxt and others put the titles behind a comment sign
+    if count and first.count(",") == lines[count].count(",") and not re.match(r"\s*[^\d\s.+-]", lines[count]):
+        return count - 1, first + "".join(lines[count:])
+    return count, "".join(lines[count:])
 
 
 def _records(path: Path, found: Findings) -> pd.DataFrame:
     """A JSON list of records, or one a line; a written NaN stays told from what is absent."""
-    import gzip
-
-    data = path.read_bytes()
-    text = (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+    text = _text(path, found)
     if text.lstrip().startswith("["):
         records = json.loads(text)
+    elif (columns := lists_of(text)) is not None:
+        counted = {"epoch"} & {name.lower() for name in columns} or any(
+            name.lower().endswith("step") for name in columns
+        )
+        names = list(columns)
+        records = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        records = records if counted else [{"epoch": i, **record} for i, record in enumerate(records)]
     else:
         records, wrong = [], []
         for number, line in enumerate(text.splitlines(), 1):
@@ -123,6 +151,17 @@ def _records(path: Path, found: Findings) -> pd.DataFrame:
     return table
 
 
+def lists_of(text: str) -> dict[str, list[Any]] | None:
+    """A JSON object of lists of one length, such as the history of Keras; None for any other text."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or not said or not all(isinstance(one, list) for one in said.values()):
+        return None
+    return said if len({len(one) for one in said.values()}) == 1 else None
+
+
 def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
@@ -131,12 +170,20 @@ def _titled(table: pd.DataFrame, where: str, found: Findings) -> pd.DataFrame:
     """Titles without the blanks around them, and no row that is the title line again."""
     titles = [str(c).strip() for c in table.columns]
     table = table.set_axis(titles, axis="columns")
+    for i, kind in enumerate(table.dtypes):
+        if is_object_dtype(kind) or is_string_dtype(kind):
+            stripped = table.iloc[:, i].map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+            table.isetitem(i, stripped)
     cells = [(c, table.iloc[:, i]) for i, c in enumerate(titles)]
     texts = [(c, cell) for c, cell in cells if cell.dtype == object or is_string_dtype(cell.dtype)]
     if not texts or table.empty:
         return table
     same = np.column_stack([cell.astype(str).str.strip() == re.sub(r"\.\d+$", "", c) for c, cell in texts]).sum(axis=1)
     again = same >= max(1, math.ceil(len(titles) / 2))
+    if len(texts) == len(titles) > 1:  # a title among the values makes all columns texts
+        for row in np.flatnonzero(~again & table.isin(titles).all(axis=1).to_numpy()):
+            if set(table.iloc[row].astype(str)) == set(titles):
+                raise DataError(f"{where}: line {row + 2} has the titles in another order; make two files of it.")
     if again.any():
         rows = listed(np.flatnonzero(again) + 2)
         found.leave_out(f"{where}: the title line comes again in line {rows}; another run may begin there")

@@ -139,12 +139,19 @@ def _events(file: Path, found: Findings) -> tuple[list[tuple[int, str, float, fl
 
 
 def _parted(folders: Sequence[Path]) -> set[Path]:
-    """Folders named after parts of the data, where a run has more than one of them."""
-    beside: dict[Path, set[Path]] = {}
+    """Folders named after parts of the data, where a run has more than one of them, or also writes beside them."""
+    beside: dict[tuple[Path, str], set[Path]] = {}
+    own = set(folders)
     for folder in folders:
-        if folder.name.lower() in PARTS:
-            beside.setdefault(folder.parent, set()).add(folder)
-    return {folder for parts in beside.values() if len(parts) > 1 for folder in parts}
+        words = re.split(r"[-_]", folder.name.lower())
+        parts = [word for word in words if word in PARTS]
+        if len(parts) == 1:  # "loss_train" and "loss_val", as add_scalars writes them, are alike but for the part
+            rest = "_".join(word for word in words if word not in PARTS)
+            beside.setdefault((folder.parent, rest), set()).add(folder)
+    return {
+        folder for (above, rest), parts in beside.items() if len(parts) > 1 or (above in own and not rest)
+        for folder in parts
+    }  # fmt: skip
 
 
 def _twice(pairs: Sequence[tuple[Path, list[tuple[int, str, float, float]]]]) -> str:

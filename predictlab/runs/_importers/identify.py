@@ -64,6 +64,9 @@ def seeds_of(logs: RunLogs, seed: Seed) -> pd.Series:
             raise bad_argument("seed", seed, expected)
         values = pd.Series(int(seed), index=runs)  # type: ignore[arg-type]
     numbers = [_whole(value) for value in values]
+    if None in numbers:  # "seed 0", "seed 1", ...
+        hits = [re.fullmatch(r"(?:seed|rng|s)?[-_ =#:]*(\d+)", str(value).strip(), re.IGNORECASE) for value in values]
+        numbers = [int(hit[1]) for hit in hits if hit] if all(hits) else numbers
     for run, value, number in zip(runs, values, numbers, strict=True):
         if number is None:
             missing = sum(n is None for n in numbers)

@@ -19,7 +19,11 @@ STEPS = frozenset({
     "depth", "step", "steps", "_step", "global_step", "train/global_step", "trainer/global_step", "iteration",
     "iterations", "iter", "train_step", "training_step", "current_steps", "num_steps", "optimizer_step",
 })  # fmt: skip
-INDICES = frozenset({"epoch", "epochs", "train/epoch", "timestamp", "wall_time", "time", "elapsed_time", "total_steps"})
+INDICES = frozenset({
+    "epoch", "epochs", "train/epoch", "timestamp", "wall_time", "time", "elapsed_time", "total_steps",
+    "elapsed", "_runtime", "_timestamp", "samples", "samples_seen", "num_samples", "tokens", "num_tokens",
+    "tokens_seen", "examples", "examples_seen", "datetime", "date", "eta", "percentage", "current_epoch", "progress",
+})  # fmt: skip
 SIDE = re.compile(
     r"(?P<before>.*?[-_ ./])??(?P<word>runs?|seeds?|trials?|rep|replicate|repeat|s|r)?[-_ =#]*(?P<number>\d+)"
     r"(?P<after>[-_ ./].*)?", re.IGNORECASE,

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from predictlab.errors import ArgumentError, bad_argument
-from predictlab.task import better_side
+from predictlab.task import PREFIXES, better_side
 
 if TYPE_CHECKING:
     from predictlab.runs._importers.report import Findings
 
 Names = str | Sequence[str] | Mapping[str, str] | None
-SEED = re.compile(r"seed[-_=: ]?(\d+)", re.IGNORECASE)
+SEED = re.compile(r"seed[-_=:# ]{0,3}(\d+)", re.IGNORECASE)
 SHOWN = 12  # names listed in an error
 
 
@@ -137,9 +137,9 @@ def chosen_metrics(present: Iterable[str], metric: Names, where: str, every: boo
     chosen: dict[str, str] = {}
     for name in [metric] if isinstance(metric, str) else metric:
         hits = [name] if name in names else [n for n in names if fnmatchcase(n, str(name))]
-        hits = hits or [
-            n for n in names if n.endswith(f"/{name}")
-        ]  # of all parts that wrote it, train/ and validation/
+        # of all parts of the data that it was measured on: train/loss, eval_loss
+        before = rf"((.*/)?|(({'|'.join(PREFIXES)})[/_.-])*)"
+        hits = hits or [n for n in names if re.fullmatch(before + re.escape(str(name)), n)]
         if not hits:
             raise bad_argument("metric", name, f"a metric of {where}", f"There are: {listed(names) or 'none'}.")
         chosen |= {hit: metric[name] if isinstance(metric, Mapping) else hit for hit in hits}

@@ -9,6 +9,23 @@ import pandas as pd
 
 from predictlab.runs._importers.logs import listed
 from predictlab.runs._importers.report import Findings
+from predictlab.task import is_share
+
+
+def units_of_shares(frame: pd.DataFrame, found: Findings) -> None:
+    """Notice shares in percent, and runs of which some are in percent and others are not."""
+    for metric, part in frame[frame["status"] == "ok"].groupby("metric", sort=False):
+        highest = part.groupby(["task", "run"], sort=False)["value"].max()
+        if not is_share(str(metric)) or not 1.5 < highest.max() <= 100:
+            continue
+        small = highest[highest <= 1]
+        if len(small):
+            found.notice(
+                f"{metric} goes up to {highest.max():.4g} in some runs, and only to {small.max():.4g} in "
+                f"{listed(run for _, run in small.index)}: percent in some, shares in others?"
+            )
+        else:
+            found.notice(f"{metric} is in percent (up to {highest.max():.4g}): so are margins and thresholds then.")
 
 
 def without_copies(frame: pd.DataFrame, found: Findings) -> pd.DataFrame:

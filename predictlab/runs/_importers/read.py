@@ -13,7 +13,7 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state
 from predictlab.runs._importers.identify import Seed, Task, compiled, seeds_and_tasks
 from predictlab.runs._importers.logs import Names, RunLogs
-from predictlab.runs._importers.plausible import without_copies
+from predictlab.runs._importers.plausible import units_of_shares, without_copies
 from predictlab.runs._importers.recipes import recipes
 from predictlab.runs._importers.report import Findings, Imported
 from predictlab.runs._importers.sources import FORMATS, Paths, locate
@@ -141,6 +141,7 @@ def read_runs(  # type: ignore[misc]
     seeds, tasks = seeds_and_tasks(logs, seed, task)
     frame = tidy(logs, tasks, seeds, keep, steps_per_epoch, found)
     frame = without_copies(frame, found)
+    units_of_shares(frame, found)
     told = {given for given in (seed, task) if isinstance(given, str)}
     recipes(logs, tasks, told, found)
     found.warn(stacklevel=3)

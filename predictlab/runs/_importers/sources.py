@@ -27,9 +27,19 @@ FORMATS = {
     "mlflow": "MLflow runs",
     "table": "tables (CSV, TSV, parquet, JSON lines)",
 }
+TEXTS = (".txt", ".log", ".dat", ".tab")
 LINES = (".jsonl", ".ndjson", ".jsonl.gz")
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq", *LINES)
 DATABASES = (".db", ".sqlite", ".sqlite3")
+OTHERS = {  # what people keep runs in and is not read, and what to do
+    **dict.fromkeys(
+        (".xlsx", ".xls", ".ods"), "Save the sheet as CSV, or read it with pandas.read_excel and pass that."
+    ),
+    **dict.fromkeys((".txt", ".log", ".out"), "A table in a text file is read if you pass that file's own path."),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z"), "Unpack the archive first."),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".bin"), "Pickles are not opened; write the log as CSV."),
+    **dict.fromkeys((".feather", ".h5", ".hdf5"), "Read it with pandas and pass the DataFrame."),
+}
 CHECKPOINT = re.compile(r"checkpoint-\d+")
 
 
@@ -76,6 +86,8 @@ def files_of(path: Path, wanted: str | None, found: Findings) -> Iterator[tuple[
         kind = format_of(path)
         if path.suffix == ".json":  # a trainer state by any name, if the user names it
             kind = "table" if _is_records(path) else "trainer_state"
+        if path.suffix.lower() in TEXTS:  # a table by any name, if the user names it
+            kind = "table"
         if path.suffix in DATABASES and is_mlflow_database(path):
             kind = "mlflow"
         yield (kind if wanted in (None, "mlflow") else wanted), path
@@ -141,13 +153,16 @@ def _is_mlflow_run(folder: Path, found: Findings) -> bool:
 
 
 def _is_records(path: Path) -> bool:
-    """Whether a JSON file holds a list of records, or one a line, and no single object."""
+    """Whether a JSON file holds a list of records, or one a line, or an object of lists, and no other single object."""
     try:
-        with path.open(encoding="utf-8") as file:
-            first, second = file.readline().strip(), file.readline().strip()
+        with path.open(encoding="utf-8-sig") as file:
+            start = file.read(4096)
     except (OSError, ValueError):
         return False
-    return first.startswith("[") or (first.startswith("{") and first.endswith("}") and second.startswith("{"))
+    first, _, second = start.lstrip().partition("\n")
+    if re.match(r"\[\s*\{", start.lstrip()) or (first.rstrip().endswith("}") and second.lstrip().startswith("{")):
+        return True
+    return re.match(r'\{\s*"[^"]*"\s*:\s*\[\s*[-\d"nN]', start.lstrip()) is not None
 
 
 def is_mlflow_database(path: Path) -> bool:
@@ -208,6 +223,9 @@ def locate(source: Paths, wanted: str | None, found: Findings) -> tuple[str, lis
     files: dict[str, list[Path]] = defaultdict(list)
     for kind, file in dict.fromkeys(one for path in paths for one in files_of(path, wanted, found)):
         files[kind].append(file)
+    if not any(kind in FORMATS or kind == "wandb" for kind in files):  # records in JSON, where there is nothing else
+        files["table"] = [file for file in files["other"] if file.suffix == ".json" and _is_records(file)]
+        files = defaultdict(list, {kind: some for kind, some in files.items() if some})
     kind = _one_format(files, wanted, paths)
     for other, several in files.items():
         if other in FORMATS and other != kind:
@@ -255,7 +273,9 @@ def _one_format(files: Mapping[str, list[Path]], wanted: str | None, paths: Sequ
             f"{where} is a database, but none of MLflow. A run store of predictlab is read with "
             "pl.RunStore(path).frame()."
         )
-    raise bad_argument("source", where, f"one of: {', '.join(FORMATS.values())}", "None was found there.")
+    seen = sorted({file.suffix.lower() for some in files.values() for file in some} & set(OTHERS))
+    hint = f" {OTHERS[seen[0]]}" if seen else ""
+    raise bad_argument("source", where, f"one of: {', '.join(FORMATS.values())}", f"None was found there.{hint}")
 
 
 def run_folder(file: Path) -> Path:

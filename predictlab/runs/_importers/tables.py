@@ -14,6 +14,7 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers.cells import bad_cells, empty, is_text, looks_numeric, numbers, read_table_file, steps
 from predictlab.runs._importers.dvclive import joined
 from predictlab.runs._importers.layouts import (
+    AT,
     FILE,
     INDICES,
     STEPS,
@@ -34,6 +35,7 @@ HYPERPARAMETER = re.compile(
     r"|n_layers|num_layers|rank|lora_r|alpha|optimizer|temperature|train_size|n_train|fraction|beta\d?)$",
     re.IGNORECASE,
 )
+SEEDS = frozenset({"random_seed", "rng_seed", "train_seed", "training_seed", "seed_everything", "seed_id", "rand_seed"})
 # Of a run that is over: what came out, not how it was made
 SUMMARY = re.compile(
     r"(^|[-_/. ])(best|final|total|max|min|mean|avg|last|elapsed|runtime|duration|minutes|seconds|hours)", re.IGNORECASE
@@ -65,6 +67,8 @@ def read_tables(
         return read_panel(tables, [str(f) for f in files], columns, metric, label, found)
     if any(panels):
         raise DataError(f"{listed(files)}: some are W&B panel exports, others are not; read them apart.")
+    pairs = _with_steps(list(zip(files, tables, strict=True)), columns, found)
+    files, tables = [file for file, _ in pairs], [table for _, table in pairs]
     if len(files) == 1:
         return read_table(tables[0], columns, metric, label, found, epochs=epochs)
     names = _names_of_files(files, base)
@@ -73,6 +77,26 @@ def read_tables(
     table = pd.concat(tables, ignore_index=True)
     folders = {name: file if file.is_dir() else file.parent for name, file in zip(names, files, strict=True)}
     return read_table(table, columns, metric, label, found, epochs=epochs, there=absent, folders=folders)
+
+
+def _with_steps(
+    pairs: list[tuple[Path, pd.DataFrame]], columns: Mapping[str, str], found: Findings
+) -> list[tuple[Path, pd.DataFrame]]:
+    """Tables that count steps, if some do: predictions and the like lie beside logs."""
+    wanted = columns.get("depth")
+
+    def counts(table: pd.DataFrame) -> bool:
+        titles = [str(c).strip() for c in table.columns]
+        return wanted in titles if wanted is not None else any(
+            normal(t) in STEPS or t.lower() == "epoch" or AT.fullmatch(t) for t in titles
+        )  # fmt: skip
+
+    kept = [pair for pair in pairs if counts(pair[1])]
+    if not 0 < len(kept) < len(pairs):
+        return pairs
+    other = [file for file, table in pairs if not counts(table)]
+    found.leave_out(f"{len(other)} tables without a column of steps: {listed(other)}")
+    return kept
 
 
 def _names_of_files(files: Sequence[Path], base: Path | None) -> list[str]:
@@ -200,6 +224,10 @@ def _roles(
     roles = {name: column for name, column in columns.items() if name in COLUMNS}
     kept = {name: column for name, column in columns.items() if name not in COLUMNS}
     roles |= {n: n for n in COLUMNS if n not in roles and n in there and n not in columns.values()}
+    for name in ("task", "run", "seed", "metric", "value"):  # as people write titles
+        other = [c for c in there if normal(c) == name or (name == "seed" and normal(c) in SEEDS)]
+        if name not in roles and len(other) == 1 and other[0] not in columns.values():
+            roles[name] = other[0]
     if "_runtime" in there:  # W&B's clock, in seconds
         roles.setdefault("seconds", "_runtime")
     if "depth" not in roles:
@@ -207,12 +235,17 @@ def _roles(
         own = [name for name in there if name.lower() == "epoch"] if epochs else []
         if epochs and not counts and own:
             counts = own
+        if len(counts) > 1:  # W&B's own counter of calls beside the steps that were logged
+            counts = [name for name in counts if name != "_step"]
         if len(counts) != 1:
             which = f"of the columns {listed(counts)} each might" if counts else f"none of the columns {shown}"
             epoch = [name for name in there if name.lower() in ("epoch", "epochs")]
-            example = f"depth={counts[0] if counts else 'name of the column'!r}"
+            likely = sorted(counts, key=lambda name: "global" not in name.lower())
+            example = f"depth={likely[0] if counts else 'name of the column'!r}"
             if epoch and not counts:
                 example = f"depth={epoch[0]!r}, steps_per_epoch= the optimiser steps of an epoch"
+            if not counts and not epoch and any(table[c].is_unique and is_text(table[c]) for c in there):
+                example += "; a table of one row a run has last values only, export the histories of the runs"
             raise left_open("depth", f"{which} say{'' if counts else 's'} how many optimiser steps a run had made.",
                             f"Pass {example}.")  # fmt: skip
         roles["depth"] = counts[0]
@@ -344,7 +377,10 @@ def _wide(
     present = [c for c in numeric if not c.startswith(("_", "Unnamed: ")) and normal(c) not in STEPS]
     asked = [metric] if isinstance(metric, str) else list(metric or ())
     run = base["run"].to_numpy()
-    settings = {c for c in present if HYPERPARAMETER.search(c) and not _varies(table[c], run).any()}
+    settings = {
+        c for c in present
+        if SCHEDULE.search(c) or is_label(c) or (HYPERPARAMETER.search(c) and not _varies(table[c], run).any())
+    }  # fmt: skip
     if set(present) - settings - INDICES:
         present = [c for c in present if c not in settings or c in asked]
     if metric is None:

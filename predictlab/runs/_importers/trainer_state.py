@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed, repeated
+from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
 from predictlab.runs._importers.recipes import is_label, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.sources import CHECKPOINT, names_of, read_each, run_folder
@@ -73,14 +73,29 @@ def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names,
         other = sorted({name for entry in every for name in logged(entry)})
         raise left_open("metric", f"{where} has no evaluation, only {listed(other) or 'nothing'}.",
                         "Pass metric= one of these, or train with an eval_strategy.")  # fmt: skip
-    present = repeated(rows, found) if metric is None else rows["metric"]
-    metrics = chosen_metrics(present, metric, where, every=True)
+    tests = _tests(states) if metric is None else set()
+    if tests & set(rows["metric"]):
+        found.leave_out(f"{listed(sorted(tests))}: measured after the end alone; pass metric= if wanted", loud=False)
+    metrics = chosen_metrics(set(rows["metric"]) - tests, metric, where, every=True)
     about = pd.DataFrame([_settings(state) for state in states], index=names)
     settings = tuple(c for c in about.columns if not is_label(c))
     about, said = with_recipes(about, folders, found)
     about, rates = with_schedules(about, _rates(entries))
     hint = "A trainer_state.json does not say the seed."
     return RunLogs(rows, about, metrics, label, hint, task_columns=(*settings, *said, *rates))
+
+
+def _tests(states: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Metrics that were measured only after trainings had ended, where others were before: tests, predictions."""
+    during: set[str] = set()
+    after: set[str] = set()
+    for state in states:
+        ended = False
+        for entry in state["log_history"]:
+            if isinstance(entry, Mapping):
+                ended = ended or "train_runtime" in entry
+                (after if ended else during).update(evaluation(entry))
+    return after - during if during else set()
 
 
 def _settings(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,4 +234,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read as a trainer state: {error}") from error
     if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
         raise DataError(f"{path} has no log_history: it is no trainer_state.json.")
+    for entry in state["log_history"]:
+        if isinstance(entry, dict) and isinstance(entry.get("step"), (str, float)):  # rewritten by other programs
+            text = str(entry["step"]).strip().removesuffix(".0")
+            entry["step"] = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     return state
