@@ -78,7 +78,8 @@ def _separated(path: Path, found: Findings) -> pd.DataFrame:
     if before:
         found.leave_out(f"{path}: {before} lines before the title line", loud=False)
     if separator == "|":  # tables of Markdown: a line of dashes, and nothing before the first and behind the last bar
-        table = table[~table.astype(str).apply(lambda cells: cells.str.fullmatch(r"[\s:-]*|nan")).all(axis=1)]
+        cells = table.astype(object).where(table.notna(), "").astype(str)
+        table = table[~cells.apply(lambda column: column.str.fullmatch(r"[\s:-]*")).all(axis=1)]
         table = table.drop(columns=[c for c in table.columns if str(c).startswith("Unnamed") and table[c].isna().all()])
     return table.reset_index(drop=True)
 

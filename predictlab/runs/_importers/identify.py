@@ -108,7 +108,7 @@ def _seed_in_names(logs: RunLogs) -> re.Pattern[str]:
     if set(hits.values()) == {1}:
         return SEED
     several = [run for run, number in hits.items() if number > 1]
-    columns = [c for c in map(str, logs.about.columns) if "seed" in c.lower()]
+    columns = [str(c) for c in logs.about.columns if "seed" in str(c).lower() and logs.about[c].notna().all()]
     if several:
         question = f"{several[0]!r} names more than one seed."
     elif columns:

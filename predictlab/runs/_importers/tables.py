@@ -228,6 +228,7 @@ def _roles(
         other = [c for c in there if normal(c) == name or (name == "seed" and normal(c) in SEEDS)]
         if name not in roles and len(other) == 1 and other[0] not in columns.values():
             roles[name] = other[0]
+    roles = {n: c for n, c in roles.items() if n not in ("task", "run", "seed") or table[c].notna().any()}
     if "_runtime" in there:  # W&B's clock, in seconds
         roles.setdefault("seconds", "_runtime")
     if "depth" not in roles:
@@ -296,7 +297,7 @@ def _names(rows: pd.DataFrame, roles: Mapping[str, str], keys: list[str]) -> lis
     """Names of runs: their own, or of file and seed, with the task before them where it takes that to be unique."""
     if "run" in roles and rows[roles["run"]].is_unique:
         return rows[roles["run"]].astype(str).to_list()
-    parts = {key: rows[key].astype(str) for key in keys}
+    parts = {key: rows[key].map(str) for key in keys}
     if (seed := roles.get("seed")) in parts:
         number = pd.to_numeric(rows[seed], errors="coerce")
         text = number.astype("Int64").astype(str) if (number % 1 == 0).all() else parts[seed]
@@ -375,6 +376,7 @@ def _wide(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     numeric = [c for c in free if looks_numeric(table[c])]
     present = [c for c in numeric if not c.startswith(("_", "Unnamed: ")) and normal(c) not in STEPS]
+    content = [c for c in present if c.lower() not in INDICES]
     asked = [metric] if isinstance(metric, str) else list(metric or ())
     run = base["run"].to_numpy()
     settings = {
@@ -390,7 +392,6 @@ def _wide(
             found.leave_out(f"{listed(once)}: measured once a run; pass metric= if it is wanted", loud=False)
         present = [c for c in present if c not in once]
     metrics = chosen_metrics([c for c in present if c.lower() not in INDICES or c in asked], metric, "the table")
-    content = [c for c in present if c.lower() not in INDICES]
     filled = np.column_stack([~empty(table[c]) for c in content]) if content else np.zeros((len(table), 0), dtype=bool)
     parts = []
     for name in metrics:
