@@ -264,8 +264,9 @@ def test_what_happens_after_the_end_is_not_asked_for(one):
     later = one[(one["run"] == "r1") & (one["depth"] == 32)].assign(depth=64, value=np.nan, status="diverged")
     pd.testing.assert_frame_equal(forecast(pd.concat([one, later]), 8, end=32), forecast(one, 8))
     longer = later.assign(value=0.7, status="ok")
+    pd.testing.assert_frame_equal(forecast(pd.concat([one, longer]), 8), forecast(one, 8))
     with pytest.raises(DataError, match=r"1 runs have their accuracy at the end, depth 64.*pass end="):
-        forecast(pd.concat([one, longer]), 8)
+        forecast(pd.concat([one, longer]), 8, end=64)
 
 
 def test_a_run_that_failed_between_its_measurements_is_not_forecast(one):

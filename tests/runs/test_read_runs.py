@@ -457,7 +457,7 @@ def test_metrics_get_new_names():
         (WIDE, {}, r"metric=None: 2 candidates in the table: acc, loss"),
         (WIDE.drop(columns="step"), {"metric": "acc"}, r"depth=None: none of the columns seed, acc, loss, epoch"),
         (WIDE.assign(global_step=[1, 2, 1, 2]), {"metric": "acc"}, r"depth=None: of the columns step, global_step"),
-        (WIDE.rename(columns={"seed": "rng_seed"}), {"metric": "acc"}, r"seed=None:.*rng_seed"),
+        (WIDE.rename(columns={"seed": "data_seed"}), {"metric": "acc"}, r"seed=None:.*data_seed"),
         (WIDE.assign(model=["a", "a", "b", "b"]), {"metric": "acc"}, r"task=None: .*They differ in model"),
         (LONG.drop(columns="value").assign(x=1.0), {}, r"columns=None: which of x has the values of 'metric'"),
         (WIDE, {"metric": "acc", "depth": "steps"}, r"columns=\{'depth': 'steps'\}: expected columns of the table"),
@@ -592,10 +592,9 @@ def test_a_wandb_history(tmp_path):
                 "train/loss": [0.9, np.nan, 0.7, np.nan],
             }
         ).to_csv(tmp_path / f"seed-{seed}.csv")  # fmt: skip
-    with pytest.raises(ArgumentError, match=r"depth=None: of the columns _step, train/global_step"):
-        pl.read_runs(tmp_path)
     with pytest.raises(ArgumentError, match=r"metric=None: 2 candidates in the table: eval/loss, train/loss"):
-        pl.read_runs(tmp_path, depth="train/global_step")
+        pl.read_runs(tmp_path)
+    assert pl.read_runs(tmp_path, metric="eval/loss")["depth"].max() == 20
     frame = pl.read_runs(tmp_path, depth="train/global_step", metric="eval/loss")
     assert values_of(frame) == {"seed-0": {10: 0.5, 20: 0.4}, "seed-1": {10: 1.5, 20: 0.4}}
     assert frame["seconds"].tolist() == [2.5, 4.5] * 2
