@@ -479,7 +479,7 @@ def fresh_run(
     assert curve.mean is not None
     known, mean = len(curve.errors), float(curve.mean[-1])
     name = drift if isinstance(drift, str) else "earlier"
-    if name not in SOURCES or drift == "earlier":
+    if name not in SOURCES or (isinstance(drift, str) and drift == "earlier"):
         raise bad_argument("drift", drift, "'runs', 'mean', runs of earlier tasks or their risk curves")
     moved = np.zeros(count)
     if name == "runs":
