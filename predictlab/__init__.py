@@ -43,7 +43,16 @@ if TYPE_CHECKING:
         rows_for_tolerance,
     )
     from predictlab.catalog import load_dataset
-    from predictlab.comparing import Comparison, Comparisons, Design, Noise, compare, compare_design, noise
+    from predictlab.comparing import (
+        Comparison,
+        Comparisons,
+        Design,
+        Noise,
+        compare,
+        compare_design,
+        noise,
+        split_recipes,
+    )
     from predictlab.decay import DecayModel, DecayResults
     from predictlab.forecasting import ForecastResults, forecast
     from predictlab.phase import classify
@@ -67,7 +76,16 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
         "rows_for_tolerance",
     ],
     "catalog": ["load_dataset"],
-    "comparing": ["Comparison", "Comparisons", "Design", "Noise", "compare", "compare_design", "noise"],
+    "comparing": [
+        "Comparison",
+        "Comparisons",
+        "Design",
+        "Noise",
+        "compare",
+        "compare_design",
+        "noise",
+        "split_recipes",
+    ],
     "decay": ["DecayModel", "DecayResults"],
     "forecasting": ["ForecastResults", "forecast"],
     "phase": ["classify"],
@@ -88,8 +106,8 @@ __all__ = [
     "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "fresh_run",
     "frontier", "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning", "probe",
     "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "risk", "risk_curve",
-    "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "start_probe", "static", "task",
-    "worlds",
+    "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "split_recipes", "start_probe", "static",
+    "task", "worlds",
 ]  # fmt: skip
 
 

@@ -319,6 +319,9 @@ EvalRows = Annotated[int | None, typer.Option(help="Evaluation rows behind final
 Cluster = Annotated[str | None, typer.Option(help="Column of outcomes that names the cluster of each row.")]
 Filter = Annotated[str | None, typer.Option(help="Of evaluation tools' files: which answer filter, or HELM's split.")]
 Errors = Annotated[str | None, typer.Option(help="zero or missing: what rows without an outcome count as.")]
+By = Annotated[list[str] | None, typer.Option(help="Column of finals that tells recipes apart; repeat for several.")]
+Width = Annotated[str | None, typer.Option(help="Of means with widths: sd, se, t95, normal95 or rows.")]
+AtDepth = Annotated[float | None, typer.Option("--depth", help="Of runs measured at several depths: there, steps.")]
 AnyMetric = Annotated[str | None, typer.Option(help="Which metric, where there are several.")]
 OneTask = Annotated[str | None, typer.Option(help="Which task, where there are several.")]
 Confidence = Annotated[float, typer.Option(help="Of the intervals.")]
@@ -341,6 +344,9 @@ def noise(
     cluster: Cluster = None,
     filter: Filter = None,
     errors: Errors = None,
+    by: By = None,
+    width: Width = None,
+    depth: AtDepth = None,
     confidence: Confidence = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -348,8 +354,8 @@ def noise(
     from predictlab.comparing import noise as of_runs
 
     found = of_runs(
-        source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors,
-        confidence=confidence,
+        source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors, by=by,
+        width=width, depth=depth, confidence=confidence,
     )  # fmt: skip
     _told(found, as_json)
 
@@ -371,6 +377,8 @@ def compare(
     cluster: Cluster = None,
     filter: Filter = None,
     errors: Errors = None,
+    width: Width = None,
+    depth: AtDepth = None,
     confidence: Confidence = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -379,8 +387,8 @@ def compare(
 
     found = of_two(
         a, b, metric=metric, task=task, rows=None if these_rows else float("inf"), margin=margin, better=better,
-        eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors, paired_seeds=paired_seeds,
-        run_sd=run_sd, confidence=confidence,
+        eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors, width=width,
+        depth=depth, paired_seeds=paired_seeds, run_sd=run_sd, confidence=confidence,
     )  # fmt: skip
     _told(found, as_json)
 

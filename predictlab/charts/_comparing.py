@@ -39,7 +39,8 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
     if not isinstance(noise, Noise):
         raise bad_argument("noise", type(noise).__name__, "what pl.noise returned")
     evidence = noise.evidence
-    points = pd.DataFrame({"run": evidence.runs, "value": evidence.finals, "place": np.arange(1, noise.runs + 1)})
+    place = np.arange(1, len(evidence.finals) + 1)  # none where only their mean and spread are known
+    points = pd.DataFrame({"run": evidence.runs, "value": evidence.finals, "place": place})
     room = alt.Scale(domain=[0.5, noise.runs + 0.5], nice=False)
     x = alt.X("place:Q", title="run", axis=alt.Axis(labels=False, ticks=False, grid=False), scale=room)
     y = alt.Y("value:Q", title=evidence.metric, scale=alt.Scale(zero=False), axis=alt.Axis(gridOpacity=0.4))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from predictlab._validation import confidence_level, nonnegative, option, positive
+from predictlab.comparing._curves import by_depth
 from predictlab.comparing._evidence import Array, Evidence, churn_prior
+from predictlab.comparing._finals import Wanted
 from predictlab.comparing._mixture import PRIOR_SCALE, PRIOR_SD, Mixture, Spread, known, mixture_of, share_prior
 from predictlab.comparing._noise import Noise
-from predictlab.comparing._reading import Source, open_source, read_evidence, tasks_of
+from predictlab.comparing._reading import Opened, Source, open_source, read_evidence, tasks_of
 from predictlab.comparing._results import RECIPES, THESE_RUNS, Answer, Comparison, Comparisons
+from predictlab.comparing._summaries import is_summary
 from predictlab.errors import DataError, bad_argument
 from predictlab.task import METRICS
 
@@ -33,6 +38,8 @@ def compare(
     cluster: str | Mapping[Hashable, Hashable] | None = None,
     filter: str | None = None,
     errors: str | None = None,
+    width: str | None = None,
+    depth: float | None = None,
     paired_seeds: bool = False,
     run_sd: float | Noise | None = None,
     adjust: str = "holm",
@@ -60,6 +67,11 @@ def compare(
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
     filter, errors : str, optional
         Of evaluation tools' files, as for `read_outcomes`: which answer filter or split, and what failed rows count as.
+    width : {"sd", "se", "t95", "normal95", "rows"}, optional
+        Of tables with a mean and a width in place of runs: what it is, as for `noise`.
+    depth : float, optional
+        Of runs that were measured at several depths (steps): compare there, not at their ends. Without it the ends are
+        compared, and `Comparison.by_depth` has the depths that both have.
     paired_seeds : bool
         Whether runs of one seed belong together (same data order, same initialisation): their differences are taken.
         It costs half of the degrees of freedom, so say it only where it is so.
@@ -107,33 +119,43 @@ def compare(
     if better is not None:
         option("better", better, ("higher", "lower"))
 
-    def opened(source: Source) -> Source:
+    def opened(source: Source) -> Opened:
         return open_source(source, task, metric, filter, errors)
 
-    def one(name_a: str, source: Source, name_b: str, at: str | None) -> Comparison:
-        first, second = (
-            read_evidence(name, runs, metric=metric, task=at, eval_rows=eval_rows, cluster=cluster)
-            for name, runs in ((name_a, source), (name_b, base))
-        )
-        return _compared(first, second, rows, margin, better, paired_seeds, run_sd, confidence)
+    def one(name_a: str, source: Opened, name_b: str, at: str | None) -> Comparison:
+        wanted = Wanted(metric, at, depth, eval_rows, width=width)
 
+        def here(wanted: Wanted) -> Comparison:
+            first, second = (read_evidence(n, s, wanted, cluster) for n, s in ((name_a, source), (name_b, base)))
+            return _compared(first, second, rows, margin, better, paired_seeds, run_sd, confidence)
+
+        found = here(wanted)
+        return found if depth is not None else by_depth(found, source, base, wanted, here)
+
+    if width is not None and not any(map(_has_widths, (*(a.values() if isinstance(a, Mapping) else [a]), b))):
+        raise bad_argument("width", width, "None where no side is a table of means and widths")
     if isinstance(a, Mapping):
         if not a:
             raise bad_argument("a", a, "at least one recipe")
         base = opened(b)
         of = {str(n): one(str(n), opened(s), "base", task) for n, s in a.items()}
         return Comparisons(of, adjust, "recipe", confidence)
-    a, base = opened(a), opened(b)
+    first, base = opened(a), opened(b)
     if task is None:
-        of_a, of_b = (tasks_of(side) for side in (a, base))
+        of_a, of_b = (tasks_of(side) for side in (first, base))
         both = [t for t in of_a if t in of_b]
         if len(both) > 1:
             if adjust == "dunnett":
                 raise bad_argument("adjust", adjust, "'holm' or 'none' for several tasks", "Dunnett is for one base.")
-            return Comparisons({t: one("a", a, "b", t) for t in both}, adjust, "task", confidence)
+            return Comparisons({t: one("a", first, "b", t) for t in both}, adjust, "task", confidence)
         if not both and len(of_a) > 1 and len(of_b) > 1:
             raise DataError(f"a and b have no task in common: {of_a[:5]} and {of_b[:5]}.")
-    return one("a", a, "b", task)
+    return one("a", first, "b", task)
+
+
+def _has_widths(source: Source) -> bool:
+    opened = open_source(source) if isinstance(source, str | os.PathLike) else source
+    return isinstance(opened, pd.DataFrame) and is_summary(opened.rename(columns=str))
 
 
 def _compared(
@@ -145,6 +167,10 @@ def _compared(
     if _in_percent(a, b):
         raise DataError(
             f"scores of {a.mean:.4g} and {b.mean:.4g}: is one in percent? Give both as shares; name the metric if not."
+        )
+    if a.depth is not None and b.depth is not None and a.depth != b.depth:
+        raise DataError(
+            f"{a.name} ends at depth {a.depth:g}, {b.name} at {b.depth:g}: compare at a depth that both have, depth=."
         )
     notes = [*a.notes, *b.notes]
     a, b, said = _joined(a, b)
@@ -177,7 +203,7 @@ def _compared(
     if mixture is None:
         reasons[RECIPES] = reason
     else:
-        by_prior = max(len(a.finals), len(b.finals)) == 1 and run_sd is None
+        by_prior = max(a.count, b.count) == 1 and run_sd is None
         answers[RECIPES] = Answer(RECIPES, difference, mixture, margin, sign, confidence, by_prior)
     if not paired and a.seeds is not None and b.seeds is not None and set(a.seeds) == set(b.seeds) and len(a.seeds) > 2:
         order = [b.seeds.index(s) for s in a.seeds]
@@ -194,7 +220,7 @@ def _recipes(
     """What is known of recipe A less recipe B, or why nothing is."""
     notes: list[str] = []
     spreads = _paired_spread(a, b) if paired else (_spread(a, paired_rows), _spread(b, paired_rows))
-    counts = (len(a.finals), len(b.finals))
+    counts = (a.count, b.count)
     interaction = _interaction(a, b, spreads, rows_variance, paired, paired_rows, share)
     if paired_rows:
         size = a.eval_rows or len(a.row_means if a.row_means is not None else ())
@@ -315,7 +341,7 @@ def _variance_of_mean(d: Array, a: Evidence, b: Evidence, share: bool) -> tuple[
     total = float(square.sum())
     df = float(2 * square.mean() ** 2 * groups / square.var()) if total > 0 and square.var() > 0 else groups - 1.0
     if share:  # one discordant row more than were seen (Agresti and Min, Statistics in Medicine 24, 2005, 729-740)
-        total += (size / groups) ** 2 * (1 / len(a.finals) + 1 / len(b.finals)) / 2
+        total += (size / groups) ** 2 * (1 / a.count + 1 / b.count) / 2
     return total / size**2, max(1.0, min(df, groups - 1.0))
 
 
@@ -328,7 +354,7 @@ def _unpaired(a: Evidence, b: Evidence, share: bool) -> float:
 
 def _spread(e: Evidence, rows_known: bool) -> Spread:
     parts = e.parts if rows_known else None
-    return Spread(len(e.finals), e.variance, 0.0 if parts is None else parts.rows_part)
+    return Spread(e.count, e.variance, 0.0 if parts is None else parts.rows_part)
 
 
 def _paired_spread(a: Evidence, b: Evidence) -> tuple[Spread, ...]:
@@ -356,7 +382,7 @@ def _interaction(
             return rows_variance
         mean = float(np.mean(known_parts))
         return sum((s.rows_part if s.runs > 1 else mean) / s.runs for s in spreads)
-    if max(len(a.finals), len(b.finals)) == 1 and share and a.eval_rows and b.eval_rows:
+    if max(a.count, b.count) == 1 and share and a.eval_rows and b.eval_rows:
         return sum(churn_prior(e.mean, 0.5) / e.eval_rows for e in (a, b) if e.eval_rows)
     return 0.0  # it is in the spread of the finals, untold
 

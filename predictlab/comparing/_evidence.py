@@ -41,6 +41,15 @@ class Sampling:
     right_or_wrong: bool
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Mean and sample variance of runs that are not given one by one."""
+
+    mean: float
+    variance: float
+    runs: int
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Runs of one recipe on one evaluation set.
@@ -49,7 +58,7 @@ class Evidence:
     ----------
     name, task, metric : str
     finals : ndarray, shape (S,)
-        The metric of each run, at its end.
+        The metric of each run, at its end; empty where only their `moments` are known.
     runs : tuple of str
         Their names.
     seeds : tuple, optional
@@ -68,6 +77,12 @@ class Evidence:
         Where outcomes are means over repeats of the evaluation.
     prompts : tuple, optional
         How each row was asked, where that is known.
+    groups : ndarray of int, shape (S,), optional
+        Where runs are of several recipes: which one each is of. Their spread is that within recipes.
+    moments : Moments, optional
+        In the place of finals.
+    depth : float, optional
+        At which runs were measured, where that is known.
     notes : tuple of str
         What was left out or taken for granted in reading.
     """
@@ -86,17 +101,45 @@ class Evidence:
     repeats: tuple[float, int] | None = None
     sampling: Sampling | None = None
     prompts: tuple[Hashable, ...] | None = None
+    groups: NDArray[np.int64] | None = None
+    moments: Moments | None = None
+    depth: float | None = None
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_moments(
+        cls, name: str, metric: str, moments: Moments, eval_rows: int | None, notes: tuple[str, ...]
+    ) -> Evidence:
+        """Runs of which mean and variance are all that is known."""
+        return cls(name, "task", metric, np.empty(0), (), eval_rows=eval_rows, moments=moments, notes=notes)
+
+    @property
+    def count(self) -> int:
+        """Runs S."""
+        return len(self.finals) if self.moments is None else self.moments.runs
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the variance over runs: runs less recipes."""
+        return self.count - (1 if self.groups is None else len(np.unique(self.groups)))
 
     @property
     def mean(self) -> float:
         """Over runs, metric."""
-        return float(self.finals.mean())
+        return float(self.finals.mean()) if self.moments is None else self.moments.mean
 
     @property
     def variance(self) -> float:
-        """Sample variance over runs, metric²; NaN of one."""
-        return float(self.finals.var(ddof=1)) if len(self.finals) > 1 else float("nan")
+        """Sample variance over runs, metric², within recipes where there are several; NaN of one run."""
+        if self.moments is not None:
+            return self.moments.variance
+        if self.df < 1:
+            return float("nan")
+        if self.groups is None:
+            return float(self.finals.var(ddof=1))
+        code = np.unique(self.groups, return_inverse=True)[1]
+        means = np.bincount(code, self.finals) / np.bincount(code)
+        return float(np.sum((self.finals - means[code]) ** 2) / self.df)
 
     @property
     def is_share(self) -> bool:

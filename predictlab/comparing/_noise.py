@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from scipy.stats import t as student
 from predictlab._summary import Summary
 from predictlab._validation import confidence_level, positive, share, whole_number
 from predictlab.comparing._evidence import Evidence, churn_prior
+from predictlab.comparing._finals import Wanted, columns_of
 from predictlab.comparing._mixture import Spread
 from predictlab.comparing._power import rows_needed, seeds_needed, smallest_difference, variance_of_difference
-from predictlab.comparing._reading import Source, read_evidence
+from predictlab.comparing._reading import Source, open_source, read_evidence
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import VarianceComponents
 
@@ -53,7 +54,7 @@ class Noise:
     @property
     def runs(self) -> int:
         """Runs S."""
-        return len(self.evidence.finals)
+        return self.evidence.count
 
     @property
     def rows(self) -> int | None:
@@ -141,7 +142,7 @@ class Noise:
         out = pd.DataFrame(math.nan, index=[HERE, POPULATION], columns=["sd", "lower", "upper"])
         if self.runs < 2:
             return out
-        df = self.runs - 1
+        df = self.evidence.df
         ends = self.evidence.variance * df / chi2.ppf([(1 + level) / 2, (1 - level) / 2], df)
         out.loc[HERE] = np.sqrt([self.evidence.variance, *ends])
         if self.parts is not None:
@@ -165,7 +166,7 @@ class Noise:
         level = self.confidence if confidence is None else confidence_level(confidence)
         if self.runs < 2:
             return math.nan
-        return float(student.isf((1 - level) / 2, self.runs - 1) * math.sqrt(2) * self.sd)
+        return float(student.isf((1 - level) / 2, self.evidence.df) * math.sqrt(2) * self.sd)
 
     def minimal_difference(
         self, seeds: int, rows: float | None = None, *, power: float = 0.8, significance: float = 0.05
@@ -257,7 +258,7 @@ class Noise:
         -------
         Spread
         """
-        return Spread(self.runs, self.evidence.variance, 0.0 if self.parts is None else self.parts.rows_part)
+        return Spread(self.evidence.df + 1, self.evidence.variance, 0.0 if self.parts is None else self.parts.rows_part)
 
     def summary(self) -> Summary:
         """Put what is known on one screen.
@@ -286,7 +287,7 @@ class Noise:
             lines.append("smallest difference of two recipes that is seen in 8 of 10 cases, these rows:")
             lines.append(pd.DataFrame({"runs of each": shown, "difference": smallest}))
             wider, narrower = (
-                math.sqrt(s / chi2.ppf((1 - self.confidence) / 2, s)) for s in (self.runs - 1, self.runs)
+                math.sqrt(s / chi2.ppf((1 - self.confidence) / 2, s)) for s in (self.evidence.df, self.evidence.df + 1)
             )
             lines.append(f"one run more: the interval would end at {narrower:.3g} instead of {wider:.3g} times the sd")
         return Summary(
@@ -403,6 +404,9 @@ def noise(
     cluster: str | Mapping[Hashable, Hashable] | None = None,
     filter: str | None = None,
     errors: str | None = None,
+    by: str | Sequence[str] | None = None,
+    width: str | None = None,
+    depth: float | None = None,
     confidence: float = 0.95,
 ) -> Noise:
     """Say by how much two runs of one recipe differ anyhow, and how much of that is the evaluation set.
@@ -412,7 +416,8 @@ def noise(
     source
         Finals: a list of scores, or a table (also CSV, TSV, parquet) with ``seed`` or ``run``, a score, and perhaps
         ``n``, the evaluation rows. Outcomes of rows: an array (runs, rows), or what `read_outcomes` takes or gives,
-        margins too, and files of evaluation tools, a file or a folder of them. Or a run store.
+        margins too, and files of evaluation tools, a file or a folder of them. Or runs: a run store, and what
+        `read_runs` reads. Or finals from trackers: trials of Optuna, exports of W&B and MLflow.
     metric, task : str, optional
         Where there are several.
     eval_rows : int, optional
@@ -421,6 +426,15 @@ def noise(
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
     filter, errors : str, optional
         Of evaluation tools' files, as for `read_outcomes`: which answer filter or split, and what failed rows count as.
+    by : str or sequence of str, optional
+        Columns of a table of finals that tell recipes apart: the spread is that within them, pooled. Default of
+        Optuna's trials and ``mlflow.search_runs()``: the parameters, but the seed (repeated ones are replicates); of
+        W&B's: Group.
+    width : {"sd", "se", "t95", "normal95", "rows"}, optional
+        Of a table that has a mean and a width in place of runs ("84.3 ± 0.2"): what the width is, over runs or, as
+        ``rows``, the standard error over evaluation rows of one run.
+    depth : float, optional
+        Of runs that were measured at several depths (steps): there, not at their end.
     confidence : float
         Of intervals, in (0, 1).
 
@@ -447,9 +461,8 @@ def noise(
     (0.0045, True)
     """
     level = confidence_level(confidence)
-    found = read_evidence(
-        "source", source, metric=metric, task=task, eval_rows=eval_rows, cluster=cluster, filter=filter, errors=errors
-    )
-    if len(found.finals) == 1 and found.eval_rows is None and found.row_means is None:
+    wanted = Wanted(metric, task, depth, eval_rows, columns_of(by), width, pooled=True)
+    found = read_evidence("source", open_source(source, task, metric, filter, errors), wanted, cluster)
+    if found.count == 1 and found.eval_rows is None and found.row_means is None:
         raise DataError("one run and no rows: nothing says how noisy it is. Give eval_rows=, outcomes, or more runs.")
     return Noise(found, level)

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from predictlab._validation import whole_number
-from predictlab.comparing._evidence import SHARES, Array, Evidence, Sampling
-from predictlab.errors import DataError, StoreError, bad_argument
-from predictlab.risk import Outcomes, is_fork, is_invalid, outcomes_of
+from predictlab._validation import positive, whole_number
+from predictlab.comparing._evidence import Array, Evidence, Sampling
+from predictlab.comparing._exports import exported, is_optuna_database, read_optuna
+from predictlab.comparing._finals import NAMED, Wanted, at_depth, finals_of, finals_of_table
+from predictlab.comparing._summaries import is_summary
+from predictlab.errors import ArgumentError, DataError, StoreError, bad_argument
+from predictlab.risk import Outcomes, outcomes_of
 from predictlab.risk._frames import default_metric, select_single
-from predictlab.runs import Margins, RunStore, read_outcomes
+from predictlab.runs import Margins, RunStore, read_outcomes, read_runs
 from predictlab.runs._evaluations import find_evaluations
 from predictlab.runs._importers.cells import read_table_file
 from predictlab.runs._importers.report import Findings
-from predictlab.task import is_share
+from predictlab.runs._importers.sources import is_mlflow_database
+from predictlab.runs._importers.wandb_panel import is_panel
 
 Source: TypeAlias = (
     "str | os.PathLike[str] | pd.DataFrame | Margins | Outcomes | RunStore | Sequence[float] | NDArray[np.generic]"
 )
-VALUES = ("value", "score", "final", "accuracy", "metric_value")
-COUNTS = ("n", "eval_rows", "n_rows", "rows")
-_SEEDS, _RUNS = ("seed",), ("run", "run_id", "trial")
+log = logging.getLogger("predictlab")
+Opened: TypeAlias = "pd.DataFrame | Margins | Outcomes | RunStore | Array"
 WIDE = 20  # columns of numbers without a name of ours: from here on they are rows
+_DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
 def tasks_of(opened: Source) -> list[str]:
@@ -40,15 +45,7 @@ def tasks_of(opened: Source) -> list[str]:
 
 
 def read_evidence(
-    name: str,
-    source: Source,
-    *,
-    metric: str | None = None,
-    task: str | None = None,
-    eval_rows: int | None = None,
-    cluster: str | Mapping[Hashable, Hashable] | None = None,
-    filter: str | None = None,
-    errors: str | None = None,
+    name: str, opened: Opened, wanted: Wanted, cluster: str | Mapping[Hashable, Hashable] | None = None
 ) -> Evidence:
     """Read one recipe's runs.
 
@@ -56,66 +53,150 @@ def read_evidence(
     ----------
     name : str
         For messages.
-    source
-        As for `noise`.
-    metric, task : str, optional
-        Where there are several.
-    eval_rows : int, optional
-        Evaluation rows n behind finals.
+    opened
+        What `open_source` gave.
+    wanted : Wanted
     cluster : str or mapping, optional
         Of outcomes: a column that names the cluster of each row, or row -> cluster.
-    filter, errors : str, optional
-        As for `read_outcomes`.
 
     Returns
     -------
     Evidence
     """
-    if eval_rows is not None:
-        whole_number("eval_rows", eval_rows, 2, "a number of evaluation rows")
-    opened = open_source(source, task, metric, filter, errors)
-    if isinstance(opened, Margins):
-        return _of_margins(name, opened, cluster)
+    if wanted.eval_rows is not None:
+        whole_number("eval_rows", wanted.eval_rows, 2, "a number of evaluation rows")
+    if wanted.depth is not None:
+        positive("depth", wanted.depth, " (steps)")
     if isinstance(opened, RunStore):
-        return _of_store(name, opened, metric, task, eval_rows)
-    if isinstance(opened, Outcomes):
-        return _of_outcomes(name, opened)
+        return _of_store(name, opened, wanted)
     if isinstance(opened, pd.DataFrame):
-        return _of_table(name, opened, metric, task, eval_rows, cluster)
-    return _of_numbers(name, opened, metric, eval_rows)
+        return _of_table(name, opened, wanted, cluster)
+    for option, given in (("by", wanted.by), ("width", wanted.width if wanted.pooled else None)):
+        if given is not None:
+            raise bad_argument(option, given, f"None: {name} is no table of finals")
+    if isinstance(opened, Margins):
+        return _of_margins(name, opened, wanted, cluster)
+    if isinstance(opened, Outcomes):
+        return _of_outcomes(name, opened, wanted.depth)
+    if wanted.depth is not None:
+        raise bad_argument("depth", wanted.depth, f"None: {name} does not say at which depths runs were measured")
+    return _of_numbers(name, opened, wanted.metric, wanted.eval_rows)
 
 
 def open_source(
     source: Source, task: str | None = None, metric: str | None = None, filter: str | None = None,
     errors: str | None = None,
-) -> pd.DataFrame | Margins | Outcomes | RunStore | Array:  # fmt: skip
+) -> Opened:  # fmt: skip
     """Read a file once; what is in memory stays as it is."""
     if isinstance(source, pd.DataFrame | Margins | Outcomes | RunStore):
         return source
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if path.exists() and find_evaluations(path) is not None:
-            return read_outcomes(path, task=task, metric=metric, filter=filter, errors=errors)
-        for option, given in (("filter", filter), ("errors", errors)):
-            if given is not None:
-                raise bad_argument(option, given, f"None: {path} is no file of an evaluation tool")
-        if not path.is_file():
-            hint = "The folder has no evaluations that are read." if path.is_dir() else "Check the path."
-            raise bad_argument("source", str(source), "a file that exists", hint)
-        if path.suffix == ".db":
-            return RunStore(path)
-        found = Findings()
-        table = read_table_file(path, found)
-        found.warn(stacklevel=4)
-        if table.empty:
-            raise DataError(f"{path}: the table has no lines.")
-        return table.rename(columns=str)
-    try:
-        return np.asarray(source, dtype=float)
-    except (TypeError, ValueError):
-        raise bad_argument(
-            "source", type(source).__name__, "a table, a path, margins, outcomes, a store, or an array of numbers"
-        ) from None
+    if not isinstance(source, str | os.PathLike):
+        try:
+            return np.asarray(source, dtype=float)
+        except (TypeError, ValueError):
+            raise bad_argument(
+                "source", type(source).__name__, "a table, a path, margins, outcomes, a store, or an array of numbers"
+            ) from None
+    path = Path(source)
+    if not path.exists():
+        raise bad_argument("source", str(source), "a file or a folder that exists", "Check the path.")
+    if find_evaluations(path) is not None:
+        return read_outcomes(path, task=task, metric=metric, filter=filter, errors=errors)
+    for option, given in (("filter", filter), ("errors", errors)):
+        if given is not None:
+            raise bad_argument(option, given, f"None: {path} is no file of an evaluation tool")
+    if path.suffix in _DATABASES:
+        if is_optuna_database(path):
+            return read_optuna(path)
+        return _runs(path, metric) if is_mlflow_database(path) else RunStore(path)
+    if path.is_dir() or path.suffix == ".json":
+        return _runs(path, metric)
+    found = Findings()
+    table = read_table_file(path, found)
+    if is_panel(table):
+        return _runs(path, metric)
+    found.warn(stacklevel=4)
+    if table.empty:
+        raise DataError(f"{path}: the table has no lines.")
+    return table.rename(columns=str)
+
+
+def _runs(path: Path, metric: str | None) -> pd.DataFrame:
+    """Curves as `read_runs` reads them; runs that name neither seed nor task are runs of one task, which is said."""
+    told: dict[str, Any] = {}
+    while True:
+        try:
+            table: pd.DataFrame = read_runs(path, metric=metric, report=False, **told)
+        except ArgumentError as error:
+            missing = str(error).partition("=")[0]
+            if missing in told or missing not in ("seed", "task"):
+                raise
+            told[missing] = "enumerate" if missing == "seed" else path.stem
+        else:
+            break
+    if "task" in told:
+        log.warning("%s: nothing says which task its runs are of; they are taken as runs of one", path)
+    return table.drop(columns="seed") if "seed" in told else table
+
+
+def split_recipes(source: Source, *, by: str | Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+    """Take a table of several recipes' runs apart, for `compare`.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+        Finals: a table with a line a run, or a line a recipe with mean and width; trials of Optuna (a frame, CSV or
+        SQLite file), runs exported from W&B or MLflow.
+    by : str or sequence of str, optional
+        Columns that tell recipes apart. Default of Optuna and ``mlflow.search_runs()``: the parameters, but the seed;
+        of W&B's table: ``Group``.
+
+    Returns
+    -------
+    dict
+        Recipe -> its lines; the name is the values of the columns.
+
+    Raises
+    ------
+    ArgumentError
+        Columns that are not there, or none where none are known.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> runs = pd.DataFrame({"method": list("aabb"), "seed": [0, 1, 0, 1], "score": [0.71, 0.72, 0.75, 0.76]})
+    >>> both = split_recipes(runs, by="method")
+    >>> list(both), round(pl.compare(both["b"], both["a"]).difference, 3)
+    (['a', 'b'], 0.04)
+    """
+    opened = open_source(source)
+    if not isinstance(opened, pd.DataFrame):
+        raise bad_argument("source", type(opened).__name__, "a table of finals")
+    table = opened.rename(columns=str)
+    export = exported(table)
+    columns = [by] if isinstance(by, str) else list(by or (export.recipe if export is not None else ()))
+    if not columns or not set(columns) <= set(table.columns):
+        shown = ", ".join(map(str, table.columns[:WIDE]))
+        raise bad_argument("by", by, f"columns that tell recipes apart: {shown}")
+    parts = {}
+    for values, lines in table.groupby(columns, dropna=False, sort=False):
+        told = [str(v) for v in (values if isinstance(values, tuple) else (values,))]
+        named = [f"{c.removeprefix('params_').removeprefix('params.')}={v}" for c, v in zip(columns, told, strict=True)]
+        parts[told[0] if len(columns) == 1 else ", ".join(named)] = lines.drop(columns=columns).reset_index(drop=True)
+    return parts
+
+
+def depths_of(opened: Opened, wanted: Wanted) -> list[float]:
+    """Depths at which a source has runs; empty where it does not say."""
+    if isinstance(opened, Outcomes):
+        return [float(d) for d in opened.depth if np.isfinite(d)]
+    frame = opened.frame() if isinstance(opened, RunStore) else opened
+    if not isinstance(frame, pd.DataFrame) or "depth" not in frame:
+        return []
+    for column, value in (("metric", wanted.metric), ("task", wanted.task)):
+        if column in frame and value is not None:
+            frame = frame[frame[column].astype(str) == value]
+    return sorted(float(d) for d in frame["depth"].dropna().unique())
 
 
 def _of_numbers(name: str, values: Array, metric: str | None, eval_rows: int | None) -> Evidence:
@@ -132,120 +213,46 @@ def _of_numbers(name: str, values: Array, metric: str | None, eval_rows: int | N
         )  # fmt: skip
     if values.ndim != 1 or not len(values):
         raise bad_argument(name, f"array of shape {values.shape}", "finals, shape (runs,), or outcomes, (runs, rows)")
-    return _finals(name, "task", metric or "score", values, tuple(map(str, range(len(values)))), None, eval_rows)
+    return finals_of(name, "task", metric or "score", values, tuple(map(str, range(len(values)))), None, eval_rows)
 
 
 def _of_table(
-    name: str, table: pd.DataFrame, metric: str | None, task: str | None, eval_rows: int | None,
-    cluster: str | Mapping[Hashable, Hashable] | None,
-) -> Evidence:  # fmt: skip
+    name: str, table: pd.DataFrame, wanted: Wanted, cluster: str | Mapping[Hashable, Hashable] | None
+) -> Evidence:
+    """Outcomes of rows where there are some, else finals."""
     if table.empty:
         raise DataError(f"{name}: the table has no lines.")
     table = table.rename(columns=str).reset_index(drop=table.index.name is None)
     if "depth" in table and table["depth"].isna().all():  # as read_outcomes leaves what no one named
         table = table.drop(columns="depth")
-    named = {*_SEEDS, *_RUNS, *COUNTS, "task", "metric", "depth", "parent", "status", "seconds", "flops"}
-    free = [c for c in table if c not in named and pd.api.types.is_numeric_dtype(table[c])]
-    if "row" in table or len(free) >= WIDE:
+    free = [c for c in table if c not in NAMED and pd.api.types.is_numeric_dtype(table[c])]
+    finals = exported(table) is not None or is_summary(table) or wanted.by is not None
+    if "row" in table or (len(free) >= WIDE and not finals):
+        if wanted.by is not None:
+            raise bad_argument("by", wanted.by, f"None: {name} has outcomes of rows; read recipes apart")
         long = read_outcomes(table)
         assert isinstance(long, pd.DataFrame)
-        _, long = select_single(long, "task", task, None)
-        _, long = select_single(long, "metric", metric, default_metric(long["metric"]))
-        return _of_outcomes(name, outcomes_of(_ends(long), cluster), long)
+        _, long = select_single(long, "task", wanted.task, None)
+        _, long = select_single(long, "metric", wanted.metric, default_metric(long["metric"]))
+        long, depth = at_depth(long, wanted.depth)
+        return replace(_of_outcomes(name, outcomes_of(long, cluster), None, long), depth=depth)
     if cluster is not None:
         raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given")
-    if "task" in table:
-        task, table = select_single(table.assign(task=table["task"].astype(str)), "task", task, None)
-    if "metric" in table:
-        metric, table = select_single(table, "metric", metric, default_metric(table["metric"]))
-    values = [c for c in (metric, *VALUES) if c in table.columns] or free
-    if len(values) != 1 and not (values and values[0] in (metric, *VALUES)):
-        raise bad_argument(
-            "metric", metric, f"the column with the score of each run: {', '.join(map(str, table.columns))}"
-        )
-    value = values[0]
-    metric = metric or (value if value not in ("value", "score", "final") else "score")
-    table = table.assign(value=pd.to_numeric(table[value], errors="coerce"))
-    run = next((c for c in (*_RUNS, *_SEEDS) if c in table), None)
-    notes: tuple[str, ...] = ()
-    if "status" in table:
-        table.loc[is_invalid(table), "value"] = np.nan
-    if forks := int(is_fork(table).sum()):
-        table, notes = table[~is_fork(table)], (f"{forks} lines of forks left out: forks are no runs of their own",)
-    if run is not None and "depth" in table:
-        table = _ends(table.assign(run=table[run].astype(str)))
-    names = table[run].astype(str) if run else pd.Series([str(i) for i in range(len(table))])
-    if run and names.duplicated().any():
-        twice = names[names.duplicated()].iloc[0]
-        raise DataError(
-            f"{name}: run {twice!r} stands in two lines; keep one, or name runs apart in a column 'run' where one seed "
-            "was trained twice."
-        )
-    seeds, repeats = None, None
-    if "seed" in table and table["seed"].notna().all():
-        if table["seed"].duplicated().any():
-            groups = table.dropna(subset="value").groupby("seed")["value"]
-            df = int((groups.size() - 1).sum())
-            if df:
-                repeats = (float(((groups.var(ddof=1).fillna(0)) * (groups.size() - 1)).sum() / df), df)
-            first = ~table["seed"].duplicated()
-            notes += (f"{int((~first).sum())} repeats of a seed are no further seeds: the first run of each counts",)
-            table, names = table[first], names[first.to_numpy()]
-        seeds = tuple(int(s) for s in table["seed"])
-    count = next((c for c in COUNTS if c in table), None)
-    if eval_rows is None and count is not None and table[count].notna().any():
-        eval_rows = int(table[count].min())
-        if table[count].max() > eval_rows:
-            raise DataError(f"{name}: runs on {eval_rows} to {table[count].max():g} rows. Compare equal sets.")
-    assert metric is not None
-    found = _finals(name, task or "task", metric, table["value"].to_numpy(float), tuple(names), seeds, eval_rows)
-    return replace(found, notes=notes + found.notes, repeats=repeats)
+    return finals_of_table(name, table, wanted)
 
 
-def _ends(table: pd.DataFrame) -> pd.DataFrame:
-    """Lines of each run's greatest depth; all runs have to end at one."""
-    if "depth" not in table or table["depth"].isna().all():
-        return table
-    last = table.groupby("run")["depth"].transform("max")
-    ends = table[table["depth"] == last]
-    if len(ends["depth"].unique()) > 1:
-        shown = ", ".join(f"{int(d)}" for d in sorted(ends["depth"].unique())[:5])
-        raise DataError(
-            f"runs end at depths {shown}: another horizon is another recipe. Take the lines of one depth, or the runs "
-            "that ended."
-        )
-    return ends
-
-
-def _finals(
-    name: str, task: str, metric: str, values: Array, runs: tuple[str, ...], seeds: tuple[int, ...] | None,
-    eval_rows: int | None,
-) -> Evidence:  # fmt: skip
-    ended = np.isfinite(values)
-    if not ended.any():
-        raise DataError(f"{name}: no run has a finite {metric}.")
-    notes: tuple[str, ...] = ()
-    if not ended.all():
-        notes = (
-            f"{name}: {int((~ended).sum())} of {len(values)} runs diverged or have no score; all that follows is of "
-            "runs that ended",
-        )
-    share = is_share(metric) or metric in SHARES
-    top = float(values[ended].max())
-    if (share or eval_rows is not None) and 1 < top <= 100 and float(values[ended].min()) >= 0 and share:
-        raise DataError(f"{name}: {metric} goes up to {top:g}, is it in percent? Divide by 100: shares are 0 to 1.")
-    if share and (top > 1 or float(values[ended].min()) < 0):
-        raise DataError(f"{name}: {metric} of {values[ended].min():g} to {top:g}; shares are 0 to 1.")
-    kept = np.flatnonzero(ended)
-    return Evidence(
-        name, task, metric, values[ended], tuple(runs[i] for i in kept),
-        None if seeds is None else tuple(seeds[i] for i in kept), eval_rows=eval_rows, notes=notes,
-    )  # fmt: skip
-
-
-def _of_outcomes(name: str, outcomes: Outcomes, long: pd.DataFrame | None = None) -> Evidence:
-    at = outcomes.values[-1]
-    here = outcomes.measured[-1] & np.isfinite(at).all(axis=1)
+def _of_outcomes(
+    name: str, outcomes: Outcomes, depth: float | None = None, long: pd.DataFrame | None = None
+) -> Evidence:
+    k = -1
+    if depth is not None:
+        if depth not in outcomes.depth:
+            raise bad_argument(
+                "depth", depth, f"a depth that was measured: {', '.join(f'{d:g}' for d in outcomes.depth)}"
+            )
+        k = int(np.flatnonzero(outcomes.depth == depth)[0])
+    at = outcomes.values[k]
+    here = outcomes.measured[k] & np.isfinite(at).all(axis=1)
     if not here.any():
         raise DataError(f"{name}: no run has finite outcomes at its last depth.")
     notes = [f"{outcomes.rows_left_out} rows left out that some run misses"] if outcomes.rows_left_out else []
@@ -260,7 +267,7 @@ def _of_outcomes(name: str, outcomes: Outcomes, long: pd.DataFrame | None = None
     return Evidence(
         name, outcomes.task, outcomes.metric, y.mean(axis=1, dtype=float), runs, seeds, y, y.mean(axis=0, dtype=float),
         outcomes.rows, outcomes.cluster, y.shape[1], sampling=_sampling(long), prompts=_prompts(long, outcomes.rows),
-        notes=tuple(notes),
+        depth=float(outcomes.depth[k]) if np.isfinite(outcomes.depth[k]) else None, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -284,12 +291,14 @@ def _prompts(long: pd.DataFrame | None, rows: tuple[Hashable, ...]) -> tuple[Has
     return tuple(of.reindex(list(rows)))
 
 
-def _of_margins(name: str, margins: Margins, cluster: object) -> Evidence:
+def _of_margins(name: str, margins: Margins, wanted: Wanted, cluster: object) -> Evidence:
     if cluster is not None:
         raise bad_argument("cluster", cluster, "None of margins", "Clusters need the outcomes themselves.")
     runs, rows = margins.runs, margins.rows
     if runs["depth"].notna().any():
-        last = runs["depth"].max()
+        last = runs["depth"].max() if wanted.depth is None else wanted.depth
+        if last not in set(runs["depth"]):
+            raise bad_argument("depth", last, "a depth of the margins")
         runs, rows = runs[runs["depth"] == last], rows[rows["depth"] == last]
     means = rows["value"].to_numpy(float)
     return Evidence(
@@ -298,13 +307,14 @@ def _of_margins(name: str, margins: Margins, cluster: object) -> Evidence:
     )  # fmt: skip
 
 
-def _of_store(name: str, store: RunStore, metric: str | None, task: str | None, eval_rows: int | None) -> Evidence:
+def _of_store(name: str, store: RunStore, wanted: Wanted) -> Evidence:
     frame = store.frame()
-    task, frame = select_single(frame, "task", task, None)
-    metric, frame = select_single(frame, "metric", metric, default_metric(frame["metric"]))
-    finals = _of_table(name, frame, metric, task, eval_rows, None)
+    task, frame = select_single(frame, "task", wanted.task, None)
+    metric, frame = select_single(frame, "metric", wanted.metric, default_metric(frame["metric"]))
+    finals = finals_of_table(name, frame, replace(wanted, task=task, metric=metric))
+    depth = int(frame["depth"].max() if finals.depth is None else finals.depth)
     try:
-        table = store.outcomes(task, metric, int(frame["depth"].max()))
+        table = store.outcomes(task, metric, depth)
     except StoreError:  # none were kept
         return finals
     table = table[table.index.isin(finals.runs)]
@@ -314,5 +324,6 @@ def _of_store(name: str, store: RunStore, metric: str | None, task: str | None, 
     seeds = None if finals.seeds is None else tuple(finals.seeds[finals.runs.index(r)] for r in table.index)
     return Evidence(
         name, task, metric, y.mean(axis=1, dtype=float), tuple(table.index), seeds, y, y.mean(axis=0, dtype=float),
-        tuple(table.columns), eval_rows=y.shape[1], notes=finals.notes,
+        tuple(table.columns), eval_rows=y.shape[1], depth=finals.depth,
+        notes=finals.notes,
     )  # fmt: skip

@@ -71,6 +71,9 @@ class Comparison:
     notes : tuple of str
         What was left out or taken for granted.
     confidence : float
+    by_depth : pandas.DataFrame, optional
+        Of recipes, where both have curves: ``depth``, ``difference``, ``lower``, ``upper``, ``verdict``, at the depths
+        that both have (at most 24); intervals are of each alone.
 
     Examples
     --------
@@ -88,6 +91,7 @@ class Comparison:
     reasons: Mapping[str, str]
     notes: tuple[str, ...]
     confidence: float
+    by_depth: pd.DataFrame | None = field(default=None, repr=False)
 
     def conf_int(self, confidence: float | None = None) -> pd.DataFrame:
         """Compute intervals of the difference.
@@ -147,7 +151,7 @@ class Comparison:
         lines: list[str | pd.DataFrame] = []
         for e in (a, b):
             rows = "" if e.eval_rows is None else f" on {e.eval_rows:,} rows"
-            runs = "1 run" if len(e.finals) == 1 else f"{len(e.finals)} runs, sd {math.sqrt(e.variance):.3g}"
+            runs = "1 run" if e.count == 1 else f"{e.count} runs, sd {math.sqrt(e.variance):.3g}"
             lines.append(f"{e.name}: {e.mean:.4g}, {runs}{rows}")
         asked = {THESE_RUNS: "Do these runs differ on the population of rows?",
                  RECIPES: f"Is recipe {a.name} better than recipe {b.name}?"}  # fmt: skip
@@ -183,9 +187,10 @@ class Comparison:
             told[q] = {"verdict": self.verdict(q), "lower": lower, "upper": upper, "p_value": answer.p_value,
                        "probability": answer.probability, "margin": answer.margin,
                        "by_prior": answer.by_prior}  # fmt: skip
-        sides = {e.name: {"mean": e.mean, "runs": len(e.finals), "rows": e.eval_rows} for e in (self.a, self.b)}
+        sides = {e.name: {"mean": e.mean, "runs": e.count, "rows": e.eval_rows} for e in (self.a, self.b)}
         return {"metric": self.a.metric, "difference": self.difference, "better": self.better,
-                "confidence": self.confidence, "sides": sides, "answers": told, "notes": list(self.notes)}  # fmt: skip
+                "confidence": self.confidence, "sides": sides, "answers": told, "notes": list(self.notes),
+                "by_depth": _plain(self.by_depth)}  # fmt: skip
 
     def plot(self) -> alt.LayerChart:
         """Draw both intervals of the difference.
@@ -299,6 +304,13 @@ class Comparisons:
 _QUESTIONS = (THESE_RUNS, RECIPES)
 
 
+def _plain(table: pd.DataFrame | None) -> dict[str, list[object]] | None:
+    """Columns as lists, for JSON; None where unknown."""
+    if table is None:
+        return None
+    return {str(c): [None if pd.isna(v) else v for v in table[c].tolist()] for c in table}
+
+
 def holm(p: Array) -> Array:
     """Adjusted p-values of Holm (Scandinavian Journal of Statistics 6, 1979, 65-70)."""
     order = np.argsort(p)
@@ -317,9 +329,9 @@ def _correlation(found: list[Comparison], question: str) -> Array:
     if any(c.b.runs != base.runs or c.b.row_names != base.row_names for c in found):
         raise DataError("dunnett: all have to be compared with one base on one set of rows. Take adjust='holm'.")
     shared = 0.0
-    if question == RECIPES and len(base.finals) > 1:
+    if question == RECIPES and base.count > 1:
         runs = base.variance if base.parts is None else max(base.parts.run, 0.0)
-        shared = runs / len(base.finals)
+        shared = runs / base.count
     out = np.eye(len(found))
     for i in range(len(found)):
         for k in range(i):
