@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,10 @@ Noise = Annotated[float, typer.Option(help="Share of labels flipped on purpose, 
 Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
 Metric = Annotated[str, typer.Option(help="accuracy, eval_loss, perplexity or exact_match.")]
 Estimator = Annotated[str, typer.Option(help="spread, branch (needs forks) or residual: which risk is fitted.")]
+Rows = Annotated[
+    float | None,
+    typer.Option(help="Evaluation rows of the set that is asked about; inf: the population. Default: this set."),
+]
 Names = Annotated[list[str] | None, typer.Option("--task", help="Task in the store; repeat for several. Default: all.")]
 
 
@@ -256,14 +261,16 @@ def fit(
     task: Names = None,
     metric: Metric = "accuracy",
     estimator: Estimator = "spread",
+    rows: Rows = None,
 ) -> None:
     """Fit the decay law to the runs in a store, with intervals; says so when the data cannot tell."""
     from predictlab.decay import DecayModel
     from predictlab.risk import risk_curve
 
-    frame, names = _runs(store, task)
+    _, names = _runs(store, task)
     for name in names:
-        typer.echo(f"{DecayModel(risk_curve(frame, name, estimator=estimator, metric=metric)).fit().summary()}\n")
+        curve = risk_curve(store, name, estimator=estimator, metric=metric)  # the store, since it may hold outcomes
+        typer.echo(f"{DecayModel(curve, rows=rows).fit().summary()}\n")
 
 
 @app.command()
@@ -275,17 +282,19 @@ def phase(
     confidence: Annotated[float, typer.Option(help="Probability that a regime call needs.")] = 0.95,
     task: Names = None,
     metric: Metric = "accuracy",
+    rows: Rows = None,
 ) -> None:
     """Sort the tasks of a store into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
     from predictlab.report import analyse
 
     tolerance = _tolerance(margin)
-    frame, names = _runs(store, task)
+    _, names = _runs(store, task)
     result = analyse(
-        frame, tolerance=tolerance, budget=budget, exchange_rate=exchange_rate, metric=metric,
-        confidence=confidence, tasks=names,
+        store, tolerance=tolerance, budget=budget, exchange_rate=exchange_rate, metric=metric,
+        confidence=confidence, tasks=names, rows=rows,
     )  # fmt: skip
-    _show_analysis(result, f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps")
+    on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
+    _show_analysis(result, f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps{on}")
 
 
 @app.command()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from predictlab.runs import RunStore
+from predictlab.runs import Entry, RunStore
 
 DEPTHS = (4, 8, 16, 32, 64)
 BRANCH = ["probe", "--data", "rotten_tomatoes", "--design", "branch"]
@@ -61,6 +61,39 @@ def test_phase_prints_the_regime(store):
     done = predictlab("phase", "--store", str(store), "--margin", "0.02", "--budget", "32")
     assert done.returncode == 0, done.stderr
     assert "Static-Sufficient" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def rows_store(tmp_path_factory):
+    """Runs that do not differ at all, on 200 rows: what they differ by is the rows'."""
+    path, rng = tmp_path_factory.mktemp("rows") / "runs.db", np.random.default_rng(0)
+    with RunStore(path) as store:
+        store.add_task("coins", "0123456789abcdef", {})
+        store.add_rows("coins", map(str, range(200)))
+        for depth in (4, 8, 16, 32, 64):
+            right = rng.random((12, 200)) < 0.6
+            store.record_all(
+                "coins",
+                [Entry(f"coins:{s}", s, depth, {"accuracy": float(y.mean())}, outcomes={"accuracy": y})
+                 for s, y in enumerate(right)],
+            )  # fmt: skip
+    return path
+
+
+def test_rows_are_asked_for_on_the_command_line(rows_store):
+    args = ["--store", str(rows_store)]
+    plain, population = (predictlab("fit", *args, *more).stdout for more in ([], ["--rows", "inf"]))
+    assert "of 200 evaluation rows; what the set of 200 rows adds is measured" in " ".join(plain.split())
+    assert "of the population; what the set of 200 rows adds is measured" in " ".join(population.split())
+    # on these rows seeds will not agree within ±2 points; on more of them 12 runs do not say, but rows are no obstacle
+    margin = [*args, "--margin", "0.02", "--confidence", "0.9"]
+    here = predictlab("phase", *margin).stdout
+    assert "Noise-Dominant" in here
+    assert "evaluation rows" in here
+    for rows, on in (("inf", "on the population of rows"), ("20000", "on 20,000 rows")):
+        shown = predictlab("phase", *margin, "--rows", rows).stdout
+        assert on in shown
+        assert "Noise-Dominant" not in shown
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from predictlab.decay._law import ALPHA_MIN, Array, alpha_max
 from predictlab.decay._noise import Noise
 from predictlab.decay._solver import fit_many
 from predictlab.risk import RiskCurve
+from predictlab.risk._components import resampled_interaction
 
 REDRAWS = 100  # a depth of two runs in ten is missed by one sample in three
 
@@ -25,9 +26,7 @@ def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: No
         root = np.eye(len(df)) if noise.correlation is None else np.linalg.cholesky(noise.correlation)
         z = rng.standard_normal((n, len(df))) @ root.T * np.sqrt(noise.dispersion)
         return np.asarray(risk * chi2.ppf(np.clip(norm.cdf(z), 1e-12, 1 - 1e-12), df) / df)
-    unit = curve.units()
-    counts = _taken(curve.errors, unit, n, rng)
-    return _risk_of(curve, curve.errors, counts)
+    return _risk_of(curve, curve.errors, _taken(curve.errors, curve.units(), n, rng))
 
 
 def _taken(errors: Array, unit: NDArray[np.int64], n: int, rng: np.random.Generator) -> Array:
@@ -60,8 +59,27 @@ def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
 
 
 def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
-    """``(L_int, K, alpha)`` of `n` resamples, (n, 3); alpha is NaN where there is no decay."""
-    return _fits(curve, resampled_risk(curve, n, rng, noise), noise)
+    """``(L_int, K, alpha)`` of `n` resamples, (n, 3); alpha is NaN where there is no decay.
+
+    Where rows' parts stand beside the law, they are drawn too: from resamples of the rows, or from their law where only
+    margins are known. A resample of S runs spreads by (S - 1) / S less than the runs do, rows' part and all.
+    """
+    risk = resampled_risk(curve, n, rng, noise)
+    if noise.offset is None:
+        return _fits(curve, risk, noise)
+    if curve.parts is None:
+        raise ValueError("an offset without the parts that it was made of")
+    if curve.outcomes is None or not np.isfinite(curve.outcomes.values).all():
+        freedom = np.array([part.interaction_df for part in curve.parts])
+        factor = rng.chisquare(freedom, (n, len(freedom))) / freedom
+    else:
+        drawn = [resampled_interaction(at, n, rng, curve.outcomes.cluster) for at in curve.outcomes.values]
+        least = np.array([part.largest for part in curve.parts])
+        used = np.maximum([part.interaction for part in curve.parts], least)
+        factor = np.maximum(np.stack(drawn, axis=1), least) / used
+    if curve.errors is not None:
+        factor *= 1 - 1 / len(curve.errors)
+    return _fits(curve, risk, noise, noise.offset * factor)
 
 
 def jackknife(curve: RiskCurve, errors: Array, noise: Noise) -> Array:
@@ -71,8 +89,9 @@ def jackknife(curve: RiskCurve, errors: Array, noise: Noise) -> Array:
     return _fits(curve, _risk_of(curve, errors, counts), noise)
 
 
-def _fits(curve: RiskCurve, risk: Array, noise: Noise) -> Array:
-    return np.stack(fit_many(curve.depth, risk, curve.df, noise.weight)[:3], axis=1)
+def _fits(curve: RiskCurve, risk: Array, noise: Noise, offset: Array | None = None) -> Array:
+    beside = noise.rows if offset is None else offset
+    return np.stack(fit_many(curve.depth, risk, curve.df, noise.weight, beside)[:3], axis=1)
 
 
 def bca(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from predictlab.decay._law import Array, alpha_max, profile_scale, shape
+from predictlab.decay._law import Array, alpha_max, deviance, profile_scale, shape
 from predictlab.decay._noise import Noise
 
 ALPHA_LOW = 0.05  # slower than this, a thousandfold depth does not even halve the risk
 CROSS_BEFORE, CROSS_BEYOND = 4.0, 1000.0
 _ZOOMS = 12
 _CELLS = 48
+_COARSE = 36  # a side, where the scale is a third axis
 
 
 def _around(grid: Array, weight: Array) -> Array:
@@ -44,6 +45,8 @@ def likelihood_draws(
     -------
     intrinsic_limit, scale, decay_rate : ndarray, shape (n,)
     """
+    if noise.offset is not None:
+        return _draws_beside(depth, risk, df, n, rng, noise, noise.offset)
     u = np.log(depth / depth[-1])
     log_alpha = np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), _CELLS)
     log_cross = np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), _CELLS)
@@ -82,3 +85,40 @@ def likelihood_draws(
     s = np.exp(log_s) * freedom / np.maximum(rng.chisquare(freedom), 1e-300)
     log_k = np.log(s) - np.logaddexp(0, share) + rate * np.log(depth[-1])
     return s * np.exp(-np.logaddexp(0, -share)), np.exp(log_k), rate
+
+
+def _draws_beside(
+    depth: Array, risk: Array, df: Array, n: int, rng: np.random.Generator, noise: Noise, offset: Array
+) -> tuple[Array, Array, Array]:
+    """The same where rows' parts stand beside the law: the scale is a third axis of the grid.
+
+    Its reference is ``ds/s`` from a thousandth of the last offset, where the law is hidden by it, up.
+    """
+    u, phi, nu = np.log(depth / depth[-1]), noise.dispersion, noise.dispersion_df
+    low = min(1e-3 * float(offset[-1]) + 1e-300, 0.1 * float(risk[-1]))
+    axes = [
+        np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), _COARSE),
+        np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), _COARSE),
+        np.linspace(np.log(low), np.log(30 * float(risk.max())), _COARSE),
+    ]
+    for last in range(_ZOOMS):
+        alpha = np.exp(axes[0])[:, None] * np.ones_like(axes[1])
+        g = shape(u, alpha, alpha * (np.log(depth[-1]) - axes[1]))
+        mu = np.exp(axes[2])[:, None] * g[:, :, None] + offset
+        excess = deviance(risk, df, mu, noise.weight)
+        excess = (excess - excess.min()) / phi
+        cube = np.exp(-excess / 2) if np.isinf(nu) else np.exp(-(nu + 3) / 2 * np.log1p(excess / nu))
+        before = np.prod([np.ptp(axis) for axis in axes])
+        closer = [_around(axis, cube.max(axis=tuple({0, 1, 2} - {i}))) for i, axis in enumerate(axes)]
+        if last == _ZOOMS - 1 or np.prod([np.ptp(axis) for axis in closer]) > 0.6 * before:
+            break
+        axes = closer
+    cell = np.unravel_index(rng.choice(cube.size, size=n, p=cube.ravel() / cube.sum()), cube.shape)
+    log_rate, cross, log_s = (
+        np.clip(axis[at] + (axis[1] - axis[0]) * rng.uniform(-0.5, 0.5, n), axis[0], axis[-1])
+        for axis, at in zip(axes, cell, strict=True)
+    )
+    rate = np.exp(log_rate)
+    share = rate * (np.log(depth[-1]) - cross)
+    log_k = log_s - np.logaddexp(0, share) + rate * np.log(depth[-1])
+    return np.exp(log_s - np.logaddexp(0, -share)), np.exp(np.minimum(log_k, 700.0)), rate

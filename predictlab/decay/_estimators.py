@@ -152,7 +152,9 @@ class GammaResults(_EquationResults):
             warnings.simplefilter("ignore", sm.tools.sm_exceptions.DomainWarning)
             family = sm.families.Gamma(link=sm.families.links.Identity())
             risk = pd.Series(self.fitted.risk, name="risk")
-            model = sm.GLM(risk, x[inside], family=family, var_weights=self.fitted.df / 2)
+            model = sm.GLM(
+                risk, x[inside], family=family, var_weights=self.fitted.df / 2, offset=self.noise.offset
+            )  # fmt: skip
         return model.fit(start_params=start[inside].to_numpy(), scale=1.0, tol=1e-12)
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
@@ -163,7 +165,9 @@ class GammaResults(_EquationResults):
     @cached_property
     def _profiler(self) -> Profiler:
         f = self.fitted
-        return Profiler(Problem.power(f.depth, f.risk, f.df, self.noise.weight), float(np.log(f.depth[0])))
+        return Profiler(
+            Problem.power(f.depth, f.risk, f.df, self.noise.weight, self.noise.rows), float(np.log(f.depth[0]))
+        )
 
 
 class GEEResults(_EquationResults):
@@ -196,7 +200,7 @@ class GEEResults(_EquationResults):
     @cached_property
     def gee(self) -> LogCovariance:
         """Cluster-robust covariance of the logarithms of the parameters (statsmodels GEE, cluster = run)."""
-        return standard_errors.gee(self.fitted, self._estimate)
+        return standard_errors.gee(self.fitted, self._estimate, self.noise.rows)
 
     @property
     def bse(self) -> pd.Series:

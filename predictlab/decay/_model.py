@@ -72,9 +72,11 @@ class DecayModel:
         Take the correlation of the depths into account, where the curve carries its runs or a covariance. False fits
         as if every depth had been measured on runs of its own, which is a statsmodels Gamma GLM.
     rows : float, optional
-        Of the posterior alone: evaluation rows of the set that is asked about, inf for the population they come from.
-        None: the curve's own set. Where the curve carries outcomes of rows, their part is measured; else, for a share
-        of a known number of rows, it has the prior of the churn factor (docs/theory.md, section 8).
+        Evaluation rows of the set that is asked about, inf for the population they come from. None: the curve's own
+        set. Where the curve carries outcomes of rows, their part is measured; else, for a share of a known number of
+        rows, the posterior has the prior of the churn factor (docs/theory.md, section 8). The other methods need the
+        outcomes, and as many rows as were measured or more: the law is then that of the larger set, and what the
+        measured one adds stands beside it in the likelihood. Least squares in logarithms has no room for it.
 
     Raises
     ------
@@ -112,6 +114,7 @@ class DecayModel:
         if self.rows is not None and not float(self.rows) > 0:
             raise bad_argument("rows", self.rows, "a number of evaluation rows > 0, inf for the population, or None")
         self.noise = Noise.of(curve, self.correlated)
+        self._beside = self._noise_of_the_law()
         self._estimates: dict[int, Estimate] = {}
 
     def with_(
@@ -169,7 +172,7 @@ class DecayModel:
         if len(depth) - first < TESTED_DEPTHS:
             return BurnIn(float(depth[first]), float("nan"), chosen), float("nan")
         deviance = self._estimate_from(first).deviance
-        p_value = self.noise.from_index(first).p_value(deviance, len(depth) - first - 3)
+        p_value = self._beside.from_index(first).p_value(deviance, len(depth) - first - 3)
         return BurnIn(float(depth[first]), p_value, chosen), deviance
 
     def find_burn_in(self) -> BurnIn:
@@ -192,11 +195,42 @@ class DecayModel:
         assert found is not None
         return found
 
+    def _noise_of_the_law(self) -> Noise:
+        """The noise of a law of the set that is asked for: what the measured one adds to it stands beside the law."""
+        parts, risk = self.curve.parts, self.curve.risk
+        if self.rows is None or parts is None or self.rows < parts[-1].rows:
+            return self.noise
+        beside = np.array([max(p.interaction, p.largest) for p in parts]) * (1 / parts[-1].rows - 1 / self.rows)
+        known = np.array([p.interaction_df for p in parts])
+        return self.noise.beside(beside, self.curve.df / known * np.minimum(beside / risk, 1.0) ** 2)
+
+    def _check_rows(self, method: str) -> None:
+        """Whether a method other than the posterior has an answer for the set that is asked for."""
+        if self.rows is None:
+            return
+        wanted = f"None for method={method!r}"
+        if method == "loglog":
+            raise bad_argument(
+                "rows", self.rows, wanted,
+                "Least squares in logarithms has no room for what rows add: take 'posterior', 'gamma' or 'gee'.",
+            )  # fmt: skip
+        if self.curve.parts is None:
+            raise bad_argument(
+                "rows", self.rows, f"{wanted} where outcomes of rows are not known",
+                "method='posterior' has a prior for them; or make the curve from outcomes (pl.read_outcomes).",
+            )  # fmt: skip
+        if self.rows < self.curve.parts[-1].rows:
+            raise bad_argument(
+                "rows", self.rows, f"at least the {self.curve.parts[-1].rows} rows that were measured",
+                "method='posterior' speaks of smaller sets too.",
+            )  # fmt: skip
+
     def _estimate_from(self, first: int) -> Estimate:
         """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
         if first not in self._estimates:
             depth, risk, df = (a[first:] for a in (self.curve.depth, self.curve.risk, self.curve.df))
-            self._estimates[first] = fit(depth, risk, df, self.noise.from_index(first).weight)
+            noise = self._beside.from_index(first)
+            self._estimates[first] = fit(depth, risk, df, noise.weight, noise.rows)
         return self._estimates[first]
 
     @overload
@@ -239,7 +273,8 @@ class DecayModel:
         ------
         ArgumentError
             Another method, a floor where none is asked for or that is not below every risk, or ``"gee"`` for a curve
-            without its runs; `rows` of the model for a method other than the posterior.
+            without its runs; `rows` of the model for ``"loglog"``, without outcomes of rows for ``"gamma"`` and
+            ``"gee"``, or fewer than were measured.
         DataError
             Fewer than three depths above the floor, or four from the first on.
         """
@@ -248,18 +283,17 @@ class DecayModel:
             raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
         if method == "posterior":
             return PosteriorResults(self, rng)
-        if self.rows is not None:
-            raise bad_argument("rows", self.rows, f"None for method={method!r}", "method='posterior' takes it.")
+        self._check_rows(method)
         burn_in = self.find_burn_in()
         first = int(np.flatnonzero(self.curve.depth == burn_in.first)[0])
-        fitted, noise = from_depth(self.curve, burn_in.first), self.noise.from_index(first)
+        fitted, noise = from_depth(self.curve, burn_in.first), self._beside.from_index(first)
         if method == "loglog":
             return LogLogResults(self, fitted, burn_in, noise, floor)
         if method == "gamma":
             return GammaResults(self, fitted, self._estimate_from(first), burn_in, noise)
         if fitted.errors is None:
             raise needs_runs("'gamma' or 'loglog'")
-        return GEEResults(self, fitted, fit(fitted.depth, fitted.risk, fitted.df), burn_in, noise)
+        return GEEResults(self, fitted, fit(fitted.depth, fitted.risk, fitted.df, offset=noise.rows), burn_in, noise)
 
 
 def _too_few(curve: RiskCurve, needed: int) -> DataError:

@@ -36,11 +36,14 @@ class Noise:
         ``phi >= 1``, the variance of ``log U`` over its value for Gaussian runs.
     dispersion_df : float
         Degrees of freedom that the dispersion is known with; inf where it is taken as known.
+    offset : ndarray, shape (k,), or None
+        What stands beside the law in each risk, metric²: the evaluation rows' part (docs/theory.md, section 8).
     """
 
     correlation: Array | None
     dispersion: float
     dispersion_df: float
+    offset: Array | None = None
 
     @classmethod
     def of(cls, curve: RiskCurve, correlated: bool = True) -> Noise:
@@ -87,6 +90,11 @@ class Noise:
             return None
         return np.asarray(np.linalg.inv(self.correlation + _RIDGE * np.eye(len(self.correlation))), dtype=float)
 
+    @property
+    def rows(self) -> Array | float:
+        """The offset, or 0."""
+        return 0.0 if self.offset is None else self.offset
+
     def cut(self, confidence: float) -> float:
         """Deviance above the least at which one parameter is outside its interval of that confidence."""
         if np.isinf(self.dispersion_df):
@@ -104,11 +112,20 @@ class Noise:
         """The same dispersion with the depths taken as independent."""
         return replace(self, correlation=None)
 
+    def beside(self, offset: Array, error: Array) -> Noise:
+        """The same noise of a law that stands beside `offset` (k,).
+
+        `error` (k,) is what not knowing the offset adds to the variance of ``log U``, over that of Gaussian runs.
+        """
+        correlation = np.eye(len(offset)) if self.correlation is None else self.correlation
+        return replace(self, correlation=correlation + np.diag(error), offset=offset)
+
     def from_index(self, first: int) -> Noise:
         """The same noise without the depths before `first`."""
-        if self.correlation is None or first == 0:
+        if first == 0 or (self.correlation is None and self.offset is None):
             return self
-        return replace(self, correlation=self.correlation[first:, first:])
+        correlation = None if self.correlation is None else self.correlation[first:, first:]
+        return replace(self, correlation=correlation, offset=None if self.offset is None else self.offset[first:])
 
 
 def chain(r2: Array) -> Array:

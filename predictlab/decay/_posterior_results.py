@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -191,7 +191,8 @@ class PosteriorResults(DecayResults):
         with np.errstate(divide="ignore"):
             scale = float(np.exp(np.log(decaying) + rate * np.log(last)))
         fitted = from_depth(curve, burn_in.first)
-        super().__init__(model, fitted, Estimate(limit, scale, rate, value), burn_in, noise.from_index(first))
+        beside = model._beside.from_index(cut + first)
+        super().__init__(model, fitted, Estimate(limit, scale, rate, value), burn_in, beside)
 
     def _drawn(self, count: int, rng: np.random.Generator) -> CurveSample:
         curves = self._posterior.draw(count, rng)
@@ -236,6 +237,13 @@ class PosteriorResults(DecayResults):
         """
         return np.asarray(np.median(self._main.risk(checked_depths(depths)), axis=0))
 
+    def _predict_measured(self, depth: Array) -> Array:
+        main = self._main
+        if main.rows is None:
+            return self.predict(depth)
+        risk = main.population(depth) + main.interaction(depth) / main.rows.measured
+        return np.asarray(np.median(risk, axis=0))
+
     @property
     def bse(self) -> pd.Series:
         """Half-widths of the central 68 % of the draws: their tails have no standard deviation."""
@@ -245,7 +253,7 @@ class PosteriorResults(DecayResults):
     @cached_property
     def gamma(self) -> GammaResults:
         """The fit by Gamma likelihood from the model's own first depth on, with Wald, profile and bootstrap."""
-        return replace(self.model, rows=None).fit("gamma")
+        return self.model.fit("gamma")
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
         if method != "posterior":

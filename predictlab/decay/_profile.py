@@ -41,13 +41,14 @@ def profile(problem: Problem, index: int, values: Array, near: Array | None = No
 def _coarse(problem: Problem, index: int, values: Array) -> Array:
     """Starts (s, m, 3): of each band of a coarse grid in the other two parameters the best cell."""
     risk, df, m = problem.risk[0], problem.df[0], len(values)
-    part = np.append(0.0, np.geomspace(risk.min() * np.exp(-8), risk.max() * np.exp(2), _PARTS))
+    least = problem.beside[0].min()
+    part = np.append(0.0, np.geomspace(least * np.exp(-8), risk.max() * np.exp(2), _PARTS))
     grids = [part, part, np.linspace(*problem.log_rates, _RATES)]
     first, second = (i for i in (2, 1, 0) if i != index)
     theta = np.empty((m, len(grids[first]), len(grids[second]), 3))
     theta[..., index] = values[:, None, None]
     theta[..., first], theta[..., second] = grids[first][:, None], grids[second]
-    mu = theta[..., :1] + theta[..., 1:2] * np.exp(-np.exp(theta[..., 2:]) * problem.u)
+    mu = theta[..., :1] + theta[..., 1:2] * np.exp(-np.exp(theta[..., 2:]) * problem.u) + problem.offset[0]
     value = np.nan_to_num(deviance(risk, df, np.maximum(mu, 1e-300), problem.weight), nan=INF)
     starts = []
     for rows in np.array_split(np.arange(len(grids[first])), _BANDS):
@@ -86,11 +87,12 @@ class Profiler:
     def _find(self, name: str, cut: float) -> Interval:
         """Ends on the log scale, on a grid that holds them."""
         index = PARAMETERS.index(name)
-        risk, log_rates = self.problems[0].risk, np.linspace(*self.problems[0].log_rates, _VALUES)
+        risk, least_risk = self.problems[0].risk, self.problems[0].beside.min()
+        log_rates = np.linspace(*self.problems[0].log_rates, _VALUES)
         floor, decaying, log_rate = self.theta
         with np.errstate(divide="ignore", over="ignore"):
             if name == "intrinsic_limit":
-                estimate, grid = np.log(floor), np.linspace(np.log(risk.min()) - 12, np.log(risk.max()) + 6, _VALUES)
+                estimate, grid = np.log(floor), np.linspace(np.log(least_risk) - 12, np.log(risk.max()) + 6, _VALUES)
             elif name == "scale":
                 estimate = np.log(decaying) + np.exp(log_rate) * self.log_first
                 theta, least = profile(self.problems[0], 2, log_rates)

@@ -366,17 +366,21 @@ class DecayResults(ABC):
             the interval, the same in all rows.
         """
         depth, weight = self.fitted.depth, self.noise.weight
-        problem = Problem.power(depth, self.fitted.risk, self.fitted.df, weight)
+        problem = Problem.power(depth, self.fitted.risk, self.fitted.df, weight, self.noise.rows)
         rate = np.geomspace(max(ALPHA_MIN, 0.02), alpha_max(depth), size)
         excess = np.maximum(profile(problem, 2, np.log(rate))[1] - problem.solve()[1], 0.0)
         cut = self.noise.cut(confidence_level(confidence))
         return pd.DataFrame({"decay_rate": rate, "excess": excess, "cut": cut})
 
+    def _predict_measured(self, depth: Array) -> Array:
+        """The fitted risk on the set that was measured, at fitted depths."""
+        return self.predict(depth) + self.noise.rows
+
     @cached_property
     def residuals(self) -> pd.DataFrame:
         """One row a fitted depth: ``depth``, ``risk``, ``fitted``, and ``residual`` in standard deviations of log U."""
         depth, risk = self.fitted.depth, self.fitted.risk
-        fitted = self.predict(depth)
+        fitted = self._predict_measured(depth)
         deviate = np.log(risk / fitted) / np.sqrt(2 / self.fitted.df * self.noise.dispersion)
         return pd.DataFrame({"depth": depth, "risk": risk, "fitted": fitted, "residual": deviate})
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from predictlab.decay._law import ALPHA_MIN, Array, profile_scale
+from predictlab.decay._law import ALPHA_MIN, Array
 from predictlab.decay._noise import Noise
 from predictlab.decay._profile import profile
 from predictlab.decay._solver import Problem
@@ -32,12 +32,12 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         ``estimate`` (the fitted parameters in words).
     """
     depth, risk, df, weight = curve.depth, curve.risk, curve.df, noise.weight
-    power = Problem.power(depth, risk, df, weight)
+    power = Problem.power(depth, risk, df, weight, noise.rows)
     # as a law of u = c / c_n; the slowest rates are a straight line over the depths seen, the fastest are gone within a
     # tenth of the first gap
     linear = depth / depth[-1]
     fast = min(np.log(1e4) / (linear[1] - linear[0]), 600.0)
-    exponential = Problem.of(linear, risk, df, weight, (np.log(ALPHA_MIN), np.log(fast)))
+    exponential = Problem.of(linear, risk, df, weight, (np.log(ALPHA_MIN), np.log(fast)), noise.rows)
 
     def falls(theta: Array) -> str:
         rate = np.exp(theta[2])
@@ -53,12 +53,12 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         return 3, value, f"floor {theta[0]:.3g}, {words(theta) if theta[1] > 0 else 'no decay'}"
 
     (no_floor,), (no_floor_value,) = profile(power, 0, np.zeros(1))
-    flat_value, log_level, _ = profile_scale(risk, df, np.ones_like(risk), weight)
+    (flat, *_), (flat_value,) = profile(power, 1, np.zeros(1))
     fits = {
         "power + floor": with_floor(power, falls),
         "power": (2, no_floor_value, falls(no_floor)),
         "exponential + floor": with_floor(exponential, fades),
-        "floor only": (1, float(flat_value), f"floor {np.exp(log_level):.3g}"),
+        "floor only": (1, float(flat_value), f"floor {flat[0]:.3g}"),
     }
     columns = ["law", "formula", "parameters", "deviance", "estimate"]
     table = pd.DataFrame([(law, LAWS[law], *fit) for law, fit in fits.items()], columns=columns)

@@ -41,6 +41,8 @@ class Problem:
         Inverse correlation of the deviance residuals.
     log_rates : (float, float)
         Range of q.
+    offset : ndarray, shape (n, k)
+        What stands beside the law: ``mu_i + offset_i`` is what a risk is of.
     """
 
     u: Array
@@ -48,23 +50,36 @@ class Problem:
     df: Array
     weight: Array
     log_rates: tuple[float, float]
+    offset: Array
 
     @classmethod
-    def of(cls, u: Array, risk: Array, df: Array, weight: Array | None, log_rates: tuple[float, float]) -> Problem:
+    def of(
+        cls, u: Array, risk: Array, df: Array, weight: Array | None, log_rates: tuple[float, float],
+        offset: Array | float = 0.0,
+    ) -> Problem:  # fmt: skip
         """Curves `risk` (n, k) or (k,), `df` alike or (k,), at any positions `u`; no `weight`: independent depths."""
         risk = np.atleast_2d(risk)
         weight = np.eye(len(u)) if weight is None else weight
-        return cls(u - u[0], risk, np.broadcast_to(df, risk.shape), weight, log_rates)
+        of_each = (np.broadcast_to(v, risk.shape) for v in (df, offset))
+        df, beside = of_each
+        return cls(u - u[0], risk, df, weight, log_rates, beside)
 
     @classmethod
-    def power(cls, depth: Array, risk: Array, df: Array, weight: Array | None = None) -> Problem:
+    def power(
+        cls, depth: Array, risk: Array, df: Array, weight: Array | None = None, offset: Array | float = 0.0
+    ) -> Problem:
         """The power law at `depth` (k,), increasing, > 0."""
         log_rates = float(np.log(ALPHA_MIN)), float(np.log(alpha_max(depth)))
-        return cls.of(np.log(depth), risk, df, weight, log_rates)
+        return cls.of(np.log(depth), risk, df, weight, log_rates, offset)
 
     def rows(self, of: Index) -> Problem:
         """The same for the curves `of` (m,)."""
-        return replace(self, risk=self.risk[of], df=self.df[of])
+        return replace(self, risk=self.risk[of], df=self.df[of], offset=self.offset[of])
+
+    @property
+    def beside(self) -> Array:
+        """Risks (n, k) without the offset, where a search for the law starts; what is hidden by it is a tenth of it."""
+        return np.maximum(self.risk - self.offset, np.maximum(0.1 * self.offset, 1e-3 * self.risk))
 
     def solve(self) -> tuple[Array, Array]:
         """``(F, A, q)`` (n, 3) of the smallest deviance of each curve, and that (n,)."""
@@ -107,9 +122,10 @@ class Problem:
         inner = low + np.linspace(0, 1, _LOGITS - 1) * (high[:, None] - low)
         logits = np.concatenate([np.full((_RATES, 1), -np.inf), inner], axis=1)
         g = shape(u, np.broadcast_to(rates[:, None], logits.shape), logits).reshape(-1, k)
-        root, unit = np.cbrt(1 / g), np.exp(np.mean(np.log(self.risk), axis=1, keepdims=True))
+        risk = self.beside
+        root, unit = np.cbrt(1 / g), np.exp(np.mean(np.log(risk), axis=1, keepdims=True))
         c = np.sqrt(self.df)
-        z = c * np.cbrt(self.risk / unit)
+        z = c * np.cbrt(risk / unit)
         # with x = z root the residuals at a scale of t^-3 are t x - c: best t = c' W x / x' W x
         i, j = np.nonzero(self.weight)
         along = (z * (c @ self.weight)) @ root.T
@@ -128,7 +144,7 @@ class Problem:
         logit, rate = logits.ravel()[cell], rates[cell // _LOGITS]
         floor, decaying = np.exp(log_level) * expit(logit), np.exp(log_level - np.logaddexp(0, logit) - rate * u[0])
         start = np.stack([floor, decaying, np.log(rate)], axis=1)
-        level = np.sum(self.df * self.risk, axis=1) / np.sum(self.df, axis=1)
+        level = np.sum(self.df * risk, axis=1) / np.sum(self.df, axis=1)
         constant = np.stack([level, 0 * level, 0 * level], axis=1)
         return np.concatenate([curve, everyone]), np.concatenate([start, constant])
 
@@ -137,7 +153,7 @@ class Problem:
         v = -np.exp(theta[:, 2:]) * self.u
         unit = np.exp(v)
         decaying = theta[:, 1:2] * unit
-        mu = np.maximum(theta[:, :1] + decaying, 1e-300)
+        mu = np.maximum(theta[:, :1] + decaying + self.offset, 1e-300)
         r, slope, bend = residuals(self.risk / mu, self.df)
         # derivatives of log mu
         by = np.stack([np.ones_like(mu), unit, decaying * v], axis=1) / mu[:, None]
@@ -188,7 +204,7 @@ class Problem:
         return found, least
 
 
-def fit(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> Estimate:
+def fit(depth: Array, risk: Array, df: Array, weight: Array | None = None, offset: Array | float = 0.0) -> Estimate:
     """Maximum-likelihood fit with ``L_int >= 0``, ``K >= 0`` and alpha in ``[ALPHA_MIN, alpha_max]``.
 
     Parameters
@@ -197,11 +213,15 @@ def fit(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> Es
         Increasing depths > 0 (steps), risks > 0 (metric²), degrees of freedom > 0.
     weight : ndarray, shape (k, k), optional
         Inverse correlation of the deviance residuals across depths.
+    offset : float or ndarray, shape (k,)
+        What stands beside the law in each risk, metric².
     """
-    return Estimate(*(float(values[0]) for values in fit_many(depth, risk[None], df, weight)))
+    return Estimate(*(float(values[0]) for values in fit_many(depth, risk[None], df, weight, offset)))
 
 
-def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) -> tuple[Array, Array, Array, Array]:
+def fit_many(
+    depth: Array, risk: Array, df: Array, weight: Array | None = None, offset: Array | float = 0.0
+) -> tuple[Array, Array, Array, Array]:
     """Fit many curves at the same depths at once.
 
     Parameters
@@ -210,13 +230,14 @@ def fit_many(depth: Array, risk: Array, df: Array, weight: Array | None = None) 
     risk : ndarray, shape (B, k)
     df : ndarray, shape (k,) or (B, k)
     weight : ndarray, shape (k, k), optional
+    offset : float, ndarray of shape (k,) or (B, k)
 
     Returns
     -------
     intrinsic_limit, scale, decay_rate, deviance : ndarray, shape (B,)
         As in `fit`.
     """
-    (floor, decaying, log_rate), value = (a.T for a in Problem.power(depth, risk, df, weight).solve())
+    (floor, decaying, log_rate), value = (a.T for a in Problem.power(depth, risk, df, weight, offset).solve())
     rate = np.where(decaying > 0, np.exp(log_rate), np.nan)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = np.where(decaying > 0, np.exp(np.log(decaying) + rate * np.log(depth[0])), 0.0)

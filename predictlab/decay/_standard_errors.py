@@ -65,7 +65,7 @@ class LogCovariance:
 
 
 def _directions(depth: Array, best: Estimate) -> tuple[tuple[str, ...], Array, Array]:
-    """Parameters inside the boundaries, derivatives (k, p) of ``log mu`` in their logarithms, and `mu` (k,)."""
+    """Parameters inside the boundaries, derivatives (k, p) of ``log mu`` in their logarithms, and the law `mu` (k,)."""
     mu = law(depth, best.intrinsic_limit, best.scale, best.decay_rate)
     decaying = 1 - best.intrinsic_limit / mu
     columns = {}
@@ -90,18 +90,20 @@ def wald(curve: RiskCurve, best: Estimate, noise: Noise) -> LogCovariance:
     names, x, mu = _directions(depth, best)
     correlation = np.eye(len(df)) if noise.correlation is None else noise.correlation
     sigma = 2 * correlation / np.sqrt(np.outer(df, df))
-    model = sm.GLS(risk / mu - 1, x, sigma=sigma)
+    whole = mu + noise.rows
+    model = sm.GLS(risk / whole - 1, x * (mu / whole)[:, None], sigma=sigma)
     fit = model.fit(cov_type="fixed scale", cov_kwds={"scale": noise.dispersion})
     return LogCovariance(best.params, names, np.asarray(fit.cov_params()), noise.dispersion_df, fit)
 
 
-def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
+def gee(curve: RiskCurve, best: Estimate, offset: Array | float = 0.0) -> LogCovariance:
     """Sandwich covariance by statsmodels GEE: Gamma family, identity link, cluster = run (or group of runs).
 
     The response is each run's squared error, scaled so that its mean over runs is the risk. Regressors are those of the
     linearised law at the fit, which is where the equations are solved. For few clusters the covariance is corrected
     after Mancl and DeRouen (2001, Biometrics 57, 126-134); where depths differ in df, which that correction does not
-    take, by the factor G / (G - p) for G clusters. `best` is the fit of independent depths.
+    take, by the factor G / (G - p) for G clusters. `best` is the fit of independent depths; `offset` (k,) stands beside
+    the law, and is taken as known.
     """
     import statsmodels.api as sm
 
@@ -131,6 +133,7 @@ def gee(curve: RiskCurve, best: Estimate) -> LogCovariance:
             groups=np.repeat(cluster, k)[order],
             family=sm.families.Gamma(link=sm.families.links.Identity()),
             weights=None if equal else np.tile(df / count, runs)[order],
+            offset=None if np.ndim(offset) == 0 else np.tile(offset, runs)[order],
         )
         fit = model.fit(start_params=start, maxiter=2, cov_type="bias_reduced" if equal else "robust")
     covariance = np.asarray(fit.cov_params()) * (1.0 if equal else clusters / max(clusters - len(names), 1))

@@ -224,20 +224,8 @@ def variance_components(outcomes: ArrayLike, cluster: ArrayLike | None = None) -
     if not np.all(np.isfinite(y)):
         raise bad_argument("outcomes", "an array with NaN or inf", "finite numbers", "Leave those rows or runs out.")
     runs, rows = y.shape
-    by_run, by_row, mean = y.mean(axis=1), y.mean(axis=0), float(y.mean())
-    rest = y - by_run[:, None] - by_row + mean
-    difficulty, sizes = by_row - mean, np.ones(rows)
-    if cluster is not None:
-        label = np.unique(_labels(cluster, rows), return_inverse=True)[1]
-        if label.max() < 1:
-            raise bad_argument("cluster", cluster, "at least two clusters of rows")
-        order = np.argsort(label, kind="stable")
-        starts = np.flatnonzero(np.diff(label[order], prepend=-1))
-        rest = np.add.reduceat(rest[:, order], starts, axis=1)
-        difficulty = np.add.reduceat(difficulty[order], starts)
-        sizes = np.bincount(label).astype(float)
-    # a share sum(sizes²) / n² of the variance is lost to the mean that was taken out
-    unit = 1 / (1 - float(np.sum(sizes**2)) / rows**2) / rows
+    by_run, mean = y.mean(axis=1), float(y.mean())
+    rest, sizes, unit, difficulty = _residual_sums(y, cluster)
     squares = unit * len(sizes) * np.sum(rest**2, axis=0) / (runs - 1)
     raw_row = unit * len(sizes) * difficulty**2
     interaction_error, row_error = _errors_over_runs(rest, difficulty, unit)
@@ -253,6 +241,51 @@ def variance_components(outcomes: ArrayLike, cluster: ArrayLike | None = None) -
     sums, half = rest + (by_run - mean)[:, None] * sizes, len(sizes) // 2
     first, second = sums[:, :half].sum(axis=1) / sizes[:half].sum(), sums[:, half:].sum(axis=1) / sizes[half:].sum()
     return replace(parts, half_split=float(np.cov(first, second)[0, 1]))
+
+
+def resampled_interaction(
+    outcomes: ArrayLike, n: int, rng: np.random.Generator, cluster: ArrayLike | None = None
+) -> Array:
+    """Estimate ``sigma_int²`` from `n` resamples of the rows (of the clusters).
+
+    Runs stay: taken twice, they would agree with themselves.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (runs, rows)
+    n : int
+    rng : numpy.random.Generator
+    cluster : array_like, shape (rows,), optional
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Metric² a row.
+    """
+    rest, _, unit, _ = _residual_sums(np.asarray(outcomes, dtype=float), cluster)
+    runs, groups = rest.shape
+    squares = np.sum(rest**2, axis=0)
+    rows = rng.multinomial(groups, np.full(groups, 1 / groups), size=n)
+    return np.asarray(unit * (rows @ squares) / (runs - 1))
+
+
+def _residual_sums(y: Array, cluster: ArrayLike | None) -> tuple[Array, Array, float, Array]:
+    """Outcomes (runs, rows) less run, row and total, and rows less the total: summed by cluster; its sizes; a unit."""
+    by_run, by_row, mean = y.mean(axis=1), y.mean(axis=0), float(y.mean())
+    rest = y - by_run[:, None] - by_row + mean
+    difficulty, sizes = by_row - mean, np.ones(y.shape[1])
+    if cluster is not None:
+        label = np.unique(_labels(cluster, y.shape[1]), return_inverse=True)[1]
+        if label.max() < 1:
+            raise bad_argument("cluster", cluster, "at least two clusters of rows")
+        order = np.argsort(label, kind="stable")
+        starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+        rest = np.add.reduceat(rest[:, order], starts, axis=1)
+        difficulty = np.add.reduceat(difficulty[order], starts)
+        sizes = np.bincount(label).astype(float)
+    # a share sum(sizes²) / n² of the variance is lost to the mean that was taken out
+    unit = 1 / (1 - float(np.sum(sizes**2)) / y.shape[1] ** 2) / y.shape[1]
+    return rest, sizes, unit, difficulty
 
 
 def _errors_over_runs(rest: Array, difficulty: Array, unit: float) -> tuple[float, float]:
