@@ -118,7 +118,7 @@ def test_intervals_hold(method):
 
 
 def test_the_bootstrap_holds_as_often_as_without_rows():
-    """Of 16 runs it is short anyhow (docs/coverage.md): the same runs, measured on all rows there are, say how short."""
+    """Of 16 runs it is short anyhow (docs/coverage.md): runs measured on all rows there are say how short."""
     held = np.zeros((2, 2))
     for seed in range(40):
         rng = np.random.default_rng(seed + 1000)
