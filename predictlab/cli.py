@@ -1,4 +1,4 @@
-"""The `predictlab` command: tour, score, probe, fit, phase, forecast, noise, compare, design."""
+"""The `predictlab` command: tour, score, probe, fit, phase, forecast, fresh, noise, compare, design."""
 
 from __future__ import annotations
 
@@ -423,6 +423,43 @@ def design(
         cost_per_run=cost_per_run, cost_per_row=cost_per_row,
     )  # fmt: skip
     _told(found, as_json)
+
+
+@app.command()
+def fresh(
+    source: Annotated[Path, typer.Argument(help="A run store, or runs of another tool: a file or a folder.")],
+    task: OneTask = None,
+    metric: AnyMetric = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Within what the end of another run has to be known, 95 %, in the metric.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Runs that are probed, of the table. Default: those there are.")
+    ] = None,
+    horizon: Annotated[
+        float | None, typer.Option(help="Steps of the whole recipe, where the source does not know.")
+    ] = None,
+    drift: Annotated[
+        str | None, typer.Option(help="runs (measured at the end) or mean (the law of the mean curve carries it on).")
+    ] = None,
+    exchange_rate: Annotated[
+        float | None, typer.Option(help="Risk that one step is worth, metric² per step: the best depth and seeds.")
+    ] = None,
+    confidence: Confidence = 0.95,
+) -> None:
+    """Where another run of a recipe will end, and how many seeds to probe how deep for that."""
+    from predictlab.budget import fresh_run
+    from predictlab.report._analysis import readable
+
+    found = fresh_run(readable(source, metric), task, metric=metric, horizon=horizon, drift=drift)
+    told = found.summary()
+    for part in (told.title, *told.parts[:-1]):
+        typer.echo(part)
+    _show(found.frame(seeds, confidence), "Risk by depth, metric²")
+    if margin is not None:
+        typer.echo(f"Known to ±{margin:g}: {found.plan(tolerance=_tolerance(margin))}")
+    if exchange_rate is not None:
+        typer.echo(f"At {exchange_rate:g} a step: {found.optimal(exchange_rate=exchange_rate)}")
 
 
 def main() -> None:

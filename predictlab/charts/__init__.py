@@ -13,12 +13,13 @@ from predictlab.charts._decomposition import risk_decomposition_chart
 from predictlab.charts._forecast import forecast_chart
 from predictlab.charts._phase import phase_diagram, phase_planes
 from predictlab.charts._probe import probe_chart, runs_chart
+from predictlab.charts._questions import questions_chart
 from predictlab.charts._render import enable, png, svg
 
 __all__ = [
     "allocation_chart", "comparison_chart", "decay_chart", "decay_diagnostics_chart", "enable", "forecast_chart",
     "frontier_chart", "noise_chart", "phase_diagram", "phase_planes", "png", "power_chart", "probe_chart",
-    "risk_curve_chart", "risk_decomposition_chart", "runs_chart", "svg",
+    "questions_chart", "risk_curve_chart", "risk_decomposition_chart", "runs_chart", "svg",
 ]  # fmt: skip
 
 if _alt.renderers.active == "default":

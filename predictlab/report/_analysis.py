@@ -251,6 +251,22 @@ def analyse(
     return Analysis(fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions)
 
 
+def readable(source: Runs | Source, metric: str | None = None) -> Runs:
+    """What `pl.risk_curve` takes, of whatever holds runs: a store stays one, since it knows recipes and outcomes.
+
+    Parameters
+    ----------
+    source : DataFrame, RunStore or path
+        As for `pl.analyse`.
+    metric : str, optional
+
+    Returns
+    -------
+    DataFrame, RunStore or path
+    """
+    return source if isinstance(source, RunStore) or _is_store(source) else _runs(source, metric)
+
+
 def _runs(source: Runs | Source, metric: str | None) -> pd.DataFrame:
     """The tidy frame of whatever holds the runs."""
     tidy = isinstance(source, pd.DataFrame) and {"task", "run", "depth", "metric", "value"} <= set(source)
