@@ -197,7 +197,11 @@ def probe(
     forks: Annotated[int | None, typer.Option(help="Forks of each parent at every depth but the last.")] = None,
     method: Annotated[str, typer.Option(help="lora, head or full.")] = "lora",
     layers: Annotated[str, typer.Option(help="all, or last:k.")] = "last:1",
-    learning_rate: Annotated[float, typer.Option(help="AdamW's learning rate.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="The optimizer's.")] = 1e-3,
+    optimizer: Annotated[str, typer.Option(help="adamw, or sgd: plain, with a much larger learning rate.")] = "adamw",
+    sampling: Annotated[
+        str, typer.Option(help="Rows of a step: shuffle (each once an epoch), or replacement.")
+    ] = "shuffle",
     schedule: Annotated[str, typer.Option(help="constant, linear, cosine or poly:rho.")] = "linear",
     batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 16,
     max_length: Annotated[int, typer.Option(help="Tokens kept of a text.")] = 32,
@@ -227,7 +231,8 @@ def probe(
     plan = _plan(design, depths, seeds, parents, forks)
     recipe = Recipe(
         method=method, layers=layers, learning_rate=learning_rate, schedule=schedule, batch_size=batch_size,
-        max_length=max_length, steps=plan.depths[-1], pooling=pooling, precision=precision,
+        max_length=max_length, steps=plan.depths[-1], pooling=pooling, optimizer=optimizer,
+        sampling=sampling, precision=precision,
     )  # fmt: skip
     columns = {"text": text, "label": label, "prompt": prompt, "completion": completion}
     task = _task(data, model, recipe, label_noise, name, eval_size=eval_size, train_size=train_size, **columns)

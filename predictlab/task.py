@@ -14,7 +14,10 @@ import pandas as pd
 from predictlab._validation import nonnegative, number, option, positive, replaced, whole_number
 from predictlab.errors import DataError, bad_argument
 
-__all__ = ["METHODS", "METRICS", "METRICS_OF", "PRECISIONS", "SCHEDULES", "Dataset", "Recipe", "Task"]
+__all__ = [
+    "METHODS", "METRICS", "METRICS_OF", "OPTIMIZERS", "PRECISIONS", "SAMPLINGS", "SCHEDULES", "Dataset", "Recipe",
+    "Task",
+]  # fmt: skip
 
 METRICS = {"accuracy": "higher", "eval_loss": "lower", "perplexity": "lower", "exact_match": "higher"}
 SHARES = ("accuracy", "exact_match")  # metrics that are shares of rows
@@ -77,6 +80,10 @@ def is_share(metric: str) -> bool:
 METHODS = ("lora", "head", "full")
 PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("constant", "linear", "cosine")
+OPTIMIZERS = ("adamw", "sgd")
+SAMPLINGS = ("shuffle", "replacement")
+# Settings that came later, with what recipes did before: at these values they leave a fingerprint as it was.
+_ADDED = {"optimizer": "adamw", "sampling": "shuffle"}
 
 
 def __dir__() -> list[str]:
@@ -165,7 +172,7 @@ class Recipe:
     layers : str or tuple of int
         ``"all"``, ``"last:k"`` or explicit layer numbers. Layers below the first trained one stay frozen.
     learning_rate, weight_decay : float
-        AdamW's; betas are (0.9, 0.999), epsilon 1e-8.
+        The optimizer's. Matrices decay, by ``learning_rate * weight_decay`` of themselves a step; vectors do not.
     schedule : str
         ``"constant"``, ``"linear"``, ``"cosine"`` (both to 0 at `steps`) or ``"poly:rho"``, ``eta_t = eta (t+1)^-rho``.
     warmup_steps : int
@@ -181,6 +188,12 @@ class Recipe:
         Global gradient-norm clip; 0 switches it off.
     pooling : {"mean", "cls"}
         What the head reads; nothing for a causal language model.
+    optimizer : {"adamw", "sgd"}
+        AdamW, with betas (0.9, 0.999) and epsilon 1e-8; or plain SGD, without momentum, which wants a much larger
+        `learning_rate`.
+    sampling : {"shuffle", "replacement"}
+        Rows of a step: the next of a fresh permutation of all rows each epoch; or each drawn from all rows, whatever
+        was drawn before.
     precision : {"fp32", "bf16"}
         Of the passes through the model. Weights that are trained, their gradients and the optimiser are always in
         float32; "bf16" is quicker where the processor multiplies bfloat16 well, and its numbers differ.
@@ -217,6 +230,8 @@ class Recipe:
     dropout: float = 0.0
     max_grad_norm: float = 1.0
     pooling: str = "mean"
+    optimizer: str = "adamw"
+    sampling: str = "shuffle"
     precision: str = "fp32"
     init_seed: int | None = None
     order_seed: int | None = None
@@ -236,6 +251,8 @@ class Recipe:
         number("dropout", self.dropout, "a probability in [0, 1)", least=0, below=1)
         option("method", self.method, METHODS)
         option("pooling", self.pooling, ("mean", "cls"))
+        option("optimizer", self.optimizer, OPTIMIZERS)
+        option("sampling", self.sampling, SAMPLINGS)
         option("precision", self.precision, PRECISIONS)
         kind, _, rho = str(self.schedule).partition(":")
         if self.schedule not in SCHEDULES and not (kind == "poly" and 0 < pd.to_numeric(rho, errors="coerce") < 10):
@@ -441,10 +458,11 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """Sixteen hex digits that identify model, data, recipe and noise: what a store checks before it resumes."""
+        recipe = {name: value for name, value in asdict(self.recipe).items() if (name, value) not in _ADDED.items()}
         content = {
             "model": str(self.model),
             "data": self.data.fingerprint,
-            "recipe": asdict(self.recipe),
+            "recipe": recipe,
             "label_noise": self.label_noise,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()[:16]

@@ -149,6 +149,18 @@ def test_probe_branch_with_one_fork_depth_says_that_it_makes_no_curve(tiny, tmp_
     assert "needs 2" in done.stdout
 
 
+def test_probe_with_plain_sgd_on_rows_with_replacement(tiny, tmp_path):
+    options = [*tiny, "--store", str(tmp_path / "runs.db"), "--depths", "1,4", "--seeds", "2"]
+    done = predictlab(*options, "--optimizer", "sgd", "--sampling", "replacement")
+    assert done.returncode == 0, done.stderr
+    with RunStore(tmp_path / "runs.db") as opened:
+        recipe = opened.tasks()["description"].iloc[0]["recipe"]
+    assert (recipe["optimizer"], recipe["sampling"]) == ("sgd", "replacement")
+    other = predictlab(*options)
+    assert other.returncode == 1
+    assert "another store" in other.stderr
+
+
 def test_probe_with_either_engine_shows_the_same_table(tiny, tmp_path):
     shown = []
     for engine in ("shared", "reference"):

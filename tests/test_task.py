@@ -24,6 +24,8 @@ COMPLETIONS = pl.Dataset("answers", ANSWERS, ANSWERS)
         ("weight_decay", -1, "weight_decay=-1: expected a finite number >= 0"),
         ("dropout", 1.0, r"dropout=1.0: expected a probability in \[0, 1\)"),
         ("method", "adapter", "method='adapter': expected one of 'lora', 'head', 'full'"),
+        ("optimizer", "adam", "optimizer='adam': expected one of 'adamw', 'sgd'"),
+        ("sampling", "epochs", "sampling='epochs': expected one of 'shuffle', 'replacement'"),
         ("pooling", "max", "pooling='max': expected one of 'mean', 'cls'"),
         ("schedule", "poly:x", "schedule='poly:x': expected one of constant, linear, cosine, or 'poly:rho'"),
         ("layers", "first:2", "layers='first:2': expected 'all', 'last:k'"),
@@ -46,11 +48,27 @@ def test_numbers_of_other_types_are_the_same_recipe(number):
 
 @pytest.mark.parametrize(
     "change",
-    [{"lora_alpha": 32}, {"rank": 4}, {"precision": "bf16"}, {"steps": 8}, {"layers": "all"}, {"dropout_seed": 1}],
+    [
+        {"lora_alpha": 32},
+        {"rank": 4},
+        {"precision": "bf16"},
+        {"steps": 8},
+        {"layers": "all"},
+        {"dropout_seed": 1},
+        {"optimizer": "sgd"},
+        {"sampling": "replacement"},
+    ],
 )
 def test_every_setting_takes_part_in_the_identity(change):
     task = pl.Task("m", LABELS)
     assert task.replace(recipe=task.recipe.replace(**change)).fingerprint != task.fingerprint
+
+
+def test_stores_from_before_plain_sgd_go_on():
+    """What the package printed before recipes had an optimizer: a change would shut people out of their stores."""
+    task = pl.Task("m", LABELS)
+    assert task.fingerprint == "3d3e324036cf1be7"
+    assert task.replace(recipe=pl.Recipe(layers=(1, 2), steps=64)).fingerprint == "fee1ec977929bed5"
 
 
 def test_copies_keep_what_was_chosen_and_derive_the_rest_anew():

@@ -139,6 +139,7 @@ METHODS = {
     "lora-last": {},
     "lora-all": {"layers": "all", "schedule": "cosine", "warmup_steps": 2, "target_modules": ("k_proj", "up_proj")},
     "full": {"method": "full", "learning_rate": 5e-3, "max_grad_norm": 0.0},
+    "sgd": {"optimizer": "sgd", "learning_rate": 1.0, "sampling": "replacement", "max_grad_norm": 0.0},
 }
 
 
@@ -161,7 +162,7 @@ def plain_loop(task, seed, depths):
                     p.copy_(torch.empty(p.shape).uniform_(-(p.shape[1] ** -0.5), p.shape[1] ** -0.5, generator=random))
     train, test = (padded(tokenizer, part, 16) for part in (task.data.train, task.data.eval))
     trained = {n.removeprefix("base_model.model."): p for n, p in model.named_parameters() if p.requires_grad}
-    optimiser = torch.optim.AdamW(
+    optimiser = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[recipe.optimizer](
         [
             {"params": [p for p in trained.values() if p.ndim > 1], "weight_decay": recipe.weight_decay},
             {"params": [p for p in trained.values() if p.ndim == 1], "weight_decay": 0.0},

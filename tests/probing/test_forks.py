@@ -19,6 +19,7 @@ from predictlab.probing._segments import Fork
 
 PLAN = ProbePlan((0, 3, 6, 12), design="branch", parents=2, forks=3)
 FREE = {"order": {}, "dropout": {"dropout": 0.2}, "head": {"method": "head"}, "full": {"method": "full"}}
+FREE["sgd"] = {"optimizer": "sgd", "learning_rate": 0.5, "sampling": "replacement"}
 
 
 def values(frame):
@@ -92,9 +93,29 @@ def test_a_forks_order_keeps_the_prefix_and_shuffles_the_rest_of_its_epoch(recip
     assert not torch.equal(forks[0][seen : seen + 26], parent[seen : seen + 26])
 
 
-def test_parents_and_their_forks_have_one_law(bert, data, recipe, probe):
+def test_rows_with_replacement_are_drawn_anew_at_every_step_and_by_every_fork(recipe):
+    drawn = recipe.replace(sampling="replacement", batch_size=40)
+    order, other = DataOrder(drawn, 0, 50), DataOrder(drawn, 1, 50)
+    rows = torch.stack([order.batch(step) for step in range(500)])
+    assert torch.equal(rows[7], DataOrder(drawn, 0, 50).batch(7)), "whatever was drawn before"
+    assert not torch.equal(rows[7], other.batch(7))
+    counts = torch.bincount(rows.flatten(), minlength=50).double()
+    assert float(((counts - 400) ** 2 / 400).sum()) < 86.0  # chi², 49 degrees of freedom, 99.9 %
+    distinct = np.mean([len(set(batch.tolist())) for batch in rows])
+    assert distinct == pytest.approx(50 * (1 - 0.98**40), abs=0.4)  # of 40 drawn from 50; sd of the mean .08
+    forks = [DataOrder(drawn, 0, 50, Fork(3, m)) for m in (0, 1)]
+    for fork in forks:
+        assert all(torch.equal(fork.batch(step), rows[step]) for step in range(3))
+        assert not any(torch.equal(fork.batch(step), rows[step]) for step in range(3, 9))
+    assert not torch.equal(forks[0].batch(3), forks[1].batch(3))
+    pinned = drawn.replace(order_seed=7)
+    assert torch.equal(DataOrder(pinned, 0, 50, Fork(3, 0)).batch(5), DataOrder(pinned, 1, 50).batch(5))
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd", "learning_rate": 0.1, "sampling": "replacement"}])
+def test_parents_and_their_forks_have_one_law(bert, data, recipe, probe, changes):
     """Given the prefix, the parent's own end is a draw like its forks' ends: its rank among them is uniform."""
-    task = pl.Task(bert, data, recipe.replace(method="head"))
+    task = pl.Task(bert, data, recipe.replace(method="head", **changes))
     frame = probe(task, ProbePlan((4, 12), design="branch", parents=60, forks=3), progress=False)
     final = frame[(frame["depth"] == 12) & (frame["metric"] == "eval_loss")]
     own = final[final["parent"].isna()].set_index("run")["value"]

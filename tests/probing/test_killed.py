@@ -18,8 +18,10 @@ PLANS = {
 }
 
 
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd", "learning_rate": 0.5, "sampling": "replacement"}])
 @pytest.mark.parametrize("design", PLANS)
-def test_killed_at_random_moments_and_the_frame_is_that_of_an_undisturbed_run(task, tmp_path, design):
+def test_killed_at_random_moments_and_the_frame_is_that_of_an_undisturbed_run(task, tmp_path, design, changes):
+    task = task.replace(recipe=task.recipe.replace(**changes))
     plan, path = PLANS[design], tmp_path / "runs.db"
     whole = pl.probe(task, plan, tmp_path / "whole.db", progress=False)
     rng = np.random.default_rng(len(design))

@@ -24,6 +24,9 @@ METHODS = {
     "lora-targets": {"layers": "last:2", "target_modules": ("query", "intermediate.dense"), "pooling": "cls"},
     "head": {"method": "head", "schedule": "constant", "max_grad_norm": 0.0},
     "full": {"method": "full", "learning_rate": 2e-3, "schedule": "poly:0.6"},
+    "sgd": {"layers": "last:2", "optimizer": "sgd", "learning_rate": 0.5, "weight_decay": 0.1},
+    "sgd-head": {"method": "head", "optimizer": "sgd", "learning_rate": 0.5, "sampling": "replacement"},
+    "sgd-full": {"method": "full", "optimizer": "sgd", "learning_rate": 0.1, "max_grad_norm": 0.0},
 }
 
 
@@ -77,7 +80,7 @@ def plain_loop(task, seed, depths):
     train, test = inputs(task.data.train["text"].tolist()), inputs(task.data.eval["text"].tolist())
     train_labels, test_labels = torch.tensor(task.labels("train")), torch.tensor(task.labels("eval"))
     trained = [p for p in [*encoder.parameters(), *head.parameters()] if p.requires_grad]
-    optimiser = torch.optim.AdamW(
+    optimiser = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[recipe.optimizer](
         [
             {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
             {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0},

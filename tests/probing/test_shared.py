@@ -32,12 +32,15 @@ WAYS = {
     "all-cls": {"layers": "all", "pooling": "cls", "schedule": "poly:0.6", "weight_decay": 0.3},
     "head": {"method": "head", "schedule": "constant"},
     "head-cls": {"method": "head", "pooling": "cls"},
+    "two-sgd": {"layers": "last:2", "optimizer": "sgd", "learning_rate": 0.5, "weight_decay": 0.1},
+    "head-sgd": {"method": "head", "optimizer": "sgd", "learning_rate": 0.5, "sampling": "replacement"},
 }
 EVERYWHERE = {
     "bert": ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"),
     "distilbert": ("q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"),
 }
 GENERIC = {"dropout": {"dropout": 0.2}, "full": {"method": "full", "learning_rate": 2e-3}}
+GENERIC["full-sgd"] = {"method": "full", "optimizer": "sgd", "learning_rate": 0.1}
 
 
 def both(task):
@@ -189,6 +192,10 @@ def test_memory_limits_what_is_trained_together(bert, data, recipe, caplog):
     parts = (state.parameters, state.first_moment, state.second_moment)
     assert sum(t.nbytes for part in parts for t in part.values()) == run * 12 // 52
     assert SharedTrainer(task, learner, SharedInputs(), 2 * 5 * run).largest_group == 5
+    plain = StackedParameters(learner.named, 3, "sgd")
+    assert sum(t.nbytes for t in (plain.values, plain.grad, plain.first, plain.second)) == 3 * run * 8 // 52
+    sgd = task.replace(recipe=recipe.replace(optimizer="sgd"))
+    assert SharedTrainer(sgd, learner, SharedInputs(), 2 * 5 * run).largest_group == 13
     assert not caplog.text
     tight = SharedTrainer(task, learner, SharedInputs(), run)
     assert (tight.largest_group, tight.backend.at_once) == (1, 1)

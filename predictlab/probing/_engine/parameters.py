@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from predictlab.errors import DataError
 from predictlab.task import Recipe
@@ -30,7 +31,7 @@ class RunState:
         Optimiser steps done.
     parameters, first_moment, second_moment : dict of str to torch.Tensor
         Trained parameters (adapters or all weights, and the head) and AdamW's moments of each, by name; copies. Before
-        the first step and once a run has diverged there are no moments.
+        the first step, once a run has diverged and of plain SGD there are no moments.
     seconds, flops : float
         Training cost so far.
     alive : bool
@@ -86,14 +87,16 @@ class StackedParameters:
     named : mapping of str to torch.Tensor
         The parameters of one run by name; they give names, shapes and the device.
     runs : int
+    optimizer : {"adamw", "sgd"}
+        Plain SGD keeps no moments: `first` and `second` have no columns then.
 
     Notes
     -----
-    A run is one row: its matrices, which AdamW decays, and behind them its vectors, which it does not. Everything is
-    float32 whatever the precision of the model's passes.
+    A run is one row: its matrices, which the optimizer decays, and behind them its vectors, which it does not.
+    Everything is float32 whatever the precision of the model's passes.
     """
 
-    def __init__(self, named: Mapping[str, torch.Tensor], runs: int) -> None:
+    def __init__(self, named: Mapping[str, torch.Tensor], runs: int, optimizer: str = "adamw") -> None:
         order = sorted(named, key=lambda name: named[name].ndim < 2)  # stable: matrices first
         self.shapes = {name: named[name].shape for name in order}
         self.places: dict[str, slice] = {}
@@ -103,20 +106,24 @@ class StackedParameters:
             start += shape.numel()
         self.decayed = sum(shape.numel() for shape in self.shapes.values() if len(shape) >= 2)
         device = next(iter(named.values())).device
+        self.optimizer = optimizer
+        moments = start if optimizer == "adamw" else 0
         self.values, self.grad, self.first, self.second = (
-            torch.zeros((runs, start), dtype=torch.float32, device=device) for _ in range(4)
+            torch.zeros((runs, numbers), dtype=torch.float32, device=device)
+            for numbers in (start, start, moments, moments)
         )
         # One count of steps for each tensor that AdamW is given: it counts them up itself.
         self._steps = [[torch.zeros((), device=device) for _ in range(2)] for _ in range(runs)]
 
     @staticmethod
-    def bytes_per_run(named: Mapping[str, torch.Tensor]) -> int:
+    def bytes_per_run(named: Mapping[str, torch.Tensor], optimizer: str = "adamw") -> int:
         """Memory that one more run takes at most.
 
         Four numbers of 4 bytes for each parameter, three more of the state that it started from, and six while its
-        state is copied and made a file.
+        state is copied and made a file. Plain SGD has no moments: two, one, and two.
         """
-        return (16 + 12 + 24) * sum(p.numel() for p in named.values())
+        bytes_a_number = 16 + 12 + 24 if optimizer == "adamw" else 8 + 4 + 8
+        return bytes_a_number * sum(p.numel() for p in named.values())
 
     def views(self, of: torch.Tensor, runs: slice | int) -> Named:
         """Parameters by name, (runs, *shape) or of one run (*shape), as views into `of` (`values`, `grad`, …)."""
@@ -133,19 +140,21 @@ class StackedParameters:
     def restore(self, run: int, state: RunState) -> None:
         """Put copies of a state into a run."""
         for part, of in zip(_PARTS, (self.values, self.first, self.second), strict=True):
-            views = self.views(of, run)
-            for name, tensor in getattr(state, part).items():
+            tensors = getattr(state, part)
+            views = self.views(of, run) if tensors else {}
+            for name, tensor in tensors.items():
                 views[name].copy_(tensor)
         for count in self._steps[run]:
             count.fill_(state.step)
 
     def captured(self, run: int, step: int, seconds: float, flops: float, alive: bool) -> RunState:
         """Copies of what a run holds; of a diverged one nothing is worth keeping, before the first step no moments."""
+        moments = alive and step and self.optimizer == "adamw"
 
         def copied(of: torch.Tensor) -> Named:
             return {k: v.to("cpu", copy=True).contiguous() for k, v in self.views(of, run).items()}
 
-        first, second = (copied(of) if alive and step else {} for of in (self.first, self.second))
+        first, second = (copied(of) if moments else {} for of in (self.first, self.second))
         return RunState(step, copied(self.values) if alive else {}, first, second, seconds, flops, alive)
 
     @torch.no_grad()
@@ -155,12 +164,18 @@ class StackedParameters:
             norm = torch.linalg.vector_norm(self.grad, dim=1, keepdim=True)
             self.grad.mul_((recipe.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))  # torch's clip_grad_norm_
         parts = (slice(0, self.decayed), slice(self.decayed, None))
+        rate, fused = recipe.learning_rate_at(step), self.values.device.type in ("cpu", "cuda")
         for number, (part, decay) in enumerate(zip(parts, (recipe.weight_decay, 0.0), strict=True)):
-            values, grads, first, second = (
-                [of[run, part] for run in runs] for of in (self.values, self.grad, self.first, self.second)
-            )
+            values, grads = ([of[run, part] for run in runs] for of in (self.values, self.grad))
+            if self.optimizer == "sgd":
+                sgd(
+                    values, grads, [None] * len(values), fused=fused, weight_decay=decay, momentum=0.0, lr=rate,
+                    dampening=0.0, nesterov=False, maximize=False,
+                )  # fmt: skip
+                continue
+            first, second = ([of[run, part] for run in runs] for of in (self.first, self.second))
             adamw(
                 values, grads, first, second, [], [self._steps[run][number] for run in runs],
-                fused=self.values.device.type in ("cpu", "cuda"), amsgrad=False, beta1=BETAS[0], beta2=BETAS[1],
-                lr=recipe.learning_rate_at(step), weight_decay=decay, eps=EPSILON, maximize=False,
+                fused=fused, amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=rate, weight_decay=decay, eps=EPSILON,
+                maximize=False,
             )  # fmt: skip

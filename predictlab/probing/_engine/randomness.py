@@ -49,6 +49,8 @@ class DataOrder:
 
     A batch may straddle two epochs, so that every step sees ``batch_size`` rows and no row is left out. A fork has
     its parent's rows before the fork, a fresh order of those still unseen in that epoch, and epochs of its own then.
+
+    With ``sampling="replacement"`` each step draws its rows from all, and a fork draws its own from its depth on.
     """
 
     def __init__(self, recipe: Recipe, seed: int, n_rows: int, fork: Fork | None = None) -> None:
@@ -75,6 +77,9 @@ class DataOrder:
     def batch(self, step: int) -> torch.Tensor:
         """Row numbers of step `step` (0 is the first), int64 (batch_size,)."""
         size, start = self.recipe.batch_size, step * self.recipe.batch_size
+        if self.recipe.sampling == "replacement":
+            fork = self.fork if self.fork is not None and step >= self.fork.depth else None
+            return torch.randint(self.n_rows, (size,), generator=generator(self.recipe, self.seed, "order", step, fork))
         epoch, offset = divmod(start, self.n_rows)
         rows = self._permuted(epoch)
         while len(rows) < offset + size:

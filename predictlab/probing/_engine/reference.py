@@ -55,8 +55,8 @@ class ReferenceTrainer:
 
         Notes
         -----
-        AdamW decays matrices and leaves vectors (biases, norms) alone, as is usual. Seconds count training only. A
-        run whose loss or weights are not finite is diverged from there on: NaN at this and all later depths.
+        The optimizer decays matrices and leaves vectors (biases, norms) alone, as is usual. Seconds count training
+        only. A run whose loss or weights are not finite is diverged from there on: NaN at this and all later depths.
         """
         recipe, learner, start = self.recipe, self.learner, segment.state
         # Dropout layers draw from torch's global generator: seeded here for each step, given back at the end.
@@ -87,27 +87,31 @@ class ReferenceTrainer:
                     alive = math.isfinite(loss)
                 yield None
 
-    def _optimiser(self) -> torch.optim.AdamW:
+    def _optimiser(self) -> torch.optim.Optimizer:
         parameters = list(self.learner.named.values())
         groups = [
             {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": self.recipe.weight_decay},
             {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
         ]
         fused = self.device.type in ("cpu", "cuda")  # one pass over the parameters
+        if self.recipe.optimizer == "sgd":
+            return torch.optim.SGD(groups, lr=self.recipe.learning_rate, fused=fused)
         return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, betas=BETAS, eps=EPSILON, fused=fused)
 
-    def _captured(self, optimiser: torch.optim.AdamW, step: int, seconds: float, flops: float, alive: bool) -> RunState:
+    def _captured(
+        self, optimiser: torch.optim.Optimizer, step: int, seconds: float, flops: float, alive: bool
+    ) -> RunState:
         """Copies of what the model and its optimiser hold now; of a diverged run nothing is worth keeping."""
         named = self.learner.named if alive else {}
         parameters = {k: p.detach().clone() for k, p in named.items()}
         first, second = (
-            {k: optimiser.state[p][part].clone() for k, p in named.items() if p in optimiser.state}
+            {k: optimiser.state[p][part].clone() for k, p in named.items() if part in optimiser.state.get(p, {})}
             for part in ("exp_avg", "exp_avg_sq")
         )
         return RunState(step, parameters, first, second, seconds, flops, alive)
 
     @torch.no_grad()
-    def _restore(self, state: RunState, optimiser: torch.optim.AdamW) -> None:
+    def _restore(self, state: RunState, optimiser: torch.optim.Optimizer) -> None:
         """Put copies of a state into the model and an optimiser that has made no step."""
         for name, parameter in self.learner.named.items():
             if name in state.parameters:
@@ -118,7 +122,7 @@ class ReferenceTrainer:
                 done = torch.tensor(float(state.step), device=parameter.device)  # where the fused step wants it
                 optimiser.state[parameter] = {"step": done, "exp_avg": first, "exp_avg_sq": second}
 
-    def _step(self, step: int, order: DataOrder, optimiser: torch.optim.AdamW) -> tuple[float, float]:
+    def _step(self, step: int, order: DataOrder, optimiser: torch.optim.Optimizer) -> tuple[float, float]:
         recipe, learner = self.recipe, self.learner
         learner.train(True)
         loss, flops = learner.loss(order.batch(step))

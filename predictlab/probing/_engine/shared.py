@@ -180,7 +180,7 @@ class SharedTrainer:
     def __init__(self, task: Task, learner: Learner, shared: SharedInputs, memory_limit: int) -> None:
         self.task, self.learner = task, learner
         self.backend = gradient_backend(task, learner, shared, memory_limit // 2)
-        run = StackedParameters.bytes_per_run(learner.named)
+        run = StackedParameters.bytes_per_run(learner.named, task.recipe.optimizer)
         self.largest_group = max(1, memory_limit // 2 // run)
         if run > memory_limit // 2:
             log.warning(
@@ -252,7 +252,7 @@ class _GroupRuns:
 
     def __init__(self, recipe: Recipe, learner: Learner, group: Group) -> None:
         self.segments = group.segments
-        self.parameters = StackedParameters(learner.named, len(self.segments))
+        self.parameters = StackedParameters(learner.named, len(self.segments), recipe.optimizer)
         self.alive = [segment.state is None or segment.state.alive for segment in self.segments]
         self.seconds, self.flops = np.zeros(len(self.segments)), np.zeros(len(self.segments))
         self.orders = [DataOrder(recipe, one.seed, learner.n_rows, one.fork) for one in self.segments]
