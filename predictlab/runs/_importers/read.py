@@ -16,6 +16,7 @@ from predictlab.runs._importers.logs import Names, RunLogs
 from predictlab.runs._importers.plausible import units_of_shares, without_copies
 from predictlab.runs._importers.recipes import recipes
 from predictlab.runs._importers.report import Findings, Imported
+from predictlab.runs._importers.roles import take
 from predictlab.runs._importers.sources import FORMATS, Paths, locate
 from predictlab.runs._importers.tidy import tidy
 
@@ -130,7 +131,7 @@ def read_runs(  # type: ignore[misc]
     # A column that names task or seed is one way of saying task= and seed=.
     task, seed = where.get("task", task), where.get("seed", seed)
     where |= {name: given for name, given in (("task", task), ("seed", seed)) if isinstance(given, str)}
-    kind, files, logs = _read(source, format, where, metric, steps_per_epoch is not None, found)
+    kind, files, logs = read_source(source, format, where, metric, steps_per_epoch is not None, found)
     if logs.rows.empty:
         raise DataError("source: no measurement was found in it.")
     for name in {"task", "seed"} & set(columns or {}):
@@ -143,19 +144,33 @@ def read_runs(  # type: ignore[misc]
     frame = without_copies(frame, found)
     units_of_shares(frame, found)
     told = {given for given in (seed, task) if isinstance(given, str)}
+    take(found, logs, seed, task)
     recipes(logs, tasks, told, found)
     found.warn(stacklevel=3)
     return Imported(frame, found.report(kind, files, frame)) if report else frame
 
 
-def _read(
+def read_source(
     source: Source, format: str | None, where: dict[str, str], metric: Names, epochs: bool, found: Findings
 ) -> tuple[str, list[Path], RunLogs]:
+    """What a source holds, before seeds and tasks are settled: its format, its files, and their logs.
+
+    Parameters
+    ----------
+    source, format, metric
+        As for `read_runs`.
+    where : dict
+        Columns that were named, by their roles.
+    epochs : bool
+        Whether depths may be epochs.
+    found : Findings
+    """
     if isinstance(source, pd.DataFrame):
         if format not in (None, "table"):
             raise bad_argument("format", format, "'table' or None with a DataFrame")
         return "table", [], tables.read_table(source, where, metric, "task", found, epochs=epochs)
     kind, files, base = locate(source, format, found)
+    found.format, found.files = kind, files
     if kind == "table":
         return kind, files, tables.read_tables(files, base, where, metric, found, epochs=epochs)
     for name in where.keys() - {"task", "seed"}:

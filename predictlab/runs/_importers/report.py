@@ -13,7 +13,7 @@ from predictlab._summary import Summary
 from predictlab.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class ImportNotice(UserWarning):
@@ -40,6 +40,9 @@ class ImportReport:
         What the source does not say and was taken to be so; ``strict=True`` makes each of these an error.
     noticed : tuple of str
         What was read as it stands, but looks odd.
+    taken_for : mapping of str to str
+        What each column (of a table), metric or param (of other formats) was taken for, where it has a part in the
+        answer: ``"depth"``, ``"seed"``, ``"metric"``, ``"recipe"`` and so on; see `predictlab.runs.contents`.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class ImportReport:
     left_out: tuple[str, ...]
     assumed: tuple[str, ...]
     noticed: tuple[str, ...]
+    taken_for: Mapping[str, str] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
         """Tabulate what was left out, assumed and noticed.
@@ -122,12 +126,22 @@ class Findings:
     ----------
     strict : bool
         Raise instead of assuming.
+    taken_for : dict of str to str
+        Of each column, metric or param that has a part: which.
+    table : pandas.DataFrame or None
+        Of tables: as it was found, with the titles that the user knows.
+    format, files
+        What the source is read as, and from which files.
     """
 
     strict: bool = False
     left_out: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     noticed: list[str] = field(default_factory=list)
+    taken_for: dict[str, str] = field(default_factory=dict)
+    table: pd.DataFrame | None = None
+    format: str = "table"
+    files: list[Path] = field(default_factory=list)
     _loud: list[str] = field(default_factory=list)
 
     def assume(self, what: str) -> None:
@@ -158,5 +172,5 @@ class Findings:
         names = tuple(map(str, files))
         metrics = tuple(map(str, pd.unique(frame["metric"])))
         runs = int(frame["run"].nunique())
-        told = (tuple(dict.fromkeys(which)) for which in (self.left_out, self.assumed, self.noticed))
-        return ImportReport(format, names, runs, len(frame), metrics, *told)
+        left, assumed, noticed = (tuple(dict.fromkeys(which)) for which in (self.left_out, self.assumed, self.noticed))
+        return ImportReport(format, names, runs, len(frame), metrics, left, assumed, noticed, dict(self.taken_for))

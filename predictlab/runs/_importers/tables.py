@@ -146,8 +146,11 @@ def read_table(
             table[name] = table[name].map(lambda c: str(c) if isinstance(c, (list, dict, set, np.ndarray)) else c)
     if is_panel(table):
         return read_panel([table], ["the table"], columns, metric, label, found)
+    found.table, titles = table, list(table.columns)
     table, columns = one_below_the_other(table, columns, metric, found)
+    found.taken_for |= {c: "values of one run" for c in titles if c not in table.columns}
     roles, kept = _roles(table, columns, epochs, found)
+    found.taken_for |= {c: n for n, c in (kept | roles).items() if c in titles and c != FILE}
     table = without_summaries(table, roles, found)
     free = [c for c in table.columns if c not in {*roles.values(), *kept.values(), FILE}]
     _refuse_unnamed(table, roles)
@@ -161,11 +164,13 @@ def read_table(
         rows, metrics = _long(table, base, roles, free, metric, found)
     else:
         rows, metrics = _wide(table, base, free, metric, found, there or {})
+    found.taken_for |= {c: "metric" for c in metrics if c in titles and c not in found.taken_for}
     texts = [c for c in free if c not in metrics and not _varies(table[c], run).any()]
     said = table[texts].groupby(run).nth(0).set_axis(about.index)
     if len(run) == len(about):  # of one row a run every column is constant: words and usual names are left
         texts = [c for c in texts if is_text(table[c]) or HYPERPARAMETER.search(c)]
     recipe = [c for c in texts if not is_label(c) and not SUMMARY.search(c)]
+    found.taken_for |= dict.fromkeys(recipe, "recipe")
     about = pd.concat([about, said], axis="columns")
     if folders:
         first = table.groupby(run).nth(0)[FILE]

@@ -35,6 +35,7 @@ def read_panel(
 ) -> RunLogs:
     """Runs of one or several panels. An empty cell is a step at which that run logged nothing."""
     tables = [_display_names(table, file, found) for table, file in zip(tables, names, strict=True)]
+    found.table = pd.concat(tables)
     panels = [_measured_columns(table) for table in tables]
     for table, file, measured in zip(tables, names, panels, strict=True):
         bare = [column for column in measured if f"{column}__MIN" not in table.columns]
@@ -49,6 +50,7 @@ def read_panel(
     for table, file, measured in zip(tables, names, panels, strict=True):
         axis = _axis(table, file, columns)
         depth = pd.Series(steps(table[axis], axis, found))
+        found.taken_for |= {axis: "depth"} | {c: "values of one run" for c, (_, n) in measured.items() if n in metrics}
         for column, (run, name) in measured.items():
             if name in metrics:
                 _refuse_means(table, column, run, file)
