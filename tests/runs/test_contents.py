@@ -60,14 +60,14 @@ def test_runs_side_by_side_and_panels(tmp_path):
     wide = pd.DataFrame({"step": D, "run_1": [0.1, 0.2, 0.3], "run_2": [0.2, 0.3, 0.4]})
     with pytest.warns(pl.runs.ImportNotice):
         report = pl.read_runs(wide, report=True, task="t").report
-    assert report.taken_for == {"step": "depth", "run_1": "values of one run", "run_2": "values of one run"}
+    assert report.taken_for == {"step": "depth", "run_1": "values", "run_2": "values"}
     assert taken(wide) == report.taken_for
     panel = {"train/global_step": D}
     for s in range(2):
         panel |= {f"rte-seed-{s} - acc{end}": [0.5, 0.6, 0.7 + s / 10] for end in ("", "__MIN", "__MAX")}
     pd.DataFrame(panel).to_csv(tmp_path / "panel.csv", index=False)
     report = pl.read_runs(tmp_path / "panel.csv", report=True).report
-    ours = {f"rte-seed-{s} - acc": "values of one run" for s in range(2)}
+    ours = {f"rte-seed-{s} - acc": "values" for s in range(2)}
     assert report.taken_for == {"train/global_step": "depth"} | ours
     assert {k: v for k, v in taken(tmp_path / "panel.csv").items() if v} == report.taken_for
 

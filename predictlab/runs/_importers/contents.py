@@ -11,11 +11,11 @@ from predictlab._summary import Summary
 from predictlab.errors import PredictlabError
 from predictlab.runs._importers.cells import looks_numeric
 from predictlab.runs._importers.identify import Seed, Task
+from predictlab.runs._importers.layouts import FILE
 from predictlab.runs._importers.logs import Names, RunLogs
 from predictlab.runs._importers.read import Source, read_source
 from predictlab.runs._importers.report import Findings
 from predictlab.runs._importers.roles import take
-from predictlab.runs._importers.tables import FILE
 
 SHOWN, LONGEST = 3, 24  # values of a column that are shown, and letters of each
 
@@ -103,12 +103,12 @@ def contents(
     --------
     >>> import pandas as pd
     >>> import predictlab as pl
-    >>> log = pd.DataFrame({"seed": [0, 1], "step": [10, 10], "acc": [0.5, 0.6], "lr": [0.1, 0.1]})
+    >>> log = pd.DataFrame({"seed": [0, 1], "step": [10, 10], "acc": [0.5, 0.6], "f1": [0.4, 0.3], "lr": 0.1})
     >>> found = pl.runs.contents(log).columns.set_index("name")["taken_for"]
-    >>> found.to_dict()  # acc or lr? that is asked
-    {'seed': 'seed', 'step': 'depth', 'acc': '', 'lr': ''}
+    >>> found.to_dict()  # acc or f1? that is asked
+    {'seed': 'seed', 'step': 'depth', 'acc': '', 'f1': '', 'lr': ''}
     >>> pl.runs.contents(log, metric="acc").columns.set_index("name")["taken_for"].to_dict()
-    {'seed': 'seed', 'step': 'depth', 'acc': 'metric', 'lr': 'recipe'}
+    {'seed': 'seed', 'step': 'depth', 'acc': 'metric', 'f1': '', 'lr': 'recipe'}
     """
     found, every = Findings(), Findings()
     where = dict(columns or {}) | {name: c for name, c in (("run", run), ("depth", depth)) if c is not None}

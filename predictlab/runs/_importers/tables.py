@@ -148,7 +148,7 @@ def read_table(
         return read_panel([table], ["the table"], columns, metric, label, found)
     found.table, titles = table, list(table.columns)
     table, columns = one_below_the_other(table, columns, metric, found)
-    found.taken_for |= {c: "values of one run" for c in titles if c not in table.columns}
+    found.taken_for |= {c: "values" for c in titles if c not in table.columns}
     roles, kept = _roles(table, columns, epochs, found)
     found.taken_for |= {c: n for n, c in (kept | roles).items() if c in titles and c != FILE}
     table = without_summaries(table, roles, found)

@@ -50,7 +50,7 @@ def read_panel(
     for table, file, measured in zip(tables, names, panels, strict=True):
         axis = _axis(table, file, columns)
         depth = pd.Series(steps(table[axis], axis, found))
-        found.taken_for |= {axis: "depth"} | {c: "values of one run" for c, (_, n) in measured.items() if n in metrics}
+        found.taken_for |= {axis: "depth"} | {c: "values" for c, (_, n) in measured.items() if n in metrics}
         for column, (run, name) in measured.items():
             if name in metrics:
                 _refuse_means(table, column, run, file)
