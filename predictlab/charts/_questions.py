@@ -33,8 +33,8 @@ def questions_chart(curves: Iterable[RiskCurve], *, width: int = 210, height: in
     Returns
     -------
     altair.HConcatChart
-        A panel a curve: above it what is known and what is predicted; the line is ``Var(R)``, where it is known: the risk
-        without a probe of `this_run`, the least that is left of `fresh_run`.
+        A panel a curve: above it what is known and what is predicted; the line is ``Var(R)``, where it is known: of
+        `this_run` the risk without a probe, of `fresh_run` the least that is left.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def questions_chart(curves: Iterable[RiskCurve], *, width: int = 210, height: in
             rule = alt.Chart(pd.DataFrame({"lower": [end], "text": ["Var(R)"]})).encode(y=y)
             layers += [
                 rule.mark_rule(strokeDash=[4, 3], color=style.MUTED),
-                rule.mark_text(align="left", dy=-6, fontSize=style.WORDS, color=style.MUTED).encode(
-                    x=alt.value(4), text="text:N"
+                rule.mark_text(align="right", dy=-6, fontSize=style.WORDS, color=style.MUTED).encode(
+                    x=alt.value(width - 4), text="text:N"
                 ),
             ]
         heading = style.title(curve.question, f"known: {known}; predicted: {predicted}")

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from predictlab._summary import Summary
-from predictlab._validation import nonnegative, tolerance_of
+from predictlab._validation import nonnegative, option, tolerance_of
 from predictlab.budget import OptimalDepth, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError, UnusualInput
 from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, Decision, classify, unusual
 from predictlab.planning import advise, half_width
 from predictlab.report._tables import phase_table
-from predictlab.risk import risk_curve
+from predictlab.risk import QUESTIONS, risk_curve
 from predictlab.risk._frames import Runs, as_runs_frame
 from predictlab.runs import RunStore, read_runs
 from predictlab.runs._importers.read import Source
@@ -55,6 +55,8 @@ class Analysis:
         As they were given to `pl.analyse`.
     cautions : tuple of str
         What of them lies far outside all that was measured.
+    question : str
+        What was asked (docs/questions.md).
 
     Examples
     --------
@@ -77,6 +79,7 @@ class Analysis:
     exchange_rate: float
     confidence: float
     cautions: tuple[str, ...] = ()
+    question: str = "agreement"
 
     @property
     def missing_regimes(self) -> list[str]:
@@ -117,7 +120,7 @@ class Analysis:
         """
         title = (
             f"Tolerance ±{half_width(self.tolerance):.3g} (tau = {self.tolerance:.3g}), budget {self.budget:g} steps, "
-            f"regimes at {100 * self.confidence:g} %"
+            f"regimes at {100 * self.confidence:g} %; asked: {QUESTIONS[self.question]}"
         )
         lines = [f"{task}: {text}" for task, text in self.recommendations.items()]
         return Summary(title, *(f"Caution: {text}" for text in self.cautions), phase_table(self), *lines)
@@ -149,6 +152,7 @@ def analyse(
     budget: float,
     exchange_rate: float = EXCHANGE_RATE,
     metric: str | None = None,
+    question: str = "agreement",
     confidence: float = 0.95,
     tasks: Iterable[str] | None = None,
     eval_rows: Mapping[str, int] | None = None,
@@ -174,6 +178,9 @@ def analyse(
         one point of accuracy.
     metric : str, optional
         See `pl.risk_curve`.
+    question : {"agreement", "this_run"}
+        What is asked of each task (docs/questions.md); `pl.fresh_run` and ``pl.risk_curve(question="new_task")`` answer
+        the other two.
     confidence : float
         Probability that the call of a regime needs.
     tasks : iterable of str, optional
@@ -212,13 +219,14 @@ def analyse(
     {'settles': 'Static-Sufficient', 'stays apart': 'Noise-Dominant'}
     """
     tolerance = tolerance_of(tolerance, margin)
+    option("question", question, ("agreement", "this_run"), "pl.fresh_run answers 'fresh_run'.")
     runs = _runs(source, metric)
     held = source if isinstance(source, RunStore) or _is_store(source) else runs  # a store may know the rows' outcomes
     fits: dict[str, DecayResults] = {}
     unfit: dict[str, str] = {}
     for name in tasks if tasks is not None else map(str, pd.unique(runs["task"])):
         try:
-            curve = risk_curve(held, name, metric=metric, eval_rows=(eval_rows or {}).get(name))
+            curve = risk_curve(held, name, question=question, metric=metric, eval_rows=(eval_rows or {}).get(name))
             if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
                 raise DataError(f"{curve.n_runs} runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
             fits[name] = DecayModel(curve, rows=rows).fit()
@@ -248,7 +256,9 @@ def analyse(
     for name, reason in (too_early | unfit).items():
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
         recommendations[name] = reason
-    return Analysis(fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions)
+    return Analysis(
+        fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions, question
+    )
 
 
 def readable(source: Runs | Source, metric: str | None = None) -> Runs:
