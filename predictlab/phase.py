@@ -339,6 +339,7 @@ def classify(
     intrinsic_threshold: float | None = None,
     rate_threshold: float | None = None,
     extrapolate: bool = False,
+    static_risk: float | Mapping[str, float] | None = None,
     draws: int = 2000,
     rng: Rng = None,
 ) -> pd.DataFrame:
@@ -362,6 +363,9 @@ def classify(
         ``l*`` (metric²) and ``alpha*`` of the thresholds rule.
     extrapolate : bool
         True: read the law also at a budget before the first fitted depth, where nothing was seen to follow it.
+    static_risk : float or mapping of str to float, optional
+        Risk of a forecast without a probe, metric², of all tasks or of each: which tasks are Static-Sufficient at once.
+        Default ``Var(R)`` where the question is about an end (``curve.total_variance``); no meaning for `agreement`.
     draws : int
         Number of draws of each fit.
     rng : int, numpy.random.Generator or None
@@ -374,6 +378,8 @@ def classify(
 
         - ``task``, ``regime``, ``likely`` (the most probable regime), ``p_static_sufficient``, ``p_dynamic_critical``,
           ``p_noise_dominant``;
+        - ``level``: of a Static-Sufficient task ``"at once"``, where what is known without a probe meets the tolerance
+          (the paper's sense), else ``"by c_tau"``, where so many steps do; empty for the others;
         - ``reason``: why there is no call: the risk still rises at the last depth; or why one that has its probability
           does not stand: the law is rejected, or a named alternative prior would not make it; empty otherwise;
         - ``p_noise_by_runs``: the part of ``p_noise_dominant`` that no evaluation rows would cure, since runs differ on
@@ -413,7 +419,25 @@ def classify(
     if isinstance(chosen, Decision):
         for oddity in unusual(checked, chosen):
             warnings.warn(oddity, UnusualInput, stacklevel=2)
-    return pd.DataFrame([_row(name, fit, chosen, confidence, draws, rng) for name, fit in checked.items()])
+    static = _static_risks(checked, static_risk)
+    return pd.DataFrame(
+        [_row(name, fit, chosen, confidence, draws, rng, static[name]) for name, fit in checked.items()]
+    )
+
+
+def _static_risks(
+    fits: Mapping[str, DecayResults], given: float | Mapping[str, float] | None
+) -> dict[str, float | None]:
+    """Risk without a probe of each task, metric²; None where it is not known or has no meaning."""
+    if given is None:
+        return {name: None if f.question == "agreement" else f.curve.total_variance for name, f in fits.items()}
+    if any(fit.question == "agreement" for fit in fits.values()):
+        hint = "How far seeds are apart after so many steps is not known without them; ask about an end."
+        raise bad_argument("static_risk", given, "None for question='agreement'", hint)
+    values = given if isinstance(given, Mapping) else dict.fromkeys(fits, given)
+    if unknown := [name for name in values if name not in fits]:
+        raise bad_argument("static_risk", given, f"names of tasks; {unknown[0]!r} is none of them")
+    return {name: positive("static_risk", values[name], " (metric²)") if name in values else None for name in fits}
 
 
 def unusual(fits: Mapping[str, DecayResults], rule: Decision) -> list[str]:
@@ -497,7 +521,13 @@ def why_not(fit: DecayResults, sample: Sample, rule: Decision | Thresholds, vote
 
 
 def _row(
-    name: str, fit: DecayResults, rule: Decision | Thresholds, confidence: float, draws: int, rng: Rng
+    name: str,
+    fit: DecayResults,
+    rule: Decision | Thresholds,
+    confidence: float,
+    draws: int,
+    rng: Rng,
+    static_risk: float | None,
 ) -> dict[str, object]:
     sample = fit.sample(draws, rng)
     member = rule.member(sample)
@@ -514,9 +544,12 @@ def _row(
         "regime": UNDETERMINED if reason else regime,
         "likely": REGIMES[best],
         **dict(zip(PROBABILITY_COLUMNS, p, strict=True)),
+        "level": "",
         "reason": reason,
         "p_noise_by_runs": by_runs,
     }
+    if row["regime"] == STATIC_SUFFICIENT:
+        row["level"] = "at once" if static_risk is not None and static_risk <= rule.limit else "by c_tau"
     depth = lower = upper = float("nan")
     if isinstance(rule, Decision):
         crossing = depth_for_tolerance(fit, rule.tolerance, draws=draws, rng=rng)

@@ -1,13 +1,15 @@
 """The regimes: both planes, the crossing budget, calls that hold their confidence, and advice."""
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import predictlab as pl
-from predictlab.errors import ArgumentError
+from predictlab.errors import ArgumentError, UnusualInput
 from predictlab.phase import (
     DYNAMIC_CRITICAL,
     NOISE_DOMINANT,
@@ -301,3 +303,29 @@ def test_mixed_questions_and_metrics_are_refused(fits):
 
 def test_calls_are_repeatable(fits):
     assert pl.classify(fits, tolerance=1.0, budget=32).equals(pl.classify(fits, tolerance=1.0, budget=32))
+
+
+def test_static_sufficient_has_two_levels():
+    curve = pl.RiskCurve(DEPTHS, 4.0 / DEPTHS, df=60, question="this_run", total_variance=1.5)
+    fits = {"a": pl.DecayModel(curve).fit("gamma")}
+    asked = {"tolerance": 1.0, "budget": 64}
+    assert pl.classify(fits, **asked)["level"].tolist() == ["by c_tau"]
+    assert pl.classify(fits, **asked, static_risk=0.9)["level"].tolist() == ["at once"]
+    assert pl.classify(fits, **asked, static_risk={"a": 1.1})["level"].tolist() == ["by c_tau"]
+    assert pl.classify(fits, tolerance=1e-3, budget=64)["level"].tolist() == [""]
+    with pytest.raises(ArgumentError, match=r"static_risk=0\.9: expected None for question='agreement'"):
+        pl.classify({"a": exact(0.0, 4.0, 1.0, df=60)}, **asked, static_risk=0.9)
+    with pytest.raises(ArgumentError, match=r"'b' is none of them"):
+        pl.classify(fits, **asked, static_risk={"b": 1.0})
+
+
+def test_other_units_and_far_budgets_are_noticed():
+    fits = {"a": exact(0.0, 4e-4, 1.0, df=60)}
+    with pytest.warns(UnusualInput, match=r"tolerance=0\.02 is 200 times the largest .* pass margin=m"):
+        pl.classify(fits, tolerance=0.02, budget=64)
+    with pytest.warns(UnusualInput, match=r"budget=64000 steps is 125 times the deepest measured depth, 512"):
+        pl.classify(fits, tolerance=1e-5, budget=64_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = pl.classify(fits, margin=1.96e-2, budget=64)
+    pd.testing.assert_frame_equal(same, pl.classify(fits, tolerance=1e-4, budget=64))
