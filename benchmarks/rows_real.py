@@ -47,16 +47,16 @@ CASES = (
     Case("films head", "rotten_tomatoes"),
     Case("newsgroups head", "newsgroups20"),
     Case("r8 head", "reuters_r8"),
-    Case("tweets head", "election_tweets"),
-    Case("speaker head", "friends_speaker"),
-    Case("medical head", "medical_subject"),
     Case("films head, labels flipped", "rotten_tomatoes", noise=0.4),
-    Case("newsgroups head, labels flipped", "newsgroups20", noise=0.4),
     Case("reviews to films head", "reviews to films"),
+    Case("tweets head", "election_tweets"),
     Case("tweets lora", "election_tweets", LORA),
     Case("films lora", "rotten_tomatoes", LORA),
-    Case("newsgroups lora", "newsgroups20", LORA),
+    Case("newsgroups head, labels flipped", "newsgroups20", noise=0.4),
+    Case("speaker head", "friends_speaker"),
     Case("films lora, labels flipped", "rotten_tomatoes", LORA, 0.4),
+    Case("medical head", "medical_subject"),
+    Case("newsgroups lora", "newsgroups20", LORA),
 )
 
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from predictlab.planning import SequentialResult, advise, probe_until
     from predictlab.probing import ProbePlan, ProbeRecorder, probe, start_probe
     from predictlab.report import analyse
-    from predictlab.risk import RiskCurve, risk_curve
+    from predictlab.risk import RiskCurve, resampled_outcomes, risk_curve
     from predictlab.runs import RunStore, read_outcomes, read_runs
     from predictlab.static import describe, rank, score
     from predictlab.task import Dataset, Recipe, Task
@@ -92,7 +92,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "planning": ["SequentialResult", "advise", "probe_until"],
     "probing": ["ProbePlan", "ProbeRecorder", "probe", "start_probe"],
     "report": ["analyse"],
-    "risk": ["RiskCurve", "risk_curve"],
+    "risk": ["RiskCurve", "resampled_outcomes", "risk_curve"],
     "runs": ["RunStore", "read_outcomes", "read_runs"],
     "static": ["describe", "rank", "score"],
     "task": ["Dataset", "Recipe", "Task"],
@@ -105,9 +105,9 @@ __all__ = [
     "advise", "allocate", "analyse", "budget", "catalog", "charts", "classify", "compare", "compare_design",
     "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "fresh_run",
     "frontier", "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning", "probe",
-    "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "risk", "risk_curve",
-    "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "split_recipes", "start_probe", "static",
-    "task", "worlds",
+    "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "resampled_outcomes", "risk",
+    "risk_curve", "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "split_recipes",
+    "start_probe", "static", "task", "worlds",
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 _NO_ROWS = (
     "the curve has no outcomes of evaluation rows, so runs and rows cannot be told apart. Make it with "
-    "pl.risk_curve(pl.read_outcomes(...))."
+    "pl.risk_curve(pl.read_outcomes(...)); a metric that is no mean over rows takes pl.resampled_outcomes."
 )
 
 

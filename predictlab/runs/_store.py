@@ -169,7 +169,8 @@ class RunStore:
             at = "" if depth is None else f" at depth {depth}"
             raise StoreError(
                 f"The run store {self.path} has no outcomes of {metric!r} of task {task!r}{at}. They are kept by "
-                "pl.probe, unless outcomes=False."
+                "pl.probe, unless outcomes=False, of metrics that are means over rows; of others take "
+                "pl.resampled_outcomes."
             )
         runs = pd.Index([run for _, run, _ in found], name="run")
         return pd.DataFrame(np.stack([values for *_, values in found]), index=runs, columns=self.row_names(task))
