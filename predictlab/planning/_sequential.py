@@ -291,6 +291,9 @@ def _first_plan(source: Source, plan: ProbePlan | None, limit: float, price: flo
         plan = ProbePlan(depths=tuple(sorted(depths)), seeds=FIRST_SEEDS)
     if not isinstance(plan, ProbePlan):
         raise bad_argument("plan", plan, "a pl.ProbePlan(depths=..., seeds=...)")
+    if plan.horizons is not None:
+        hint = "Compare lengths by pl.probe, or give the depths of one recipe."
+        raise bad_argument("plan", plan.horizons, "a plan of depths, without horizons", hint)
     if plan.design != "spread":
         raise bad_argument("plan", plan.design, "a plan of design 'spread'", "Its runs are what more seeds add to.")
     if sum(d > 0 for d in plan.depths) < LEAST_DEPTHS or len(plan.run_seeds) < 2:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from predictlab.probing._driver import Cancelled, Driver
 from predictlab.probing._executors import Executor
-from predictlab.probing._plan import ProbePlan, checked_tasks
+from predictlab.probing._plan import ProbePlan, check_fit
 from predictlab.probing._progress import Progress, TaskProgress
 from predictlab.runs import RunStore
 from predictlab.task import Task
@@ -166,11 +166,12 @@ class ProbeRun:
         Raises
         ------
         ArgumentError
-            Seeds or depths that a plan cannot have, or a depth beyond a recipe's steps. Nothing changes then.
+            Seeds or depths that a plan cannot have, depths for one over horizons, or a depth beyond a recipe's steps.
+            Nothing changes then.
         """
         with self._changing:
             plan = self.plan._extended(seeds, depths)
-            checked_tasks(self.tasks, plan)
+            check_fit(self.tasks, plan)
             self.plan = plan
             if self._driver.replan(plan) and not self._driver.cancelled.is_set():
                 return

@@ -22,7 +22,7 @@ class ProbePlan:
 
     Parameters
     ----------
-    depths : sequence of int
+    depths : sequence of int, optional
         Optimiser steps at which every run is measured, strictly increasing, >= 0 (0: before the first step). The
         last one is how far runs are trained; a task's ``recipe.steps`` must reach it.
     seeds : int or sequence of int, optional
@@ -38,11 +38,16 @@ class ProbePlan:
     forks : int, optional
         Of design "branch": continuations per parent and depth, at least 2. There are none at depth 0: the decay law
         starts at the first step.
+    horizons : sequence of int, optional
+        In the place of `depths`: lengths of recipes, steps, strictly increasing, >= 1. Each task is trained once for
+        each of them, as a task of its own with ``recipe.steps`` of that length and the name ``"name, 64 steps"``, and
+        measured at its end: a depth of one recipe is not the end of a shorter one, whose learning rate has fallen by
+        then. See `predictlab.risk.over_horizons`.
 
     Raises
     ------
     ArgumentError
-        Depths, seeds, parents or forks that cannot be, or that belong to the other design.
+        Depths, horizons, seeds, parents or forks that cannot be, or that do not go together.
 
     Examples
     --------
@@ -51,6 +56,8 @@ class ProbePlan:
     (0, 1, 2)
     >>> pl.ProbePlan(depths=(0, 4, 8, 16), design="branch", parents=2, forks=4).fork_depths
     (4, 8)
+    >>> pl.ProbePlan(horizons=(64, 128, 256), seeds=24).depths
+    (64, 128, 256)
     """
 
     depths: tuple[int, ...]
@@ -58,21 +65,28 @@ class ProbePlan:
     design: str
     parents: tuple[int, ...] | None
     forks: int | None
+    horizons: tuple[int, ...] | None
 
     def __init__(
         self,
-        depths: Iterable[int],
+        depths: Iterable[int] | None = None,
         seeds: int | Iterable[int] | None = None,
         design: str = "spread",
         parents: int | Iterable[int] | None = None,
         forks: int | None = None,
+        horizons: Iterable[int] | None = None,
     ) -> None:
-        increasing = "strictly increasing whole numbers >= 0, such as (4, 8, 16)"
         if design not in DESIGNS:
             raise bad_argument("design", design, "'spread' (independent seeds) or 'branch' (forks of parents)")
-        visits = _whole_numbers("depths", depths, increasing)
-        if any(b <= a for a, b in pairwise(visits)):
-            raise bad_argument("depths", depths, increasing)
+        ends = None
+        if horizons is not None:
+            ends = _increasing("horizons", horizons, 1)
+            if design != "spread":
+                raise bad_argument("horizons", horizons, "nothing with design='branch'", "Fork one recipe at a time.")
+            if depths is not None and depths != ends:  # equal in a copy of such a plan
+                hint = "Each recipe is measured at its end; probe its depths in a plan of their own."
+                raise bad_argument("depths", depths, "nothing beside horizons=", hint)
+        visits = ends or _increasing("depths", depths, 0)
         fields: dict[str, object] = {"seeds": None, "parents": None, "forks": None}
         if design == "spread":
             for name, value in (("parents", parents), ("forks", forks)):
@@ -86,7 +100,7 @@ class ProbePlan:
             fields["forks"] = whole_number("forks", forks, 2, "a number of forks per parent and depth")
             if len(visits) < 2 or visits[-2] < 1:
                 raise bad_argument("depths", depths, "a depth >= 1 to fork at, and a deeper last one, such as (4, 16)")
-        self.__dict__.update(fields, depths=visits, design=design)  # frozen: no field can be set
+        self.__dict__.update(fields, depths=visits, design=design, horizons=ends)  # frozen: no field can be set
 
     @property
     def run_seeds(self) -> tuple[int, ...]:
@@ -121,33 +135,73 @@ class ProbePlan:
         >>> pl.ProbePlan((4, 8), seeds=3).replace(depths=(4, 8, 16)).depths
         (4, 8, 16)
         """
+        if "horizons" in changes:
+            changes.setdefault("depths", None)
         return replaced(self, changes)
+
+    def of(self, task: Task) -> ProbePlan:
+        """Plan of one task among those that are trained: of a plan over horizons, the one of its own length.
+
+        Parameters
+        ----------
+        task : Task
+
+        Returns
+        -------
+        ProbePlan
+            Without horizons.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import predictlab as pl
+        >>> rows = pd.DataFrame({"text": ["good", "bad", "fine", "poor"], "label": ["yes", "no", "yes", "no"]})
+        >>> data = pl.load_dataset(rows, eval_size=2, name="tiny")
+        >>> pl.ProbePlan(horizons=(64, 128), seeds=3).of(pl.Task("minilm-l6", data, pl.Recipe(steps=64))).depths
+        (64,)
+        """
+        return self if self.horizons is None else ProbePlan((task.recipe.steps,), self.seeds)
 
     def _extended(self, seeds: int | Iterable[int] | None, depths: int | Iterable[int] | None) -> ProbePlan:
         """The plan with more seeds and depths; see `ProbeRun.extend`."""
         held = self.run_seeds
+        if depths is not None and self.horizons is not None:
+            hint = "Its recipes end where they were measured; probe other horizons in a call of their own."
+            raise bad_argument("depths", depths, "nothing for a plan over horizons", hint)
         if _is_whole(seeds):
             if seeds < 1:
                 raise bad_argument("seeds", seeds, "how many seeds more, >= 1, or the seeds themselves")
             seeds = range(max(held) + 1, max(held) + 1 + int(seeds))
         more = _whole_numbers("seeds", held if seeds is None else seeds, "how many seeds more, or the seeds themselves")
+        seeds_or_parents = {"seeds" if self.seeds else "parents": tuple(dict.fromkeys((*held, *more)))}
+        if self.horizons is not None:
+            return self.replace(**seeds_or_parents)
         deeper = (depths,) if _is_whole(depths) else self.depths if depths is None else depths
         visits = {*self.depths, *_whole_numbers("depths", deeper, "whole numbers >= 0, such as 64 or (64, 128)")}
-        seeds_or_parents = {"seeds" if self.seeds else "parents": tuple(dict.fromkeys((*held, *more)))}
         return self.replace(depths=tuple(sorted(visits)), **seeds_or_parents)
 
 
 def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
-    """Tasks and a plan that fit each other, or an error that says why they do not."""
+    """Tasks that a plan trains, one for each of its horizons, or an error that says why they do not fit it."""
     chosen = [tasks] if isinstance(tasks, Task) else list(tasks)
     if not chosen or not all(isinstance(task, Task) for task in chosen):
         raise bad_argument("tasks", chosen, "a pl.Task or a list of them")
     if not isinstance(plan, ProbePlan):
         raise bad_argument("plan", plan, "a pl.ProbePlan(depths=..., seeds=...)")
+    if plan.horizons is not None:
+        chosen = [_of_length(task, steps) for task in chosen for steps in plan.horizons]
     names = [str(task.name) for task in chosen]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise bad_argument("tasks", twice, "a different name for each task", "Give one of them another name=.")
-    for task in chosen:
+    check_fit(chosen, plan)
+    return chosen
+
+
+def check_fit(tasks: Iterable[Task], plan: ProbePlan) -> None:
+    """Raise ArgumentError if recipes of the tasks that are trained do not go with a plan."""
+    if plan.horizons is not None:
+        return  # each task was made for its own
+    for task in tasks:
         recipe = task.recipe
         if plan.depths[-1] > recipe.steps:
             raise bad_argument(
@@ -161,7 +215,20 @@ def checked_tasks(tasks: Task | Iterable[Task], plan: ProbePlan) -> list[Task]:
                 f"None with design='branch', since {task.name} has no unpinned dropout: all forks would be equal",
                 "Leave the data order or the dropout of the recipe free.",
             )  # fmt: skip
-    return chosen
+
+
+def _of_length(task: Task, steps: int) -> Task:
+    """The task with a recipe of so many steps, under a name that `predictlab.risk.over_horizons` knows."""
+    return task.replace(recipe=task.recipe.replace(steps=steps), name=f"{task.name}, {steps} steps")
+
+
+def _increasing(name: str, given: object, least: int) -> tuple[int, ...]:
+    """Strictly increasing whole numbers."""
+    expected = f"strictly increasing whole numbers >= {least}, such as (4, 8, 16)"
+    numbers = _whole_numbers(name, given, expected)
+    if numbers[0] < least or any(b <= a for a, b in pairwise(numbers)):
+        raise bad_argument(name, given, expected)
+    return numbers
 
 
 def _seeds(name: str, given: object, least: int) -> tuple[int, ...]:

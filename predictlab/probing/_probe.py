@@ -72,7 +72,8 @@ def probe(
     Returns
     -------
     pandas.DataFrame
-        Tidy frame (see `RunStore.frame`) of these tasks: the plan's runs in its order, each followed by its forks.
+        Tidy frame (see `RunStore.frame`) of these tasks (over horizons: of each task at each of its lengths, named
+        ``"name, 64 steps"``): the plan's runs in its order, each followed by its forks.
         A fork has its parent's name in `parent` and its parent's seed. It is measured twice: its first depth is the
         one it was forked at, with the parent's values there, its last is the full depth. Its seconds and operations
         are its own, counted from the fork: sums over runs are what was spent.

@@ -163,6 +163,7 @@ def missing(task: Task, plan: ProbePlan, measured: Depths, states: Depths) -> li
         Without their states. A fork whose parent has no state at the fork depth yet is not among them: its parent is.
     """
     segments: list[RunSegment] = []
+    plan = plan.of(task)
     for seed in plan.run_seeds:
         own, ready, _ = _of_seed(task, plan, seed, measured, states)
         segments += own[:1] + ready  # a run is trained in one place at a time
@@ -171,6 +172,7 @@ def missing(task: Task, plan: ProbePlan, measured: Depths, states: Depths) -> li
 
 def steps_left(task: Task, plan: ProbePlan, measured: Depths, states: Depths) -> int:
     """Optimiser steps to be made, those of forks that wait for their parent included."""
+    plan = plan.of(task)
     parts = [part for seed in plan.run_seeds for part in _of_seed(task, plan, seed, measured, states)]
     return sum(segment.steps for part in parts for segment in part)
 
@@ -219,6 +221,7 @@ def planned(task: Task, plan: ProbePlan, frame: pd.DataFrame) -> pd.DataFrame:
     The order does not depend on what was trained when.
     """
     wanted: dict[str, tuple[int, ...]] = {}
+    plan = plan.of(task)
     for seed in plan.run_seeds:
         wanted[run_name(task, seed)] = plan.depths
         wanted |= {name: (fork.depth, plan.depths[-1]) for name, fork in forks_of(task, plan, seed)}

@@ -9,6 +9,7 @@ from predictlab.risk._components import VarianceComponents, components_of_margin
 from predictlab.risk._curve import RiskCurve, from_depth, same_question
 from predictlab.risk._estimate import risk_curve
 from predictlab.risk._frames import as_runs_frame, is_fork, is_invalid
+from predictlab.risk._horizon import over_horizons
 from predictlab.risk._outcomes import Outcomes, outcomes_of
 from predictlab.risk._resampled import group_outcomes, resampled_outcomes
 from predictlab.risk._spread import spread, without_runs
@@ -17,7 +18,8 @@ from predictlab.risk._text import ESTIMATOR_CAVEATS, ESTIMATORS, QUESTIONS
 __all__ = [
     "ESTIMATORS", "ESTIMATOR_CAVEATS", "QUESTIONS", "Anova", "Outcomes", "RiskCurve", "VarianceComponents", "anova",
     "as_runs_frame", "components_of_margins", "from_depth", "group_outcomes", "is_fork", "is_invalid", "outcomes_of",
-    "reliability", "resampled_outcomes", "risk_curve", "same_question", "spread", "variance_components", "without_runs",
+    "over_horizons", "reliability", "resampled_outcomes", "risk_curve", "same_question", "spread",
+    "variance_components", "without_runs",
 ]  # fmt: skip
 
 

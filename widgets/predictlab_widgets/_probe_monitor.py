@@ -259,7 +259,8 @@ class ProbeMonitor(Widget):
             "rate": math.nan if rate is None else rate, "left": left,
             "tasks": [[name, p.done, p.total, p.rate, p.seconds_left] for name, p in tasks.items()],
             "runs": len(plan.run_seeds), "word": "parent" if plan.design == "branch" else "seed",
-            "deepest": plan.depths[-1], "limit": min(task.recipe.steps for task in run.tasks),
+            "deepest": plan.depths[-1],
+            "limit": plan.depths[-1] if plan.horizons else min(task.recipe.steps for task in run.tasks),
         })  # fmt: skip
 
     def _picture_for_later(self, more: bool) -> None:
