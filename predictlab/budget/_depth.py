@@ -231,9 +231,9 @@ class OptimalDepth:
     risk, cost, total : float
         ``L(c*)`` (metric²), ``C(c*)``, and ``L + gamma C``; where probing does not pay, those of not probing.
     probing_pays : bool
-        Whether `total` is below the risk of deciding without a probe; `verdict` says how sure that is.
+        Whether `total` is below `static_risk`; `verdict` says how sure that is.
     static_risk : float
-        The risk without a probe that it was compared with.
+        The risk that it was compared with: that without a probe, as given, or the fitted one at `static_depth`.
     elasticity : float
         Relative change of ``c*`` per relative change of ``gamma`` or ``lambda``: ``-1/(alpha+1)``; 0 where nothing
         decays.
@@ -243,6 +243,8 @@ class OptimalDepth:
         Risk and total at the depth that was chosen, over the draws.
     seeds : int
         Runs that are paid for.
+    static_depth : float
+        The depth whose risk `static_risk` is, steps: the first fitted one, a short probe; 0 where it was given.
 
     Examples
     --------
@@ -263,6 +265,7 @@ class OptimalDepth:
     risk_draws: Array = field(repr=False)
     total_draws: Array = field(repr=False)
     seeds: int = 1
+    static_depth: float = 0.0
 
     @property
     def steps(self) -> float:
@@ -308,9 +311,11 @@ class OptimalDepth:
         share("confidence", confidence, "a probability in (0.5, 1)", above=0.5)
         agree = self.probability_pays
         lower, upper = self.conf_int().loc["depth"]
-        against = f"total {self.total:.3g} against {self.static_risk:.3g} without a probe"
+        # what a depth is compared with is no probe only where its risk was given; else it is a short one, and named so
+        other = f"at {self.static_depth:g} steps, the first depth" if self.static_depth > 0 else "without a probe"
+        against = f"total {self.total:.3g} against {self.static_risk:.3g} {other}"
         if not self.probing_pays:
-            against = f"deciding now has risk {self.risk:.3g}, and no depth is worth its cost"
+            against = f"the risk is {self.risk:.3g} {other}, and no depth is worth its cost"
         if self.elasticity == 0:
             against = "the risk does not decay, so more depth buys nothing"
         if self.probing_pays and agree >= confidence:
@@ -423,6 +428,7 @@ def optimal_depth(
         risk_draws=risk[1:],
         total_draws=total[1:],
         seeds=count,
+        static_depth=first if given is None else 0.0,
     )
 
 

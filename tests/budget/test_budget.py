@@ -105,7 +105,12 @@ def test_the_verdict_says_whether_probing_pays_or_that_nobody_can_tell(fits, fla
     yes, no = pl.optimal_depth(fits["a"], exchange_rate=1e-4), pl.optimal_depth(fits["a"], exchange_rate=10.0)
     assert (yes.probability_pays, no.probability_pays) == (1, 0)
     assert yes.verdict().startswith("Probing pays, to 1")
-    assert no.verdict().startswith("Probing does not pay: deciding now")
+    assert no.verdict().startswith("Probing does not pay: the risk is")
+    assert "at 4 steps, the first depth" in no.verdict()
+    assert "at 4 steps, the first depth" in yes.verdict()  # a short probe is no "no probe"
+    given = pl.optimal_depth(fits["a"], exchange_rate=1e-4, static_risk=5.0)
+    assert given.static_depth == 0
+    assert "against 5 without a probe" in given.verdict()
     assert "does not decay" in pl.optimal_depth(flat, exchange_rate=10.0).verdict()
     few = exact(0.3, 0.6, 1.0, df=5)
     for gamma in np.geomspace(1e-4, 1.0, 60):
