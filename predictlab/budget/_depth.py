@@ -199,6 +199,13 @@ def seeds_of(fit: DecayResults, seeds: int | None = None) -> int:
     -------
     int
         Where none is given: of an `agreement` that carries its runs, as many as those; else one, the run being probed.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> seeds_of(pl.DecayModel(curve).fit()), seeds_of(pl.DecayModel(curve).fit(), 8)
+    (1, 8)
     """
     if seeds is not None:
         return whole_number("seeds", seeds, 1, "a number of runs >= 1")
@@ -216,6 +223,13 @@ def last_depth(fit: DecayResults) -> float:
     -------
     float
         Steps.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
+    >>> last_depth(pl.DecayModel(curve).fit())
+    inf
     """
     return np.inf if fit.curve.horizon is None else float(fit.curve.horizon)
 
