@@ -1,18 +1,21 @@
 """How often the intervals hold, how wide they are, how often a regime is called wrongly, and what c* costs.
 
-    python benchmarks/coverage.py --repeats 200 --refitted 40 --jobs 2
+    python benchmarks/coverage.py --repeats 200 --refitted 40 --jobs 2 [--store coverage.jsonl --minutes 8]
     python benchmarks/coverage.py --margins --repeats 60 --jobs 2
+    python benchmarks/coverage.py --shapes ...
 
-print the tables of docs/coverage.md: martingale worlds with a known law, one data set after another, fixed seeds.
+print the tables of docs/coverage.md: martingale worlds with a known law, one data set after another, fixed seeds, by
+the likelihood, ``fit("gamma")``, and the methods beside it. With a store it can be stopped and goes on where it was;
+after so many minutes it prints what there is. ``--shapes`` is benchmarks/shapes.py, the posterior's study, with that
+script's arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
+import sys
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +23,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapes
+from _resume import Line, resumed
 
 import predictlab as pl
 from predictlab.budget import best_depth
@@ -29,6 +34,7 @@ from predictlab.risk import RiskCurve
 DEPTHS = 2 ** np.arange(2, 10)  # 4 to 512, as the law counts; a martingale world is one step behind
 PARAMETERS = ("intrinsic_limit", "scale", "decay_rate")
 CONFIDENCE = 0.9
+CHEAP = ("profile", "wald", "gee", "log-log", "log-log, last subtracted")
 MARGIN_RUNS = (8, 16, 24, 32, 48, 64, 96)
 
 
@@ -93,22 +99,24 @@ def questions(setting: Setting) -> list[tuple[float, float, int]]:
     return [(tau, budget, 2 if floor > tau else 0 if risk <= tau else 1) for tau in sorted(taus)]
 
 
-def one(setting: Setting, methods: tuple[str, ...], seed: int) -> dict[str, object]:
+def one(unit: Line, quick: bool) -> list[Line]:
     """Intervals, calls and regret on one data set."""
-    model = pl.DecayModel(setting.curve(seed))
-    fit = model.fit()
-    out: dict[str, object] = {}
+    warnings.simplefilter("ignore")
+    setting = SETTINGS[unit["setting"]]
+    model = pl.DecayModel(setting.curve(unit["seed"]))
+    fit = model.fit("gamma")
+    methods = (*(CHEAP[:1] if quick else CHEAP), *(["bootstrap"] if unit["bootstrap"] else []))
+    ends, ms = {}, {}
     for method in methods:
-        begin = time.perf_counter()
-        table = intervals(model, fit, method)
-        out[method] = (table.to_numpy(), time.perf_counter() - begin)
+        begin = time.process_time()
+        ends[method] = intervals(model, fit, method).to_numpy(dtype=float).tolist()
+        ms[method] = 1e3 * (time.process_time() - begin)
     sample = fit.draws().to_numpy().T
     calls = []
     for tau, budget, true in questions(setting):
         p = decision_probabilities(sample[0], sample[1], sample[2], tau, budget)
         margin = max(setting.world.intrinsic_limit / tau, tau / max(setting.world.intrinsic_limit, 1e-300))
-        calls.append((int(np.argmax(p)), bool(p.max() >= CONFIDENCE), true, abs(margin - 2) < 1e-9))
-    out["calls"] = calls
+        calls.append([int(np.argmax(p)), int(p.max() >= CONFIDENCE), true, int(abs(margin - 2) < 1e-9)])
     regrets = []
     for aim in (16.0, 64.0, 256.0):
         price = setting.alpha * aim ** -(setting.alpha + 1)
@@ -119,21 +127,15 @@ def one(setting: Setting, methods: tuple[str, ...], seed: int) -> dict[str, obje
         found = float(best_depth(fit.params["scale"], np.nan_to_num(fit.params["decay_rate"]), price))
         depth = float(np.clip(found, DEPTHS[0], 4 * DEPTHS[-1]))
         regrets.append(total(depth) / total(aim) - 1)
-    out["regret"] = regrets
-    return out
+    return [{"ends": ends, "ms": ms, "calls": calls, "regret": regrets}]
 
 
-def study(setting: Setting, repeats: int, refitted: int, quick: bool) -> dict[str, object]:
-    """All repeats of one setting."""
-    warnings.simplefilter("ignore")
-    cheap = ("profile",) if quick else ("profile", "wald", "gee", "log-log", "log-log, last subtracted")
-    results = [
-        one(setting, (*cheap, "bootstrap") if seed < refitted else cheap, seed) for seed in range(repeats)
-    ]  # fmt: skip
+def study(setting: Setting, results: list[Line]) -> dict[str, Any]:
+    """All data sets of one setting."""
     truth = np.array([setting.truth[name] for name in PARAMETERS])
     methods = {}
-    for method in (*cheap, "bootstrap"):
-        tables = np.array([r[method][0] for r in results if method in r])  # type: ignore[index]
+    for method in (*CHEAP, "bootstrap"):
+        tables = np.array([r["ends"][method] for r in results if method in r["ends"]])
         if len(tables) == 0:
             continue
         lower, upper = tables[..., 0], tables[..., 1]
@@ -142,11 +144,11 @@ def study(setting: Setting, repeats: int, refitted: int, quick: bool) -> dict[st
             "width": np.nanmedian(upper - lower, axis=0),
             "unbounded": ((lower[:, 2] <= 0) | np.isinf(upper[:, 2])).mean(),
             "repeats": len(tables),
-            "ms": 1e3 * float(np.median([r[method][1] for r in results if method in r])),  # type: ignore[index]
+            "ms": float(np.median([r["ms"][method] for r in results if method in r["ms"]])),
         }
-    calls = np.array([c for r in results for c in r["calls"]])  # type: ignore[attr-defined]
-    regret = np.array([r["regret"] for r in results])
-    return {"setting": setting, "methods": methods, "calls": calls, "regret": np.median(regret, axis=0)}
+    calls = np.array([c for r in results for c in r["calls"]])
+    regret = np.median([r["regret"] for r in results], axis=0)
+    return {"setting": setting, "methods": methods, "calls": calls, "regret": regret}
 
 
 def markdown(rows: list[dict[str, object]]) -> str:
@@ -222,58 +224,64 @@ def tables(studies: list[dict[str, Any]], quick: bool) -> None:
         print("Median time of a fit with its intervals, ms: " + ", ".join(f"{m} {t:.0f}" for m, t in ms.items()))
 
 
-def margin(alpha: float, factor: float, repeats: int) -> dict[str, object]:
-    """How many runs decide a floor at `factor` times the tolerance: share decided, and wrong, by number of runs."""
+def margin(unit: Line) -> list[Line]:
+    """Whether a floor is decided at `factor` times the tolerance, and whether wrongly."""
     warnings.simplefilter("ignore")
-    tolerance, budget = 0.1, float(DEPTHS[-1])
+    tolerance, budget, factor = 0.1, float(DEPTHS[-1]), unit["factor"]
     # what still decays at the last depth is a twentieth of the tolerance
-    world = pl.worlds.MartingaleWorld(factor * tolerance, tolerance / 20 * budget**alpha, alpha)
-    row: dict[str, object] = {"alpha": alpha, "floor / tolerance": factor}
-    wrong = 0
-    for runs in MARGIN_RUNS:
-        decided = 0
-        for seed in range(repeats):
-            sample = pl.DecayModel(world.spread(runs, DEPTHS - 1, seed)).fit().draws().to_numpy().T
-            p = decision_probabilities(sample[0], sample[1], sample[2], tolerance, budget)
-            if p.max() >= CONFIDENCE:
-                decided += 1
-                wrong += int(np.argmax(p)) != (2 if factor > 1 else 0)
-        row[f"{runs} runs"] = f"{decided / repeats:.0%}"
-    row["wrong calls"] = wrong
-    return row
+    world = pl.worlds.MartingaleWorld(factor * tolerance, tolerance / 20 * budget ** unit["alpha"], unit["alpha"])
+    sample = pl.DecayModel(world.spread(unit["runs"], DEPTHS - 1, unit["seed"])).fit("gamma").draws().to_numpy().T
+    p = decision_probabilities(sample[0], sample[1], sample[2], tolerance, budget)
+    decided = bool(p.max() >= CONFIDENCE)
+    return [{"decided": decided, "wrong": decided and int(np.argmax(p)) != (2 if factor > 1 else 0)}]
+
+
+def margins(lines: pd.DataFrame) -> list[dict[str, object]]:
+    """Shares decided by number of runs, a line for each world."""
+    rows = []
+    for (factor, alpha), of in lines.groupby(["factor", "alpha"], sort=False):
+        shares = of.groupby("runs")["decided"].mean()
+        row: dict[str, object] = {"alpha": alpha, "floor / tolerance": factor}
+        rows.append(row | {f"{n} runs": f"{p:.0%}" for n, p in shares.items()} | {"wrong calls": of["wrong"].sum()})
+    return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Count, and print."""
+    if "--shapes" in sys.argv:
+        sys.argv.remove("--shapes")
+        shapes.main()
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=1000, help="data sets a setting")
     parser.add_argument("--refitted", type=int, default=200, help="data sets a setting that are bootstrapped as well")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--quick", action="store_true", help="the default method alone")
-    parser.add_argument("--save", type=Path, help="file that keeps what is done, setting by setting")
+    parser.add_argument("--quick", action="store_true", help="the profile alone")
+    parser.add_argument("--store", type=Path, help="file that keeps what is done, data set by data set")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no data set is begun")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of settings, from 0")
     parser.add_argument("--margins", action="store_true", help="only: how many runs decide a two-fold margin")
     asked = parser.parse_args()
+    how = {"jobs": asked.jobs, "minutes": asked.minutes}
     if asked.margins:
-        with ProcessPoolExecutor(asked.jobs) as pool:
-            cases = [(a, f) for f in (2.0, 0.5) for a in (0.5, 1.0, 1.5, 2.0)]
-            rows = list(pool.map(partial(margin, repeats=asked.repeats), *zip(*cases, strict=True)))
-        print(f"Calls at {CONFIDENCE:.0%} confidence, of {asked.repeats} data sets\n")
-        print(markdown(rows))
+        units = [
+            {"factor": f, "alpha": a, "runs": n, "seed": seed}
+            for seed in range(asked.repeats) for f in (2.0, 0.5) for a in (0.5, 1.0, 1.5, 2.0) for n in MARGIN_RUNS
+        ]  # fmt: skip
+        lines = pd.DataFrame(resumed(units, margin, asked.store, **how))
+        print(f"Calls at {CONFIDENCE:.0%} confidence, of {len(lines) // (8 * len(MARGIN_RUNS))} data sets\n")
+        print(markdown(margins(lines)))
         return
-    settings = [SETTINGS[i] for i in asked.only] if asked.only else SETTINGS
-    work = partial(study, repeats=asked.repeats, refitted=0 if asked.quick else asked.refitted, quick=asked.quick)
-    begin = time.perf_counter()
-    if asked.jobs == 1:
-        studies = [work(s) for s in settings]
-    else:
-        with ProcessPoolExecutor(asked.jobs) as pool:
-            studies = []
-            for found in pool.map(work, settings):
-                studies.append(found)
-                if asked.save:
-                    asked.save.write_bytes(pickle.dumps(studies))
-    print(f"{len(settings)} settings, {asked.repeats} data sets each, {time.perf_counter() - begin:.0f} s")
-    tables(studies, asked.quick)
+    refitted = 0 if asked.quick else asked.refitted
+    chosen = asked.only or range(len(SETTINGS))
+    units = [
+        {"setting": i, "seed": seed, "bootstrap": seed < refitted} for seed in range(asked.repeats) for i in chosen
+    ]  # fmt: skip
+    found = resumed(units, partial(one, quick=asked.quick), asked.store, **how)
+    of = {i: [line for line in found if line["setting"] == i] for i in chosen}
+    done = min(len(lines) for lines in of.values())
+    print(f"{len(of)} settings, {done} data sets each")
+    tables([study(SETTINGS[i], lines) for i, lines in of.items() if lines], asked.quick)
 
 
 if __name__ == "__main__":

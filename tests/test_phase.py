@@ -26,7 +26,8 @@ DEPTHS = np.array([4.0, 8, 16, 32, 64, 128, 256, 512])
 
 
 def exact(floor, scale, rate, df=3000.0, method="posterior", **labels):
-    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=floor + scale * DEPTHS**-rate, df=df, **labels)).fit(method)
+    curve = pl.RiskCurve(depth=DEPTHS, risk=floor + scale * DEPTHS**-rate, df=df, **labels)
+    return pl.DecayModel(curve, dispersion=1).fit(method)
 
 
 @pytest.fixture(scope="module")
@@ -198,14 +199,14 @@ def test_advised_runs_settle_it_about_as_often_as_said():
     settled, said = [], []
     for seed in range(40):
         risk = 20.0 / DEPTHS * np.random.default_rng(seed).chisquare(15, 8) / 15
-        fit = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=15)).fit()
+        fit = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=15), dispersion=1).fit()
         row = advised({"t": fit}, tolerance=0.25, budget=64).iloc[0]
         if not row["runs"] > 0 or row["depth"] > 512:
             continue
         df = np.where(row["depth"] >= DEPTHS, row["runs"], 0)
         fresh = 20.0 / DEPTHS * np.random.default_rng(1000 + seed).chisquare(np.maximum(df, 1))
         both = (15 * risk + np.where(df > 0, fresh, 0)) / (15 + df)
-        wider = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=both, df=15 + df)).fit()
+        wider = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=both, df=15 + df), dispersion=1).fit()
         settled.append(advised({"t": wider}, tolerance=0.25, budget=64)["regime"][0] != UNDETERMINED)
         said.append(row["chance"])
     assert len(settled) >= 12

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.charts import _style as style
-from predictlab.decay import DecayResults, law
+from predictlab.decay import DecayResults, PosteriorResults, law
 from predictlab.risk import RiskCurve
 
 _SIDE = 250  # width of profile and residuals, px
@@ -61,7 +61,7 @@ def decay_chart(
     """Measured risk with intervals, the fit with its band, and what was left out as burn-in.
 
     Of a posterior the whole curve is drawn, its rise included, a dotted line where the rise is over, and the law alone,
-    dashed, from there on.
+    dashed, from there on; points are the larger the more they say about alpha (`PosteriorResults.influence`).
 
     Parameters
     ----------
@@ -91,7 +91,10 @@ def decay_chart(
     """
     first, last = fit.known_from, fit.fitted.depth[-1]
     peak = float(fit.fitted.depth[0])
-    table = style.points_of(fit.curve, first, confidence)
+    table, heading = style.points_of(fit.curve, first, confidence), [_rate(fit, confidence)]
+    if isinstance(fit, PosteriorResults):
+        table["influence"] = fit.influence.abs().reindex(table["depth"], fill_value=0.0).to_numpy()
+        heading.append("larger points say more about alpha")
     band = fit.summary_frame(np.geomspace(first, last, 80), confidence)
     risks = style.scale_of([*table["lower"], *table["upper"], *([tolerance] if tolerance else [])], scale, 1.25)
     low, high = risks.domain
@@ -115,7 +118,7 @@ def decay_chart(
         at = alt.Chart(pd.DataFrame({"depth": [budget], "text": ["budget"]})).encode(x="depth:Q")
         name = at.mark_text(align="left", dx=3, fontSize=style.WORDS, color=style.INK)
         layers += [at.mark_rule(strokeDash=[2, 3], color=style.INK), name.encode(y=alt.value(8), text="text:N")]
-    return style.layered(layers, style.title(fit.task or "decay fit", _rate(fit, confidence)), width, height)
+    return style.layered(layers, style.title(fit.task or "decay fit", heading), width, height)
 
 
 def _law_alone(fit: DecayResults, depths: NDArray[np.float64], x: alt.X, y: Callable[[str], alt.Y]) -> list[alt.Chart]:

@@ -26,8 +26,8 @@ BAND = 0.22  # opacity
 _FITTED, _BURN_IN = "fitted", "burn-in, not fitted"
 
 
-def title(text: str, subtitle: str = "") -> alt.TitleParams:
-    """Title at the left; `subtitle` is the line below."""
+def title(text: str, subtitle: str | list[str] = "") -> alt.TitleParams:
+    """Title at the left; `subtitle` is the line below, or the lines."""
     return alt.TitleParams(text, subtitle=subtitle, anchor="start")
 
 
@@ -93,14 +93,24 @@ def points_of(curve: RiskCurve, first: float, confidence: float) -> pd.DataFrame
     return table.assign(part=np.where(table["depth"] < first, _BURN_IN, _FITTED))
 
 
+_SIZES = [15, 130]  # px², of points that say nothing and most
+
+
 def measured(table: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """Estimates with their intervals; the burn-in in grey, with a legend if there is any."""
+    """Estimates with their intervals; the burn-in in grey, with a legend if there is any.
+
+    Where the table has a column ``influence`` points are the larger the more they say.
+    """
     legend = alt.Legend(title=None, orient="top") if (table["part"] == _BURN_IN).any() else None
     colour, shape = kinds("part", {_FITTED: (INK, "circle"), _BURN_IN: (MUTED, "triangle-down")}, legend)
     base = alt.Chart(table).encode(x=x, color=colour)
     points = base.mark_point(filled=True, size=45, opacity=1).encode(y="risk:Q", shape=shape)
     rules = base.mark_rule(strokeWidth=1.5).encode(y=y, y2="upper:Q")
-    return [rules, points.encode(tooltip=numbers("depth", "risk", "lower", "upper", "sd", "df"))]
+    told = ["depth", "risk", "lower", "upper", "sd", "df"]
+    if "influence" in table:
+        size = alt.Scale(domain=[0, max(float(table["influence"].max()), 1e-9)], range=_SIZES)
+        points, told = points.encode(size=alt.Size("influence:Q", scale=size, legend=None)), [*told, "influence"]
+    return [rules, points.encode(tooltip=numbers(*told))]
 
 
 def layered(layers: Sequence[alt.Chart], heading: alt.TitleParams, width: int, height: int) -> alt.LayerChart:

@@ -42,7 +42,7 @@ def learning_time(depth: Array, horizon: float, schedule: str | None) -> Array:
     Examples
     --------
     >>> learning_time(np.array([50.0, 100.0]), 100, "linear").round(1).tolist()
-    [37.7, 50.5]
+    [37.8, 50.5]
     """
     depths = np.asarray(depth, dtype=float)
     if schedule in (None, "constant", "None"):

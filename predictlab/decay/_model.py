@@ -77,6 +77,13 @@ class DecayModel:
         rows, the posterior has the prior of the churn factor (docs/theory.md, section 8). The other methods need the
         outcomes, and as many rows as were measured or more: the law is then that of the larger set, and what the
         measured one adds stands beside it in the likelihood. Least squares in logarithms has no room for it.
+    dispersion : float, optional
+        ``phi`` >= 1, the variance of ``log U`` over its value for Gaussian runs. None: estimated where the curve
+        carries its runs. A curve of numbers says nothing of it: the posterior then averages over 1, 2 and 4, and the
+        other methods take 1.
+    rivals : bool
+        Of the posterior alone: whether rivals of the power law are fitted beside it and the draws averaged over them:
+        an exponential, and a fall with the learning rate where the curve's recipe is known to send it to 0.
 
     Raises
     ------
@@ -98,6 +105,8 @@ class DecayModel:
     significance: float = 0.05
     correlated: bool = True
     rows: float | None = None
+    dispersion: float | None = None
+    rivals: bool = True
 
     def __post_init__(self) -> None:
         curve, burn_in = self.curve, self.burn_in
@@ -113,7 +122,9 @@ class DecayModel:
         self.significance = share("significance", self.significance, "a level of a test in (0, 1), such as 0.05")
         if self.rows is not None and not float(self.rows) > 0:
             raise bad_argument("rows", self.rows, "a number of evaluation rows > 0, inf for the population, or None")
-        self.noise = Noise.of(curve, self.correlated)
+        if self.dispersion is not None and not 1 <= float(self.dispersion) < np.inf:
+            raise bad_argument("dispersion", self.dispersion, "a finite number >= 1 (1: Gaussian runs), or None")
+        self.noise = Noise.of(curve, self.correlated, self.dispersion)
         self._beside = self._noise_of_the_law()
         self._estimates: dict[int, Estimate] = {}
 
@@ -125,6 +136,8 @@ class DecayModel:
         significance: float | None = None,
         correlated: bool | None = None,
         rows: float | None = None,
+        dispersion: float | None = None,
+        rivals: bool | None = None,
     ) -> DecayModel:
         """Make a model that differs from this one in what is given.
 
@@ -135,15 +148,19 @@ class DecayModel:
         significance : float, optional
         correlated : bool, optional
         rows : float, optional
+        dispersion : float, optional
+        rivals : bool, optional
             As for the class; None: as here.
 
         Returns
         -------
         DecayModel
         """
-        given = {"curve": curve, "burn_in": burn_in, "significance": significance, "correlated": correlated}
-        changes: dict[str, Any] = {name: value for name, value in (given | {"rows": rows}).items() if value is not None}
-        return replace(self, **changes)
+        given: dict[str, Any] = {
+            "curve": curve, "burn_in": burn_in, "significance": significance, "correlated": correlated, "rows": rows,
+            "dispersion": dispersion, "rivals": rivals,
+        }  # fmt: skip
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def given_start(self) -> int:
         """Find the index of the first depth that was given.

@@ -46,7 +46,7 @@ class Noise:
     offset: Array | None = None
 
     @classmethod
-    def of(cls, curve: RiskCurve, correlated: bool = True) -> Noise:
+    def of(cls, curve: RiskCurve, correlated: bool = True, dispersion: float | None = None) -> Noise:
         """Estimate the noise of a curve from what it carries: its runs, else a covariance, else its df alone.
 
         Parameters
@@ -54,6 +54,8 @@ class Noise:
         curve : RiskCurve
         correlated : bool
             False: take the depths as independent whatever the runs say.
+        dispersion : float, optional
+            In place of the estimate.
 
         Notes
         -----
@@ -81,6 +83,8 @@ class Noise:
             correlation = curve.log_covariance / np.sqrt(np.outer(variance, variance))
         if not correlated:
             correlation = None
+        if dispersion is not None:
+            phi, phi_df = float(dispersion), float("inf")
         return cls(correlation, phi, phi_df)
 
     @cached_property

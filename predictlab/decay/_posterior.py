@@ -10,19 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, polygamma, psi
+from numpy.typing import NDArray
+from scipy.special import ndtr, psi
 
-from predictlab.decay._cloud import explore
+from predictlab.decay._cloud import Cloud, explore
+from predictlab.decay._families import POWER_LAW, Family
 from predictlab.decay._law import Array
+from predictlab.decay._log_errors import LogErrors, freedom
 from predictlab.decay._shapes import Shapes
 
 WALK = {0.0: 0.5, 0.25: 0.3, 0.6: 0.2}  # sd of the walk a doubling at the first depth, and its prior probability
 WALK_END, WALK_POWER = 0.02, 0.75
-UNKNOWN_CORRELATION = (
-    0.0,
-    0.5,
-    0.8,
-)  # of neighbours, alike probable, where a curve carries neither runs nor covariance
 TAILS = 3.0  # degrees of freedom of the Student's t in place of a normal law, over those of the risks
 _LEAST_SHARE = 0.1  # of a risk that is not the rows', where the offset's effect is linearised
 
@@ -78,11 +76,15 @@ class Curves:
     factor: Array
 
     def parameters(self) -> Array:
-        """``L_int``, ``K``, ``alpha`` of the law, which the curve meets once the rise is over: (n, 3)."""
+        """``L_int``, ``K``, ``alpha`` of the law, which the curve meets once the rise is over: (n, 3).
+
+        Of a rival those of the power law that falls as much over the octave before the last depth.
+        """
         of = self.shapes
+        rate = of.octave(float(self.log_depth[-1]))
         limit = self.level - np.logaddexp(0, -of.logit)
-        scale = self.level - np.logaddexp(0, of.logit) + of.rate * self.log_depth[-1]
-        return np.column_stack([np.exp(limit), np.exp(np.minimum(scale, 700.0)), of.rate])
+        scale = self.level - np.logaddexp(0, of.logit) + rate * self.log_depth[-1]
+        return np.column_stack([np.exp(limit), np.exp(np.minimum(scale, 700.0)), rate])
 
     def risk(self, depth: Array) -> Array:
         """Risk at depths (m,), or at depths of each curve's own (n, m), metric²: (n, m).
@@ -121,68 +123,87 @@ class Posterior:
     ----------
     depth, risk, df : ndarray, shape (k,)
         At least two depths.
-    correlations : list of ndarray, shape (k, k)
-        Of ``ln U`` over depths; alike probable where there are several.
-    dispersion : float
-        Variance of ``ln U`` over its value for Gaussian runs.
+    errors : list of LogErrors
+        How ``ln U`` may err.
     offset : Offset, optional
     rng : numpy.random.Generator
+    families : tuple of Family
+        Of the fall, with their prior.
 
     Attributes
     ----------
+    prior, families : dict of str to float
+        Prior and posterior probability of each family.
     effective : float
         Number of independent draws that the weighted points are worth.
     """
 
     def __init__(
-        self, depth: Array, risk: Array, df: Array, *, correlations: list[Array], dispersion: float = 1.0,
-        offset: Offset | None = None, rng: np.random.Generator,
+        self, depth: Array, risk: Array, df: Array, *, errors: list[LogErrors], offset: Offset | None = None,
+        families: tuple[Family, ...] = (POWER_LAW,), rng: np.random.Generator,
     ) -> None:  # fmt: skip
-        self.log_depth, self._offset = np.log(depth), offset
-        self._y = np.log(risk) + np.log(df / 2) - psi(df / 2)
+        self.log_depth, self._offset, self._families = np.log(depth), offset, families
+        self._y = np.log(risk)
         self._freedom = TAILS * float(np.min(df))
-        variance = dispersion * polygamma(1, df / 2)
-        noises = [np.sqrt(np.outer(variance, variance)) * r for r in correlations]
-        walk, share = walk_covariance(self.log_depth), np.ones(len(depth))
+        prior = np.array([family.prior for family in families])
+        self.prior = {family.name: float(p) for family, p in zip(families, prior / prior.sum(), strict=True)}
+        self._edges = np.concatenate([[0.0], np.cumsum(prior / prior.sum())])
+        k = len(depth)
+        walk, share, added = walk_covariance(self.log_depth), np.ones(k), np.zeros((k, k))
         if offset is not None:
             rows = np.minimum(offset.risk / risk, 1.0)
             share = np.maximum(1 - rows, _LEAST_SHARE)  # d ln(mu + e) / d ln mu, about
-            noises = [noise + np.diag(2 / offset.df * rows**2) for noise in noises]
+            added = np.diag(2 / offset.df * rows**2)
             # the level at the last depth: from far below what rows hide to far above what was seen
             low = min(1e-3 * offset.risk[-1] + 1e-300, 0.1 * risk[-1])
             self._range = np.log(low), np.log(30 * float(np.max(risk)))
-        kinds = [(p / len(noises), noise, sd**2) for noise in noises for sd, p in WALK.items()]
+        kinds = [(p * of.probability, of, sd**2) for of in errors for sd, p in WALK.items()]
         self._bounds = np.cumsum([p for p, _, _ in kinds])[:-1]
+        self._bias = np.stack([of.bias for _, of, _ in kinds])
         self._walk = [size * walk for _, _, size in kinds]
         self._with_data = [w * share[:, None] for w in self._walk]  # covariance of the walk with ln U
-        self._inverse = [np.linalg.inv(n + w * share) for (_, n, _), w in zip(kinds, self._with_data, strict=True)]
+        share_of = np.array([p for p, _, _ in kinds])
+        self._errors = np.sqrt(share_of @ np.stack([np.diag(of.covariance) for _, of, _ in kinds]))
+        self._inverse = [
+            np.linalg.inv(of.covariance + added + w * share)
+            for (_, of, _), w in zip(kinds, self._with_data, strict=True)
+        ]
         self._log_det = [-np.linalg.slogdet(inverse)[1] for inverse in self._inverse]
         dimensions = 7 if offset is None else 8 if offset.log_sd == 0 else 9
         self._cloud = explore(lambda z: self._look(z)[0], dimensions, rng)
         self.effective = self._cloud.effective
+        of = self._kinds(ndtr(self._cloud.points[:, 6]))[0]
+        weight = np.bincount(of, self._cloud.weight, minlength=len(families))
+        self.families = {family.name: float(p) for family, p in zip(families, weight, strict=True)}
 
     def _factor(self, z: Array) -> Array:
         """Of the offset, at points (n, d)."""
         return np.exp(self._offset.log_sd * z[:, 8]) if self._offset and self._offset.log_sd else np.ones(len(z))
 
-    def _look(self, z: Array) -> tuple[Array, Shapes, Array, Array, Array, Array]:
+    def _kinds(self, u: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Family, and kind of covariance, at points (n,) of the unit interval."""
+        family = np.clip(np.searchsorted(self._edges, u, side="right") - 1, 0, len(self._edges) - 2)
+        within = (u - self._edges[family]) / np.diff(self._edges)[family]
+        return family, np.searchsorted(self._bounds, within, side="right")
+
+    def _look(self, z: Array) -> tuple[Array, Shapes, NDArray[np.intp], Array, Array, Array]:
         """Log-likelihood of points (n, d), shapes, kind of covariance, level, residual (n, k), and its square (n,).
 
         The level is integrated out where no offset stands beside it.
         """
         u = ndtr(z)
-        shapes = Shapes.at(u, self.log_depth)
-        kind = np.searchsorted(self._bounds, u[:, 6], side="right")
+        family, kind = self._kinds(u[:, 6])
+        shapes = Shapes.at(u, self.log_depth, family, self._families)
         log_risk = shapes.log_risk(self.log_depth, self.log_depth[-1])
         n, k = log_risk.shape
         square, level, log_likelihood = np.empty(n), np.zeros(n), np.empty(n)
         if self._offset is None:
-            residual = self._y - log_risk
+            residual = self._y + self._bias[kind] - log_risk
         else:
             low, high = self._range
             level = low + (high - low) * u[:, 7] - log_risk[:, -1]
             rows = self._factor(z)[:, None] * self._offset.risk
-            residual = self._y - np.log(np.exp(level[:, None] + log_risk) + rows)
+            residual = self._y + self._bias[kind] - np.log(np.exp(level[:, None] + log_risk) + rows)
         for i, (inverse, log_det) in enumerate(zip(self._inverse, self._log_det, strict=True)):
             of = np.flatnonzero(kind == i)
             product = residual[of] @ inverse
@@ -197,9 +218,33 @@ class Posterior:
             residual -= level[:, None]
         return np.where(np.isfinite(log_likelihood), log_likelihood, -np.inf), shapes, kind, level, residual, square
 
-    def draw(self, n: int, rng: np.random.Generator) -> Curves:
-        """Draw `n` curves."""
-        z = self._cloud.resample(n, rng)
+    def influence(self) -> Array:
+        """How far the mean of ``ln alpha`` moves, in the power law's points, per standard error of each ``ln U``, (k,).
+
+        The derivative of a posterior mean is the covariance with that of the log-likelihood.
+        """
+        cloud = self._cloud
+        family, kind = self._kinds(ndtr(cloud.points[:, 6]))
+        of = np.flatnonzero((family == 0) & (cloud.weight > 1e-9))
+        weight, kind = cloud.weight[of] / cloud.weight[of].sum(), kind[of]
+        _, shapes, _, _, residual, square = self._look(cloud.points[of])
+        k = residual.shape[1]
+        free = self._freedom + k - (self._offset is None)
+        slope = np.empty_like(residual)
+        for i, inverse in enumerate(self._inverse):
+            rows = kind == i
+            slope[rows] = -(free / (self._freedom + square[rows]))[:, None] * (residual[rows] @ inverse)
+        log_rate = np.log(shapes.rate)
+        moved = (weight * (log_rate - weight @ log_rate)) @ (slope - weight @ slope)
+        return np.asarray(moved * self._errors)
+
+    def draw(self, n: int, rng: np.random.Generator, family: int | None = None) -> Curves:
+        """Draw `n` curves, of one family where it is given."""
+        cloud = self._cloud
+        if family is not None:
+            of = self._kinds(ndtr(cloud.points[:, 6]))[0] == family
+            cloud = Cloud(cloud.points, cloud.weight * of / max(float(cloud.weight @ of), 1e-300))
+        z = cloud.resample(n, rng)
         _, shapes, kind, level, residual, square = self._look(z)
         k = len(self._y)
         free = self._freedom + k - (self._offset is None)
@@ -208,7 +253,10 @@ class Posterior:
         for i, (inverse, walk, with_data) in enumerate(zip(self._inverse, self._walk, self._with_data, strict=True)):
             of = np.flatnonzero(kind == i)
             if self._offset is None:
-                moved = rng.standard_normal(len(of)) * np.sqrt(spread[of] / inverse.sum())
+                # the level's law is that of a variance: the logarithm of an inverse chi², skewed to high risks
+                df = freedom(1 / float(inverse.sum()))
+                skewed = psi(df / 2) - np.log(rng.chisquare(df, len(of)) / 2)
+                moved = skewed * np.sqrt(spread[of])
                 level[of] += moved
                 residual[of] -= moved[:, None]
             if walk.any() and len(of):

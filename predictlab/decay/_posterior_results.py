@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import confidence_level, generator, whole_number
 from predictlab.decay._draws import CROSS_BEYOND
+from predictlab.decay._families import POWER, families
 from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
-from predictlab.decay._noise import chain
-from predictlab.decay._posterior import UNKNOWN_CORRELATION, Curves, Posterior, between
+from predictlab.decay._log_errors import of_curve
+from predictlab.decay._posterior import Curves, Posterior, between
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
 from predictlab.decay._rows import RowsDraws, RowsPart
 from predictlab.decay._shapes import ALPHA_LOW, ALTERNATIVES, PRIORS, rate_most
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 LATE = 5  # depths that a law which gives regimes has to fit
 DRAWS = 4000  # behind estimates and intervals
+FLAT = 0.05  # slope of log L in log c up to which a curve does not count as rising: 5 % for 2.7 times the depth
+RISING = 0.5  # probability of a rise at the last depth above which nothing is said of what comes after
+UNLIKELY = 0.05  # probability of the power law below which its rate is said to be none
+_FALLS = {"power": "a power law", "exponential": "exponential", "schedule": "that of the learning rate"}
+_FEW = 500  # draws of the power law, of which alpha's interval is made, at least
 _STEPS, _BEYOND, _FAR = 4, 2.0**20, 60  # grid: steps between measured depths; how far beyond the last, in how many
 SLOWEST, FASTEST = 1.5, 0.75  # times the least and the largest rate of the prior: an end beyond is no end
 
@@ -75,7 +81,7 @@ class CurveSample(Sample):
     def peak(self) -> NDArray[np.intp]:
         """Index of the measured depth at which each risk is highest, (n,); their number where it rises at the last."""
         depth = np.exp(self.curves.log_depth)
-        return np.where(self.slope() > 0, len(depth), self.risk(depth).argmax(axis=1))
+        return np.where(self.slope() > FLAT, len(depth), self.risk(depth).argmax(axis=1))
 
     def envelope(self, depth: Array) -> Array:
         """Largest risk at each of the depths (m,) and beyond, metric²: (n, m)."""
@@ -118,7 +124,7 @@ class CurveSample(Sample):
         inside = [np.linspace(a, b, _STEPS, endpoint=False) for a, b in itertools.pairwise(log_depth)]
         beyond = log_depth[-1] + np.linspace(0, np.log(_BEYOND), _FAR)
         depths = np.exp(np.concatenate([*inside, beyond]))
-        logs = np.log(self.risk(depths))
+        logs = np.log(np.maximum(self.risk(depths), 1e-300))  # an exponential fall ends at 0
         return depths, np.maximum.accumulate(logs[:, ::-1], axis=1)[:, ::-1]
 
     def weights(self) -> Array:
@@ -147,6 +153,10 @@ class PosteriorResults(DecayResults):
 
     Attributes
     ----------
+    families : pandas.Series
+        Posterior probability of each family of falls, by name: ``power``, ``exponential``, and ``schedule`` where the
+        curve's recipe is known to send its learning rate to 0. Draws are averaged over them; alpha is that of the power
+        law alone.
     rising : float
         Probability that the risk still rises at the last depth.
     effective : float
@@ -169,23 +179,24 @@ class PosteriorResults(DecayResults):
         source, cut = generator(rng), model.given_start()
         curve, noise = from_depth(model.curve, model.curve.depth[cut]), model.noise.from_index(cut)
         k = len(curve.depth)
-        unknown = UNKNOWN_CORRELATION if model.correlated else (1e-9,)
-        correlations = [chain(np.full(k - 1, max(r2, 1e-9))) for r2 in unknown]
-        if noise.correlation is not None:
-            correlations = [noise.correlation]
         self._rows = RowsPart.of(curve, model.rows, source)
+        errors = of_curve(curve, noise, model.correlated, model.dispersion is not None)
         self._posterior = Posterior(
-            curve.depth, curve.risk, curve.df, correlations=correlations, dispersion=noise.dispersion,
-            offset=None if self._rows is None else self._rows.offset, rng=source,
+            curve.depth, curve.risk, curve.df, errors=errors,
+            offset=None if self._rows is None else self._rows.offset,
+            families=families(curve.schedule, curve.horizon, model.rivals), rng=source,
         )  # fmt: skip
-        self.effective = self._posterior.effective
+        self.effective, self.families = self._posterior.effective, pd.Series(self._posterior.families)
         self._seen: dict[tuple[int, object], CurveSample] = {}
         self._main = self._drawn(DRAWS, source)
+        self._power = self._main.params[self._main.curves.shapes.family == 0]  # the power law is the first family
+        if len(self._power) < _FEW:
+            self._power = self._drawn(DRAWS, source, family=0).params
         peak = self._main.peak()
         self.rising = float(np.mean(peak == k))
         first = min(int(np.ceil(np.median(peak))), k - 2)
         burn_in, value = model.lack_of_fit(cut + first)
-        limit, rate = (float(v) for v in np.median(self._main.params[:, [0, 2]], axis=0))
+        limit, rate = float(np.median(self._main.params[:, 0])), float(np.median(self._power[:, 2]))
         last = float(curve.depth[-1])
         decaying = max(float(np.median(law(last, *self._main.params.T))) - limit, 0.0)
         with np.errstate(divide="ignore"):
@@ -194,8 +205,8 @@ class PosteriorResults(DecayResults):
         beside = model._beside.from_index(cut + first)
         super().__init__(model, fitted, Estimate(limit, scale, rate, value), burn_in, beside)
 
-    def _drawn(self, count: int, rng: np.random.Generator) -> CurveSample:
-        curves = self._posterior.draw(count, rng)
+    def _drawn(self, count: int, rng: np.random.Generator, family: int | None = None) -> CurveSample:
+        curves = self._posterior.draw(count, rng, family)
         if self._rows is None:
             return CurveSample(curves.parameters(), curves, None)
         rows = self._rows.draw(curves, rng)
@@ -244,10 +255,25 @@ class PosteriorResults(DecayResults):
         risk = main.population(depth) + main.interaction(depth) / main.rows.measured
         return np.asarray(np.median(risk, axis=0))
 
+    def compare_laws(self) -> pd.DataFrame:
+        """Fit rival laws to the fitted depths, as `DecayResults.compare_laws`, with the posterior of each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With a column ``probability``.
+        """
+        shapes = self._main.curves.shapes
+        bare = float(np.mean((shapes.family == 0) & np.isneginf(shapes.logit)))
+        found = {f"{name} + floor": p for name, p in self.families.items()} | {"power": bare}
+        found["power + floor"] = max(found["power + floor"] - bare, 0.0)
+        table = super().compare_laws()
+        return table.assign(probability=[found.get(law, float("nan")) for law in table["law"]])
+
     @property
     def bse(self) -> pd.Series:
         """Half-widths of the central 68 % of the draws: their tails have no standard deviation."""
-        low, high = np.quantile(self._main.params, [0.1587, 0.8413], axis=0)
+        low, high = self._quantiles([0.1587, 0.8413])
         return pd.Series((high - low) / 2, index=list(PARAMETERS))
 
     @cached_property
@@ -259,11 +285,16 @@ class PosteriorResults(DecayResults):
         if method != "posterior":
             return self.gamma._intervals(method, confidence, draws, rng)
         tail = (1 - confidence) / 2
-        ends = np.quantile(self._main.params, [tail, 1 - tail], axis=0).T
+        ends = self._quantiles([tail, 1 - tail]).T
         low, high = (float(v) for v in ends[2])
         low = 0.0 if low < SLOWEST * ALPHA_LOW else low
         high = np.inf if high > FASTEST * rate_most(self._posterior.log_depth) else high
         return [(float(ends[0][0]), float(ends[0][1])), (float(ends[1][0]), float(ends[1][1])), (low, high)]
+
+    def _quantiles(self, shares: list[float]) -> Array:
+        """Of floor and scale over all draws, of alpha over those of the power law, (q, 3)."""
+        every = np.quantile(self._main.params[:, :2], shares, axis=0)
+        return np.column_stack([every, np.quantile(self._power[:, 2], shares)])
 
     @cached_property
     def late_fit(self) -> BurnIn:
@@ -291,9 +322,15 @@ class PosteriorResults(DecayResults):
         """
         level, log_last = confidence_level(confidence), self._posterior.log_depth[-1]
         for log_depth in log_last + np.log(2.0) * np.arange(7):
-            if np.mean(self._main.curves.shapes.slope(log_depth[None], log_last) <= 0) >= level:
+            if np.mean(self._main.curves.shapes.slope(log_depth[None], log_last) <= FLAT) >= level:
                 return float(np.exp(log_depth))
         return float("inf")
+
+    @cached_property
+    def influence(self) -> pd.Series:
+        """How much each depth says about alpha: how far ``ln alpha`` moves per standard error of ``ln U`` there."""
+        depth = self.model.curve.depth[self.model.given_start() :]
+        return pd.Series(self._posterior.influence(), index=pd.Index(depth, name="depth"), name="influence")
 
     @property
     def slope(self) -> tuple[float, float, float]:
@@ -313,12 +350,33 @@ class PosteriorResults(DecayResults):
         if self.rising > 0.05:
             last = self.curve.depth[-1]
             out.insert(0, f"With probability {self.rising:.0%} the risk still rises at {last:g} steps: probe deeper.")
+        if self.families[POWER] < UNLIKELY:
+            other = self.families.idxmax()
+            out.append(
+                f"The fall is {_FALLS[other]} with probability {self.families[other]:.0%}, so alpha is the rate of a "
+                "law that does not hold."
+            )
         return out
+
+    def _headline(self) -> str:
+        if self.rising <= RISING:
+            return super()._headline()
+        last, deeper = self.curve.depth[-1], self.falls_by(0.9)
+        by = f"Probe to {deeper:g} steps: by then it falls in 90 % of the draws."
+        if not np.isfinite(deeper):
+            by = f"Not even {64 * last:g} steps are surely deep enough to see it fall."
+        return (
+            f"Still rising at {last:g} steps with probability {self.rising:.0%}: no rate and no floor are known, the "
+            f"prior alone speaks of them. {by}"
+        )
 
     def _notes(self) -> list[str]:
         middle, low, high = self.slope
         out = [
-            f"priors: {PRIORS}",
+            "falls: "
+            + ", ".join(f"{_FALLS[name]} {p:.0%}" for name, p in self.families.items())
+            + "; all but alpha is averaged over them",
+            f"priors: {PRIORS}; falls " + ", ".join(f"{name} {p:.0%}" for name, p in self._posterior.prior.items()),
             f"slope of log L at {self.curve.depth[-1]:g} steps {middle:.2f} [{low:.2f}, {high:.2f}]; "
             f"{self.effective:.0f} effective draws",
         ]

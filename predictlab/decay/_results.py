@@ -340,12 +340,15 @@ class DecayResults(ABC):
     def compare_laws(self) -> pd.DataFrame:
         """Fit rival laws to the fitted depths: power law with and without floor, exponential, constant.
 
+        And one that follows the learning rate, where the curve's recipe is known to send it to 0.
+
         Returns
         -------
         pandas.DataFrame
             Best first: ``law``, ``formula``, ``parameters``, ``deviance``, ``aic`` (quasi-AIC: deviance over dispersion
             plus twice the number of parameters), ``delta`` (above the least), ``weight`` (Akaike weight, adds up to 1),
-            ``estimate`` (the fitted parameters in words).
+            ``estimate`` (the fitted parameters in words); of a posterior ``probability``, with the rise and the law's
+            own error in it, NaN for the constant, which is no law of its own there.
         """
         return compare_laws(self.fitted, self.noise)
 

@@ -7,22 +7,26 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from predictlab.decay._families import learning_rate
 from predictlab.decay._law import ALPHA_MIN, Array
 from predictlab.decay._noise import Noise
 from predictlab.decay._profile import profile
+from predictlab.decay._shapes import ALPHA_MOST
 from predictlab.decay._solver import Problem
 from predictlab.risk import RiskCurve
 
+_TICK = 1e-9  # steps between depths at which the learning rate is the same
 LAWS = {
     "power + floor": "L_int + K c^-alpha",
     "power": "K c^-alpha",
     "exponential + floor": "L_int + A e^-(c / s)",
+    "schedule + floor": "L_int + A eta(c)^b",
     "floor only": "L_int",
 }
 
 
 def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
-    """Fit every law of `LAWS` and compare them.
+    """Fit every law of `LAWS` and compare them; that of a schedule where it is known to end at 0.
 
     Returns
     -------
@@ -48,6 +52,10 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         at_last = above * np.exp(-rate * (linear[-1] - linear[0]))
         return f"{at_last:.3g} above it at the last depth, s {depth[-1] / rate:.3g} steps"
 
+    def follows(theta: Array) -> str:
+        power = np.exp(theta[2])
+        return f"{theta[1] * np.exp(-power * ticks[-1]):.3g} above it at the last depth, b {power:.3g}"
+
     def with_floor(problem: Problem, words: Callable[[Array], str]) -> tuple[int, float, str]:
         (theta,), (value,) = problem.solve()
         return 3, value, f"floor {theta[0]:.3g}, {words(theta) if theta[1] > 0 else 'no decay'}"
@@ -60,6 +68,13 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         "exponential + floor": with_floor(exponential, fades),
         "floor only": (1, float(flat_value), f"floor {flat[0]:.3g}"),
     }
+    family = learning_rate(curve.schedule, curve.horizon)
+    if family is not None:
+        clock = family.clock(np.log(depth), float(np.log(depth[-1])))
+        ticks = clock - clock[0] + _TICK * np.arange(len(depth))
+        most = min(ALPHA_MOST, 600 / ticks[-1])
+        followed = Problem.of(ticks, risk, df, weight, (np.log(ALPHA_MIN), np.log(most)), noise.rows)
+        fits["schedule + floor"] = with_floor(followed, follows)
     columns = ["law", "formula", "parameters", "deviance", "estimate"]
     table = pd.DataFrame([(law, LAWS[law], *fit) for law, fit in fits.items()], columns=columns)
     table["aic"] = table["deviance"] / noise.dispersion + 2 * table["parameters"]

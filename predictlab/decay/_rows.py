@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictlab.decay._law import Array, law
+from predictlab.decay._log_errors import log_errors
 from predictlab.decay._noise import chain
 from predictlab.decay._posterior import Curves, Offset, Posterior, between
 from predictlab.errors import bad_argument
@@ -53,8 +54,10 @@ class RowsPart:
             rows = float(curve.parts[-1].rows)
             share = np.array([max(p.interaction, p.largest) / p.rows for p in curve.parts])
             df = np.array([p.interaction_df for p in curve.parts])
-            neighbours = [chain(np.full(len(share) - 1, NEIGHBOURS))]
-            own = Posterior(curve.depth, share, np.minimum(df, LAW_DF), correlations=neighbours, rng=rng)
+            df_of_law, neighbours = np.minimum(df, LAW_DF), [chain(np.full(len(share) - 1, NEIGHBOURS))]
+            own = Posterior(
+                curve.depth, share, df_of_law, errors=log_errors(df_of_law, neighbours, {1.0: 1.0}), rng=rng
+            )
             return cls(rows, rows if wanted is None else wanted, Offset(share, df), False, own)
         if wanted is None:
             return None

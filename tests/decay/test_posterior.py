@@ -9,8 +9,9 @@ from scipy.stats import t as student
 import predictlab as pl
 from predictlab.decay import ALTERNATIVES, law
 from predictlab.decay._cloud import explore
+from predictlab.decay._log_errors import log_errors
 from predictlab.decay._posterior import Offset, Posterior, between, walk_covariance
-from predictlab.decay._shapes import NO_FLOOR, NO_RISE, Shapes
+from predictlab.decay._shapes import NO_FLOOR, NO_RISE, STEEP_RISE, Shapes
 from predictlab.errors import ArgumentError, DataError
 from predictlab.phase import NOISE_DOMINANT, UNDETERMINED
 
@@ -50,7 +51,7 @@ def test_the_prior_is_as_named():
     assert np.mean((of.logit < 0) & np.isfinite(of.logit)) == pytest.approx(0.4, abs=0.005)
     assert np.mean(of.rise == 0) == pytest.approx(NO_RISE, abs=0.005)
     steep = of.rise > of.rate
-    assert np.mean(steep) == pytest.approx(0.28, abs=0.005)
+    assert np.mean(steep) == pytest.approx(STEEP_RISE, abs=0.005)
     assert (of.rise - of.rate)[steep].min() == pytest.approx(0.1, abs=0.001)
     assert (of.rise - of.rate)[steep].max() == pytest.approx(4.0, abs=0.01)
     between_ = np.mean((of.rate > 0.5) & (of.rate < 2))
@@ -105,7 +106,14 @@ def test_a_known_offset_is_taken_off():
     df = np.full(len(DEPTH), 1000.0)
     rows = np.full(len(DEPTH), 5e-4)
     offset = Offset(rows, np.full(len(DEPTH), 1e6))
-    drawn = Posterior(DEPTH, risk + rows, df, correlations=[np.eye(9)], offset=offset, rng=np.random.default_rng(0))
+    drawn = Posterior(
+        DEPTH,
+        risk + rows,
+        df,
+        errors=log_errors(df, [np.eye(9)], {1.0: 1.0}),
+        offset=offset,
+        rng=np.random.default_rng(0),
+    )
     found = np.median(drawn.draw(4000, np.random.default_rng(1)).risk(DEPTH), axis=0)
     np.testing.assert_allclose(found, risk, rtol=0.05)
 
@@ -271,7 +279,13 @@ def test_the_density_of_the_rate_matches_its_integral():
     """The posterior of alpha against quadrature, where nothing else is free: no floor, no rise, no walk."""
     df, k = 200.0, len(DEPTH)
     risk = law(DEPTH, 0.0, 1.0, 1.3)
-    drawn = Posterior(DEPTH, risk, np.full(k, df), correlations=[np.eye(k)], rng=np.random.default_rng(0))
+    drawn = Posterior(
+        DEPTH,
+        risk,
+        np.full(k, df),
+        errors=log_errors(np.full(k, df), [np.eye(k)], {1.0: 1.0}),
+        rng=np.random.default_rng(0),
+    )
     sample = drawn.draw(60_000, np.random.default_rng(1))
     of = sample.shapes
     error = np.log(sample.measured[:, 0]) - sample.shapes.log_risk(LOG, LOG[-1])[:, 0] - sample.level
