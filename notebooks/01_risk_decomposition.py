@@ -63,6 +63,11 @@ ends = alt.Chart(few[(few["metric"] == "performance") & (few["depth"] == 255)]).
 # The lines move a lot at first and hardly at all later: most is learned early. Yet even the last prediction misses the
 # dot. That rest is the **floor**, `L_int`.
 #
+# Mind what makes this world simple: the line *is* the best prediction of the end of that very run (`this_run`). The metric that a
+# real run shows on the way is not; four questions that one can ask of real runs, each with a risk and a floor of its own, are kept
+# apart in lesson 3. In the paper the floor is what the static fit of model and data leaves open, and what is worth probing is
+# the rest. (Units: where `R` is an accuracy, a risk is an accuracy squared, *metric²*; its root is in the metric again.)
+#
 # ## 2. The law of total variance
 # Variance of `R` = variance that is **known** after `c` steps + variance that is **left**. What is left, on average, is
 # the risk `L(c)`. It is the floor `L_int` plus what more probing could still resolve, `V_opt(c)`.
@@ -103,6 +108,12 @@ alt.Chart(split).mark_bar().encode(
 # Take plain SGD: each step of size `eta_t` adds gradient noise. If step sizes fall as `t^-rho`, the noise that is still
 # to come after `c` steps falls as `c^-(2 rho - 1)`, in a direction where the loss is flat. The *quadratic SGD world*
 # computes it, for three schedules that go on and on, and for one that stops at step 1,000.
+#
+# In short: what is left open after `c` steps is the sum of the variances of all later increments, for increments of a martingale
+# are uncorrelated. A later step `t` adds `(b eta_t s)²`, the noise `s` of a gradient times its step `eta_t` times how much the
+# performance minds, `b`. With `eta_t ~ t^-rho` the sum over `t >= c` is at least `K c^-(2 rho - 1)`. That is a **bound**
+# (Proposition 5.1): in a flat direction, with noise that does not die out and a smooth performance, `V_opt` falls *no faster*.
+# A law with an exponent to fit is more than the bound says (lesson 7 tests both).
 
 # %%
 steps = np.unique(np.geomspace(10, 900, 25).astype(int))
@@ -129,7 +140,13 @@ slopes.round(2)
 # with a learning rate of zero (lesson 3 shows it).
 #
 # ## 4. Why no predictor escapes it
-# Let machine learning try. Four predictors see the course of each run up to a depth and have to say where it ends; each
+# Take any predictor `f` of what is known after `c` steps, `I_c`. The best is the conditional mean, `E[R | I_c]`, and what that
+# misses, `R - E[R | I_c]`, is uncorrelated with everything that is known, so with `f` too. The square of the sum has no cross term:
+#
+# $$E(R - f)^2 = E\,\mathrm{Var}(R \mid I_c) + E(E[R \mid I_c] - f)^2 .$$
+#
+# The first part is `L(c)`, the second is never below 0. That is all of the proof. Let machine learning try. (In this world it is
+# *given* the conditional mean as its input; on real runs it has to find it, lesson 3.) Four predictors see the course of each run up to a depth and have to say where it ends; each
 # is judged on runs it was not trained on. `pl.risk_curve` with the estimator `residual` does that.
 
 # %%
@@ -172,8 +189,9 @@ points = alt.Chart(shown).mark_point(filled=True, size=70, opacity=1)
 # floor.
 #
 # ## 5. The theory in the hand
-# Depth costs something. With `gamma`, the risk that one unit of cost is worth, total cost is a valley and `c*` its
-# bottom. Move the sliders and watch the split, the valley and `c*`.
+# Depth costs something. With `gamma`, the exchange rate, the risk (metric²) that one unit of cost is worth, total cost is a valley
+# and `c*` its bottom. There the next step saves what it costs, `alpha K c^-(alpha + 1) = gamma lambda`. ("Without a probe" in the
+# table below stands for the first depth of the axis, 1 step.) Move the sliders and watch the split, the valley and `c*`.
 
 # %%
 lesson = RiskDecomposition(intrinsic_limit=0.1, scale=0.9, decay_rate=0.8, exchange_rate=1e-3, tolerance=0.2)
