@@ -226,6 +226,7 @@ def probe(
     randomness, to the last depth. That shows how much of a run's own end is settled at a depth.
     """
     from predictlab.probing import probe as run_probe
+    from predictlab.runs import RunStore
     from predictlab.task import Recipe
 
     plan = _plan(design, depths, seeds, parents, forks)
@@ -243,6 +244,9 @@ def probe(
     if design == "branch":
         for metric in wide.index.unique("metric"):
             _show_forks(runs, str(task.name), metric)
+    with RunStore(store) as opened:
+        costs = opened.costs(str(task.name))
+    typer.echo(f"The plan from nothing: {plan.cost(costs)}. {costs}.")
     typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}{' --estimator branch' * (design == 'branch')}")
 
 

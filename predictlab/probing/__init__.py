@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from predictlab.probing._background import ProbeRun
-from predictlab.probing._plan import DEFAULT_SEEDS, ProbePlan
+from predictlab.probing._plan import DEFAULT_SEEDS, PlanCost, ProbePlan
 from predictlab.probing._probe import probe, start_probe
 from predictlab.probing._ray.executor import RayExecutor
 
 if TYPE_CHECKING:
     from predictlab.probing._recorder import ProbeRecorder
 
-__all__ = ["DEFAULT_SEEDS", "ProbePlan", "ProbeRecorder", "ProbeRun", "RayExecutor", "probe", "start_probe"]
+__all__ = ["DEFAULT_SEEDS", "PlanCost", "ProbePlan", "ProbeRecorder", "ProbeRun", "RayExecutor", "probe", "start_probe"]
 
 
 def __getattr__(name: str) -> object:

@@ -249,6 +249,7 @@ class Driver:
                 seconds=one.state.seconds, flops=one.state.flops, status="ok" if one.state.alive else "diverged",
                 state=one.state.to_bytes(), keep=one.state.step in one.segment.keep,
                 outcomes=one.outcomes if self.outcomes else None,
+                evaluation=None if one.values is None else (one.evaluation_seconds, len(group.task.data.eval)),
             )
             for one in results
         ]  # fmt: skip

@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from typing import TypeGuard
 
-from predictlab._validation import replaced, whole_number
+from predictlab._validation import nonnegative, replaced, whole_number
 from predictlab.errors import bad_argument
+from predictlab.runs import RunCosts
 from predictlab.task import Task
 
 DESIGNS = ("spread", "branch")
 DEFAULT_SEEDS = 16
+
+
+@dataclass(frozen=True, repr=False)
+class PlanCost:
+    """What a plan costs.
+
+    Parameters
+    ----------
+    runs : int
+        Forks included.
+    steps_per_run : int
+        Of the longest.
+    steps : int
+        Of all runs together.
+    evaluations : int
+        Runs at a depth that are measured.
+    seconds : float
+        Training and, where they were timed, evaluations; NaN without costs.
+    price : float
+        Money; NaN without a price.
+
+    Examples
+    --------
+    >>> PlanCost(16, 64, 1024, 32, 90.0, 0.05)
+    16 runs of 64 steps, 1,024 steps in all, 32 evaluations, 1.5 min, price 0.05
+    """
+
+    runs: int
+    steps_per_run: int
+    steps: int
+    evaluations: int
+    seconds: float = math.nan
+    price: float = math.nan
+
+    def __repr__(self) -> str:
+        least = "" if self.steps == self.runs * self.steps_per_run else "up to "
+        told = f"{self.runs:,} runs of {least}{self.steps_per_run:,} steps, {self.steps:,} steps in all, "
+        told += f"{self.evaluations:,} evaluations"
+        if not math.isnan(self.seconds):
+            told += f", {in_words(self.seconds)}"
+        return told if math.isnan(self.price) else f"{told}, price {self.price:.3g}"
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it.
+
+    Examples
+    --------
+    >>> [in_words(s) for s in (0.25, 42, 90, 7200)]
+    ['0.25 s', '42 s', '1.5 min', '2 h']
+    """
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 @dataclass(frozen=True, init=False)
@@ -161,6 +218,56 @@ class ProbePlan:
         (64,)
         """
         return self if self.horizons is None else ProbePlan((task.recipe.steps,), self.seeds)
+
+    def cost(self, costs: RunCosts | None = None, *, price_per_hour: float | None = None) -> PlanCost:
+        """Tell what the plan costs from nothing: steps, and with measured costs seconds and money.
+
+        Parameters
+        ----------
+        costs : RunCosts, optional
+            ``store.costs(task)``, of this task or of one like it.
+        price_per_hour : float, optional
+            Of the machine, in money.
+
+        Returns
+        -------
+        PlanCost
+            Of one task; what a store holds already is not taken off.
+
+        Raises
+        ------
+        ArgumentError
+            A price without costs, or below 0.
+
+        Examples
+        --------
+        >>> import predictlab as pl
+        >>> pl.ProbePlan((8, 64), seeds=16).cost()
+        16 runs of 64 steps, 1,024 steps in all, 32 evaluations
+        >>> pl.ProbePlan(horizons=(64, 128), seeds=3).cost().steps
+        576
+        """
+        if costs is not None and not isinstance(costs, RunCosts):
+            raise bad_argument("costs", costs, "a RunCosts", "store.costs(task) makes one.")
+        if price_per_hour is not None:
+            nonnegative("price_per_hour", price_per_hour)
+            if costs is None:
+                raise bad_argument("price_per_hour", price_per_hour, "nothing without costs=", "A step has no price.")
+        runs, last = len(self.run_seeds), self.depths[-1]
+        steps, evaluations = runs * (sum(self.depths) if self.horizons else last), runs * len(self.depths)
+        if self.horizons:
+            runs *= len(self.horizons)
+        elif forks := runs * (self.forks or 0):
+            steps += forks * sum(last - depth for depth in self.fork_depths)
+            evaluations += forks * len(self.fork_depths)
+            runs += forks * len(self.fork_depths)
+        seconds = price = math.nan
+        if costs is not None:
+            evaluation = costs.seconds_per_evaluation if costs.evaluations else 0.0
+            seconds = steps * costs.seconds_per_step + evaluations * evaluation
+        if price_per_hour is not None:
+            price = seconds / 3600 * price_per_hour
+        return PlanCost(runs, last, steps, evaluations, seconds, price)
 
     def _extended(self, seeds: int | Iterable[int] | None, depths: int | Iterable[int] | None) -> ProbePlan:
         """The plan with more seeds and depths; see `ProbeRun.extend`."""

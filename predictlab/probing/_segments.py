@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,12 +91,13 @@ class Group:
 
 @dataclass(frozen=True)
 class CheckpointResult:
-    """A run at a depth: the state to go on from, and what was measured (None: a checkpoint between depths)."""
+    """A run at a depth: the state to go on from, what was measured (None: a checkpoint between depths), how long."""
 
     segment: RunSegment
     state: RunState
     values: Mapping[str, float] | None
     outcomes: Mapping[str, NDArray[Any]] | None = None  # of each evaluation row
+    evaluation_seconds: float = math.nan  # this run's share of the time of its evaluation
 
 
 @dataclass(frozen=True)

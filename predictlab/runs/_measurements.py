@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from predictlab.errors import StoreError, bad_argument
 from predictlab.runs._outcomes import insert_outcomes
-from predictlab.runs._schema import COLUMNS, STATUSES, Entry
+from predictlab.runs._schema import COLUMNS, EVALUATIONS, STATUSES, Entry
 
 REQUIRED = ("task", "run", "seed", "depth", "metric", "value")
 _INSERT = "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?)"  # run_id to status, as in the table
@@ -93,6 +93,9 @@ def insert_entry(db: sqlite3.Connection, run_id: int, entry: Entry, rows: int | 
     rest = (float(entry.seconds), float(entry.flops), STATUSES.index(entry.status))
     db.executemany(_INSERT, [(run_id, depth, ids[name], float(value), *rest) for name, value in values.items()])
     insert_outcomes(db, run_id, entry, rows, ids)
+    if entry.evaluation is not None and np.isfinite(entry.evaluation[0]):
+        db.execute(EVALUATIONS)
+        db.execute("INSERT INTO evaluations VALUES (?, ?, ?, ?)", (run_id, depth, *entry.evaluation))
     return True
 
 

@@ -48,6 +48,8 @@ class Entry:
     outcomes : mapping of str to ndarray, optional
         Metric name to the outcome of each evaluation row, in the order of the set that `RunStore.add_rows` made known:
         bool for right or wrong, floats for a loss. Their mean is the metric's value.
+    evaluation : (float, int), optional
+        What `values` took: seconds of evaluating this run here, and evaluation rows; see `RunStore.costs`.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class Entry:
     state: bytes | None = field(default=None, repr=False)
     keep: bool = False
     outcomes: Mapping[str, NDArray[Any]] | None = field(default=None, repr=False)
+    evaluation: tuple[float, int] | None = field(default=None, repr=False)
 
 
 def check_entry(entry: Entry, where: str = "") -> None:
@@ -82,6 +85,8 @@ def check_entry(entry: Entry, where: str = "") -> None:
         raise bad_argument(f"{where}depth", entry.depth, "a whole number >= 0")
     if entry.state is not None and not isinstance(entry.state, bytes):
         raise bad_argument(f"{where}state", entry.state, "bytes or None")
+    if entry.evaluation is not None and not entry.evaluation[1] >= 1:
+        raise bad_argument(f"{where}evaluation", entry.evaluation, "seconds, and a number of rows >= 1")
     if not entry.values:
         if entry.values is not None or entry.state is None:
             without = " where there is no state" if entry.values is None else ""
@@ -91,6 +96,15 @@ def check_entry(entry: Entry, where: str = "") -> None:
         raise bad_argument(f"{where}values", dict(entry.values), expected, "Use status='diverged'.")
 
 
+# Made when something is first written to it: there are stores of this version from before it.
+EVALUATIONS = """
+CREATE TABLE IF NOT EXISTS evaluations ( -- what it cost to measure a run at a depth
+    run_id INTEGER NOT NULL REFERENCES runs(id),
+    depth INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    rows INTEGER NOT NULL,
+    PRIMARY KEY (run_id, depth)
+) WITHOUT ROWID"""
 TABLES = f"""
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from predictlab.errors import DamagedState, StoreError, bad_argument
 from predictlab.runs import _measurements, _outcomes
 from predictlab.runs._claims import Claims
+from predictlab.runs._costs import RunCosts, costs_of, read_evaluations
 from predictlab.runs._database import Database
 from predictlab.runs._schema import Entry, check_entry
 from predictlab.runs._states import Saved, StateFolder, put_state, states_to_write, stored_states
@@ -451,6 +452,31 @@ class RunStore:
                 held = ", ".join(sorted(map(repr, tasks.values()))) or "no task yet"
                 raise StoreError(f"The run store {self.path} has no task {task!r}; it holds {held}.")
             return _measurements.read_frame(db, chosen)
+
+    def costs(self, task: str) -> RunCosts:
+        """Tell what its runs have cost: seconds of a step and of an evaluation row, as they were measured.
+
+        Parameters
+        ----------
+        task : str
+            Name of a task.
+
+        Returns
+        -------
+        RunCosts
+            For `ProbePlan.cost`, and as ``cost_per_step=`` of budgets, whose exchange rate is then one of seconds.
+
+        Raises
+        ------
+        StoreError
+            The store has no such task.
+        DataError
+            Its runs tell no seconds, as imported ones do not.
+        """
+        frame = self.frame(task)
+        with self._database.read() as db:
+            evaluations = read_evaluations(db, self._database.task_id(db, task))
+        return costs_of(task, frame, evaluations)
 
     def state(self, task: str, run: str, depth: int | None = None) -> tuple[int, bytes] | None:
         """Read a state that training can go on from.

@@ -71,10 +71,12 @@ class ReferenceTrainer:
             seconds, flops = segment.costs_before
             for step in range(segment.begin, segment.depths[-1] + 1):
                 if step in segment.depths:
+                    began = time.perf_counter()
                     values, kept = learner.measured(learner.outcomes(check_cancelled) if alive else None)
+                    evaluation = time.perf_counter() - began if alive else math.nan
                     alive = all_finite(values)
                     state = self._captured(optimiser, step, seconds, flops, alive)
-                    yield CheckpointResult(segment, state, values, kept)
+                    yield CheckpointResult(segment, state, values, kept, evaluation)
                 if step == segment.depths[-1]:
                     return
                 if alive:

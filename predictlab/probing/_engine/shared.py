@@ -225,7 +225,10 @@ class SharedTrainer:
     def _measured(self, runs: _GroupRuns, check_cancelled: CancelCheck) -> list[Measured]:
         """Metrics and outcomes of all runs; those that turn out to be lost are marked in `alive`."""
         living = runs.living()
+        began = time.perf_counter()
         found = self.backend.outcomes(runs.parameters, living, check_cancelled) if living else []
+        runs.evaluation_seconds[:] = np.nan
+        runs.evaluation_seconds[living] = (time.perf_counter() - began) / max(1, len(living))
         of_run = dict(zip(living, found, strict=True))
         measured = [self.learner.measured(of_run.get(i)) for i in range(len(runs.alive))]
         runs.alive = [all_finite(values) for values, _ in measured]
@@ -255,6 +258,7 @@ class _GroupRuns:
         self.parameters = StackedParameters(learner.named, len(self.segments), recipe.optimizer)
         self.alive = [segment.state is None or segment.state.alive for segment in self.segments]
         self.seconds, self.flops = np.zeros(len(self.segments)), np.zeros(len(self.segments))
+        self.evaluation_seconds = np.full(len(self.segments), np.nan)  # of the last evaluation
         self.orders = [DataOrder(recipe, one.seed, learner.n_rows, one.fork) for one in self.segments]
         for i, segment in enumerate(self.segments):
             if segment.state is None:
@@ -273,7 +277,10 @@ class _GroupRuns:
         results = []
         for i, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
             state = self.parameters.captured(i, step, float(self.seconds[i]), float(self.flops[i]), alive)
-            results.append(CheckpointResult(segment, state, *(measured[i] if measured else (None, None))))
+            if measured is None:
+                results.append(CheckpointResult(segment, state, None))
+            else:
+                results.append(CheckpointResult(segment, state, *measured[i], float(self.evaluation_seconds[i])))
         return tuple(results)
 
 

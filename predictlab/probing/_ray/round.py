@@ -41,8 +41,9 @@ class Job:
     def reached(self, results: Sequence[Reached]) -> tuple[CheckpointResult, ...]:
         """What its runs reached, of which nothing is left to do from now on."""
         told, left = [], []
-        for segment, rest, (state, values, outcomes) in zip(self.group.segments, self.left, results, strict=True):
-            told.append(CheckpointResult(segment, state, values, outcomes))
+        for segment, rest, one in zip(self.group.segments, self.left, results, strict=True):
+            told.append(CheckpointResult(segment, *one))
+            state, values = one[:2]
             depths = tuple(d for d in rest.depths if d > state.step or (d == state.step and values is None))
             left.append(replace(rest, begin=state.step, depths=depths, state=state))
         self.left, self.deaths = tuple(left), 0

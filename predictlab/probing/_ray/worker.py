@@ -25,8 +25,8 @@ PERIOD = 0.25  # seconds between messages while nothing is measured
 GATHER = 0.02  # seconds that a measurement waits for what follows at once, such as the end of its group
 AHEAD = 8  # updates that training may be ahead of the messages
 
-Reached = tuple["RunState", Mapping[str, float] | None, Mapping[str, NDArray[Any]] | None]
-"""A run's state, values and outcomes at a depth."""
+Reached = tuple["RunState", Mapping[str, float] | None, Mapping[str, NDArray[Any]] | None, float]
+"""A run's state, values and outcomes at a depth, and the seconds of that evaluation."""
 Message = tuple[int, list[list[Reached]], bool]
 """Steps made, what all runs reached at each depth since, and whether the group is finished."""
 
@@ -111,5 +111,5 @@ def _gathered(updates: queue.Queue[GroupUpdate | None]) -> Message:
             return steps, results, True
         steps += update.steps
         if update.results:
-            results.append([(result.state, result.values, result.outcomes) for result in update.results])
+            results.append([(one.state, one.values, one.outcomes, one.evaluation_seconds) for one in update.results])
             until = min(until, time.monotonic() + GATHER)
