@@ -465,6 +465,8 @@ class ToleranceDepth:
         The depth if the truth were each draw of the fit.
     fitted : (float, float)
         First and last fitted depth, between which the law was seen to hold.
+    horizon : float or None
+        End of the recipe, steps; None: not known.
 
     Examples
     --------
@@ -478,6 +480,7 @@ class ToleranceDepth:
     tolerance: float
     draws: Array = field(repr=False)
     fitted: tuple[float, float]
+    horizon: float | None = None
 
     @property
     def reachable(self) -> float:
@@ -510,6 +513,8 @@ class ToleranceDepth:
             return f"no depth meets it: the floor is above the tolerance ({self.reachable:.0%} of the draws reach it)"
         if self.depth < first:
             return f"met before the first fitted depth, {first:g}; where exactly, the law does not say"
+        if self.horizon is not None and self.depth > self.horizon:
+            return f"beyond the recipe's {self.horizon:g} steps: a longer recipe, whose curve is another"
         if self.depth > last:
             return f"beyond the last fitted depth, {last:g}: extrapolated"
         return ""
@@ -572,4 +577,4 @@ def depth_for_tolerance(
         limit, scale, rate = fit.params.to_numpy(dtype=float)
         depth = float(crossing_depth(limit, scale, rate, tau))
     fitted = float(fit.fitted.depth[0]), float(fit.fitted.depth[-1])
-    return ToleranceDepth(depth=depth, tolerance=tau, draws=drawn, fitted=fitted)
+    return ToleranceDepth(depth=depth, tolerance=tau, draws=drawn, fitted=fitted, horizon=fit.curve.horizon)

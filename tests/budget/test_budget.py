@@ -1,5 +1,7 @@
 """Optimal depths, tolerances, allocation and the frontier against their first-order conditions and brute force."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize
@@ -428,3 +430,38 @@ def at(fits, **options):
 def test_bad_input_is_named(fits, call, message):
     with pytest.raises(ArgumentError, match=message):
         call(fits)
+
+
+def test_depths_end_with_the_recipe():
+    """Where its length is known: c* and plans stay within it, and what lies beyond is called a longer recipe."""
+    known = {
+        name: pl.DecayModel(replace(fit.curve, horizon=float(fit.curve.depth[-1]))).fit("gamma")
+        for name, fit in {"a": exact(0.0, 1.0, 1.0), "b": exact(0.0, 4.0, 1.0)}.items()
+    }
+    end = known["a"].curve.horizon
+    assert pl.optimal_depth(known["a"], exchange_rate=1e-12).depth == end
+    assert pl.optimal_depth(known["a"], exchange_rate=1e-12, bounds=(4, 4 * end)).depth == 4 * end
+    table = pl.allocate(known, 100 * end)
+    assert table["depth"].tolist() == [end, end]
+    assert table["note"].tolist() == ["at the end of its recipe"] * 2
+    beyond = pl.allocate(known, 100 * end, bounds=(4, 2 * end))
+    assert beyond["note"].str.contains("a longer recipe, whose curve is another").all()
+    assert "a longer recipe" in pl.depth_for_tolerance(known["a"], 0.1 / end).note
+
+
+def test_all_seeds_are_paid_for():
+    """At S seeds a step costs S times as much: the depth is that of an S times higher price, and tables say both."""
+    curve = pl.worlds.MartingaleWorld(0.01, 4.8, 1.0).spread(16, [3, 7, 15, 31, 63], seed=3)
+    fit = pl.DecayModel(curve).fit("gamma")
+    one, all_seeds = pl.optimal_depth(fit, exchange_rate=1e-4, seeds=1), pl.optimal_depth(fit, exchange_rate=1e-4)
+    assert (all_seeds.seeds, one.seeds) == (16, 1)
+    assert all_seeds.depth == pytest.approx(pl.optimal_depth(fit, exchange_rate=16e-4, seeds=1).depth)
+    assert all_seeds.cost == pytest.approx(16 * all_seeds.depth)
+    assert all_seeds.steps == all_seeds.cost
+    assert "16 seeds" in repr(all_seeds)
+    row = pl.allocate({"t": fit}, 1600).iloc[0]
+    assert row[["depth", "seeds", "steps", "cost"]].tolist() == pytest.approx([100, 16, 1600, 1600])
+    assert pl.allocate({"t": fit}, 1600, seeds=4)["depth"].tolist() == pytest.approx([400])
+    assert pl.frontier({"t": fit}, [1600])["risk"][0] == pytest.approx(row["risk"])
+    with pytest.raises(ArgumentError, match="seeds=0: expected"):
+        pl.optimal_depth(fit, exchange_rate=1e-4, seeds=0)
