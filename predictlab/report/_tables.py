@@ -67,7 +67,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
                 "alpha": interval(*rate) + ("" if fit.identified else " not identified"),
                 "lack of fit p": "–" if np.isnan(fit.burn_in.p_value) else f"{fit.burn_in.p_value:.2f}",
                 "c*": interval(best.depth, *best.conf_int().loc["depth"]),
-                "P(pays)": f"{best.probability_pays:.2f}",
+                "P(deeper pays)": f"{best.probability_pays:.2f}",
                 "rows' share": of_rows,
             }
         )
