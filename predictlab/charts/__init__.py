@@ -8,7 +8,7 @@ import altair as _alt
 
 from predictlab.charts._allocation import allocation_chart, frontier_chart
 from predictlab.charts._comparing import comparison_chart, noise_chart, power_chart
-from predictlab.charts._decay import decay_chart, decay_diagnostics_chart, risk_curve_chart
+from predictlab.charts._decay import decay_chart, decay_diagnostics_chart, mean_curve_chart, risk_curve_chart
 from predictlab.charts._decomposition import risk_decomposition_chart
 from predictlab.charts._forecast import forecast_chart
 from predictlab.charts._phase import phase_diagram, phase_planes
@@ -18,8 +18,8 @@ from predictlab.charts._render import enable, png, svg
 
 __all__ = [
     "allocation_chart", "comparison_chart", "decay_chart", "decay_diagnostics_chart", "enable", "forecast_chart",
-    "frontier_chart", "noise_chart", "phase_diagram", "phase_planes", "png", "power_chart", "probe_chart",
-    "questions_chart", "risk_curve_chart", "risk_decomposition_chart", "runs_chart", "svg",
+    "frontier_chart", "mean_curve_chart", "noise_chart", "phase_diagram", "phase_planes", "png", "power_chart",
+    "probe_chart", "questions_chart", "risk_curve_chart", "risk_decomposition_chart", "runs_chart", "svg",
 ]  # fmt: skip
 
 if _alt.renderers.active == "default":

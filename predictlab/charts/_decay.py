@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from predictlab.charts import _style as style
 from predictlab.decay import DecayResults, PosteriorResults, law
+from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 
 _SIDE = 250  # width of profile and residuals, px
@@ -45,6 +46,49 @@ def risk_curve_chart(
     y = style.risk_axis("lower", style.scale_of([*table["lower"], *table["upper"]]), curve.metric)
     layers = style.measured(table, style.depth_axis(table["depth"]), y)
     heading = style.title(curve.task or "risk curve", f"{curve.estimator}, {curve.question}")
+    return style.layered(layers, heading, width, height)
+
+
+def mean_curve_chart(curve: RiskCurve, *, width: int = 320, height: int = 220) -> alt.LayerChart:
+    """Mean of the metric over runs at each depth, with the band in which one seed in three is not.
+
+    Parameters
+    ----------
+    curve : RiskCurve
+        A spread that carries its mean.
+    width, height : int
+        Of the plot, pixels.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ArgumentError
+        A curve without a mean.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> runs = pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0).source(seed=0)([4, 8, 16, 32], range(8))
+    >>> pl.charts.mean_curve_chart(pl.risk_curve(runs)).title.subtitle
+    'mean of 8 runs; band: their standard deviation'
+    """
+    if curve.mean is None or curve.estimator != "spread":
+        raise bad_argument("curve", curve.estimator, "a spread that carries its mean", "pl.risk_curve(runs) makes one.")
+    sd = np.sqrt(curve.risk)
+    table = pd.DataFrame({"depth": curve.depth, "mean": curve.mean, "lower": curve.mean - sd, "upper": curve.mean + sd})
+    scale = alt.Scale(zero=False, nice=True)
+    y = {field: alt.Y(f"{field}:Q", title=curve.metric or "metric", scale=scale) for field in ("mean", "lower")}
+    base = alt.Chart(table).encode(x=style.depth_axis(curve.depth))
+    layers = style.banded(base, y["mean"], y["lower"], "upper")
+    layers.append(
+        base.mark_point(filled=True, color=style.INK, size=45, opacity=1).encode(
+            y=y["mean"], tooltip=style.numbers("depth", "mean", "lower", "upper")
+        )
+    )
+    heading = style.title("Mean curve", f"mean of {curve.n_runs} runs; band: their standard deviation")
     return style.layered(layers, heading, width, height)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 
@@ -61,14 +63,18 @@ def write_report(
     import altair as alt
     from jinja2 import Environment, FileSystemLoader
 
-    from predictlab.charts import decay_chart, svg
+    from predictlab.charts import decay_chart, mean_curve_chart, svg
 
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     fits = analysis.fits.values()
     tolerance, budget = analysis.tolerance, analysis.budget
-    curves = [decay_chart(fit, tolerance=tolerance, budget=budget, width=330, height=210) for fit in fits]
+    curves = []
+    for fit in fits:  # the risk, and beside it what the metric does meanwhile
+        curves.append(decay_chart(fit, tolerance=tolerance, budget=budget, width=330, height=210))
+        if fit.curve.estimator == "spread" and fit.curve.mean is not None:
+            curves.append(mean_curve_chart(fit.curve, width=330, height=210))
     pairs = [alt.hconcat(*curves[i : i + 2]) for i in range(0, len(curves), 2)]
     page = templates.get_template("report.html.j2").render(
         title=title,
@@ -86,6 +92,7 @@ def write_report(
         scores=None if scores is None else score_table(scores),
         tasks=tasks,
         facts=facts,
+        made=f"{date.today():%Y-%m-%d}, predictlab {version('predictlab')}",
     )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
