@@ -201,9 +201,9 @@ def _price_says(verdict: str, probability_pays: float) -> str:
     if verdict.startswith("Probing pays"):
         return ""
     if verdict.startswith("Probing does not"):
-        return " At the stated price of a step, probing does not pay."
+        return " At the stated price of a step going deeper does not pay."
     return (
-        " At the stated price of a step these runs cannot tell whether probing pays "
+        " At the stated price of a step these runs cannot tell whether going deeper pays "
         f"(it does in {probability_pays:.0%} of the draws)."
     )
 
