@@ -287,7 +287,7 @@ def phase(
     store: Store = Path("runs.db"),
     margin: Annotated[float, typer.Option(help="Margin that seeds should agree within, 95 %, in the metric.")] = 0.025,
     budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
-    exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-6,
+    exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-7,
     confidence: Annotated[float, typer.Option(help="Probability that a regime call needs.")] = 0.95,
     task: Names = None,
     metric: Metric = "accuracy",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 MIN_RUNS = 3  # with two degrees of freedom a variance is known within a factor of 150 (95 %): wide, and said
-EXCHANGE_RATE = 1e-6  # a hundred steps are worth the risk of one point of accuracy (0.01² metric²)
+EXCHANGE_RATE = 1e-7  # a thousand steps, of all seeds together, for the risk of one point of accuracy (0.01²)
 CROSSING_COLUMNS = ("crossing_budget", "crossing_lower", "crossing_upper")
 SQLITE = b"SQLite format 3\x00"
 
@@ -174,8 +174,8 @@ def analyse(
     budget : float
         ``B`` > 1, steps of one run.
     exchange_rate : float
-        ``gamma`` > 0, metric² per step: the risk that one step is worth. Default 1e-6: a hundred steps for the risk of
-        one point of accuracy.
+        ``gamma`` > 0, metric² per step: the risk that one step is worth. Default 1e-7: a thousand steps, of all seeds
+        together, for the risk of one point of accuracy.
     metric : str, optional
         See `pl.risk_curve`.
     question : {"agreement", "this_run"}

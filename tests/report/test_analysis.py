@@ -75,7 +75,8 @@ def test_the_price_is_mentioned_where_it_speaks_against_probing_or_cannot_tell()
         price = re.search(r"At the stated price.*", text)
         verdict = best.verdict(0.9).split()[1]
         said.add((verdict, "" if price is None else re.sub(r"\d+ %|\d+%", "N", price.group())))
-    unsure = "At the stated price of a step these runs cannot tell whether going deeper pays (it does in N of the draws)."
+    unsure = "At the stated price of a step these runs cannot tell whether going deeper pays (it does in N of the "
+    unsure += "draws)."
     assert said == {
         ("pays,", ""),
         ("does", "At the stated price of a step going deeper does not pay."),
