@@ -23,7 +23,7 @@ DEPTHS = (8, 16, 32, 64, 128, 192)
 
 def fit_of(limit, scale, rate):
     risk = [limit + scale * c**-rate for c in DEPTHS]
-    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=31)).fit()
+    return pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=31), dispersion=1).fit()
 
 
 FITS = {
