@@ -218,7 +218,7 @@ class DecayModel:
         if self.rows is None or parts is None or self.rows < parts[-1].rows:
             return self.noise
         beside = np.array([max(p.interaction, p.largest) for p in parts]) * (1 / parts[-1].rows - 1 / self.rows)
-        known = np.array([p.interaction_df for p in parts])
+        known = np.maximum([p.interaction_df for p in parts], 1.0)  # where runs never disagree only a bound is known
         return self.noise.beside(beside, self.curve.df / known * np.minimum(beside / risk, 1.0) ** 2)
 
     def _check_rows(self, method: str) -> None:

@@ -53,7 +53,8 @@ class RowsPart:
         if curve.parts is not None:
             rows = float(curve.parts[-1].rows)
             share = np.array([max(p.interaction, p.largest) / p.rows for p in curve.parts])
-            df = np.array([p.interaction_df for p in curve.parts])
+            # where runs never disagree only a bound is known, and that barely
+            df = np.maximum([p.interaction_df for p in curve.parts], 1.0)
             df_of_law, neighbours = np.minimum(df, LAW_DF), [chain(np.full(len(share) - 1, NEIGHBOURS))]
             own = Posterior(
                 curve.depth, share, df_of_law, errors=log_errors(df_of_law, neighbours, {1.0: 1.0}), rng=rng
