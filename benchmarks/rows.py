@@ -3,6 +3,7 @@
 Run: python benchmarks/rows.py --worlds [--worlds-per-cell 400]     crossed worlds of right and wrong answers
      python benchmarks/rows.py --published FOLDER                   100 fine-tunes of BERT on MNLI (margins)
      python benchmarks/rows.py --law [--worlds-per-cell 20]         the law of the population and of sets of two sizes
+     python benchmarks/rows.py --real STORE [STORE ...]             13 real tasks, probed into the first store first
      python benchmarks/rows.py --storage                            what keeping outcomes costs a probe
      python benchmarks/rows.py --speed                              2,000 rows x 64 runs x 12 depths
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import rows_real
 from scipy.special import expit, logit
 from scipy.stats import norm
 
@@ -203,6 +205,9 @@ def main() -> None:
     parser.add_argument("--worlds-per-cell", type=int, default=400)
     parser.add_argument("--run-sd", type=float, nargs="+", default=RUN_SD, help="of a row's log odds, over runs")
     parser.add_argument("--published", type=Path)
+    parser.add_argument("--real", type=Path, nargs="+", help="run stores; what the first lacks is probed (resumable)")
+    parser.add_argument("--report-only", action="store_true", help="with --real: nothing is probed")
+    parser.add_argument("--repeats", type=int, default=20, help="with --real: samples of rows and seeds a task")
     parser.add_argument("--law", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--storage", action="store_true")
@@ -220,6 +225,10 @@ def main() -> None:
         )
     if given.published is not None:
         print(published(given.published).to_string(index=False))
+    if given.real:
+        if not given.report_only:
+            rows_real.record(given.real[0])
+        rows_real.report(given.real, given.repeats)
     if given.law:
         table = law_worlds(given.worlds_per_cell)
         what = ["alpha", "measured", "last", "x 2", "x 4", "log width"]

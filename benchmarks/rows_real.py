@@ -20,7 +20,7 @@ import predictlab as pl
 from predictlab.risk import variance_components
 from predictlab.risk._spread import outcomes_curve
 
-SEEDS, ROWS, QUARTER, FEW = 16, 2400, 600, 4
+SEEDS, ROWS, FEW = 16, 2400, 4
 PLAN = pl.ProbePlan((4, 8, 16, 32, 64, 128), seeds=SEEDS)
 BUDGET, CONFIDENCE = 64.0, 0.9
 MARGINS = (0.01, 0.015, 0.02, 0.03)  # seeds within so much of their mean, accuracy
@@ -82,17 +82,15 @@ def record(store: Path) -> None:
         pl.probe(case.task(), PLAN, store, progress=False)
 
 
-def probed(store: Path) -> dict[str, pl.RiskCurve]:
-    """Curves of the tasks that are complete in the store, with their outcomes."""
+def probed(stores: list[Path]) -> dict[str, pl.RiskCurve]:
+    """Curves of the tasks of these stores whose runs are complete, with their outcomes."""
     found = {}
-    with pl.RunStore(store, read_only=True) as opened:
-        held = set(opened.tasks()["task"])
-        for case in CASES:
-            if case.name not in held:
-                continue
-            depths = opened.measured_depths(case.name)
-            if len(depths) == SEEDS and all(set(PLAN.depths) <= of for of in depths.values()):
-                found[case.name] = pl.risk_curve(opened, case.name, metric="accuracy")
+    for store in stores:
+        with pl.RunStore(store, read_only=True) as opened:
+            for name in opened.tasks()["task"]:
+                depths = list(opened.measured_depths(name).values())
+                if len(depths) >= SEEDS and len(set(depths)) == 1 and opened.row_names(name):
+                    found[f"{name} ({len(depths)})"] = pl.risk_curve(opened, name, metric="accuracy")
     return found
 
 
@@ -124,8 +122,8 @@ def quarters(curves: dict[str, pl.RiskCurve], repeats: int) -> pd.DataFrame:
     """From a quarter of the rows: is the spread on the disjoint rest inside the interval?
 
     ``same``: the spread of the same runs on the rest (the runs' part is then shared, so more than 95 % is due).
-    ``others``: of a random half of the runs on a quarter, the spread of the other half on the rest: its own error is
-    put into the interval (both are scaled chi-squared).
+    ``others``: of 8 random runs on a quarter, the spread of all other runs on the rest: its own error is put into the
+    interval.
     """
     table = []
     for name, curve in curves.items():
@@ -133,25 +131,26 @@ def quarters(curves: dict[str, pl.RiskCurve], repeats: int) -> pd.DataFrame:
         values = curve.outcomes.values
         rng = np.random.default_rng(1)
         for _ in range(repeats):
-            rows, runs = rng.permutation(values.shape[2]), rng.permutation(SEEDS)
+            rows, runs = rng.permutation(values.shape[2]), rng.permutation(values.shape[1])
             quarter, rest = rows[: len(rows) // 4], rows[len(rows) // 4 :]
             for at, y in zip(curve.depth, values, strict=True):
                 parts = variance_components(y[:, quarter])
                 seen = float(y[:, rest].mean(axis=1).var(ddof=1))
                 _, low, high = parts.spread_at(len(rest))
-                q = chi2.ppf([0.025, 0.975], SEEDS - 1) / (SEEDS - 1)
+                df = values.shape[1] - 1
+                q = chi2.ppf([0.025, 0.975], df) / df
                 line = {"task": name, "depth": at, "same": low <= seen <= high}
                 line["same, as it is"] = parts.spread / q[1] <= seen <= parts.spread / q[0]
                 line["predicted"], line["taken over"], line["seen"] = parts.spread_at(len(rest))[0], parts.spread, seen
                 half = variance_components(y[np.ix_(runs[:8], quarter)])
                 other = float(y[np.ix_(runs[8:], rest)].mean(axis=1).var(ddof=1))
                 for label, args in (("others", (len(rest),)), ("others, as it is", ())):
-                    line[label] = inside_with_error(half, args, other)
+                    line[label] = inside_with_error(half, args, other, len(runs) - 9)
                 table.append(line)
     return pd.DataFrame(table)
 
 
-def inside_with_error(parts: Any, size: tuple[int, ...], other: float, df: int = 7) -> bool:
+def inside_with_error(parts: Any, size: tuple[int, ...], other: float, df: int) -> bool:
     """Whether another sample variance of the same law is inside a 95 % interval that has its error too.
 
     The logarithms' errors add up: half-widths of the interval of the law and of the new sample, in squares, each side.
@@ -173,8 +172,8 @@ def calls(curves: dict[str, pl.RiskCurve], repeats: int) -> pd.DataFrame:
         rng = np.random.default_rng(2)
         fits = {}
         for i in range(repeats):
-            rows = rng.permutation(len(curve.outcomes.rows))[:QUARTER]
-            few = cut(curve, rows, rng.permutation(SEEDS)[:FEW])
+            count = len(curve.outcomes.rows)
+            few = cut(curve, rng.permutation(count)[: count // 4], rng.permutation(len(curve.outcomes.runs))[:FEW])
             fits["with", i] = pl.DecayModel(few, rows=np.inf).fit()
             fits["without", i] = pl.DecayModel(replace(few, parts=None, outcomes=None)).fit()
         for margin in MARGINS:
@@ -194,10 +193,10 @@ def calls(curves: dict[str, pl.RiskCurve], repeats: int) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def report(store: Path, repeats: int) -> None:
+def report(stores: list[Path], repeats: int) -> None:
     """Print what docs/rows.md says of the tasks that are complete."""
-    curves = probed(store)
-    print(f"{len(curves)} of {len(CASES)} tasks are complete\n")
+    curves = probed(stores)
+    print(f"{len(curves)} tasks are complete (in brackets: seeds)\n")
     print(shares(curves).round(4).to_string(index=False), "\n")
     table = quarters(curves, repeats)
     what = ["same", "same, as it is", "others", "others, as it is"]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from predictlab._versions import show_versions
     from predictlab.budget import (
         allocate,
+        allocate_design,
         depth_for_tolerance,
         fresh_run,
         frontier,
@@ -68,6 +69,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
     "_versions": ["show_versions"],
     "budget": [
         "allocate",
+        "allocate_design",
         "depth_for_tolerance",
         "fresh_run",
         "frontier",
@@ -102,10 +104,10 @@ _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in nam
 __all__ = [
     "Comparison", "Comparisons", "Dataset", "DecayModel", "DecayResults", "Design", "ForecastResults", "Noise",
     "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task", "__version__",
-    "advise", "allocate", "analyse", "budget", "catalog", "charts", "classify", "compare", "compare_design",
-    "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting", "fresh_run",
-    "frontier", "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning", "probe",
-    "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "resampled_outcomes", "risk",
+    "advise", "allocate", "allocate_design", "analyse", "budget", "catalog", "charts", "classify", "compare",
+    "compare_design", "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting",
+    "fresh_run", "frontier", "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning",
+    "probe", "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "resampled_outcomes", "risk",
     "risk_curve", "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "split_recipes",
     "start_probe", "static", "task", "worlds",
 ]  # fmt: skip

@@ -129,7 +129,7 @@ def rows_for_tolerance(
     """
     tau = tolerance_of(tolerance, margin)
     c = float(fit.curve.depth[-1]) if depth is None else positive("depth", depth, " (steps)")
-    sample = _with_rows(fit, draws, rng)
+    sample = with_rows(fit, draws, rng)
     at = np.array([c])
     left = tau - sample.population(at)[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -193,8 +193,8 @@ def optimal_design(
     fit: DecayResults,
     *,
     exchange_rate: float,
-    cost_per_step: float = 1.0,
-    cost_per_row: float,
+    cost_per_step: float | None = None,
+    cost_per_row: float | None = None,
     draws: int = 2000,
     rng: Rng = None,
 ) -> OptimalDesign:
@@ -208,10 +208,9 @@ def optimal_design(
         A posterior fit whose evaluation rows' part is known.
     exchange_rate : float
         ``gamma`` > 0, metric² per unit of cost.
-    cost_per_step : float
-        ``lambda`` > 0.
-    cost_per_row : float
-        ``kappa`` > 0.
+    cost_per_step, cost_per_row : float, optional
+        ``lambda`` and ``kappa`` > 0, of one run. Neither given: seconds, as the probe measured them (`RunStore.costs`).
+        A price of a row alone: in units of a step.
     draws : int
         Number of draws of the fit.
     rng : int, numpy.random.Generator or None
@@ -224,7 +223,8 @@ def optimal_design(
     Raises
     ------
     ArgumentError
-        A fit that does not know what its evaluation rows add, or a price that is not positive.
+        A fit that does not know what its evaluation rows add, a price that is not positive, or none of a row where no
+        probe measured it.
 
     Notes
     -----
@@ -244,9 +244,8 @@ def optimal_design(
     True
     """
     gamma = positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
-    step = gamma * positive("cost_per_step", cost_per_step, " (cost per step)")
-    row = gamma * positive("cost_per_row", cost_per_row, " (cost per row)")
-    sample = _with_rows(fit, draws, rng)
+    step, row = (gamma * price for price in prices_of(fit, cost_per_step, cost_per_row))
+    sample = with_rows(fit, draws, rng)
     depth = np.geomspace(float(fit.fitted.depth[0]), _BEYOND * float(fit.fitted.depth[-1]), _DEPTHS)
     population, interaction = sample.population(depth), sample.interaction(depth)
     total = population + 2 * np.sqrt(interaction * row) + step * depth
@@ -261,7 +260,21 @@ def optimal_design(
     return OptimalDesign(c, n, middle, priced / gamma, middle + priced, table)
 
 
-def _with_rows(fit: DecayResults, draws: int, rng: Rng) -> CurveSample:
+def prices_of(fit: DecayResults, cost_per_step: float | None, cost_per_row: float | None) -> tuple[float, float]:
+    """Prices of a step and of a row of one run: as given, or the seconds that the probe of the fit measured."""
+    if cost_per_row is not None:
+        row = positive("cost_per_row", cost_per_row, " (cost per row)")
+        return positive("cost_per_step", 1.0 if cost_per_step is None else cost_per_step, " (cost per step)"), row
+    step, row = (np.nan, np.nan) if fit.curve.outcomes is None else fit.curve.outcomes.seconds
+    if cost_per_step is not None or not (step > 0 and row > 0):
+        raise bad_argument(
+            "cost_per_row", cost_per_row, "what a row of an evaluation costs, > 0",
+            "Only where a probe measured both (RunStore.costs), and neither is given, is it known by itself.",
+        )  # fmt: skip
+    return step, row
+
+
+def with_rows(fit: DecayResults, draws: int, rng: Rng) -> CurveSample:
     """Draws that know the rows' part."""
     sample = fit.sample(draws, rng)
     if not isinstance(sample, CurveSample) or sample.rows is None:

@@ -69,7 +69,7 @@ def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> 
         return _fits(curve, risk, noise)
     if curve.parts is None:
         raise ValueError("an offset without the parts that it was made of")
-    if curve.outcomes is None or not np.isfinite(curve.outcomes.values).all():
+    if curve.outcomes is None or not curve.outcomes.measured.all():
         freedom = np.array([part.interaction_df for part in curve.parts])
         factor = rng.chisquare(freedom, (n, len(freedom))) / freedom
     else:

@@ -38,6 +38,8 @@ class Outcomes:
         Rows of one cluster are not independent.
     rows_left_out : int
         Rows that some run misses.
+    seconds : tuple of float
+        What a step of one run and a row of its evaluation took, where a probe measured it; else NaN.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Outcomes:
     measured: NDArray[np.bool_] = field(repr=False)
     cluster: NDArray[np.generic] | None = field(default=None, repr=False)
     rows_left_out: int = 0
+    seconds: tuple[float, float] = (float("nan"), float("nan"))
 
     def components(self) -> tuple[VarianceComponents, ...]:
         """Estimate the variance components at each depth, of the runs that were evaluated there.

@@ -147,9 +147,18 @@ def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> Ri
     ])  # fmt: skip
     outcomes = Outcomes(
         curve.task, curve.metric, curve.depth, curve.runs or (), tuple(store.row_names(curve.task)), values,
-        measured,
+        measured, seconds=_seconds(store, curve.task),
     )  # fmt: skip
     return replace(curve, outcomes=outcomes, parts=outcomes.components())
+
+
+def _seconds(store: RunStore, task: str) -> tuple[float, float]:
+    """Seconds a step and an evaluation row of a task's runs, NaN where nobody measured them."""
+    try:
+        costs = store.costs(task)
+    except DataError:
+        return float("nan"), float("nan")
+    return costs.seconds_per_step, costs.seconds_per_row
 
 
 def margins_curve(margins: Margins) -> RiskCurve:

@@ -50,6 +50,10 @@ def test_means_of_outcomes_are_the_metrics(tmp_path, method):
 def test_engines_agree_row_by_row(tmp_path):
     for engine in ("shared", "reference"):
         pl.probe(small(), PLAN, tmp_path / engine, engine=engine, progress=False)
+        with RunStore(tmp_path / engine) as store:
+            costs = store.costs("head")
+        seconds = pl.risk_curve(tmp_path / engine).outcomes.seconds
+        assert seconds == (costs.seconds_per_step, costs.seconds_per_row)
     one, other = (stored(tmp_path / engine, "head") for engine in ("shared", "reference"))
     assert one.keys() == other.keys()
     for key, values in one.items():

@@ -41,9 +41,9 @@ def store_of(path, outcomes=True, runs=4, rows=20):
 
 
 def test_one_run_and_one_row():
-    with pytest.raises(DataError, match="1 runs.*at least 2 runs"):
+    with pytest.raises(DataError, match=r"1 runs.*at least 2 runs"):
         pl.risk_curve(table(runs=1))
-    with pytest.raises(DataError, match="of 1 rows 1 were answered.*two, are needed"):
+    with pytest.raises(DataError, match=r"of 1 rows 1 were answered.*two, are needed"):
         pl.risk_curve(table(rows=1))
 
 
@@ -77,7 +77,7 @@ def test_rows_that_a_run_misses_are_counted_below_half_refused():
     curve = pl.risk_curve(some)
     assert curve.outcomes.rows_left_out == 6
     assert "6" in str(curve.summary())
-    with pytest.raises(DataError, match="of 20 rows 9 were answered by all 4 runs.*named alike"):
+    with pytest.raises(DataError, match=r"of 20 rows 9 were answered by all 4 runs.*named alike"):
         pl.risk_curve(frame[~((frame["run"] == "r1") & (frame["row"] < 11))])
 
 
@@ -101,10 +101,10 @@ def test_a_store_without_outcomes_gives_its_curve_and_says_what_is_missing(tmp_p
     with pytest.raises(DataError, match=r"runs and rows cannot be told apart.*pl\.resampled_outcomes"):
         curve.components()
     for method in ("posterior", "gamma", "gee"):
-        with pytest.raises(ArgumentError, match="rows=inf.*outcomes"):
+        with pytest.raises(ArgumentError, match=r"rows=inf.*outcomes"):
             pl.DecayModel(curve, rows=np.inf).fit(method)
-    with pytest.raises(StoreError, match="are kept by pl.probe, unless outcomes=False"), RunStore(tmp_path / "a.db") as s:
-        s.outcomes("t", "accuracy")
+    with RunStore(tmp_path / "a.db") as store, pytest.raises(StoreError, match=r"are kept by pl\.probe, unless"):
+        store.outcomes("t", "accuracy")
     # the number of rows alone: a prior, named as one, within the bound p (1 - p) / n
     prior = pl.DecayModel(pl.risk_curve(frame, eval_rows=20), rows=np.inf).fit()
     assert "by the prior of the churn factor" in str(prior.summary())

@@ -1,0 +1,304 @@
+"""One budget for many tasks, shared out between steps and evaluation rows (docs/theory.md, sections 4 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
+from predictlab.budget._allocation import AllocationProblem, Bounds, PerTask
+from predictlab.budget._depth import Array
+from predictlab.budget._rows import prices_of, with_rows
+from predictlab.decay import DecayResults
+from predictlab.errors import bad_argument
+
+_DEPTHS, _BEYOND = 160, 64.0  # depths that are tried, up to so many times the last where a recipe has no known end
+_HALVINGS = 50  # of the range of the multiplier
+LEAST_ROWS = 2.0
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """Tasks as arrays: depths that are tried (t, m), and of each draw (n) risk and interaction there (n, t, m)."""
+
+    names: list[str]
+    weight: Array
+    step: Array
+    row: Array
+    depth: Array
+    population: Array
+    interaction: Array
+
+    @classmethod
+    def of(
+        cls, fits: Mapping[str, DecayResults], weights: PerTask | None, step: PerTask | None, row: PerTask | None,
+        bounds: Bounds | None, seeds: PerTask | None, draws: int, rng: Rng,
+    ) -> _Tasks:  # fmt: skip
+        problem = AllocationProblem.of(fits, weights, 1.0 if step is None else step, bounds, seeds)
+        source, count = generator(rng), whole_number("draws", draws, 2)
+        given = _each(row, problem.tasks)
+        own = _each(step, problem.tasks)
+        pairs = (prices_of(*of) for of in zip(problem.fits, own, given, strict=True))
+        prices = np.array(list(pairs), dtype=float) * problem.seeds[:, None].astype(float)
+        depths, population, interaction = [], [], []
+        for fit, low, high in zip(problem.fits, problem.low, problem.high, strict=True):
+            end = high if np.isfinite(high) else _BEYOND * float(fit.fitted.depth[-1])
+            depth = np.geomspace(low, max(end, low), _DEPTHS)
+            sample = with_rows(fit, count, source)
+            depths.append(depth)
+            population.append(sample.population(depth))
+            interaction.append(sample.interaction(depth))
+        return cls(
+            problem.tasks, problem.weight, prices[:, 0], prices[:, 1], np.stack(depths),
+            np.stack(population, axis=1), np.stack(interaction, axis=1),
+        )  # fmt: skip
+
+    def middle(self) -> _Tasks:
+        """One draw: the medians."""
+        population, interaction = (np.median(v, axis=0, keepdims=True) for v in (self.population, self.interaction))
+        return replace(self, population=population, interaction=interaction)
+
+    def least(self) -> float:
+        """Cost of the lowest depths and fewest rows."""
+        return float(np.sum(self.step * self.depth[:, 0] + self.row * LEAST_ROWS))
+
+    def at(self, log_price: Array) -> tuple[NDArray[np.intp], Array]:
+        """Best depth (its index) and rows of each draw and task where a unit of cost is worth ``exp(log_price)``."""
+        gamma = np.exp(log_price)[:, None, None]
+        weighted = self.weight[:, None] * self.interaction
+        rows = np.maximum(np.sqrt(weighted / (gamma * self.row[:, None])), LEAST_ROWS)
+        value = self.weight[:, None] * self.population + weighted / rows
+        value += gamma * (self.step[:, None] * self.depth + self.row[:, None] * rows)
+        best = np.argmin(value, axis=2)
+        return best, np.take_along_axis(rows, best[..., None], axis=2)[..., 0]
+
+    def cost(self, best: NDArray[np.intp], rows: Array) -> tuple[Array, Array]:
+        """Cost of steps and of rows, of each draw and task."""
+        depth = np.take_along_axis(self.depth[None], best[..., None], axis=2)[..., 0]
+        return self.step * depth, self.row * rows
+
+    def share(self, budget: float) -> tuple[Array, Array, Array]:
+        """Depths and rows (n, t) that a budget pays for, and the price at which a unit of cost is worth it (n,)."""
+        n = len(self.population)
+        low, high = np.full(n, np.log(1e-30)), np.full(n, np.log(1e12))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            spent = sum(part.sum(axis=1) for part in self.cost(*self.at(middle)))
+            low, high = np.where(spent > budget, middle, low), np.where(spent > budget, high, middle)
+        best, rows = self.at(high)
+        steps, of_rows = self.cost(best, rows)
+        # depths are those of a grid: what is left over buys rows
+        rows = rows * ((budget - steps.sum(axis=1)) / of_rows.sum(axis=1))[:, None]
+        return np.take_along_axis(self.depth[None], best[..., None], axis=2)[..., 0], rows, np.exp(high)
+
+
+def allocate_design(
+    fits: Mapping[str, DecayResults],
+    total_budget: float,
+    *,
+    weights: PerTask | None = None,
+    cost_per_step: PerTask | None = None,
+    cost_per_row: PerTask | None = None,
+    bounds: Bounds | None = None,
+    seeds: PerTask | None = None,
+    confidence: float = 0.95,
+    draws: int = 500,
+    rng: Rng = None,
+) -> pd.DataFrame:
+    """Share one budget among tasks, and of each between steps and evaluation rows.
+
+    Minimises ``sum w_t (L_t(c_t) + sigma_int,t²(c_t) / n_t)`` with ``sum S_t (lambda_t c_t + kappa_t n_t) <= B``, `L`
+    the risk on the population of rows.
+
+    Parameters
+    ----------
+    fits : mapping of str to DecayResults
+        Posterior fits whose evaluation rows' part is known.
+    total_budget : float
+        ``B`` over all tasks, in the unit of the prices.
+    weights : float, mapping or sequence of float, optional
+        ``w_t`` > 0; default 1.
+    cost_per_step, cost_per_row : float, mapping or sequence, optional
+        ``lambda_t`` and ``kappa_t`` > 0, of one run. Neither given: seconds, as the probes measured them
+        (`RunStore.costs`). A price of rows alone: in units of a step.
+    bounds : (float, float), mapping or sequence of such pairs, optional
+        Lowest and highest depth; default from the first fitted depth to the end of the recipe, or 64 times the last
+        depth where that is not known.
+    seeds : int, mapping or sequence, optional
+        ``S_t``, runs of each task that are paid for; as for `allocate`.
+    confidence : float
+        Of the intervals, in (0, 1).
+    draws : int
+        Number of joint draws of the fits, for the intervals.
+    rng : int, numpy.random.Generator or None
+        None: a fresh generator of seed 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a task: ``task``; ``depth`` and ``rows`` of the medians of the draws, with ``depth_lower``,
+        ``depth_upper``, ``rows_lower``, ``rows_upper``, what the plan would be if the truth were each joint draw;
+        ``risk`` there (on so many rows), ``risk_lower``, ``risk_upper``; ``cost``, and ``rows_share`` of it;
+        ``exchange_rate``, weighted risk that one more unit of cost saves.
+
+    Raises
+    ------
+    ArgumentError
+        A fit that does not know what its rows add, prices that are not known, or a budget below the lowest depths.
+
+    Notes
+    -----
+    ``n_t = sqrt(w_t sigma_int,t² / (gamma kappa_t))`` at each depth, the depth the best of a grid, and one multiplier
+    ``gamma`` for all by halving. Source: docs/theory.md, section 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import predictlab as pl
+    >>> from predictlab.risk import variance_components
+    >>> rng = np.random.default_rng(0)
+    >>> fits = {}
+    >>> for name, p in (("easy", 0.98), ("hard", 0.7)):
+    ...     parts = [variance_components(rng.random((8, 200)) < p) for _ in range(4)]
+    ...     curve = pl.RiskCurve([4, 8, 16, 32], [q.spread for q in parts], df=7, parts=parts)
+    ...     fits[name] = pl.DecayModel(curve).fit()
+    >>> plan = pl.allocate_design(fits, 5000, cost_per_row=1.0).set_index("task")
+    >>> bool(2.5 < plan.rows["hard"] / plan.rows["easy"] < 4.5)  # sqrt(.21 / .0196) = 3.3
+    True
+    """
+    level, budget = confidence_level(confidence), positive("total_budget", total_budget, " (cost)")
+    tasks = _checked(fits, budget, weights, cost_per_step, cost_per_row, bounds, seeds, draws, rng)
+    depth, rows, price = (v[0] for v in tasks.middle().share(budget))
+    tail = (1 - level) / 2
+    each_depth, each_rows, _ = tasks.share(budget)
+    risk = _risk(tasks, depth, rows)
+    table = {"task": tasks.names}
+    for name, value, drawn in (("depth", depth, each_depth), ("rows", rows, each_rows)):
+        lower, upper = np.quantile(drawn, [tail, 1 - tail], axis=0)
+        table |= {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
+    lower, middle, upper = np.quantile(risk, [tail, 0.5, 1 - tail], axis=0)
+    cost = tasks.step * depth + tasks.row * rows
+    table |= {"risk": middle, "risk_lower": lower, "risk_upper": upper, "cost": cost}
+    return pd.DataFrame(table | {"rows_share": tasks.row * rows / cost, "exchange_rate": price})
+
+
+def design_frontier(
+    fits: Mapping[str, DecayResults],
+    budgets: Sequence[float],
+    *,
+    weights: PerTask | None = None,
+    cost_per_step: PerTask | None = None,
+    cost_per_row: PerTask | None = None,
+    bounds: Bounds | None = None,
+    seeds: PerTask | None = None,
+    confidence: float = 0.95,
+    draws: int = 500,
+    rng: Rng = None,
+) -> pd.DataFrame:
+    """Compute the efficiency frontier in steps and rows: what each budget buys where both are paid for.
+
+    Parameters
+    ----------
+    fits, weights, cost_per_step, cost_per_row, bounds, seeds, confidence, draws, rng
+        As for `allocate_design`.
+    budgets : sequence of float
+        Increasing, in the unit of the prices.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line a budget: ``total_budget``; ``risk``, the weighted sum at the plan, with ``risk_lower``,
+        ``risk_upper``; ``steps`` and ``rows`` of all tasks (of one run each), ``rows_share`` of the cost;
+        ``risk_same_rows``, the risk if rows stayed as they were measured and all else bought steps, NaN where the
+        budget does not pay for that; ``exchange_rate``, minus its slope.
+
+    Raises
+    ------
+    ArgumentError
+        As for `allocate_design`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import predictlab as pl
+    >>> from predictlab.risk import variance_components
+    >>> rng = np.random.default_rng(0)
+    >>> parts = [variance_components(rng.random((8, 200)) < 0.9) for _ in range(4)]
+    >>> curve = pl.RiskCurve([4, 8, 16, 32], [p.spread for p in parts], df=7, parts=parts)
+    >>> table = pl.budget.design_frontier({"t": pl.DecayModel(curve).fit()}, [500, 1000, 2000], cost_per_row=1.0)
+    >>> bool(table["risk"].is_monotonic_decreasing)
+    True
+    """
+    level = confidence_level(confidence)
+    given = np.asarray(budgets, dtype=float)
+    if given.ndim != 1 or not len(given) or not np.all(np.isfinite(given) & (given > 0)) or np.any(np.diff(given) <= 0):
+        raise bad_argument("budgets", budgets, "increasing budgets > 0")
+    tasks = _checked(fits, float(given[0]), weights, cost_per_step, cost_per_row, bounds, seeds, draws, rng)
+    middle, tail = tasks.middle(), (1 - level) / 2
+    measured = np.array([float(fit.curve.parts[-1].rows) if fit.curve.parts else np.nan for fit in _fits(fits)])
+    lines = []
+    for budget in given:
+        depth, rows, price = (v[0] for v in middle.share(budget))
+        lower, risk, upper = np.quantile(_risk(tasks, depth, rows) @ tasks.weight, [tail, 0.5, 1 - tail])
+        spent = float(np.sum(tasks.row * rows))
+        lines.append(
+            {"total_budget": budget, "risk": risk, "risk_lower": lower, "risk_upper": upper, "steps": depth.sum(),
+             "rows": rows.sum(), "rows_share": spent / budget, "risk_same_rows": _same_rows(tasks, measured, budget),
+             "exchange_rate": price}
+        )  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def _fits(fits: Mapping[str, DecayResults]) -> list[DecayResults]:
+    return [fits] if isinstance(fits, DecayResults) else list(fits.values())
+
+
+def _checked(
+    fits: Mapping[str, DecayResults], budget: float, weights: PerTask | None, step: PerTask | None,
+    row: PerTask | None, bounds: Bounds | None, seeds: PerTask | None, draws: int, rng: Rng,
+) -> _Tasks:  # fmt: skip
+    tasks = _Tasks.of(fits, weights, step, row, bounds, seeds, draws, rng)
+    if budget < tasks.least():
+        raise bad_argument(
+            "total_budget", budget, f"at least {tasks.least():.4g}, for the lowest depths on {LEAST_ROWS:g} rows",
+            "Leave tasks out, lower the bounds, or raise the budget.",
+        )  # fmt: skip
+    return tasks
+
+
+def _each(value: PerTask | None, tasks: list[str]) -> list[float | None]:
+    """A price for each task, or None for each."""
+    if value is None:
+        return [None] * len(tasks)
+    if isinstance(value, Mapping):
+        return [value.get(name) for name in tasks]
+    array = np.broadcast_to(np.asarray(value, dtype=float), (len(tasks),))
+    return [float(v) for v in array]
+
+
+def _risk(tasks: _Tasks, depth: Array, rows: Array) -> Array:
+    """Risk (n, t) of each draw at the depths (t,) of a plan, on so many rows (t,)."""
+    best = np.argmin(np.abs(np.log(tasks.depth / depth[:, None])), axis=1)
+    each = np.arange(len(depth))
+    return tasks.population[:, each, best] + tasks.interaction[:, each, best] / rows
+
+
+def _same_rows(tasks: _Tasks, rows: Array, budget: float) -> float:
+    """Weighted risk where rows stay as measured, and all else buys steps."""
+    left = budget - float(np.sum(tasks.row * rows))
+    if not left >= np.sum(tasks.step * tasks.depth[:, 0]):
+        return float("nan")
+    middle = tasks.middle()
+    risk = tasks.weight[:, None] * (middle.population[0] + middle.interaction[0] / rows[:, None])
+    cost = tasks.step[:, None] * tasks.depth
+    low, high = np.log(1e-30), np.log(1e12)
+    for _ in range(_HALVINGS):
+        price = (low + high) / 2
+        best = np.argmin(risk + np.exp(price) * cost, axis=1)
+        low, high = (price, high) if cost[np.arange(len(best)), best].sum() > left else (low, price)
+    best = np.argmin(risk + np.exp(high) * cost, axis=1)
+    return float(risk[np.arange(len(best)), best].sum())
