@@ -128,7 +128,8 @@ ranks.sort_values("rank by logme").round(3)
 
 # %% [markdown]
 # LogME is the evidence of a linear model *of these labels*. Other labels, other classes, another scale: **across tasks its
-# rank means nothing**. It was made to rank models on one task; that is the next section.
+# rank has no meaning**, whichever way it looks in this table: four tasks are no evidence either way, the scale is the argument. It
+# was made to rank models on one task; that is the next section.
 #
 # And a rank, even a right one, decides nothing by itself: the best of three hopeless models is hopeless. For a decision you
 # need a number with an interval, on the scale of the metric.
@@ -182,7 +183,8 @@ alt.layer(
 # %% [markdown]
 # ## Answers
 # **1.** With half of the labels flipped there is nothing to learn in a task of two classes. The accuracies fall to the
-# share of the largest class or about it; LogME and the H-score fall too, but nothing about their values says "chance".
+# share of the largest class, give or take the luck of the rows: of several scores one may well lie two standard errors off, as the
+# nearest neighbours do where they do. LogME and the H-score fall too, but nothing about their values says "chance".
 
 # %%
 noisy = pl.Task(MODEL, tasks["plot_or_review"].data, recipe, label_noise=0.5, name="flipped")

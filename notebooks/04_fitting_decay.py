@@ -208,7 +208,8 @@ for name, f in {"burn-in left out": chosen, "all depths": forced}.items():
 pd.DataFrame(rows, index=["first depth", "alpha", "lower", "upper", "lack of fit p"]).round(3)
 
 # %% [markdown]
-# With all depths in, the fit is plainly wrong (`lack of fit p`), and its `alpha` with it. Say which depths were fitted
+# With all depths in, the fit is plainly wrong (`lack of fit p`), and its `alpha` with it. The other p value is no test: the first
+# depth was *chosen* so that it exceeds 5 %, and it would be above that for a wrong law, too. Say which depths were fitted
 # whenever you quote an `alpha`. `burn_in=` is your own choice of the first one.
 #
 # ## 6. Where a cut is not enough, and the default fit
