@@ -183,8 +183,8 @@ alt.layer(
 # %% [markdown]
 # ## Answers
 # **1.** With half of the labels flipped there is nothing to learn in a task of two classes. The accuracies fall to the
-# share of the largest class, give or take the luck of the rows: of several scores one may well lie two standard errors off, as the
-# nearest neighbours do where they do. LogME and the H-score fall too, but nothing about their values says "chance".
+# share of the largest class, give or take the luck of the rows: of several scores one may well lie two standard errors off.
+# LogME and the H-score fall too, but nothing about their values says "chance".
 
 # %%
 noisy = pl.Task(MODEL, tasks["plot_or_review"].data, recipe, label_noise=0.5, name="flipped")
