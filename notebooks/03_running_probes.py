@@ -14,13 +14,13 @@
 # ---
 
 # %% [markdown]
-# # 3 · Running probes: three ways to ask how uncertain the end is
+# # 3 · Running probes: four questions about the end, and who answers which
 #
 # **Aims.** After this lesson you can
 # - plan and run probes of a real fine-tune, and go on where you stopped;
-# - measure the risk in three ways on the same runs: `spread`, `branch`, `residual`;
-# - say which question each answers, and why the spread rises first;
-# - choose the one that fits your decision.
+# - measure in three ways on the same runs: `spread`, `branch`, `residual`;
+# - say which of four questions each answers (`agreement`, `this_run`, `fresh_run`, `new_task`), and why the spread rises first;
+# - say how another run of the recipe will end, and what to probe for that.
 #
 # The fine-tune is small on purpose: a classification head on a frozen model. It has everything a large one has: random
 # starts, random order of the rows, a learning rate that falls to zero. About a minute.
@@ -116,15 +116,16 @@ alt.layer(
 # %% [markdown]
 # | estimator | what it measures | question it answers |
 # |---|---|---|
-# | `spread` | how far seeds are apart at depth `c` | how will *another run* of this task end? (`fresh_run`) |
-# | `branch` | how far continuations of one run end apart | how will *this run* end? (`this_run`) |
-# | `residual` | how far off a predictor is that sees this run up to `c` | the same, but only an upper bound |
+# | `spread` | how far seeds are from their mean at depth `c` | `agreement`: how far apart are seeds *after `c` steps*? |
+# | `branch` | how far continuations of one run end apart | `this_run`: where will *the run being probed* end? |
+# | `residual` | how far off a predictor is that sees this run up to `c` | `this_run`, from above |
 #
-# `spread` is the proxy of the paper and costs least. At the last depth it is the variance of the end itself; before, it
-# can be far above the whole variance of the end, and then it is no risk of *this run*. `branch` is that risk, and is
-# never much above the variance of the end. It hardly falls at first, and faster towards the end, where the recipe stops
-# and the learning rate goes to zero (lesson 1, section 3). `residual` lies above `branch`: what is settled in the weights
-# cannot all be read off the loss.
+# `spread` is the proxy of the paper and costs least. At the last depth, where the recipe ends, it is the variance of the
+# end itself, `Var(R)`. Before, it says nothing about an end: it can be far above `Var(R)`, and what it has above is
+# forgotten again. `branch` is the risk of the run in front of you, and is never much above `Var(R)`. It hardly falls at
+# first, and faster towards the end, where the recipe stops and the learning rate goes to zero (lesson 1, section 3).
+# `residual` lies above `branch`: what is settled in the weights cannot all be read off the loss, and the predictor has to
+# be learnt from a few runs.
 #
 # The library refuses to mix the questions:
 
@@ -135,7 +136,56 @@ except pl.errors.ArgumentError as error:
     print(error)
 
 # %% [markdown]
-# ## 4. Law of total variance, on real runs
+# ## 4. Another run of the recipe: `fresh_run`
+# You have read `S` seeds at depth `c`, and somebody trains the recipe once more, with a new seed. Where will *that* run end?
+# Three things are open: its own luck, `Var(R)`, which no probe of other runs removes; how well `S` seeds tell the mean at `c`;
+# and the **drift**, how far the mean itself still moves between depth `c` and the end `T`:
+#
+# $$L(c, S) = \mathrm{Var}(R) + \mathrm{spread}(c)/S + D(c).$$
+#
+# `D(c)`, the risk of the drift, is 0 at `T`. Before, something has to tell it: here our sixteen runs, which went to the end.
+# For four new seeds, in units of `Var(R)`. Before you run it: which of the three is largest, early and late?
+
+# %%
+fresh = pl.fresh_run(store, task.name, metric="eval_loss")
+parts = fresh.frame(seeds=4).set_index("depth")
+(parts[["end", "probes", "drift", "risk", "lower", "upper"]] / fresh.end_variance).round(2)
+
+# %% [markdown]
+# At `T` the risk is `Var(R) (1 + 1/4)`. It is far below `spread(c)` where seeds are far apart, because a mean of four seeds is
+# better known than one seed, and it never falls below `Var(R)`. (`risk` and its parts are medians
+# of a posterior that smooths the spread over the depths: they need not add up, and a spread that stands out is drawn in.)
+#
+# But who has sixteen finished runs hardly needs to probe: the next one ends about where those did, and the plan says so. The
+# question is worth asking where runs were read *early* only. Then the sixteen runs know nothing of their drift:
+
+# %%
+early = seeds[seeds["depth"] <= 32]
+try:
+    pl.fresh_run(early, horizon=128, schedule="linear")
+except pl.errors.DataError as error:
+    print(error)
+print(fresh.plan(margin=3 * fresh.end_variance**0.5))
+
+# %% [markdown]
+# `drift="mean"` carries the mean curve on to the end by a law of its own (a power law in the sum of the learning rates), with
+# its own error. The forecast of a new run from the first quarter, and where the sixteen really ended (a wide interval: the first
+# quarter of a learning curve says little about its end):
+
+# %%
+quarter = pl.fresh_run(early, horizon=128, schedule="linear", drift="mean")
+said, ends = quarter.predict(), wide[128]
+print(f"said after 32 steps: {said['prediction']:.3f} [{said['lower']:.3f}, {said['upper']:.3f}]")
+inside = ends.between(said["lower"], said["upper"]).sum()
+print(f"the sixteen ended at {ends.min():.3f} to {ends.max():.3f}: {inside} of them inside")
+for margin in (0.02, 0.05, 0.1, 0.2):
+    print(f"to know the end within ±{margin:g} nats: {quarter.plan(margin=margin)}")
+
+# %% [markdown]
+# The plan is the fewest steps, over all seeds together, after which the end of another run is known within the margin with a
+# probability of 90 %. Its risk and its price belong together: `spread(c)` of sixteen seeds was paid for sixteen times.
+#
+# ## 5. Law of total variance, on real runs
 # Forks let you check the identity of lesson 1: variance *within* the forks of a run (still open at `c`) and *between* runs
 # (settled at `c`) add up to the variance of the end, here the unit. `total_p_value` tests that against the independent
 # seeds.
@@ -147,8 +197,9 @@ parts[["within", "between", "total"]] /= curves["spread"].risk[-1]  # in units o
 parts.round(2)
 
 # %% [markdown]
-# Totals differ from one by luck alone: sixteen runs tell a variance only roughly, and no `total_p_value` is small. What
-# matters is the share that is settled:
+# The totals are not exactly one: sixteen runs tell a variance only roughly. `total_p_value` asks whether a difference is more than
+# that; where it is not small the runs are *consistent* with the identity, which is all they can be. What matters is the share
+# that is settled:
 
 # %%
 share = alt.Chart(anova).encode(x=x)
@@ -161,11 +212,12 @@ alt.layer(
 ).properties(width=420, height=200, title="Settled (line, 95 % band) and read off by the predictor (dashed)")
 
 # %% [markdown]
-# The gap between the two is what a better predictor could still gain. A negative share is a predictor that does worse than
-# always naming the mean; with few runs that happens by chance.
+# The gap between the two has two parts, and these runs do not tell them apart: what a better predictor could still gain, and what
+# it costs to learn any predictor from sixteen runs. A negative share is a predictor that does worse than always naming the mean;
+# with few runs that happens by chance.
 #
-# ## 5. The third question: a new task
-# `fresh_run` and `this_run` stay inside one task. How would a run of a task end that you have *not* trained yet? For that,
+# ## 6. The fourth question: a new task
+# `agreement`, `this_run` and `fresh_run` stay inside one task. How would a run of a task end that you have *not* trained yet? For that,
 # a predictor has to learn from other tasks. Here are eight small ones, two data sets with four rates of flipped labels, two
 # seeds each; each task in turn is left out.
 
@@ -200,8 +252,8 @@ forecasts.plot(width=420, height=200)
 #
 # ## Try
 # 1. Repeat section 3 for accuracy. Does the spread rise first? What limits how small it can get?
-# 2. Which estimator would you use to decide (a) whether to stop the run that is training now, (b) how many seeds a paper
-#    should report, (c) which data set to collect next?
+# 2. Which question do you ask, and of which estimator, to decide (a) whether to stop the run that is training now, (b) how many
+#    seeds a paper should report, (c) which data set to collect next, (d) what to promise somebody who trains this recipe again?
 # 3. What did the forks cost, compared with the seeds?
 #
 # Answers below; try first.
@@ -222,8 +274,9 @@ in_accuracy.frame()[["depth", "mean", "sd"]].round(4)
 # number of rows: a probe into a store keeps the outcomes of the rows, and `curve.components()` tells the two apart
 # (docs/rows.md).
 #
-# **2.** (a) `branch`, or `residual` where forks are too dear: it is this run that you decide about. (b) `spread` at the last
-# depth: how far runs end apart. (c) `residual` over tasks: the data set is a new task.
+# **2.** (a) `this_run`, by `branch`, or by `residual` where forks are too dear: it is this run that you decide about. (b)
+# `agreement` at the end of the recipe, by `spread`: how far runs end apart. (c) `new_task`, by `residual` over tasks: the data
+# set is a new task. (d) `fresh_run`: `Var(R)`, and what is not known of the mean at the end.
 #
 # **3.** In optimiser steps:
 
