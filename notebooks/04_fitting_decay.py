@@ -258,6 +258,14 @@ print(default.summary())
 default.plot()
 
 # %% [markdown]
+# Dotted: where the rise is over in the median draw; dashed: the law alone, as if there had been no rise; the band is that of
+# the risk itself. The larger a point, the more its depth says about `alpha`. In numbers: how far `ln alpha` moves if `ln U`
+# there moves by one standard error.
+
+# %%
+default.influence.to_frame().T.round(2)
+
+# %% [markdown]
 # `fit.rising` is the probability that the risk still rises at the last depth; above a tenth nothing is said of a regime. The
 # real fine-tune of section 5 by both:
 
@@ -271,7 +279,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## 7. Rival laws
-# Is it a power law at all? Four laws, compared by an information criterion (less is better, `weight` adds up to one):
+# Is it a power law at all? Four or five laws, compared by an information criterion (less is better, `weight` adds up to one):
 
 # %%
 fit.compare_laws()[["law", "parameters", "delta", "weight", "estimate"]].round(2)
@@ -280,8 +288,18 @@ fit.compare_laws()[["law", "parameters", "delta", "weight", "estimate"]].round(2
 chosen.compare_laws()[["law", "parameters", "delta", "weight", "estimate"]].round(2)
 
 # %% [markdown]
-# A `delta` of less than two is no contest. Rivals that agree where you measured can differ far beyond: do not extrapolate
-# what they disagree on.
+# A `delta` of less than two is no contest. Rivals that agree where you measured can differ far beyond. The default fit
+# therefore has them in it: a power law, an exponential, and, where the recipe is known to end its learning rate at 0, a fall
+# with the learning rate. Risks, regimes and depths are averaged over them by their probability; `alpha` is that of the power
+# law alone, and `fit.slope` is the slope at the last depth over all.
+
+# %%
+print(real_default.families.round(2).to_dict())
+real_default.compare_laws()[["law", "parameters", "delta", "weight", "probability"]].round(2)
+
+# %% [markdown]
+# Where the fall is the schedule's, or exponential, a power law's `alpha` is no property of the task: quote risks and depths, not
+# `alpha`.
 #
 # ## 8. Two modes
 # Some tasks collapse now and then: a few seeds end far below the rest. One variance then mixes two questions: *does* a run

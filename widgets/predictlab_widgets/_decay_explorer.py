@@ -82,7 +82,7 @@ class DecayExplorer(Widget):
     >>> curve = pl.worlds.MartingaleWorld(1e-5, 0.02, 0.8).spread(16, (8, 16, 32, 64, 128), seed=0)
     >>> explorer = DecayExplorer({"verbs": curve})
     >>> round(explorer.params["decay_rate"], 2)
-    0.63
+    0.64
     >>> explorer.method = "loglog"
     >>> explorer.interval
     'wald'
