@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from predictlab._validation import option, share
 from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults, needs_runs
+from predictlab.decay._horizon_law import HorizonResults, checked_horizon
 from predictlab.decay._law import Array, Estimate
 from predictlab.decay._noise import Noise
 from predictlab.decay._posterior_results import PosteriorResults
@@ -250,19 +251,50 @@ class DecayModel:
             self._estimates[first] = fit(depth, risk, df, noise.weight, noise.rows)
         return self._estimates[first]
 
+    def _fit_to_the_horizon(self, method: str) -> HorizonResults:
+        """The law that runs out at the end of the recipe."""
+        if method != "gamma":
+            raise bad_argument("horizon_law", True, f"False for method={method!r}", "method='gamma' takes it.")
+        if self.rows is not None:
+            hint = "At the end a run's own rows are known; those of another set are not in this law."
+            raise bad_argument("rows", self.rows, "None with horizon_law=True", hint)
+        checked_horizon(self.curve)
+        start = self.given_start()
+        fitted, noise = from_depth(self.curve, float(self.curve.depth[start])), self.noise.from_index(start)
+        chosen = "auto" if self.burn_in == "auto" else "given"
+        found = HorizonResults(self, fitted, BurnIn(float(fitted.depth[0]), float("nan"), chosen), noise)
+        p_value = noise.p_value(found.deviance, len(fitted.depth) - 2)
+        found.burn_in = BurnIn(float(fitted.depth[0]), p_value, chosen)
+        return found
+
     @overload
     def fit(
         self, method: Literal["posterior"] = "posterior", *, floor: None = None, rng: Rng = None
     ) -> PosteriorResults: ...
     @overload
-    def fit(self, method: Literal["gamma"], *, floor: None = None, rng: Rng = None) -> GammaResults: ...
+    def fit(
+        self, method: Literal["gamma"], *, floor: None = None, horizon_law: Literal[True], rng: Rng = None
+    ) -> HorizonResults: ...
+    @overload
+    def fit(
+        self, method: Literal["gamma"], *, floor: None = None, horizon_law: Literal[False] = False, rng: Rng = None
+    ) -> GammaResults: ...
     @overload
     def fit(self, method: Literal["gee"], *, floor: None = None, rng: Rng = None) -> GEEResults: ...
     @overload
     def fit(self, method: Literal["loglog"], *, floor: float | str | None = None, rng: Rng = None) -> LogLogResults: ...
     @overload
-    def fit(self, method: str, *, floor: float | str | None = None, rng: Rng = None) -> DecayResults: ...
-    def fit(self, method: str = "posterior", *, floor: float | str | None = None, rng: Rng = None) -> DecayResults:
+    def fit(
+        self, method: str, *, floor: float | str | None = None, horizon_law: bool = False, rng: Rng = None
+    ) -> DecayResults: ...
+    def fit(
+        self,
+        method: str = "posterior",
+        *,
+        floor: float | str | None = None,
+        horizon_law: bool = False,
+        rng: Rng = None,
+    ) -> DecayResults:
         """Fit the law.
 
         Parameters
@@ -277,6 +309,10 @@ class DecayModel:
         floor : float, "last" or None
             Of ``"loglog"`` alone: what is subtracted from the risk before its logarithm is taken, metric². ``"last"``:
             the risk at the last depth, which is then left out.
+        horizon_law : bool
+            Of ``"gamma"`` alone, for a curve of `this_run` whose recipe sends its learning rate to 0: the law is
+            ``K (c^-alpha - T^-alpha)``, which runs out at the recipe's end ``T`` and has no floor (docs/theory.md,
+            section 7). All depths from `burn_in` on are fitted, three at least.
         rng : int, numpy.random.Generator or None
             Of ``"posterior"`` alone: what its estimates and intervals are drawn with; None: a fresh generator of seed
             0.
@@ -284,20 +320,23 @@ class DecayModel:
         Returns
         -------
         DecayResults
-            `PosteriorResults`, `GammaResults`, `GEEResults` or `LogLogResults`.
+            `PosteriorResults`, `GammaResults`, `GEEResults`, `LogLogResults` or `HorizonResults`.
 
         Raises
         ------
         ArgumentError
-            Another method, a floor where none is asked for or that is not below every risk, or ``"gee"`` for a curve
-            without its runs; `rows` of the model for ``"loglog"``, without outcomes of rows for ``"gamma"`` and
-            ``"gee"``, or fewer than were measured.
+            Another method, a floor where none is asked for or that is not below every risk, a law to the horizon for a
+            curve that it is not for, or ``"gee"`` for a curve without its runs; `rows` of the model for ``"loglog"``
+            and for a law to the horizon, without outcomes of rows for ``"gamma"`` and ``"gee"``, or fewer than were
+            measured.
         DataError
             Fewer than three depths above the floor, or four from the first on.
         """
         option("method", method, METHODS)
         if floor is not None and method != "loglog":
             raise bad_argument("floor", floor, "None", f"method={method!r} estimates it; only 'loglog' has to be told.")
+        if horizon_law:
+            return self._fit_to_the_horizon(method)
         if method == "posterior":
             return PosteriorResults(self, rng)
         self._check_rows(method)
