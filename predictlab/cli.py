@@ -1,14 +1,15 @@
-"""The `predictlab` command: tour, score, probe, fit, phase, forecast, fresh, noise, compare, design."""
+"""The `predictlab` command: analyse, tour, score, probe, fit, phase, forecast, fresh, noise, compare, design."""
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from predictlab import _cli_runs
+from predictlab._cli_runs import show, show_analysis
 from predictlab.errors import DataError, PredictlabError, bad_argument
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from predictlab import comparing
     from predictlab.probing import ProbePlan
-    from predictlab.report import Analysis
     from predictlab.task import Recipe, Task
 
 app = typer.Typer(
@@ -36,34 +36,6 @@ EvalSize = Annotated[int, typer.Option(help="Rows kept for evaluation.")]
 TrainSize = Annotated[int | None, typer.Option(help="Use at most this many training rows.")]
 Noise = Annotated[float, typer.Option(help="Share of labels flipped on purpose, in [0, 1).")]
 Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
-Metric = Annotated[str, typer.Option(help="accuracy, eval_loss, perplexity or exact_match.")]
-Estimator = Annotated[str, typer.Option(help="spread, branch (needs forks) or residual: which risk is fitted.")]
-Rows = Annotated[
-    float | None,
-    typer.Option(help="Evaluation rows of the set that is asked about; inf: the population. Default: this set."),
-]
-Names = Annotated[list[str] | None, typer.Option("--task", help="Task in the store; repeat for several. Default: all.")]
-
-
-def _show(frame: pd.DataFrame, title: str = "") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in frame.columns:
-        numeric = frame[column].dtype.kind in "fi"
-        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row])
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
-def _show_analysis(analysis: Analysis, title: str) -> None:
-    from predictlab.report._tables import phase_table
-
-    _show(phase_table(analysis), title)
-    for name, recommendation in analysis.recommendations.items():
-        typer.echo(f"{name}: {recommendation}")
 
 
 def _tolerance(margin: float) -> float:
@@ -95,11 +67,11 @@ def tour(
 
     result = run_tour(out, quick=quick, store=store, tolerance=_tolerance(margin), budget=budget, narrate=typer.echo)
     a = result.analysis
-    _show(score_table(result.scores), "Static scores [95 %]")
+    show(score_table(result.scores), "Static scores [95 %]")
     if a.fits:
-        _show(fit_table(a), "Decay fits, 95 % intervals")
+        show(fit_table(a), "Decay fits, 95 % intervals")
     title = f"Phase table: tolerance ±{margin:g} (tau = {a.tolerance:.3g}), budget {budget:g} steps"
-    _show_analysis(a, title)
+    show_analysis(a, title)
     for regime in a.missing_regimes:
         typer.echo(f"No task was found to be {regime} at this tolerance and budget.")
     typer.echo(f"\nReport: {result.report}   runs: {result.store}   {result.seconds:.0f} s")
@@ -112,7 +84,7 @@ def catalog() -> None:
 
     for title, frame in (("Models", models()), ("Data sets", datasets())):
         keep = [c for c in ("name", "rows", "classes", "package", "version", "licence", "note") if c in frame.columns]
-        _show(frame[keep], title)
+        show(frame[keep], title)
 
 
 @app.command()
@@ -131,7 +103,7 @@ def score(
 
     task = _task(data, model, Recipe(), label_noise, text=text, label=label, eval_size=eval_size, train_size=train_size)
     table = static_score(task, progress=True).table
-    _show(
+    show(
         table[["method", "value", "lower", "upper", "null", "says", "better", "seconds"]],
         f"Static scores of {task.name}",
     )
@@ -175,7 +147,7 @@ def _show_forks(runs: pd.DataFrame, task: str, metric: str) -> None:
         return
     assert curve.anova is not None
     columns = ["depth", "parents", "forks", "within", "share_resolved", "share_lower", "share_upper"]
-    _show(curve.anova[columns], f"{task}: {metric}² within forks, share settled [95 %]")
+    show(curve.anova[columns], f"{task}: {metric}² within forks, share settled [95 %]")
     for note in notes(curve):
         if note.startswith(("left out", "caution")):
             typer.echo(note)
@@ -240,7 +212,7 @@ def probe(
     runs = run_probe(task, plan, store=store, engine=engine, executor=executor)
     independent = runs[(runs["status"] == "ok") & runs["parent"].isna()]
     wide = independent.groupby(["metric", "depth"])["value"].agg(["count", "mean", "std"])
-    _show(wide.reset_index(), f"{task.name}: over {'seeds' if design == 'spread' else 'parents'}")
+    show(wide.reset_index(), f"{task.name}: over {'seeds' if design == 'spread' else 'parents'}")
     if design == "branch":
         for metric in wide.index.unique("metric"):
             _show_forks(runs, str(task.name), metric)
@@ -250,86 +222,8 @@ def probe(
     typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}{' --estimator branch' * (design == 'branch')}")
 
 
-def _runs(store: Path, tasks: list[str] | None) -> tuple[pd.DataFrame, list[str]]:
-    from predictlab.runs import RunStore
-
-    if not store.exists():
-        raise bad_argument("--store", str(store), "a run store that exists", "Make one with `predictlab probe`.")
-    with RunStore(store) as opened:
-        frame = opened.frame()
-    present = list(dict.fromkeys(frame["task"]))
-    for name in tasks or []:
-        if name not in present:
-            raise bad_argument("--task", name, f"a task of {store}: {', '.join(present) or 'it holds none'}")
-    return frame, tasks or present
-
-
-@app.command()
-def fit(
-    store: Store = Path("runs.db"),
-    task: Names = None,
-    metric: Metric = "accuracy",
-    estimator: Estimator = "spread",
-    rows: Rows = None,
-) -> None:
-    """Fit the decay law to the runs in a store, with intervals; says so when the data cannot tell."""
-    from predictlab.decay import DecayModel
-    from predictlab.risk import risk_curve
-
-    _, names = _runs(store, task)
-    for name in names:
-        curve = risk_curve(store, name, estimator=estimator, metric=metric)  # the store, since it may hold outcomes
-        typer.echo(f"{DecayModel(curve, rows=rows).fit().summary()}\n")
-
-
-@app.command()
-def phase(
-    store: Store = Path("runs.db"),
-    margin: Annotated[float, typer.Option(help="Margin that seeds should agree within, 95 %, in the metric.")] = 0.025,
-    budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
-    exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-7,
-    confidence: Annotated[float, typer.Option(help="Probability that a regime call needs.")] = 0.95,
-    task: Names = None,
-    metric: Metric = "accuracy",
-    rows: Rows = None,
-) -> None:
-    """Sort the tasks of a store into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
-    from predictlab.report import analyse
-
-    tolerance = _tolerance(margin)
-    _, names = _runs(store, task)
-    result = analyse(
-        store, tolerance=tolerance, budget=budget, exchange_rate=exchange_rate, metric=metric,
-        confidence=confidence, tasks=names, rows=rows,
-    )  # fmt: skip
-    on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
-    _show_analysis(result, f"Tolerance ±{margin:g} {metric}, budget {budget:g} steps{on}")
-
-
-@app.command()
-def forecast(
-    at_depth: Annotated[float, typer.Option(help="Use nothing that was measured deeper, steps.")],
-    store: Store = Path("runs.db"),
-    task: Annotated[
-        str | None,
-        typer.Option(help="Forecast the runs of this task from each other. Default: each task from the others."),
-    ] = None,
-    metric: Annotated[str | None, typer.Option(help="Which metric. Default: accuracy where it was measured.")] = None,
-    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    end: Annotated[float | None, typer.Option(help="Depth at which runs end. Default: the greatest there is.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Where a run has to end to be worth it: go or no-go.")] = None,
-    better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
-) -> None:
-    """Where runs will end, with intervals, from what is known at a depth; beside it where they did, if they have."""
-    from predictlab.forecasting import forecast as run_forecast
-
-    frame, _ = _runs(store, [task] if task else None)
-    forecasts = run_forecast(
-        frame, at_depth, confidence=confidence, task=task, metric=metric, end=end, threshold=threshold, better=better
-    )
-    summary, table = forecasts.summary(), forecasts.frame()
-    _show(table.drop(columns="task") if len(table["task"].unique()) == 1 else table, summary.title)
-    typer.echo(summary.parts[0])
+for command in (_cli_runs.analyse, _cli_runs.fit, _cli_runs.phase, _cli_runs.forecast):
+    app.command()(command)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")]
@@ -464,7 +358,7 @@ def fresh(
     told = found.summary()
     for part in (told.title, *told.parts[:-1]):
         typer.echo(part)
-    _show(found.frame(seeds, confidence), "Risk by depth, metric²")
+    show(found.frame(seeds, confidence), "Risk by depth, metric²")
     if margin is not None:
         typer.echo(f"Known to ±{margin:g}: {found.plan(tolerance=_tolerance(margin))}")
     if exchange_rate is not None:

@@ -355,7 +355,7 @@ class DecayModel:
 def _too_few(curve: RiskCurve, needed: int) -> DataError:
     return DataError(
         f"curve {curve.task!r}: {len(curve.depth)} depths; the law has three parameters and needs {needed} from its "
-        "first depth on. Probe more depths."
+        "first depth on. Probe more depths, or evaluate more checkpoints of the runs there are."
     )
 
 

@@ -16,14 +16,16 @@ from predictlab._summary import Summary
 from predictlab._validation import nonnegative, option, tolerance_of
 from predictlab.budget import OptimalDepth, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
-from predictlab.errors import DataError, UnusualInput
+from predictlab.errors import DataError, UnusualInput, bad_argument
 from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, Decision, classify, unusual
 from predictlab.planning import advise, half_width
 from predictlab.report._tables import phase_table
 from predictlab.risk import QUESTIONS, risk_curve
 from predictlab.risk._frames import Runs, as_runs_frame
-from predictlab.runs import RunStore, read_runs
+from predictlab.runs import Imported, ImportReport, RunStore, read_runs
 from predictlab.runs._importers.read import Source
+from predictlab.runs._importers.sources import is_mlflow_database
+from predictlab.task import is_share
 
 if TYPE_CHECKING:
     import altair as alt
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 MIN_RUNS = 3  # with two degrees of freedom a variance is known within a factor of 150 (95 %): wide, and said
 EXCHANGE_RATE = 1e-7  # a thousand steps, of all seeds together, for the risk of one point of accuracy (0.01²)
 CROSSING_COLUMNS = ("crossing_budget", "crossing_lower", "crossing_upper")
+MARGIN = 0.025  # of a share of rows
 SQLITE = b"SQLite format 3\x00"
 
 
@@ -54,9 +57,11 @@ class Analysis:
     tolerance, budget, exchange_rate, confidence : float
         As they were given to `pl.analyse`.
     cautions : tuple of str
-        What of them lies far outside all that was measured.
+        What of them lies far outside all that was measured, or was not given.
     question : str
         What was asked (docs/questions.md).
+    imported : ImportReport, optional
+        How the runs of another tool were read.
 
     Examples
     --------
@@ -80,6 +85,7 @@ class Analysis:
     confidence: float
     cautions: tuple[str, ...] = ()
     question: str = "agreement"
+    imported: ImportReport | None = None
 
     @property
     def missing_regimes(self) -> list[str]:
@@ -123,7 +129,8 @@ class Analysis:
             f"regimes at {100 * self.confidence:g} %; asked: {QUESTIONS[self.question]}"
         )
         lines = [f"{task}: {text}" for task, text in self.recommendations.items()]
-        return Summary(title, *(f"Caution: {text}" for text in self.cautions), phase_table(self), *lines)
+        read = () if self.imported is None else str(self.imported).splitlines()
+        return Summary(title, *read, *(f"Caution: {text}" for text in self.cautions), phase_table(self), *lines)
 
     def plot(self) -> alt.HConcatChart:
         """Draw the phase diagram: each task that has a place on it, at this tolerance and budget.
@@ -149,7 +156,7 @@ def analyse(
     *,
     tolerance: float | None = None,
     margin: float | None = None,
-    budget: float,
+    budget: float | None = None,
     exchange_rate: float = EXCHANGE_RATE,
     metric: str | None = None,
     question: str = "agreement",
@@ -166,13 +173,16 @@ def analyse(
     ----------
     source : DataFrame, RunStore or path
         A tidy frame, a run store or the path of one, or anything that `pl.read_runs` reads: files, folders and tables
-        of other tools. What needs more words than `metric` to be read, read with `pl.read_runs` first.
+        of other tools. What needs more words than `metric` to be read, read with `pl.read_runs` first, and pass what
+        it returned, with its report or without.
     tolerance : float
         ``tau`` > 0, metric²: the risk that is small enough; or its margin.
     margin : float
-        ``m`` > 0 in the metric, for the tolerance ``(m / 1.96)²``: each seed within ``m`` of their mean, 95 %.
+        ``m`` > 0 in the metric, for the tolerance ``(m / 1.96)²``: each seed within ``m`` of their mean, 95 %. Of a
+        share of rows (accuracy, exact match) the default is 0.025, or 2.5 if it is in percent, which `cautions` say;
+        what matters in any other metric has to be told.
     budget : float
-        ``B`` > 1, steps of one run.
+        ``B`` > 1, steps of one run. Default: the last depth that all tasks were measured at.
     exchange_rate : float
         ``gamma`` > 0, metric² per step: the risk that one step is worth. Default 1e-7: a thousand steps, of all seeds
         together, for the risk of one point of accuracy.
@@ -218,10 +228,11 @@ def analyse(
     >>> pl.analyse(runs, tolerance=0.002, budget=32).phase.set_index("task")["regime"].to_dict()
     {'settles': 'Static-Sufficient', 'stays apart': 'Noise-Dominant'}
     """
-    tolerance = tolerance_of(tolerance, margin)
     option("question", question, ("agreement", "this_run"), "pl.fresh_run answers 'fresh_run'.")
-    runs = _runs(source, metric)
-    held = source if isinstance(source, RunStore) or _is_store(source) else runs  # a store may know the rows' outcomes
+    if tolerance is not None or margin is not None:
+        tolerance = tolerance_of(tolerance, margin)
+    runs, imported = _runs(source, metric)
+    held = source if isinstance(source, RunStore) or is_store(source) else runs  # a store may know the rows' outcomes
     fits: dict[str, DecayResults] = {}
     unfit: dict[str, str] = {}
     for name in tasks if tasks is not None else map(str, pd.unique(runs["task"])):
@@ -232,6 +243,13 @@ def analyse(
             fits[name] = DecayModel(curve, rows=rows).fit()
         except DataError as error:
             unfit[name] = str(error)
+    taken: tuple[str, ...] = ()
+    if tolerance is None:
+        margin, said = _usual_margin(fits, runs, metric)
+        tolerance, taken = tolerance_of(None, margin), (said,)
+    if budget is None:
+        budget = min((fit.curve.depth[-1] for fit in fits.values()), default=float(runs["depth"].max()))
+        taken += (f"no budget was given: {budget:g} steps are taken, the last depth that all tasks were measured at",)
     optima = {name: optimal_depth(fit, exchange_rate=exchange_rate, draws=draws, rng=rng) for name, fit in fits.items()}
     # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
     too_early = {
@@ -243,9 +261,9 @@ def analyse(
     placed = {name: fit for name, fit in fits.items() if name not in too_early} or fits
     phase = pd.DataFrame(columns=["task", "regime", "likely", *PROBABILITY_COLUMNS, "reason", *CROSSING_COLUMNS])
     recommendations = {}
-    cautions: tuple[str, ...] = ()
+    cautions = taken
     if placed:
-        cautions = tuple(unusual(placed, Decision(tolerance, budget)))
+        cautions = (*taken, *unusual(placed, Decision(tolerance, budget)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # said once, in the answer itself
             phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)
@@ -257,7 +275,8 @@ def analyse(
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
         recommendations[name] = reason
     return Analysis(
-        fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions, question
+        fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions, question,
+        imported,
     )
 
 
@@ -274,19 +293,34 @@ def readable(source: Runs | Source, metric: str | None = None) -> Runs:
     -------
     DataFrame, RunStore or path
     """
-    return source if isinstance(source, RunStore) or _is_store(source) else _runs(source, metric)
+    return source if isinstance(source, RunStore) or is_store(source) else _runs(source, metric)[0]
 
 
-def _runs(source: Runs | Source, metric: str | None) -> pd.DataFrame:
-    """The tidy frame of whatever holds the runs."""
+def _usual_margin(fits: Mapping[str, DecayResults], runs: pd.DataFrame, metric: str | None) -> tuple[float, str]:
+    """The margin of a metric that is a share of rows, and what to say of it; any other has to be told."""
+    name = next((fit.curve.metric for fit in fits.values()), metric or str(runs["metric"].iloc[0]))
+    if is_share(name):
+        margin = MARGIN if runs.loc[runs["metric"] == name, "value"].max() <= 1 else 100 * MARGIN
+        return margin, f"no margin was given: seeds should agree within ±{margin:g} {name}"
+    apart = max((1.96 * float(np.sqrt(fit.curve.risk[-1])) for fit in fits.values()), default=np.nan)
+    hint = "" if np.isnan(apart) else f"At the last depth seeds differ by ±{apart:.2g}; such as margin={apart / 2:.1g}."
+    raise bad_argument("margin", None, f"the difference in {name} that matters to you", hint)
+
+
+def _runs(source: Runs | Source, metric: str | None) -> tuple[pd.DataFrame, ImportReport | None]:
+    """The tidy frame of whatever holds the runs, and the report on how it was read where it is none of ours."""
     tidy = isinstance(source, pd.DataFrame) and {"task", "run", "depth", "metric", "value"} <= set(source)
-    if tidy or isinstance(source, RunStore) or _is_store(source):
-        return as_runs_frame(source)
-    return read_runs(source, metric=metric)
+    if isinstance(source, Imported):
+        return source.runs, source.report
+    if tidy or isinstance(source, RunStore) or is_store(source):
+        return as_runs_frame(source), None
+    imported = read_runs(source, metric=metric, report=True)
+    return imported.runs, imported.report
 
 
-def _is_store(source: object) -> bool:
-    if not isinstance(source, str | PathLike) or not Path(source).is_file():
+def is_store(source: object) -> bool:
+    """Whether a source is the path of a run store, and no other database."""
+    if not isinstance(source, str | PathLike) or not Path(source).is_file() or is_mlflow_database(Path(source)):
         return False
     with Path(source).open("rb") as file:
         return file.read(len(SQLITE)) == SQLITE

@@ -1,0 +1,327 @@
+"""Commands on runs, from a store or from whatever another tool left: analyse, fit, phase, forecast."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from predictlab.errors import ArgumentError, bad_argument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from predictlab.report import Analysis
+    from predictlab.runs import ImportReport
+
+STORE = Path("runs.db")
+OPTIONS = (
+    "Here: --metric, --seed (enumerate numbers the runs), --as-task, --depth, --steps-per-epoch, --format, --keep."
+)
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SOURCE]...",
+        help="Runs: a store, or files or folders of another tool (Trainer, W&B, TensorBoard, MLflow, Lightning, CSV).",
+    ),
+]
+Store = Annotated[Path | None, typer.Option(help="Run store (a SQLite file). Default, without a source: runs.db.")]
+Metric = Annotated[
+    str | None, typer.Option(help="Which metric. Default: accuracy where it was measured, else the one.")
+]
+Estimator = Annotated[str, typer.Option(help="spread, branch (needs forks) or residual: which risk is fitted.")]
+Names = Annotated[
+    list[str] | None, typer.Option("--task", help="Task among the runs; repeat for several. Default: all.")
+]
+AsTask = Annotated[
+    str | None, typer.Option("--as-task", help="Name of the one task all are of, or the column or param that names it.")
+]
+Seed = Annotated[str | None, typer.Option(help="Column, param, pattern over runs' names, number, or enumerate.")]
+Depth = Annotated[str | None, typer.Option(help="Column that counts optimiser steps.")]
+PerEpoch = Annotated[float | None, typer.Option(help="Optimiser steps of an epoch, where the source counts epochs.")]
+Format = Annotated[
+    str | None, typer.Option(help="trainer_state, tensorboard, mlflow or table, where there are several.")
+]
+Keep = Annotated[str | None, typer.Option(help="first or last, where a run has two values at one depth.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Make each assumption of the reader an error.")]
+Rows = Annotated[
+    float | None,
+    typer.Option(help="Evaluation rows of the set that is asked about; inf: the population. Default: this set."),
+]
+Margin = Annotated[
+    float | None,
+    typer.Option(help="Margin that seeds should agree within, 95 %, in the metric. Default for shares of rows: 0.025."),
+]
+Worth = Annotated[float, typer.Option(help="Steps, of all seeds together, that 0.01² metric² less risk is worth.")]
+Confidence = Annotated[float, typer.Option(help="Probability that a regime call needs.")]
+
+
+def show(frame: pd.DataFrame, title: str = "") -> None:
+    """A table: framed in a terminal, in plain lines elsewhere."""
+    if not sys.stdout.isatty():
+        from predictlab._summary import Summary
+
+        plain = frame.astype({c: object for c in frame.columns if frame[c].dtype.kind not in "fiu"})
+        typer.echo(str(Summary(title, plain.reset_index(drop=True))) if title else str(Summary("", plain)).strip("\n"))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in frame.columns:
+        numeric = frame[column].dtype.kind in "fi"
+        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row])
+    Console().print(table)
+
+
+def show_analysis(analysis: Analysis, title: str) -> None:
+    """The phase table, and what to do for each task."""
+    from predictlab.report._tables import phase_table
+
+    show(phase_table(analysis), title)
+    for caution in analysis.cautions:
+        typer.echo(f"Caution: {caution}.")
+    for name, recommendation in analysis.recommendations.items():
+        typer.echo(f"{name}: {recommendation}")
+
+
+def runs_of(
+    sources: list[str] | None, store: Path | None, tasks: list[str] | None, *, quiet: bool = False, **reading: Any
+) -> tuple[pd.DataFrame, list[str], ImportReport | None, Path | None]:
+    """The tidy frame of sources or of a store, the tasks asked for, how it was read, and the path where it is a store.
+
+    What the reader did is printed, to the standard error; `reading` as for `pl.read_runs`.
+    """
+    from predictlab.report._analysis import is_store
+    from predictlab.runs import ImportNotice, RunStore, read_runs
+
+    if sources and store is not None:
+        raise bad_argument("--store", str(store), f"nothing beside {' '.join(sources)}", "Leave one of them out.")
+    given = {name: value for name, value in reading.items() if value not in (None, False)}
+    report: ImportReport | None = None
+    where: Path | None = None
+    if not sources or (len(sources) == 1 and is_store(sources[0])):
+        where = Path(sources[0]) if sources else store or STORE
+        if not where.exists():
+            hint = "Make one with `predictlab probe`, or name the files or folders of runs as SOURCE."
+            raise bad_argument("--store", str(where), "a run store that exists", hint)
+        if unused := [name for name in given if name != "metric"]:
+            raise bad_argument(f"--{unused[0].replace('_', '-')}", given[unused[0]], "nothing with a run store")
+        with RunStore(where) as opened:
+            frame = opened.frame()
+    else:
+        if str(given.get("seed", "")).lstrip("-").isdigit():
+            given["seed"] = int(given["seed"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportNotice)  # the report says them
+            try:
+                frame, report = read_runs(sources[0] if len(sources) == 1 else sources, report=True, **given)
+            except ArgumentError as error:  # what it asks for, as it is written here
+                raise ArgumentError(f"{error} {OPTIONS}" if "=None:" in str(error) else str(error)) from error
+        if not quiet:
+            typer.echo(str(report), err=True)
+    present = list(dict.fromkeys(frame["task"]))
+    for name in tasks or []:
+        if name not in present:
+            raise bad_argument("--task", name, f"a task of the runs: {', '.join(present) or 'there is none'}")
+    return frame, tasks or present, report, where
+
+
+def analyse(
+    source: Sources = None,
+    margin: Margin = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Steps a run may take. Default: the last depth that all tasks were measured at."),
+    ] = None,
+    worth: Worth = 1000.0,
+    metric: Metric = None,
+    rows: Rows = None,
+    task: Names = None,
+    as_task: AsTask = None,
+    seed: Seed = None,
+    depth: Depth = None,
+    run: Annotated[str | None, typer.Option(help="Column that tells runs apart.")] = None,
+    steps_per_epoch: PerEpoch = None,
+    format: Format = None,
+    keep: Keep = None,
+    strict: Strict = False,
+    confidence: Confidence = 0.95,
+    out: Annotated[Path, typer.Option(help="The report, one HTML page with its charts.")] = Path("report.html"),
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="The phase table as CSV; what was read, to standard error.")
+    ] = False,
+) -> None:
+    """From files to an answer: read runs, fit, sort tasks into regimes, say what to do, write a report with charts."""
+    from predictlab.report import analyse as of_runs
+    from predictlab.report import write_report
+    from predictlab.runs import Imported
+
+    if as_json and as_csv:
+        raise bad_argument("--csv", True, "nothing beside --json")
+    if not worth > 0:
+        raise bad_argument("--worth", worth, "a number of steps > 0")
+    frame, names, report, where = runs_of(
+        source, None, task, quiet=not as_csv, metric=metric, **_reading(
+            as_task, seed, depth, run, steps_per_epoch, format, keep, strict)
+    )  # fmt: skip
+    result = of_runs(
+        where if where is not None else frame if report is None else Imported(frame, report),
+        margin=margin, budget=budget, exchange_rate=1e-4 / worth, metric=metric, confidence=confidence, tasks=names,
+        rows=rows,
+    )  # fmt: skip
+    command = " ".join(["predictlab", *sys.argv[1:]])
+    page = write_report(out, result, title=f"predictlab: {', '.join(source or [str(STORE)])}"[:120], facts=[command])
+    if as_json:
+        typer.echo(json.dumps(told(result, page), indent=1))
+    elif as_csv:
+        typer.echo(_numbers(result).to_csv(index=False), nl=False)
+    else:
+        if report is not None:
+            typer.echo(f"{report}\n")
+        show_analysis(result, result.summary().title)
+        typer.echo(f"\nReport: {page}")
+
+
+def _reading(
+    as_task: str | None, seed: str | None, depth: str | None, run: str | None, steps_per_epoch: float | None,
+    format: str | None, keep: str | None, strict: bool,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "task": as_task, "seed": seed, "depth": depth, "run": run, "steps_per_epoch": steps_per_epoch,
+        "format": format, "keep": keep, "strict": strict,
+    }  # fmt: skip
+
+
+def _numbers(analysis: Analysis) -> pd.DataFrame:
+    """The phase table with its numbers, and what to do."""
+    return analysis.phase.assign(recommendation=analysis.phase["task"].map(analysis.recommendations))
+
+
+def told(analysis: Analysis, page: Path) -> dict[str, Any]:
+    """An analysis as plain values: what was read, the question, each task's regime, fits; NaN is None.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    page : Path
+        The report.
+    """
+    read = analysis.imported
+    return {
+        "read": None if read is None else {
+            "format": read.format, "files": list(read.files), "runs": read.runs, "rows": read.rows,
+            "metrics": list(read.metrics), "left_out": list(read.left_out), "assumed": list(read.assumed),
+            "noticed": list(read.noticed),
+        },
+        "tolerance": analysis.tolerance, "budget": analysis.budget, "exchange_rate": analysis.exchange_rate,
+        "confidence": analysis.confidence, "cautions": list(analysis.cautions),
+        "phase": _plain(_numbers(analysis)), "fits": _plain(analysis.frame()), "report": str(page),
+    }  # fmt: skip
+
+
+def _plain(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return rows
+
+
+def fit(
+    source: Sources = None,
+    store: Store = None,
+    task: Names = None,
+    metric: Metric = None,
+    estimator: Estimator = "spread",
+    rows: Rows = None,
+    as_task: AsTask = None,
+    seed: Seed = None,
+    depth: Depth = None,
+    steps_per_epoch: PerEpoch = None,
+) -> None:
+    """Fit the decay law to runs, with intervals; says so when the data cannot tell."""
+    from predictlab.decay import DecayModel
+    from predictlab.risk import risk_curve
+
+    frame, names, _, where = runs_of(
+        source, store, task, metric=metric, **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+    )
+    for name in names:
+        # the store, since it may hold outcomes
+        curve = risk_curve(frame if where is None else where, name, estimator=estimator, metric=metric)
+        typer.echo(f"{DecayModel(curve, rows=rows).fit().summary()}\n")
+
+
+def phase(
+    source: Sources = None,
+    store: Store = None,
+    margin: Margin = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Probing budget of a task, steps. Default: the last depth all were measured at."),
+    ] = None,
+    exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-7,
+    confidence: Confidence = 0.95,
+    task: Names = None,
+    metric: Metric = None,
+    rows: Rows = None,
+    as_task: AsTask = None,
+    seed: Seed = None,
+    depth: Depth = None,
+    steps_per_epoch: PerEpoch = None,
+) -> None:
+    """Sort tasks into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
+    from predictlab.report import analyse as of_runs
+
+    frame, names, _, where = runs_of(
+        source, store, task, metric=metric, **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+    )
+    result = of_runs(
+        frame if where is None else where, margin=margin, budget=budget, exchange_rate=exchange_rate, metric=metric,
+        confidence=confidence, tasks=names, rows=rows,
+    )  # fmt: skip
+    on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
+    show_analysis(result, f"{result.summary().title}{on}")
+
+
+def forecast(
+    at_depth: Annotated[float, typer.Option(help="Use nothing that was measured deeper, steps.")],
+    source: Sources = None,
+    store: Store = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Forecast the runs of this task from each other. Default: each task from the others."),
+    ] = None,
+    metric: Metric = None,
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    end: Annotated[float | None, typer.Option(help="Depth at which runs end. Default: the greatest there is.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Where a run has to end to be worth it: go or no-go.")] = None,
+    better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
+    as_task: AsTask = None,
+    seed: Seed = None,
+    depth: Depth = None,
+    steps_per_epoch: PerEpoch = None,
+) -> None:
+    """Where runs will end, with intervals, from what is known at a depth; beside it where they did, if they have."""
+    from predictlab.forecasting import forecast as run_forecast
+
+    frame, names, report, _ = runs_of(
+        source, store, [task] if task else None, metric=metric,
+        **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
+    )  # fmt: skip
+    # runs of another tool that are all of one task are forecast from each other
+    alone = names[0] if task is None and report is not None and len(names) == 1 else task
+    forecasts = run_forecast(
+        frame, at_depth, confidence=confidence, task=alone, metric=metric, end=end, threshold=threshold, better=better
+    )
+    summary, table = forecasts.summary(), forecasts.frame()
+    show(table.drop(columns="task") if len(table["task"].unique()) == 1 else table, summary.title)
+    typer.echo(summary.parts[0])

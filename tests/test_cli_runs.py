@@ -1,0 +1,154 @@
+"""The commands that read runs: any readable source, reports for people and for machines, plain lines in pipes."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import predictlab as pl
+
+DEPTHS = [8, 16, 32, 64, 128, 256]
+SEEDS = 12
+
+
+def predictlab(*args, cwd):
+    command = [sys.executable, "-m", "predictlab.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    runs = pl.worlds.MartingaleWorld(0.0001, 0.01, 1.0, mean=0.8).source(seed=1)(DEPTHS, range(SEEDS))
+    return runs.rename(columns={"value": "accuracy", "depth": "step"})[["seed", "step", "accuracy"]]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory, measured):
+    """One set of runs as a table, as states of a Trainer and as a store."""
+    folder = tmp_path_factory.mktemp("sources")
+    measured.to_csv(folder / "log.csv", index=False)
+    for seed, part in measured.groupby("seed"):
+        history = [
+            {"eval_accuracy": v, "eval_runtime": 1.0, "step": int(c)}
+            for c, v in zip(part["step"], part["accuracy"], strict=True)
+        ]
+        (folder / "states" / f"seed-{seed}").mkdir(parents=True)
+        state = {"global_step": 256, "log_history": history}
+        (folder / "states" / f"seed-{seed}" / "trainer_state.json").write_text(json.dumps(state))
+    with pl.RunStore(folder / "runs.db") as store:
+        store.add_frame(pl.read_runs(folder / "log.csv"))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["log.csv", "states", "runs.db"])
+def test_analyse_prints_what_was_read_and_the_regimes_and_writes_a_report(sources, tmp_path, name):
+    done = predictlab("analyse", sources / name, "--margin", "0.03", "--budget", "64", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ("12 runs, 72 measurements" in done.stdout) == (name != "runs.db")
+    assert "Undetermined" in done.stdout or "Static-Sufficient" in done.stdout
+    assert not set("│┃─━") & set(done.stdout)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") >= 2
+    assert ("How the runs were read" in page) == (name != "runs.db")
+    assert "predictlab" in page
+
+
+def test_the_command_and_the_call_give_the_same_numbers(sources, tmp_path):
+    done = predictlab("analyse", sources / "log.csv", "--margin", "0.03", "--budget", "64", "--json", cwd=tmp_path)
+    told = json.loads(done.stdout)
+    assert told["read"]["runs"] == SEEDS
+    assert told["read"]["assumed"] == []
+    analysis = pl.analyse(sources / "log.csv", margin=0.03, budget=64)
+    assert told["tolerance"] == pytest.approx(analysis.tolerance)
+    for row, other in zip(told["phase"], analysis.phase.to_dict("records"), strict=True):
+        assert row["regime"] == other["regime"]
+        assert row["p_static_sufficient"] == pytest.approx(other["p_static_sufficient"])
+    assert told["fits"][0]["decay_rate"] == pytest.approx(analysis.frame()["decay_rate"].iloc[0])
+    lines = predictlab("analyse", sources / "log.csv", "--margin", "0.03", "--budget", "64", "--csv", cwd=tmp_path)
+    (row,) = csv.DictReader(io.StringIO(lines.stdout))
+    assert row["regime"] == analysis.phase["regime"].iloc[0]
+    assert "12 runs" in lines.stderr
+
+
+def test_what_is_not_given_is_taken_and_said(sources, measured, tmp_path):
+    analysis = pl.analyse(sources / "states")
+    assert analysis.budget == 256
+    assert analysis.tolerance == pytest.approx((0.025 / 1.96) ** 2, rel=1e-3)
+    assert [c.split(":")[0] for c in analysis.cautions[:2]] == ["no margin was given", "no budget was given"]
+    assert analysis.imported.runs == SEEDS
+    assert "Read as trainer_state" in str(analysis)
+    assert "Read as trainer_state" in analysis._repr_html_()
+    percent = pl.analyse(measured.assign(accuracy=measured["accuracy"] * 100), budget=64)
+    assert percent.tolerance == pytest.approx((2.5 / 1.96) ** 2, rel=1e-3)
+    with pytest.raises(pl.errors.ArgumentError, match=r"margin=None: .*in throughput.*such as margin="):
+        pl.analyse(measured.rename(columns={"accuracy": "throughput"}))
+
+
+def test_worth_is_the_price_in_steps(sources, tmp_path):
+    told = predictlab("analyse", sources / "log.csv", "--worth", "10", "--json", cwd=tmp_path)
+    assert json.loads(told.stdout)["exchange_rate"] == pytest.approx(1e-5)
+    assert predictlab("analyse", sources / "log.csv", "--worth", "0", cwd=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["log.csv", "states"])
+def test_fit_phase_and_forecast_take_any_source(sources, tmp_path, name):
+    fitted = predictlab("fit", sources / name, cwd=tmp_path)
+    assert "decay_rate" in fitted.stdout, fitted.stderr
+    assert "12 runs, 72 measurements" in fitted.stderr
+    sorted_ = predictlab("phase", sources / name, "--budget", "64", cwd=tmp_path)
+    assert "P(static)" in sorted_.stdout, sorted_.stderr
+    ends = predictlab("forecast", sources / name, "--at-depth", "64", cwd=tmp_path)
+    assert "of 12 known ends lie in their intervals" in ends.stdout, ends.stderr
+
+
+def test_several_files_and_what_they_leave_open(measured, tmp_path):
+    names = []
+    for seed, part in measured.groupby("seed"):
+        names.append(tmp_path / f"run-{'abcdefghijkl'[seed]}.csv")
+        part.drop(columns="seed").to_csv(names[-1], index=False)
+    asked = predictlab("fit", *names, cwd=tmp_path)
+    assert asked.returncode == 1
+    assert len(asked.stderr.strip().splitlines()) == 1
+    assert "--seed (enumerate numbers the runs), --as-task" in asked.stderr
+    done = predictlab("fit", *names, "--seed", "enumerate", "--as-task", "rte", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "12 runs" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nowhere"], "an existing file or folder"),
+        ([], "name the files or folders of runs as SOURCE"),
+        (["log.csv", "--json", "--csv"], "nothing beside --json"),
+        (["runs.db", "--seed", "3"], "--seed"),
+        (["log.csv", "--task", "other"], "a task of the runs: log"),
+        (["log.csv", "--strict", "--metric", "f1"], "metric='f1'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(sources, tmp_path, args, words):
+    done = predictlab("analyse", *[sources / a if a in ("log.csv", "runs.db") else a for a in args], cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert words in done.stderr
+
+
+def test_a_store_of_mlflow_is_no_store_of_ours(tmp_path):
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "mlflow.db") as db:
+        db.execute("create table experiments(experiment_id int, name text)")
+        db.execute("create table runs(run_uuid text, name text, experiment_id int)")
+        db.execute("create table metrics(key text, value real, timestamp int, run_uuid text, step int, is_nan int)")
+        rng = np.random.default_rng(0)
+        for seed in range(8):
+            db.execute("insert into runs values (?, ?, 1)", (f"id{seed}", f"seed-{seed}"))
+            rows = [("acc", 0.8 + rng.normal() / c, 1000 + c, f"id{seed}", c, 0) for c in DEPTHS]
+            db.executemany("insert into metrics values (?, ?, ?, ?, ?, ?)", rows)
+    db.close()
+    assert pl.analyse(tmp_path / "mlflow.db", budget=64).imported.format == "mlflow"
