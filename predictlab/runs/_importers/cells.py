@@ -26,6 +26,7 @@ NOTHING = frozenset({
     "", "na", "n/a", "<na>", "#n/a", "#na", "n.a.", "none", "null", "nil", "-", "--", "---", "?", ".", "missing", "nat",
 })  # fmt: skip
 READABLE = 0.8  # share of cells that are numbers, from which on a column is one of numbers with bad cells
+MOST_COLUMNS = 5000  # of a log; more are a matrix
 # Rows and columns that are made of runs, or of the steps of one, and are none themselves
 STATISTICS = frozenset({
     "mean", "avg", "average", "median", "std", "sd", "stdev", "std_dev", "stddev", "sem", "stderr", "std_err", "var",
@@ -63,6 +64,8 @@ def _separated(path: Path, found: Findings) -> pd.DataFrame:
     line = text.split("\n", 1)[0]
     counts = {sep: line.count(sep) for sep in dict.fromkeys([separator, ",", ";", "\t", "|"])}
     best = max(counts, key=lambda sep: counts[sep])
+    if counts[best] >= MOST_COLUMNS:
+        raise ValueError(f"its title line has {counts[best] + 1:,} cells; is it a table of runs?")
     if counts[separator] == 0:
         separator = best if counts[best] else (r"\s+" if len(line.split()) > 1 else separator)
     elif separator == "," and counts[";"] > counts[","]:

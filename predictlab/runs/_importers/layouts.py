@@ -52,9 +52,10 @@ def titled(table: pd.DataFrame) -> pd.DataFrame:
             told.append(f"{title}.{seen[title]}" if seen[title] else title)
         titles = told
     table = table.set_axis(titles, axis="columns")
+    there = set(titles)
     for again in [t for t in titles if re.fullmatch(r".+\.\d+", t)]:
         title = again.rpartition(".")[0]
-        if title not in titles or not (normal(title) in STEPS or title.lower() in INDICES or title in COLUMNS):
+        if title not in there or not (normal(title) in STEPS or title.lower() in INDICES or title in COLUMNS):
             continue
         if not table[title].equals(table[again]):
             raise DataError(f"source: two columns are called {title!r}; rename one.")
@@ -109,7 +110,7 @@ def _runs_beside(
     numbers = sorted({number for _, number, _ in sides.values()})
     plain = not any(word for word, _, _ in sides.values())
     # "recall_5" and "recall_10" are no runs 5 and 10
-    if plain and any(what for _, _, what in sides.values()) and numbers != list(range(numbers[0], numbers[-1] + 1)):
+    if plain and any(what for _, _, what in sides.values()) and numbers[-1] - numbers[0] + 1 != len(numbers):
         return None
     if len(numbers) < 2:
         return None

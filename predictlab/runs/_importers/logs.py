@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Names = str | Sequence[str] | Mapping[str, str] | None
 SEED = re.compile(r"seed[-_=:# ]{0,3}(\d+)", re.IGNORECASE)
 SHOWN = 12  # names listed in an error
+LONGEST = 200  # characters of one name
 
 
 @dataclass
@@ -71,7 +72,7 @@ class RunLogs:
 
 def listed(names: Iterable[object]) -> str:
     """Names for an error message, the first dozen of them."""
-    every = [str(n) for n in names]
+    every = [text if len(text := str(n)) <= LONGEST else f"{text[:LONGEST]}..." for n in names]
     more = f", ... ({len(every)} in all)" if len(every) > SHOWN else ""
     return ", ".join(every[:SHOWN]) + more
 

@@ -11,7 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from predictlab.errors import DataError, bad_argument
-from predictlab.runs._importers.cells import bad_cells, empty, is_text, looks_numeric, numbers, read_table_file, steps
+from predictlab.runs._importers.cells import (
+    MOST_COLUMNS,
+    bad_cells,
+    empty,
+    is_text,
+    looks_numeric,
+    numbers,
+    read_table_file,
+    steps,
+)
 from predictlab.runs._importers.dvclive import joined
 from predictlab.runs._importers.layouts import (
     AT,
@@ -140,6 +149,8 @@ def read_table(
     """
     if table.empty:
         raise DataError("source: the table has no rows.")
+    if table.shape[1] > MOST_COLUMNS:
+        raise DataError(f"source: {table.shape[1]:,} columns; is it a table of runs?")
     table = titled(table)
     for name in table.columns:  # cells of lists and the like are no names
         if table[name].dtype == object:
@@ -305,7 +316,8 @@ def _names(rows: pd.DataFrame, roles: Mapping[str, str], keys: list[str]) -> lis
     parts = {key: rows[key].map(str) for key in keys}
     if (seed := roles.get("seed")) in parts:
         number = pd.to_numeric(rows[seed], errors="coerce")
-        text = number.astype("Int64").astype(str) if (number % 1 == 0).all() else parts[seed]
+        whole = (number % 1 == 0).all() and (number.abs() < 2**53).all()
+        text = number.astype("int64").astype(str) if whole else parts[seed]
         parts[seed] = text if "task" in roles else "seed-" + text
     return [":".join(part) for part in zip(*parts.values(), strict=True)]
 
