@@ -275,7 +275,17 @@ def analyse(
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
         recommendations[name] = reason
     return Analysis(
-        fits, unfit, optima, phase, recommendations, tolerance, budget, exchange_rate, confidence, cautions, question,
+        fits,
+        unfit,
+        optima,
+        phase,
+        recommendations,
+        tolerance,
+        budget,
+        exchange_rate,
+        confidence,
+        cautions,
+        question,
         imported,
     )
 
