@@ -7,9 +7,10 @@ from predictlab_widgets._decay_explorer import DecayExplorer
 from predictlab_widgets._phase_diagram import PhaseDiagram
 from predictlab_widgets._probe_monitor import ProbeMonitor
 from predictlab_widgets._risk_decomposition import RiskDecomposition
+from predictlab_widgets._runs_explorer import RunsExplorer
 
 __version__ = "0.1.0"
-__all__ = ["BudgetAllocator", "DecayExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition"]
+__all__ = ["BudgetAllocator", "DecayExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition", "RunsExplorer"]
 
 
 def __dir__() -> list[str]:

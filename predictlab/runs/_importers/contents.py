@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 from predictlab._summary import Summary
 from predictlab.errors import PredictlabError
@@ -146,6 +147,9 @@ def _listed(found: Findings, logs: RunLogs | None) -> pd.DataFrame:
 
 def _first(column: pd.Series) -> tuple[str, int]:
     """The first different values as text, and how many different ones there are."""
-    distinct = pd.unique(column.dropna().astype(str).str.strip())
+    given = column.dropna()
+    if is_float_dtype(given):
+        given = given.map(lambda value: f"{value:.4g}")
+    distinct = pd.unique(given.astype(str).str.strip())
     shown = ", ".join(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in distinct[:SHOWN])
     return shown + (", …" if len(distinct) > SHOWN else ""), len(distinct)

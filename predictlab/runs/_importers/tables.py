@@ -161,7 +161,8 @@ def read_table(
     table, columns = one_below_the_other(table, columns, metric, found)
     found.taken_for |= {c: "values" for c in titles if c not in table.columns}
     roles, kept = _roles(table, columns, epochs, found)
-    found.taken_for |= {c: n for n, c in (kept | roles).items() if c in titles and c != FILE}
+    words = {"metric": "names of metrics"}
+    found.taken_for |= {c: words.get(n, n) for n, c in (kept | roles).items() if c in titles and c != FILE}
     table = without_summaries(table, roles, found)
     free = [c for c in table.columns if c not in {*roles.values(), *kept.values(), FILE}]
     _refuse_unnamed(table, roles)
