@@ -11,24 +11,16 @@ import pandas as pd
 import traitlets
 
 from predictlab.decay import DecayResults
-from predictlab.errors import PredictlabError, bad_argument
+from predictlab.errors import bad_argument
 from predictlab.phase import PROBABILITY_COLUMNS
 from predictlab.risk import RiskCurve
-from predictlab.runs import ImportReport, contents
+from predictlab.runs import ImportReport
 from predictlab_widgets._arguments import Number, Scale, Setting
 from predictlab_widgets._background import LatestJobRunner
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_jsonable
 from predictlab_widgets._probe_data import Curves, Findings
-from predictlab_widgets._runs_script import (
-    ARGUMENTS,
-    Script,
-    argument_of,
-    arguments_named,
-    python_of,
-    reading,
-    text_of,
-    with_role,
-)  # fmt: skip
+from predictlab_widgets._runs_script import ARGUMENTS, argument_of, arguments_named, text_of, with_role
+from predictlab_widgets._runs_study import RunsStudy, in_words
 from predictlab_widgets._uploads import Uploads
 
 Source: TypeAlias = "str | PathLike[str] | list[str | PathLike[str]] | pd.DataFrame"
@@ -157,12 +149,8 @@ class RunsExplorer(Widget):
     ) -> None:
         if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
             raise bad_argument("max_bytes", max_bytes, "a whole number >= 1")
-        self._uploads, self._jobs, self._script = Uploads(max_bytes), LatestJobRunner(), Script()
+        self._uploads, self._jobs, self._made = Uploads(max_bytes), LatestJobRunner(), RunsStudy()
         self._pending, self._quiet, self._dropped = READ, True, False
-        self._columns = pd.DataFrame()
-        self._taken_for: dict[str, str] = {}
-        self._curves: dict[str, RiskCurve] = {}
-        self._found: dict[tuple[str, str], tuple[RiskCurve | None, DecayResults | None, str]] = {}
         self.source, self.arguments, self.scale = source, arguments or {}, scale
         self.metric, self.task, self.margin, self.budget = metric, task, margin, budget
         for _ in self._steps(READ):
@@ -250,45 +238,21 @@ class RunsExplorer(Widget):
         self._update_fallback()
 
     def _read(self) -> Iterator[None]:
-        self._script.begin("read")
-        self._found = {}
         nothing = {"frame": None, "report": None, "error": ""}
         if self.source is None or (isinstance(self.source, str) and not self.source.strip()):
-            self._columns, self._taken_for = pd.DataFrame(), {}
+            self._made = RunsStudy()
             self._set(**nothing)
             self._send_reading()
             return
         self._doing = "reading"
         yield
-        self._script.names["table"] = self.source
-        report: ImportReport | None = None
-        frame, text = None, ""
-        try:
-            *notes, call = reading(self.source, self.arguments, self._dropped)
-            for note in notes:
-                self._script.keep("read", note)
-            self._script.run("read", call)
-            frame, report = (self._script.names[name] for name in ("runs", "report"))
-        except Exception as error:  # there is no cell that could fail
-            text = _said(error)
-        self._look(report)
+        frame, report, text = self._made.read(self.source, self.arguments, self._dropped)
         self._set(**nothing | {"frame": frame, "report": report, "error": text})
         self._send_reading()
 
-    def _look(self, report: ImportReport | None) -> None:
-        """What the source has; what of it has a part is the report's to say, where there is one."""
-        words = {name: value for name, value in self.arguments.items() if name not in ("keep", "strict")}
-        try:
-            self._columns = contents(self.source, **words).columns
-        except PredictlabError:
-            self._columns = pd.DataFrame()
-        taken = {} if self._columns.empty else dict(zip(self._columns["name"], self._columns["taken_for"], strict=True))
-        self._taken_for = taken if report is None else dict.fromkeys(taken, "") | dict(report.taken_for)
-
     def _fit(self) -> Iterator[None]:
-        script, fits, unfit = self._script, dict[str, DecayResults](), dict[str, str]()
-        script.begin("fit")
-        self._curves = {}
+        fits, unfit = dict[str, DecayResults](), dict[str, str]()
+        self._made.begin_fits(self.frame is not None)
         if self.frame is None:
             self._set(fits={}, unfit={})
             return
@@ -297,59 +261,30 @@ class RunsExplorer(Widget):
         rows = self.frame[self.frame["metric"] == metric]
         tasks = list(map(str, pd.unique(rows["task"])))
         self._set(metric=metric, task=self.task if self.task in tasks else tasks[0])
-        script.run("fit", "curves, fits = {}, {}")
         for number, task in enumerate(tasks):
             self._doing = f"fitting {task}" + (f" ({number + 1} of {len(tasks)})" if len(tasks) > 1 else "")
             yield
-            curve, fit, why = self._fit_of(task, metric)
-            if curve is not None:
-                self._curves[task] = curve
+            fit, why = self._made.fit(task, metric)
             if fit is None:
                 unfit[task] = why
             else:
                 fits[task] = fit
         self._set(fits=fits, unfit=unfit)
 
-    def _fit_of(self, task: str, metric: str) -> tuple[RiskCurve | None, DecayResults | None, str]:
-        """Curve and fit of a task, or why there is none; what was made of these runs before is taken as it is."""
-        names, key = self._script.names, (task, metric)
-        make_curve = f"curves[{task!r}] = pl.risk_curve(runs, {task!r}, metric={metric!r})"
-        make_fit = f"fits[{task!r}] = pl.DecayModel(curves[{task!r}]).fit()"
-        known = self._found.get(key)
-        if known is not None and known[1] is not None:
-            names["curves"][task], names["fits"][task] = known[:2]
-            self._script.keep("fit", make_curve)
-            self._script.keep("fit", make_fit)
-            return known
-        curve = fit = None
-        why = ""
-        try:
-            self._script.run("fit", make_curve)
-            curve = names["curves"][task]
-            self._script.run("fit", make_fit)
-            fit = names["fits"][task]
-        except Exception as error:
-            why = _said(error)
-        self._found[key] = curve, fit, why
-        return self._found[key]
-
     def _classify(self) -> Iterator[None]:
-        self._script.begin("phase")
         phase, advice, text = None, {}, ""
+        self._made.script.begin("phase")
         if self.fits and self.margin is not None:
-            self._doing = "placing the tasks"
-            yield
-            words = f"margin={python_of(self.margin)}, budget={python_of(self._budget())}"
+            words = {"margin": self.margin, "budget": self._budget()}
             try:
-                self._script.run("phase", f"phase = pl.classify(fits, {words})")
-                phase = self._script.names["phase"]
+                self._doing = "placing the tasks"
+                yield
+                phase = self._made.place(words)
                 self._doing = "weighing what to do"
                 yield
-                self._script.run("phase", f"advice = pl.advise(fits, {words})")
-                table = self._script.names["advice"]
-                advice = dict(zip(table["task"], table["advice"], strict=True))
+                advice = self._made.advise(words)
             except Exception as error:
-                text = _said(error)
+                text = in_words(error)
         if self.frame is not None:
             self._set(error=text)
         self._set(phase=phase, advice=advice)
@@ -362,21 +297,21 @@ class RunsExplorer(Widget):
     # -- what the page is told -------------------------------------------------------------------------------------
 
     def _send_reading(self) -> None:
-        rows = self._columns.head(COLUMNS_SHOWN)
+        rows = self._made.columns.head(COLUMNS_SHOWN)
         source = self.source
-        said = [{**row, "taken_for": self._taken_for.get(row["name"], "")} for row in rows.to_dict("records")]
+        said = [{**row, "taken_for": self._made.taken_for.get(row["name"], "")} for row in rows.to_dict("records")]
         told = None if self.report is None else str(self.report).partition("\n")[0]
         self._reading = to_jsonable({
-            "source": _in_words(source),
+            "source": _path_of(source),
             "dropped": self._dropped, "max_bytes": self._uploads.max_bytes,
             "arguments": {name: text_of(self.arguments.get(name)) for name in ARGUMENTS},
-            "columns": said, "more_columns": max(0, len(self._columns) - len(said)),
+            "columns": said, "more_columns": max(0, len(self._made.columns) - len(said)),
             "report": told, "notes": [] if self.report is None else self.report.frame().to_numpy().tolist(),
         })  # fmt: skip
 
     def _draw(self) -> None:
         """Everything about the task that is shown, and the table of all tasks."""
-        self._set(code=str(self._script))
+        self._set(code=str(self._made.script))
         rows = self._rows()
         about = {"task": self.task or "", "metric": self.metric or ""}
         self._runs = about | Curves.of(rows).drawing() if len(rows) else about | {"depths": [], "seeds": []}
@@ -388,7 +323,7 @@ class RunsExplorer(Widget):
             "tasks": list(map(str, pd.unique(self.frame["task"]))) if known else [],
             "metrics": list(map(str, pd.unique(self.frame["metric"]))) if known else [],
             "margin": self.margin, "budget": self.budget, "last": self._budget(),
-            "table": self.table().to_dict("records"), "cautions": self._script.cautions,
+            "table": self.table().to_dict("records"), "cautions": self._made.script.cautions,
         })  # fmt: skip
 
     def _rows(self) -> pd.DataFrame:
@@ -400,7 +335,7 @@ class RunsExplorer(Widget):
     @property
     def curve(self) -> RiskCurve | None:
         """The risk curve shown."""
-        return self._curves.get(self.task or "")
+        return self._made.curves.get(self.task or "")
 
     @property
     def fit(self) -> DecayResults | None:
@@ -417,7 +352,7 @@ class RunsExplorer(Widget):
         phase = {} if self.phase is None else {row["task"]: row for row in self.phase.to_dict("records")}
         rows = []
         for task in [*self.fits, *self.unfit]:
-            curve, placed = self._curves.get(task), phase.get(task, {})
+            curve, placed = self._made.curves.get(task), phase.get(task, {})
             text = self.unfit.get(task) or self.advice.get(task) or str(placed.get("reason") or "")
             rows.append({
                 "task": task, "runs": math.nan if curve is None or curve.n_runs is None else curve.n_runs,
@@ -434,7 +369,7 @@ class RunsExplorer(Widget):
         try:
             stage = self._changed(content, buffers)
         except Exception as error:  # nothing else would tell the reader
-            text = _said(error)
+            text = in_words(error)
             self._send_reading()
         self._answer = {"request": str(content["request"]), "text": text, "named": arguments_named(text)}
         if stage is not None:
@@ -463,9 +398,9 @@ class RunsExplorer(Widget):
         return STAGE_OF.get(content.get("name", ""), READ) if do == "set" else READ
 
     def _with_role(self, column: str, role: str) -> dict[str, Any]:
-        new = with_role(self.arguments, column, role, self._taken_for)
+        new = with_role(self.arguments, column, role, self._made.taken_for)
         if not role and new == self.arguments:
-            taken = self._taken_for.get(column, "")
+            taken = self._made.taken_for.get(column, "")
             raise bad_argument(
                 "columns", column, f"a column that was named to be the {taken or 'one'}",
                 f"It is taken for the {taken} by what it is called: name another column, or rename it in the source.",
@@ -506,13 +441,7 @@ class RunsExplorer(Widget):
         return Summary("Runs explorer", state, ("task", "runs", "depths", "regime", "what to do"), rows)
 
 
-def _said(error: Exception) -> str:
-    """An error in words; of one that is none of ours, its kind too."""
-    text = str(error) or type(error).__name__
-    return text if isinstance(error, PredictlabError) else f"{type(error).__name__}: {text}"
-
-
-def _in_words(source: Any) -> str:
+def _path_of(source: Any) -> str:
     """A source as the page's field has it."""
     if source is None or hasattr(source, "columns"):
         return ""

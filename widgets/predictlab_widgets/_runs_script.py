@@ -148,7 +148,7 @@ class Script:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {"pl": pl, "re": re}
         self.cautions: list[str] = []
-        self._lines: dict[str, list[str]] = {}
+        self._lines: dict[str, list[str]] = {"read": [], "fit": [], "phase": []}  # in the order of the work
 
     def begin(self, stage: str) -> None:
         """Forget the lines of a stage."""
