@@ -7,6 +7,7 @@ seeds take days on a processor.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,8 @@ from predictlab.risk._spread import outcomes_curve
 SEEDS, ROWS, FEW = 16, 2400, 4
 PLAN = pl.ProbePlan((4, 8, 16, 32, 64, 128), seeds=SEEDS)
 BUDGET, CONFIDENCE = 64.0, 0.9
-MARGINS = (0.01, 0.015, 0.02, 0.03)  # seeds within so much of their mean, accuracy
+KINDS = ((FEW, 0.25), (FEW, 1.0), (2 * FEW, 1.0))  # seeds, share of the rows
+MARGINS = (0.005, 0.01, 0.02, 0.04)  # seeds within so much of their mean, accuracy
 HEAD: dict[str, Any] = {"method": "head", "learning_rate": 1e-2, "max_length": 48}
 LORA: dict[str, Any] = {"layers": "last:1", "learning_rate": 2e-3, "max_length": 24}
 
@@ -164,31 +166,33 @@ def inside_with_error(parts: Any, size: tuple[int, ...], other: float, df: int) 
 
 
 def calls(curves: dict[str, pl.RiskCurve], repeats: int) -> pd.DataFrame:
-    """Regimes called at 90 % from 4 seeds on a quarter of the rows, against all seeds and rows on the population."""
+    """Regimes called at 90 % from few seeds, against all seeds and rows on the population."""
     table = []
     for name, curve in curves.items():
         assert curve.outcomes is not None
         reference = pl.DecayModel(curve, rows=np.inf).fit()
         rng = np.random.default_rng(2)
+        count, seeds = len(curve.outcomes.rows), len(curve.outcomes.runs)
         fits = {}
-        for i in range(repeats):
-            count = len(curve.outcomes.rows)
-            few = cut(curve, rng.permutation(count)[: count // 4], rng.permutation(len(curve.outcomes.runs))[:FEW])
-            fits["with", i] = pl.DecayModel(few, rows=np.inf).fit()
-            fits["without", i] = pl.DecayModel(replace(few, parts=None, outcomes=None)).fit()
+        for i, (few, share) in itertools.product(range(repeats), KINDS):
+            some = cut(curve, rng.permutation(count)[: int(share * count)], rng.permutation(seeds)[:few])
+            kind = f"{few} seeds, {share:.0%} of the rows"
+            fits["with", kind, i] = pl.DecayModel(some, rows=np.inf).fit()
+            fits["without", kind, i] = pl.DecayModel(replace(some, parts=None, outcomes=None)).fit()
         for margin in MARGINS:
             tau = (margin / 1.96) ** 2
             asked: dict[str, Any] = {"tolerance": tau, "budget": BUDGET, "confidence": CONFIDENCE}
             truth = pl.classify({name: reference}, **asked).iloc[0]
-            for (how, _), fit in fits.items():
+            for (how, kind, _), fit in fits.items():
                 row = pl.classify({name: fit}, **asked).iloc[0]
                 made = row["regime"] != "Undetermined"
                 table.append(
-                    {"task": name, "margin": margin, "how": how, "called": made,
+                    {"task": name, "margin": margin, "how": how, "kind": kind, "called": made,
+                     "likely right": row["likely"] == truth["likely"],
                      "wrong": made and row["regime"] != truth["likely"],
                      "wrong, truth called": made and truth["regime"] not in ("Undetermined", row["regime"]),
                      "truth": truth["likely"], "truth called": truth["regime"] != "Undetermined",
-                     "reason": row["reason"]}
+                     "reason": row["reason"].split(" at ")[0]}
                 )  # fmt: skip
     return pd.DataFrame(table)
 
@@ -205,9 +209,9 @@ def report(stores: list[Path], repeats: int) -> None:
     print("all:", table[what].mean().round(3).to_dict())
     print("sum over the rest, of that seen:", (sums / sums["seen"]).round(3).to_dict(), "\n")
     called = calls(curves, repeats)
-    for by in (["how"], ["how", "task"], ["how", "margin"], ["how", "truth"]):
+    for by in (["how", "kind"], ["how", "kind", "margin"], ["how", "truth"], ["how", "reason"]):
         group = called.groupby(by, sort=False)
-        counts = group[["called", "wrong", "wrong, truth called"]].sum()
+        counts = group[["called", "likely right", "wrong", "wrong, truth called"]].sum()
         counts["of"] = group.size()
         counts["calls"] = counts["called"] / counts["of"]
         counts["wrong share"] = counts["wrong"] / counts["called"]

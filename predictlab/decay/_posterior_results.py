@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from predictlab.decay._posterior import Curves, Posterior, between
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
 from predictlab.decay._rows import RowsDraws, RowsPart
 from predictlab.decay._shapes import ALPHA_LOW, ALTERNATIVES, PRIORS, rate_most
+from predictlab.errors import bad_argument
 from predictlab.risk import from_depth
 
 if TYPE_CHECKING:
@@ -175,17 +176,24 @@ class PosteriorResults(DecayResults):
     description = "posterior with a rise before the law, and its own error, in it"
     interval_methods = ("posterior", "profile", "wald", "bootstrap", "gee")
 
-    def __init__(self, model: DecayModel, rng: Rng = None) -> None:
+    def __init__(self, model: DecayModel, rng: Rng = None, *, like: PosteriorResults | None = None) -> None:
         source, cut = generator(rng), model.given_start()
         curve, noise = from_depth(model.curve, model.curve.depth[cut]), model.noise.from_index(cut)
         k = len(curve.depth)
-        self._rows = RowsPart.of(curve, model.rows, source)
-        errors = of_curve(curve, noise, model.correlated, model.dispersion is not None)
-        self._posterior = Posterior(
-            curve.depth, curve.risk, curve.df, errors=errors,
-            offset=None if self._rows is None else self._rows.offset,
-            families=families(curve.schedule, curve.horizon, model.rivals), rng=source,
-        )  # fmt: skip
+        if like is None:
+            self._rows = RowsPart.of(curve, model.rows, source)
+            errors = of_curve(curve, noise, model.correlated, model.dispersion is not None)
+            self._posterior = Posterior(
+                curve.depth, curve.risk, curve.df, errors=errors,
+                offset=None if self._rows is None else self._rows.offset,
+                families=families(curve.schedule, curve.horizon, model.rivals), rng=source,
+            )  # fmt: skip
+            self._before_drawing = source.bit_generator.state
+        else:  # the posterior of the population is one and the same, whatever set is asked about
+            assert like._rows is not None
+            wanted = like._rows.measured if model.rows is None else float(model.rows)
+            self._rows, self._posterior = replace(like._rows, wanted=wanted), like._posterior
+            self._before_drawing = source.bit_generator.state = like._before_drawing
         self.effective, self.families = self._posterior.effective, pd.Series(self._posterior.families)
         self._seen: dict[tuple[int, object], CurveSample] = {}
         self._main = self._drawn(DRAWS, source)
@@ -211,6 +219,46 @@ class PosteriorResults(DecayResults):
             return CurveSample(curves.parameters(), curves, None)
         rows = self._rows.draw(curves, rng)
         return CurveSample(rows.added(curves.parameters()), curves, rows)
+
+    @property
+    def measured_rows(self) -> float | None:
+        """Rows of the evaluation set that was measured; None where what they add is not known."""
+        return None if self._rows is None else self._rows.measured
+
+    def on_rows(self, rows: float | None) -> PosteriorResults:
+        """Ask the same fit of an evaluation set of another size, without fitting again.
+
+        Parameters
+        ----------
+        rows : float or None
+            As of `DecayModel`: a number of rows, inf for the population, None for the curve's own set.
+
+        Returns
+        -------
+        PosteriorResults
+            The same as of ``fit.model.with_(rows=rows).fit()``.
+
+        Raises
+        ------
+        ArgumentError
+            What the evaluation rows add is not known.
+
+        Examples
+        --------
+        >>> import predictlab as pl
+        >>> from predictlab.risk import variance_components
+        >>> rng = np.random.default_rng(0)
+        >>> parts = [variance_components(rng.random((8, 200)) < 0.9) for _ in range(4)]  # runs that do not differ
+        >>> fit = pl.DecayModel(pl.RiskCurve([4, 8, 16, 32], [p.spread for p in parts], df=7, parts=parts)).fit()
+        >>> bool(fit.on_rows(2000).predict([32])[0] < fit.predict([32])[0] / 2)
+        True
+        """
+        if self._rows is None:
+            raise bad_argument(
+                "rows", rows, "None for a fit that does not know what its evaluation rows add",
+                "Make the curve from outcomes of rows, or give rows= to pl.DecayModel.",
+            )  # fmt: skip
+        return PosteriorResults(replace(self.model, rows=rows), like=self)
 
     def sample(self, draws: int = 2000, rng: Rng = None) -> CurveSample:
         """Draw the fit: parameters and risks that belong together.

@@ -266,7 +266,7 @@ def test_a_bad_range_is_refused(fits, value):
 
 
 def test_an_unknown_keyword_is_answered_with_the_known_ones(fits):
-    with pytest.raises(ArgumentError, match=r"'buget'.*budget, tolerance, confidence, selected"):
+    with pytest.raises(ArgumentError, match=r"'buget'.*budget, tolerance, rows, confidence, selected"):
         PhaseDiagram(fits, buget=3)
 
 
@@ -423,3 +423,70 @@ def test_draws_are_the_callers(fits):
     pd.testing.assert_frame_equal(moving.table(), moving.table())
     with pytest.raises(ArgumentError, match="draws=70000: expected at most 65535"):
         PhaseDiagram(fits, draws=70_000)
+
+
+# -- evaluation rows -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def known_rows():
+    """Coin flips of 200 rows whose runs do not differ, ones that do, and a task whose rows are not known."""
+    from predictlab.risk import variance_components
+
+    found = {}
+    for seed, (name, sd) in enumerate({"rows": 0.0, "runs": 0.05}.items()):
+        rng = np.random.default_rng(seed)
+        parts = [variance_components(rng.random((24, 200)) < 0.8 + sd * rng.standard_normal((24, 1))) for _ in DEPTHS]
+        curve = pl.RiskCurve(DEPTHS, [p.spread for p in parts], 23, metric="accuracy", parts=parts, estimator="spread")
+        found[name] = pl.DecayModel(curve).fit()
+    found["unknown"] = pl.DecayModel(pl.RiskCurve(DEPTHS, found["rows"].curve.risk, 23, metric="accuracy")).fit()
+    return found
+
+
+@pytest.mark.parametrize("rows", [None, 50.0, 1000.0, np.inf])
+def test_a_fit_asked_of_another_set_is_the_fit_of_that_set(known_rows, rows):
+    fit = known_rows["runs"]
+    asked, fresh = fit.on_rows(rows), fit.model.with_(rows=rows).fit()
+    np.testing.assert_array_equal(asked.params, fresh.params)
+    np.testing.assert_array_equal(asked.sample(50).params, fresh.sample(50).params)
+    assert (asked.rising, asked.burn_in) == (fresh.rising, fresh.burn_in)
+    with pytest.raises(ArgumentError, match="does not know what its evaluation rows add"):
+        known_rows["unknown"].on_rows(rows)
+
+
+def test_rows_move_the_tasks_whose_rows_are_known_in_both_directions(known_rows):
+    widget = PhaseDiagram(known_rows, budget=100, tolerance=2e-4, confidence=0.8)
+    before = dict(widget._fixed), dict(widget._counts)
+    middle = {}
+    for times in (0.25, 1.0, 16.0, 1e9):
+        widget.rows = times
+        size = np.inf if times == 1e9 else 200 * times
+        asked = {n: f if n == "unknown" else f.on_rows(size) for n, f in known_rows.items()}
+        table = pl.classify(asked, tolerance=2e-4, budget=100, confidence=0.8, extrapolate=True)
+        assert widget.regimes == dict(zip(table["task"], table["regime"], strict=True))
+        pd.testing.assert_frame_equal(widget.table(), table)
+        middle[times] = np.frombuffer(widget._fixed["middle"]).reshape(3, 3)[:, 0]
+        assert widget._counts["of_rows"] == times
+    limits = np.array(list(middle.values()))
+    assert (np.diff(limits[:, 0]) < 0).all()  # more rows, less noise
+    assert limits[-1, 0] < 0.2 * limits[0, 0]
+    assert limits[-1, 1] > 0.3 * limits[1, 1]  # runs that differ go on differing
+    assert len(set(limits[:, 2])) == 1  # nobody knows what its rows add
+    assert "the population of rows" in repr(widget._summary()) or "the population" in str(widget._repr_mimebundle_())
+    widget.rows = 1
+    after = widget._fixed, widget._counts
+    for one, other in zip(before, after, strict=True):
+        assert one == dict(other)
+    widget.close()
+
+
+def test_without_known_rows_there_is_no_slider(fits, known_rows):
+    with_rows, without = PhaseDiagram(known_rows), PhaseDiagram(fits)
+    assert len(np.frombuffer(with_rows._fixed["rows"])) > 10
+    assert len(np.frombuffer(without._fixed["rows"])) == 0
+    without.rows = 4.0  # nothing to move
+    assert without.regimes == PhaseDiagram(fits).regimes
+    with pytest.raises(ArgumentError, match="rows="):
+        with_rows.rows = 0
+    for widget in (with_rows, without):
+        widget.close()

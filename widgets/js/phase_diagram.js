@@ -12,6 +12,7 @@ const COLUMNS = [
   ["task", "Task"], ["regime", "Regime"], ["static", "P(static)"], ["dynamic", "P(dynamic)"], ["noise", "P(noise)"],
   ["crossing", "Crossing budget (steps)"], ["optimal", "c* (steps)"],
 ];
+const POPULATION = 1e9; // times the rows that were measured
 const SHARES = ["static", "dynamic", "noise"];
 
 function decode(model) {
@@ -36,7 +37,8 @@ function decode(model) {
     rows: doubles(counts.rows), // what the evaluation rows alone leave, at the confidence
     crossings: typed(grids.crossing, Float32Array), // along the tolerance slider
     here: whole(counts.here), // task-major: one count per regime, at `budget` and `tolerance`
-    draws: counts.draws, budget: counts.budget, tolerance: counts.tolerance,
+    draws: counts.draws, budget: counts.budget, tolerance: counts.tolerance, ofRows: counts.of_rows,
+    times: doubles(fixed.rows), // multiples of the measured evaluation rows: positions of their slider, none where rows are not known
   };
 }
 
@@ -64,6 +66,7 @@ function render({ model, el }) {
 
   const budget = slider("budget", "Budget B", "Optimiser steps of probing; arrow keys move it, Page Up and Page Down in larger steps");
   const tolerance = slider("tolerance", "Tolerance τ", "Risk that can be lived with, in squared units of the metric");
+  const sets = slider("rows", "Evaluation rows", "Times the rows that were measured, up to the population they come from; tasks whose rows are known move");
   const price = slider("exchange-rate", "Exchange rate γ", "Risk that one unit of cost is worth, metric² per unit of cost");
   const sign = data.size <= RINGED ? "ring: how the probability is shared among the regimes" : "paler: the regime is less certain";
   const legend = legendOf([...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`]
@@ -84,7 +87,8 @@ function render({ model, el }) {
     state.budget = model.get("budget");
     state.tolerance = model.get("tolerance");
     state.selected = data.names.indexOf(model.get("selected"));
-    state.known = shares(data, state.budget, state.tolerance, state.p, state.least);
+    state.rows = model.get("rows");
+    state.known = shares(data, state.budget, state.tolerance, state.p, state.least) && data.ofRows === state.rows;
     for (let t = 0; t < data.size; t++) {
       state.likely[t] = likeliest(state.p, t);
       state.called[t] = doubt(data, t, state.p[3 * t + state.likely[t]], state.least[t], confidence, state.tolerance) ? 0 : 1;
@@ -108,13 +112,13 @@ function render({ model, el }) {
     // Regimes of a place that the kernel has not yet counted are not known, so nothing can be said to have crossed.
     state.before = state.known ? { budget: state.budget, tolerance: state.tolerance, codes } : null;
   };
-  for (const [name, control] of [["budget", budget], ["tolerance", tolerance], ["exchange_rate", price]]) {
+  for (const [name, control] of [["budget", budget], ["tolerance", tolerance], ["rows", sets], ["exchange_rate", price]]) {
     onSlide(control, (value) => {
       if (control !== price) begin();
       resting = false;
       model.set(name, value);
       view.schedule();
-      kernel.soon();
+      if (control !== sets) kernel.soon(); // every task is asked anew of another set: once, when the hand is off
     }, () => {
       resting = true;
       kernel.now();
@@ -196,6 +200,10 @@ function render({ model, el }) {
     tolerance.grid = data.grid.tolerance;
     setSlider(budget, state.budget, `${steps} steps`);
     setSlider(tolerance, state.tolerance, `${short(state.tolerance)} (± ${margin} at 95 %)`, `${short(state.tolerance)}, a margin of ${margin} at 95 percent`);
+    sets.row.hidden = !data.times.length;
+    sets.grid = data.times;
+    const times = state.rows >= POPULATION ? "the population" : state.rows === 1 ? "as measured" : `${short(state.rows)} × as many`;
+    if (data.times.length) setSlider(sets, state.rows, times);
     price.row.hidden = state.rate === null;
     if (state.rate === null) return;
     if (!(price.range?.low <= state.rate && state.rate <= price.range.high)) {
@@ -218,6 +226,7 @@ function render({ model, el }) {
     update();
     view.root.classList.toggle("plw-waiting", !state.known);
     view.root.dataset.budget = state.budget;
+    view.root.dataset.rows = state.rows;
     paintControls();
     const counts = [0, 0, 0, 0];
     for (let t = 0; t < data.size; t++) counts[state.called[t] ? state.likely[t] : 3] += 1;
@@ -227,7 +236,7 @@ function render({ model, el }) {
     const { before } = state;
     // A price moves nothing in the planes but the mark of the selected task.
     const picture = [
-      state.budget, state.tolerance, state.selected, model.get("confidence"), state.selected >= 0 && state.step, view.drawn,
+      state.budget, state.tolerance, state.rows, state.selected, model.get("confidence"), state.selected >= 0 && state.step, view.drawn,
       before?.budget, before?.tolerance,
     ].join();
     if (picture !== painted) {
@@ -293,10 +302,10 @@ function render({ model, el }) {
     view.schedule();
   };
   const end = view.live(el, {
-    parts: [element("div", { className: "plw-controls" }, budget.row, tolerance.row, price.row), legend, view.area, moved, table.node, pager.node, status],
+    parts: [element("div", { className: "plw-controls" }, budget.row, tolerance.row, sets.row, price.row), legend, view.area, moved, table.node, pager.node, status],
     painting, stops: [kernel.flush, () => clearTimeout(waiting)],
     heard: {
-      budget: slid, tolerance: slid, exchange_rate: view.schedule, cost_per_step: view.schedule, confidence: view.schedule,
+      budget: slid, tolerance: slid, rows: slid, exchange_rate: view.schedule, cost_per_step: view.schedule, confidence: view.schedule,
       _counts: fresh, _grids: fresh, reasons: view.schedule, selected: follow,
     },
   });

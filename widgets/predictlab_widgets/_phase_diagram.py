@@ -31,6 +31,8 @@ _STEPS = 161  # slider positions
 _KNOTS = 25
 _MANY = 1000  # tasks from which on the points are drawn through fewer knots
 _FEW_KNOTS = 9
+_ALL = 1e9  # times the rows: the population
+_ROWS = np.array([0.25, 0.5, 0.7, 1, 1.4, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, _ALL])  # slider positions
 _NOTHING = 1e-300  # a variance too small to be drawn
 
 
@@ -53,6 +55,10 @@ class PhaseDiagram(FitsWidget):
     tolerance : float, optional
         Risk that can be lived with, metric², > 0. Default: the median over tasks of the risk at the budget: a
         place to start from, with tasks on either side, and no advice.
+    rows : float
+        Evaluation rows of each task, > 0, as a multiple of those that were measured; from 1e9 on the population they
+        come from. Tasks whose rows' part is known move, in both directions: more rows make seeds agree. There is a
+        slider where any is.
     confidence : float in (0.5, 1)
         Probability from which a regime is called; below it the task is Undetermined.
     selected : str, optional
@@ -112,6 +118,7 @@ class PhaseDiagram(FitsWidget):
     budget = Number(2.0, "a finite number of steps > 1", low=1).tag(sync=True)
     tolerance = Number(1.0, "a finite number > 0 (metric²)", low=0).tag(sync=True)
     confidence = Number(0.95, "a probability in (0.5, 1)", low=0.5, high=1).tag(sync=True)
+    rows = Number(1.0, "a number > 0, times the evaluation rows that were measured", low=0).tag(sync=True)
     selected = TaskName().tag(sync=True)
     exchange_rate = Number(None, "None or a finite number > 0 (metric² per unit of cost)", low=0, allow_none=True).tag(
         sync=True
@@ -130,6 +137,7 @@ class PhaseDiagram(FitsWidget):
         *,
         budget: float | None = None,
         tolerance: float | None = None,
+        rows: float = 1.0,
         confidence: float = 0.95,
         selected: str | None = None,
         exchange_rate: float | None = None,
@@ -145,7 +153,9 @@ class PhaseDiagram(FitsWidget):
         self._take(fits, draws, rng, "Show each kind in a diagram of its own.")
         # One and the same fit under several names is drawn from once.
         different = {id(fit): fit for fit in self.fits.values()}
-        self._different = list(different.values())
+        self._measured = list(different.values())  # as given
+        self.rows = rows
+        self._different = [_on(fit, self.rows) for fit in self._measured]
         self._which = pd.Index(different).get_indexer([id(fit) for fit in self.fits.values()])
 
         depths = [fit.curve.depth for fit in self.fits.values()]
@@ -168,22 +178,12 @@ class PhaseDiagram(FitsWidget):
             "budget": reach,
             "tolerance": increasing_pair("tolerance_range", tolerance_range, "two increasing numbers > 0") or around,
         }
-        placed = (np.column_stack([sample.lasting(), sample.params[:, 1:]]) for sample in self._samples)
-        drawn = np.stack([np.quantile(values, _QUANTILES, axis=0) for values in placed], axis=1)
-        low, middle, high = drawn[:, self._which]
-        self._estimates = np.array([[fit.params[p] for p in PARAMETERS] for fit in self.fits.values()], dtype=float)
-        self._first = np.array([float(fit.fitted.depth[0]) for fit in self.fits.values()])  # of the law
         self._seeds = np.array([float(seeds_of(fit)) for fit in self.fits.values()])
         self._end = np.array([last_depth(fit) for fit in self.fits.values()])
-        rising, rejected = (np.array(v)[self._which] for v in zip(*map(_doubts, self._different), strict=True))
-        fixed = {
-            "estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": self._first,
-            "rising": rising, "rejected": rejected, "seeds": self._seeds, "end": self._end,
-        }  # fmt: skip
-        self._fixed = {name: to_bytes(values) for name, values in fixed.items()}
-        self._price()
+        self._settle()
         self._refresh({"budget", "tolerance"})
         self.observe(lambda change: self._refresh({change["name"]}), names=["budget", "tolerance"])
+        self.observe(lambda change: self._ask_of_rows(), names=["rows"])
         self.observe(lambda change: self._refresh(set()), names=["confidence"])
         self.observe(lambda change: self._price(), names=["exchange_rate", "cost_per_step"])
         super().__init__(**options)
@@ -197,6 +197,33 @@ class PhaseDiagram(FitsWidget):
             tabulate(fit, self._drawn["draws"], self._drawn["rng"], ends, keep=i < EXACT)
             for i, fit in enumerate(self._different)
         ]
+
+    def _settle(self) -> None:
+        """Numbers of the fits that neither budget nor tolerance changes."""
+        placed = (np.column_stack([sample.lasting(), sample.params[:, 1:]]) for sample in self._samples)
+        drawn = np.stack([np.quantile(values, _QUANTILES, axis=0) for values in placed], axis=1)
+        low, middle, high = drawn[:, self._which]
+        params = np.array([[fit.params[p] for p in PARAMETERS] for fit in self._different], dtype=float)
+        self._estimates = params[self._which]
+        first = np.array([float(fit.fitted.depth[0]) for fit in self._different])
+        self._first = first[self._which]  # of the law
+        rising, rejected = (np.array(v)[self._which] for v in zip(*map(_doubts, self._different), strict=True))
+        fixed = {
+            "estimates": self._estimates, "low": low, "middle": middle, "high": high, "first": self._first,
+            "rising": rising, "rejected": rejected, "seeds": self._seeds, "end": self._end,
+            "rows": _ROWS if any(_rows_of(fit) for fit in self._measured) else np.empty(0),
+        }  # fmt: skip
+        self._fixed = {name: to_bytes(values) for name, values in fixed.items()}
+        self._price()
+
+    def _ask_of_rows(self) -> None:
+        """The same fits on evaluation sets of another size."""
+        self._different = [_on(fit, self.rows) for fit in self._measured]
+        self._tabulate(self._tabulated)
+        with self.hold_sync():
+            self._settle()
+            self._grids = {}  # where the points stand is another
+            self._refresh({"budget", "tolerance"})
 
     def _refresh(self, changed: set[str]) -> None:
         """Bring the regimes, and the counts that the browser needs, up to date after the traits in `changed` moved."""
@@ -239,7 +266,7 @@ class PhaseDiagram(FitsWidget):
             # above the tolerance the rows alone make the noise, whatever the runs do
             alone = np.array([np.quantile(sample.left_by_rows, 1 - self.confidence) for sample in self._samples])
             counts["rows"] = to_bytes(alone[self._which])
-            self._counts = counts | {"budget": self.budget, "tolerance": self.tolerance}
+            self._counts = counts | {"budget": self.budget, "tolerance": self.tolerance, "of_rows": self.rows}
         found = [said[i] for i in self._which]
         named = list(zip(self.task_names, found, strict=True))
         self._set_traits(
@@ -306,8 +333,9 @@ class PhaseDiagram(FitsWidget):
         -------
         DataFrame
         """
+        now = (self._different[i] for i in self._which)
         table = phase.classify(
-            self.fits,
+            dict(zip(self.task_names, now, strict=True)),
             tolerance=self.tolerance,
             budget=self.budget,
             confidence=self.confidence,
@@ -339,7 +367,7 @@ class PhaseDiagram(FitsWidget):
     def __repr__(self) -> str:
         return (
             f"PhaseDiagram({len(self.task_names)} tasks, budget={self.budget:g}, tolerance={self.tolerance:g}, "
-            f"confidence={self.confidence:g})"
+            f"confidence={self.confidence:g}{'' if self.rows == 1 else f', rows={self.rows:g}'})"
         )
 
     def _summary(self) -> Summary:
@@ -356,11 +384,31 @@ class PhaseDiagram(FitsWidget):
             f"at budget B = {self.budget:g} steps, tolerance τ = {self.tolerance:.4g} metric², "
             f"confidence {self.confidence:g}.{self._first_of()}"
         )
+        if self.rows != 1:
+            state += f" On {_times(self.rows)}."
         columns = ["task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)"]
         if self.exchange_rate is not None:
             state += f" Exchange rate γ = {self.exchange_rate:.4g} metric² per unit of cost."
             columns.append("c* (steps)")
         return Summary("Phase diagram", state, columns, rows, words=2)
+
+
+def _rows_of(fit: DecayResults) -> float | None:
+    """Evaluation rows that were measured, of a fit that knows what they add."""
+    return fit.measured_rows if isinstance(fit, PosteriorResults) else None
+
+
+def _on(fit: DecayResults, times: float) -> DecayResults:
+    """The fit on so many times its evaluation rows; itself where what they add is not known."""
+    measured = _rows_of(fit)
+    if measured is None or times == 1:
+        return fit
+    assert isinstance(fit, PosteriorResults)
+    return fit.on_rows(np.inf if times >= _ALL else times * measured)
+
+
+def _times(rows: float) -> str:
+    return "the population of rows" if rows >= _ALL else f"{rows:g} times the evaluation rows"
 
 
 def _doubts(fit: DecayResults) -> tuple[float, float]:
