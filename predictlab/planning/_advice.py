@@ -12,6 +12,7 @@ import pandas as pd
 from predictlab._validation import Z95, Rng, positive
 from predictlab.budget import checked_fits, optimal_depth
 from predictlab.decay import DecayResults, PosteriorResults, Sample
+from predictlab.decay._draws import CROSS_BEYOND
 from predictlab.errors import UnusualInput
 from predictlab.phase import (
     DYNAMIC_CRITICAL,
@@ -178,7 +179,8 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
             f"More steps do not help: on these evaluation rows {left}, more than {wanted}{_by_what(row)}. "
             f"Instead: {_cure(fit, rule.tolerance, wanted)}."
         ), Step()
-    upper = f"{row['crossing_upper']:.0f}" if np.isfinite(row["crossing_upper"]) else "unbounded"
+    far = CROSS_BEYOND * float(fit.fitted.depth[-1])  # beyond it nothing is said: "> far", as in the tables
+    upper = f"{row['crossing_upper']:.0f}" if row["crossing_upper"] <= far else "unbounded"
     depth, runs = max(crossing, budget + 1), runs_of(fit)[0]
     act = "Train longer" if agreement else "Probe deeper"
     return (
