@@ -210,7 +210,7 @@ diagram
 SHOWN = ["task", "regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant"]
 CROSSING = ["crossing_budget", "crossing_lower", "crossing_upper"]
 table = pl.classify(fits, tolerance=TOLERANCE, budget=BUDGET, confidence=0.9)
-table.assign(within_recipe=table["crossing_budget"] <= END)[SHOWN + [*CROSSING, "within_recipe"]].round(2)
+table.assign(within_recipe=table["crossing_budget"] <= END)[[*SHOWN, *CROSSING, "within_recipe"]].round(2)
 
 # %% [markdown]
 # Now move the budget, by hand above or by code here. The regimes of the widget are those of the library:
