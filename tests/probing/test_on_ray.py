@@ -148,8 +148,11 @@ def losses(monkeypatch):
 
 def test_the_same_frame_as_on_this_machine(nodes, kept, task, bert, data, recipe):
     other = pl.Task(bert, data, recipe.replace(dropout=0.2), label_noise=0.2, name="noisy")
-    here = pl.probe([task, other], PLAN, progress=False)
-    same(pl.probe([task, other], PLAN, executor=kept, progress=False), here)
+    sgd = recipe.replace(optimizer="sgd", learning_rate=0.5, sampling="replacement")
+    tasks, store = [task, other, pl.Task(bert, data, sgd, name="sgd")], pl.RunStore(":memory:")
+    here = pl.probe(tasks, PLAN, progress=False)
+    same(pl.probe(tasks, PLAN, store, executor=kept, progress=False), here)
+    assert store.costs("sgd").evaluations == PLAN.cost().evaluations, "timed on the nodes, too"
 
 
 def test_forks(nodes, kept, task, tmp_path):
