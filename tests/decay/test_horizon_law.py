@@ -137,6 +137,7 @@ def test_what_follows_knows_that_the_run_ends():
     assert (draws["intrinsic_limit"] < 0).all()
     assert fit.sample(200).lasting().max() == 0
     assert fit.risk_draws([T, 4 * T], 50).max() < 1e-15
+    assert fit.summary_frame()["floor"].tolist() == [0.0] * 5
     assert np.quantile(draws["decay_rate"], [0.025, 0.975]) == pytest.approx(
         fit.conf_int().loc["decay_rate"].to_numpy(), rel=0.15
     )
