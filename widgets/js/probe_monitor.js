@@ -3,7 +3,7 @@
 import { interval, number, short } from "./axis.js";
 import { requests } from "./kernel.js";
 import { curveNumbers, nearestValue, paintCurves, paintRisk, riskNumbers } from "./probe_plots.js";
-import { alarm, button, element, legendOf, makeView, rowOf, scaleChoice, setCautions, setChildren, setOptions, tableOf } from "./view.js";
+import { alarm, button, element, legendOf, makeView, rowOf, scaleChoice, setCautions, setChildren, setOptions, setText, tableOf } from "./view.js";
 
 const QUIET = 15000; // ms without news of a probe that runs, after which the kernel is asked whether it is there
 const BADGES = { running: "▶", done: "✓", cancelled: "■", failed: "✕" };
@@ -62,6 +62,7 @@ function render({ model, el }) {
     ["fit", "fitted law with its 95 % band", '<path class="plw-area" d="M1 3H25V11H1Z"/><path class="plw-law" d="M1 7H25"/>'],
   ].map(([name, text, drawn]) => `<span class="plw-legend-${name}"><svg viewBox="0 0 26 14" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5">${drawn}</svg>${text}</span>`).join(""));
   const fit = element("p", { className: "plw-fit" });
+  const rowsShare = element("p", { className: "plw-rows-share" });
   const cautions = element("ul", { className: "plw-cautions" });
   const tasks = tableOf("Progress of every task", TASK_COLUMNS, [], "plw-table plw-tasks");
   const depths = tableOf("The metric at every depth, over seeds", COLUMNS, [], "plw-table plw-depths");
@@ -161,6 +162,8 @@ function render({ model, el }) {
       const estimates = risk.params.map((v, i) => `${SYMBOLS[i]} ${short(number(v))} ${interval(risk.ends[i])}`);
       fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % intervals).`;
     } else fit.textContent = `The ${risk.points ? "decay fit" : "risk curve"} waits for ${risk.waiting_for}.`;
+    setText(rowsShare, risk.rows ?? "");
+    rowsShare.hidden = !risk.rows;
     fit.dataset.values = risk.params ? JSON.stringify([risk.params, risk.ends]) : "";
     setCautions(cautions, risk.cautions ?? []);
   }
@@ -209,7 +212,7 @@ function render({ model, el }) {
   });
 
   const end = view.live(el, {
-    parts: [choices, run, actions, error, refusal, legend, view.area, fit, cautions, tasks.node, depths.node],
+    parts: [choices, run, actions, error, refusal, legend, view.area, fit, rowsShare, cautions, tasks.node, depths.node],
     painting, stops: [kernel.done, () => clearTimeout(quiet)],
     heard: { _progress: news, _curves: view.schedule, _risk: view.schedule, _answer: answered, scale: view.schedule, comm_live_update: comm },
   });

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from predictlab.decay import MIN_DEPTHS, DecayModel, DecayResults
-from predictlab.errors import DataError
+from predictlab.errors import DataError, PredictlabError
 from predictlab.risk import RiskCurve, is_fork, is_invalid, risk_curve
+from predictlab.runs import RunStore
 from predictlab_widgets._base import to_jsonable
 
 MIN_SEEDS = 4  # fewer say too little about a variance to draw a law through it
@@ -60,11 +61,15 @@ class Curves:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The risk curve and the decay fit of a task, each once there is enough for it; `waiting_for` is empty then."""
+    """The risk curve and the decay fit of a task, each once there is enough for it; `waiting_for` is empty then.
+
+    `rows` says how much of the spread is the evaluation rows, where their outcomes are kept.
+    """
 
     curve: RiskCurve | None
     fit: DecayResults | None
     waiting_for: str
+    rows: str = ""
 
     @classmethod
     def of(cls, frame: pd.DataFrame, task: str, metric: str, design: str) -> Findings:
@@ -87,11 +92,11 @@ class Findings:
     def drawing(self) -> dict[str, Any]:
         """What the page draws, as JSON has it."""
         if self.curve is None:
-            return {"waiting_for": self.waiting_for}
+            return {"waiting_for": self.waiting_for, "rows": ""}
         points = self.curve.frame()[["depth", "risk", "lower", "upper", "df"]].to_numpy(float).T
         drawn = {
             "waiting_for": self.waiting_for, "points": points, "first": 0.0, "incomplete": self.curve.incomplete,
-            "runs": self.curve.n_runs,
+            "runs": self.curve.n_runs, "rows": self.rows,
         }  # fmt: skip
         if self.fit is None:
             return to_jsonable(drawn)
@@ -104,6 +109,33 @@ class Findings:
             "cautions": self.fit.cautions(),
         }  # fmt: skip
         return to_jsonable(drawn | fitted)
+
+
+def rows_words(store: RunStore, task: str, metric: str) -> str:
+    """How much of the spread over seeds is the evaluation rows; empty where their outcomes are not known.
+
+    Parameters
+    ----------
+    store : RunStore
+    task, metric : str
+
+    Returns
+    -------
+    str
+        A sentence, of the last depth that a curve has.
+    """
+    try:
+        curve = risk_curve(store, task, metric=metric)
+    except PredictlabError:
+        return ""
+    if curve.parts is None or not curve.parts[-1].spread > 0:
+        return ""
+    last = curve.parts[-1]
+    here, run = last.spread**0.5, max(last.run, 0.0) ** 0.5
+    low, high = (v**0.5 for v in last.interval("run"))
+    at = f"At {curve.depth[-1]:g} steps {last.rows_share:.0%} of the spread is this set of {last.rows:,} rows"
+    population = f"of {run:.2g} [{low:.2g}, {high:.2g}] on the population of rows"
+    return f"{at}: seeds differ by a standard deviation of {here:.2g} on it, {population}."
 
 
 def _before_a_curve(rows: pd.DataFrame, design: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ from predictlab.risk import RiskCurve
 from predictlab_widgets._arguments import Scale, Setting
 from predictlab_widgets._background import PollingThread
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, rounded, to_jsonable, with_interval
-from predictlab_widgets._probe_data import Curves, Findings
+from predictlab_widgets._probe_data import Curves, Findings, rows_words
 
 _ALWAYS = "eval_loss"  # is measured of every kind of task
 PICTURE_EVERY = 20.0  # seconds between two pictures for a page without scripts, while it trains
@@ -230,7 +231,10 @@ class ProbeMonitor(Widget):
     def _study(self) -> None:
         """Curves, risk curve and fit of what is shown."""
         self._data = Curves.of(self._rows())
-        self._findings = found = Findings.of(self._frame, self.task, self.metric, self.run.plan.design)
+        found = Findings.of(self._frame, self.task, self.metric, self.run.plan.design)
+        if found.curve is not None and self.run.plan.design == "spread":
+            found = replace(found, rows=rows_words(self.run.store, self.task, self.metric))
+        self._findings = found
         self._new_picture = True
         about = {"task": self.task, "metric": self.metric}
         self._curves = about | self._data.drawing()
@@ -337,5 +341,6 @@ class ProbeMonitor(Widget):
                 state += f"Decay fit so far (95 % intervals): {', '.join(f'{name} {text}' for name, text in shown)}."
             elif found.waiting_for:
                 state += f"The {'fit' if found.curve is not None else 'risk curve'} waits for {found.waiting_for}."
+            state += f" {found.rows}" * bool(found.rows)
         columns = ("depth (steps)", "seeds", "mean", "sd over seeds", "least", "greatest")
         return Summary("Probe", state, columns, rows)

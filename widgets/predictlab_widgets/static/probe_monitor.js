@@ -390,6 +390,11 @@ function element(tag, props = {}, ...children) {
 }
 var button = (text, className = "", type = "button") => element("button", { type, className, textContent: text });
 var alarm = (className = "") => element("p", { className: `plw-error ${className}`, aria: { role: "alert" } });
+function setText(node, text) {
+  if (node.textContent === text) return false;
+  node.textContent = text;
+  return true;
+}
 function setChildren(node, key, make) {
   if (node.dataset.of === key) return;
   node.dataset.of = key;
@@ -623,6 +628,7 @@ function render({ model, el }) {
     ["fit", "fitted law with its 95 % band", '<path class="plw-area" d="M1 3H25V11H1Z"/><path class="plw-law" d="M1 7H25"/>']
   ].map(([name, text, drawn]) => `<span class="plw-legend-${name}"><svg viewBox="0 0 26 14" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5">${drawn}</svg>${text}</span>`).join(""));
   const fit = element("p", { className: "plw-fit" });
+  const rowsShare = element("p", { className: "plw-rows-share" });
   const cautions = element("ul", { className: "plw-cautions" });
   const tasks = tableOf("Progress of every task", TASK_COLUMNS, [], "plw-table plw-tasks");
   const depths = tableOf("The metric at every depth, over seeds", COLUMNS, [], "plw-table plw-depths");
@@ -715,6 +721,8 @@ function render({ model, el }) {
       const estimates = risk.params.map((v, i) => `${SYMBOLS[i]} ${short(number(v))} ${interval(risk.ends[i])}`);
       fit.textContent = `Decay fit so far: ${estimates.join(", ")} (95 % intervals).`;
     } else fit.textContent = `The ${risk.points ? "decay fit" : "risk curve"} waits for ${risk.waiting_for}.`;
+    setText(rowsShare, risk.rows ?? "");
+    rowsShare.hidden = !risk.rows;
     fit.dataset.values = risk.params ? JSON.stringify([risk.params, risk.ends]) : "";
     setCautions(cautions, risk.cautions ?? []);
   }
@@ -769,7 +777,7 @@ depth ${n.depths[found[1]]} steps
 ${n.metric} ${n.value(...found).toPrecision(4)}`;
   });
   const end = view.live(el, {
-    parts: [choices, run, actions, error, refusal, legend, view.area, fit, cautions, tasks.node, depths.node],
+    parts: [choices, run, actions, error, refusal, legend, view.area, fit, rowsShare, cautions, tasks.node, depths.node],
     painting,
     stops: [kernel.done, () => clearTimeout(quiet)],
     heard: { _progress: news, _curves: view.schedule, _risk: view.schedule, _answer: answered, scale: view.schedule, comm_live_update: comm }
