@@ -24,7 +24,7 @@
 # The paper: Luo, Wang, Tang, *A Risk Decomposition Framework for Pre-Hoc Fine-Tuning Prediction* (ICML 2026). Its own runs are
 # of large models; here are small ones, so what fails here may hold there, and the other way round. **Each verdict below is
 # computed from the numbers beside it**, by a rule that stands in the cell before they are seen; the text does not know them.
-# About two minutes.
+# About three minutes.
 
 # %%
 import altair as alt
@@ -40,38 +40,46 @@ pd.set_option("display.max_colwidth", None)
 
 # %% [markdown]
 # The words of a verdict: *held*, the whole interval is where the claim puts it; *consistent*, the claim names a number and the
-# interval holds it; *did not hold*, the interval lies elsewhere; *not decided*, the runs cannot tell.
+# interval holds it, or a test does not reject it at 5 %, which is no proof; *did not hold*, the interval lies elsewhere, or the
+# test rejects; *not decided*, the runs cannot tell. Beside each stands what its limits are, for not all are 95 % intervals.
 
 # %%
-VERDICTS = []
+VERDICTS, ONE_SIDED = [], "one-sided 95 %"
+COLUMNS = ["claim", "where", "what", "value", "lower", "upper", "limits", "expected", "verdict"]
 
 
-def judge(claim, where, what, value, lower, upper, expected):
-    """Keep a verdict: an interval against what the claim expects, a number or a range (low, high)."""
+def judge(claim, where, what, value, lower, upper, expected, limits="95 %"):
+    """Keep a verdict: limits against what the claim expects, a number or a range (low, high)."""
     low, high = expected if isinstance(expected, tuple) else (expected, expected)
     if upper < low or lower > high:
         verdict = "did not hold"
+    elif limits == ONE_SIDED:
+        verdict = "consistent"  # a test that does not reject
     elif low <= lower and upper <= high:
         verdict = "held"
     else:
         verdict = "consistent" if low == high else "not decided"
-    wanted = f"{low:g}" if low == high else f"at most {high:g}" if low == 0 else f"{low:g} to {high:g}"
-    wanted = f"at least {low:g}" if np.isinf(high) else wanted
-    VERDICTS.append((claim, where, what, value, lower, upper, wanted, verdict))
-    return verdict
+    wanted = f"{low:.3g}" if low == high else f"at most {high:.3g}" if low <= 0 else f"{low:.3g} to {high:.3g}"
+    wanted = f"at least {low:.3g}" if np.isinf(high) else wanted
+    VERDICTS.append((claim, where, what, value, lower, upper, limits, wanted, verdict))
+
+
+def judge_p(claim, where, what, p):
+    """Keep the verdict of a test: a p value rejects, or it does not; it never shows that a claim holds."""
+    verdict = "did not hold" if p < 0.05 else "consistent"
+    VERDICTS.append((claim, where, what, p, np.nan, np.nan, "p value", "at least 0.05", verdict))
 
 
 def verdicts(claim):
     """What was judged of one claim."""
-    columns = ["claim", "where", "what", "value", "lower", "upper", "expected", "verdict"]
-    table = pd.DataFrame(VERDICTS, columns=columns).query("claim == @claim").drop(columns="claim")
+    table = pd.DataFrame(VERDICTS, columns=COLUMNS).query("claim == @claim").drop(columns="claim")
     return table.set_index("where").map(lambda v: f"{v:.3g}" if isinstance(v, float) else v)
 
 
 # %%
-def ratio(a, b, df_a, df_b):
-    """Ratio of two independent variances with its 95 % interval (F)."""
-    return a / b, a / b / f_ratio.ppf(0.975, df_a, df_b), a / b / f_ratio.ppf(0.025, df_a, df_b)
+def ratio(a, b, df_a, df_b, outside=0.05):
+    """Ratio of two independent variances with its limits (F), `outside` of the chance beyond them."""
+    return a / b, a / b / f_ratio.ppf(1 - outside / 2, df_a, df_b), a / b / f_ratio.ppf(outside / 2, df_a, df_b)
 
 
 def paired_ratio(values, others, seed=0):
@@ -84,9 +92,10 @@ def paired_ratio(values, others, seed=0):
 
 # %% [markdown]
 # ## 1. The real runs
-# Newsgroups by a new head on a frozen model, with learning rates that fall as `t^-rho`, as the theory has it, and each run
-# forked at each depth; then three tasks of lesson 5, an easy one, a slow one, and one whose labels are coin flips; and LoRA
-# adapters in the last layer.
+# Newsgroups by a new head on a frozen model, with learning rates that fall as `t^-rho`, as the theory has it, and each run forked
+# at each depth: by **AdamW**, as people train, and by what Proposition 5.1 is about, **plain SGD** with rows drawn with
+# replacement, no clipping, no weight decay, and steps so small that the curvature of the loss is hardly felt. Then three tasks of
+# lesson 5 (AdamW), an easy one, a slow one, and one whose labels are coin flips; and LoRA adapters in the last layer.
 
 # %%
 news, groups, reviews = (
@@ -103,7 +112,15 @@ for rho in (0.6, 1.0):
     recipe = head.replace(learning_rate=0.05, schedule=f"poly:{rho}", steps=192)
     falling[rho] = pl.Task("minilm-l6", groups, recipe, name=f"newsgroups, rho {rho}")
 branched = pl.probe(falling.values(), forked, progress=False)
+plain = {"optimizer": "sgd", "sampling": "replacement", "max_grad_norm": 0.0, "weight_decay": 0.0}
+sgd = {}
+for rho in falling:
+    recipe = head.replace(learning_rate=0.02, schedule=f"poly:{rho}", steps=192, **plain)
+    sgd[rho] = pl.Task("minilm-l6", groups, recipe, name=f"newsgroups, SGD, rho {rho}")
+small_steps = pl.ProbePlan((2, 8, 64, 192), design="branch", parents=20, forks=3)
+by_sgd = pl.probe(sgd.values(), small_steps, progress=False)
 
+# %%
 flips = head.replace(schedule="constant")
 usual = [
     (pl.Task("minilm-l6", groups, head, name="newsgroups, head"), 24, (4, 8, 16, 32, 64, 96, 128)),
@@ -112,11 +129,14 @@ usual = [
     (pl.Task("minilm-l6", reviews, flips, label_noise=0.5, name="coin flips"), 24, (4, 8, 16, 32, 64, 96, 128)),
 ]
 runs = pd.concat([pl.probe(task, pl.ProbePlan(depths, seeds), progress=False) for task, seeds, depths in usual])
-pd.concat([branched, runs]).groupby("task").agg(runs=("run", "nunique"), deepest=("depth", "max"))
+pd.concat([branched, by_sgd, runs]).groupby("task").agg(runs=("run", "nunique"), deepest=("depth", "max"))
 
 # %%
 branch = {
     rho: pl.risk_curve(branched, task.name, estimator="branch", metric="eval_loss") for rho, task in falling.items()
+}
+branch_sgd = {
+    rho: pl.risk_curve(by_sgd, task.name, estimator="branch", metric="eval_loss") for rho, task in sgd.items()
 }
 spread = {rho: pl.risk_curve(branched, task.name, metric="eval_loss") for rho, task in falling.items()}
 fits = {task.name: pl.DecayModel(pl.risk_curve(runs, task.name, metric="accuracy")).fit() for task, *_ in usual}
@@ -127,7 +147,7 @@ pd.DataFrame({name: table.set_index("depth")["sd"] for name, table in tables.ite
 # ## 2. Theorems about the risk (Section 4)
 # *The law of total variance.* What is known after `c` steps and what is left are uncorrelated, so their variances add up. In a
 # world: the slope of one on the other. On real runs: the forks' variance within and between, against that of independent
-# runs, at all depths (the smallest of the p values, times their number).
+# runs, at all depths (the smallest of the p values, times their number): a test, which the runs can fail and cannot pass.
 
 # %%
 TOTAL, FALLS, BOUND = "L(c) = L_int + V_opt(c)", "the risk falls with depth", "no predictor does better"
@@ -139,22 +159,21 @@ error = 1.96 * np.sqrt(left.var() / known.var() / len(known))
 judge(TOTAL, "world", "slope of what is left on what is known", slope, slope - error, slope + error, 0)
 for rho, curve in branch.items():
     p = min(1.0, float(curve.anova["total_p_value"].min()) * len(curve.anova))
-    judge(TOTAL, f"real, rho {rho}", "p value, all depths", p, p, p, (0.05, 1))
+    judge_p(TOTAL, f"real, rho {rho}", "p value, all depths", p)
 verdicts(TOTAL)
 
 # %% [markdown]
-# *Probing resolves something*: the risk of this very run at depth 64, as a share of that at depth 2. And *nobody gets below it*:
-# the error of a predictor that sees the course of the run, over the risk.
+# *Probing resolves something*: the risk of this very run at depth 64, as a share of that at depth 2. And *nobody gets below it*: in
+# a world, the error of the best predictor over the risk. (On real runs only a predictor that is nearly the best could fail this;
+# the error of a ridge regression on the course of the loss, printed below, is far too large to test anything. It is no verdict.)
 
 # %%
 for rho, curve in branch.items():
     at = {c: i for i, c in enumerate(DEPTHS)}
     risk, df = curve.risk, curve.df
-    share = ratio(risk[at[64]], risk[at[2]], df[at[64]], df[at[2]])
-    judge(FALLS, f"real, rho {rho}", "L(64) / L(2)", *share, (0, 1))
+    judge(FALLS, f"real, rho {rho}", "L(64) / L(2)", *ratio(risk[at[64]], risk[at[2]], df[at[64]], df[at[2]]), (0, 1))
     guess = pl.risk_curve(branched, falling[rho].name, estimator="residual", metric="eval_loss")
-    worse = ratio(guess.risk[at[64]], risk[at[64]], guess.df[at[64]], df[at[64]])
-    judge(BOUND, f"real, rho {rho}", "error of ridge regression / L(64)", *worse, (1, np.inf))
+    print(f"rho {rho}: error of ridge regression at 64 steps is {guess.risk[at[64]] / risk[at[64]]:.0f} times L(64)")
 best = np.mean((seen["performance"][63] - seen["prediction"][63]) ** 2) / world.risk([63])[0]
 luck = 1.96 * np.sqrt(2 / len(seen))
 judge(BOUND, "world", "error of the best predictor / L(63)", best, best - luck, best + luck, 1)
@@ -178,56 +197,67 @@ assert verdicts(PROXY).loc["real, rho 1.0", "verdict"] == "did not hold"
 pd.concat([verdicts(PROXY), verdicts(DECAYS)])
 
 # %% [markdown]
-# So the spread is *not* the risk of the run in front of you. It answers another question, how another run of the task will end
-# (lesson 3), and is used here for that. Where a task learns slowly it may still rise when you begin to measure.
+# So the spread is *not* the risk of the run in front of you. It answers another question, how far seeds are from their mean after
+# so many steps (`agreement`, lesson 3), and is used here for that. Where a task learns slowly it may still rise when you begin to
+# measure.
 #
 # ## 4. The law of the decay (Proposition 5.1)
-# Two claims in one: the shape is a power law, and its exponent is `2 rho - 1` when step sizes fall as `t^-rho`. Shape first. For
-# the forks a lack-of-fit test over all depths; for all curves the best rival without a power in it, by AIC (a difference of
-# less than 2 is no contest). The spreads are taken from their highest depth on; their own
-# lack-of-fit test would prove little.
+# The proposition is a **bound**: for SGD with steps that fall as `t^-rho`, in a flat direction, `V_opt` falls *no faster* than
+# `K c^-(2 rho - 1)`. In the recipe it becomes a law with an exponent to fit. The shape first. For the forks by AdamW a lack-of-fit
+# test over all depths; for all curves that decay the best rival without a power in it, by AIC (a difference of less than 2 is no
+# contest). The coin flips are left out: nothing decays there.
 
 # %%
-SHAPE, RATE = "V_opt(c) falls as a power", "alpha = 2 rho - 1"
+SHAPE, RATE, FLAT = "V_opt(c) falls as a power", "V_opt falls no faster than in the flat world", "and just as in it"
 laws = {f"real, rho {rho}": pl.DecayModel(curve, burn_in=2.0).fit("gamma") for rho, curve in branch.items()}
 for name, fit in laws.items():
-    p = fit.burn_in.p_value
-    judge(SHAPE, name, "lack of fit, p", p, p, p, (0.05, 1))
-for name, fit in (laws | {f"real, {name}": fit for name, fit in fits.items()}).items():
+    judge_p(SHAPE, name, "lack of fit, p", fit.burn_in.p_value)
+decaying = {f"real, {name}": fit for name, fit in fits.items() if name != "coin flips"}
+for name, fit in (laws | decaying).items():
     aic = fit.compare_laws().set_index("law")["delta"]
     gain = aic["exponential + floor"] - min(aic["power"], aic["power + floor"])
-    judge(SHAPE, name, "AIC of an exponential, less that of a power", gain, gain - 2, gain + 2, (0, np.inf))
+    judge(SHAPE, name, "AIC of an exponential, less that of a power", gain, gain - 2, gain + 2, (0, np.inf), "AIC ± 2")
 verdicts(SHAPE)
 
 # %%
 alt.hconcat(*[pl.charts.decay_chart(fit, width=260).properties(title=name) for name, fit in laws.items()])
 
 # %% [markdown]
-# Then the exponent. In the SGD world it is exact where runs go on and on; a world that stops where the real runs stop shows what
-# the end of a schedule does to it.
+# Then the exponent: how fast does the risk of this run fall from step 2 to step 64, as a slope in logarithms? The proposition's
+# own `2 rho - 1` is that of a run that goes on and on; a flat world that *ends* at 192 steps, as ours do, falls faster near its
+# end, so that its own slope between the same steps is what a real run is held against. One-sided, 95 %: no faster. And for
+# plain SGD with small steps, whose premises are met, two-sided: just as in the flat world.
+
 
 # %%
-for rho, task in falling.items():
-    long = pl.worlds.QuadraticSGDWorld(step_decay=rho, horizon=2_000_000)
-    short = pl.worlds.QuadraticSGDWorld(step_decay=rho, horizon=task.recipe.steps)
-    fall = np.log(np.divide(*long.risk([2, 128]))) / np.log(64)
-    stops = np.log(np.divide(*short.risk([2, 128]))) / np.log(64)
+def slope(curve, outside=0.05):
+    """Fall of a branch curve from step 2 to 64 as -d ln L / d ln c, with its limits."""
+    two, deep = (int(np.flatnonzero(curve.depth == c)[0]) for c in (2, 64))
+    falls = ratio(curve.risk[two], curve.risk[deep], curve.df[two], curve.df[deep], outside)
+    return [float(np.log(r) / np.log(32)) for r in falls]
+
+
+flat = {}
+for rho in falling:
+    worlds = [pl.worlds.QuadraticSGDWorld(step_decay=rho, horizon=steps) for steps in (2_000_000, 192)]
+    long, flat[rho] = (float(np.log(np.divide(*world.risk([2, 64]))) / np.log(32)) for world in worlds)
     near = (2 * rho - 1.1, 2 * rho - 0.9)
-    judge(RATE, f"world, rho {rho}", "slope, steps 2 to 128", fall, fall, fall, near)
-    judge(RATE, f"world, rho {rho}, stops", "slope, steps 2 to 128", stops, stops, stops, near)
-    fit = laws[f"real, rho {rho}"]
-    judge(RATE, f"real, rho {rho}", "alpha", fit.params["decay_rate"], *fit.conf_int().loc["decay_rate"], 2 * rho - 1)
-faster = laws["real, rho 1.0"].draws()["decay_rate"] - laws["real, rho 0.6"].draws(rng=1)["decay_rate"]
-judge(RATE, "real", "alpha, rho 1.0 less 0.6", faster.median(), *faster.quantile([0.025, 0.975]), (0, np.inf))
-assert (verdicts(RATE).loc[["real, rho 0.6", "real, rho 1.0"], "verdict"] == "did not hold").all()
-assert verdicts(RATE).loc["real", "verdict"] == "held"
-verdicts(RATE)
+    judge("alpha = 2 rho - 1", f"world, rho {rho}", "slope, steps 2 to 64", long, long, long, near, "computed")
+    for name, curve in {"SGD": branch_sgd[rho], "AdamW": branch[rho]}.items():
+        value, lower, _ = slope(curve, 0.1)  # a tenth outside: a twentieth on either side
+        judge(RATE, f"real, {name}, rho {rho}", "slope", value, lower, np.inf, (-np.inf, flat[rho]), ONE_SIDED)
+    judge(FLAT, f"real, SGD, rho {rho}", "slope, 2 to 64", *slope(branch_sgd[rho]), flat[rho])
+lost = {rho: by_sgd[(by_sgd["task"] == task.name) & (by_sgd["metric"] == "eval_loss")] for rho, task in sgd.items()}
+for rho, rows in lost.items():
+    mean = rows[rows["parent"].isna()].groupby("depth")["value"].mean()
+    print(f"SGD, rho {rho}: mean loss {mean[2]:.3f} at step 2, {mean[192]:.3f} at the end")
+pd.concat([verdicts(claim) for claim in ("alpha = 2 rho - 1", RATE, FLAT)])
 
 # %% [markdown]
-# On real runs the exponent is not `2 rho - 1`. The direction is right: step sizes that fall faster settle the run faster. The
-# end of the schedule explains a part of the distance, as the world that stops shows. The proposition takes gradient noise of
-# constant size; here it gets smaller as the loss falls, which would be another part. (That is a guess, and is not tested here.)
-# For forecasting it means: **fit** `alpha`, do not derive it from the schedule.
+# Where the premises are met, small steps of plain SGD, the runs hardly learn (the losses above): that is the price of a flat
+# direction, and why this tests a theorem and not a recipe. AdamW divides each step by the size of recent gradients and the head has
+# curvature, so neither premise holds, and a slope that is steeper than the bound says nothing against the proposition; it says
+# that the bound is none *there*. For forecasting it means: **fit** `alpha`, do not derive it from the schedule.
 #
 # ## 5. The recipe for the fit (Algorithm 1)
 # Least squares in logarithms, against the Gamma likelihood and the default fit of this library: how often does the 95 % interval
@@ -245,53 +275,49 @@ for seed in range(REPEATS):
 for method, hits in holds.items():
     interval = binomtest(hits, REPEATS).proportion_ci(method="wilson")
     judge(RECIPE, "world", method, hits / REPEATS, *interval, 0.95)
-assert VERDICTS[-3][-1] == "did not hold"
+assert verdicts(RECIPE).set_index("what").loc["loglog", "verdict"] == "did not hold"
 verdicts(RECIPE)
 
 # %% [markdown]
 # ## 6. The optimal depth (Theorem 6.1, Appendix D)
 # The formula minimises the law, so on the law it is right. Does it choose well on *real* runs that it has not seen? Half of the
-# seeds choose the depth, the other half say what it cost: total at the chosen depth over the least total, in 40 splits. Within a
-# quarter of the best is called good. And the slope of the frontier of all tasks is minus the price of its next unit.
+# seeds choose the depth, the other half say what it cost: total at the chosen depth over the least total, in 40 splits (of the
+# same 24 runs: their range is no confidence interval). The price is that of one run. Within a quarter of the best is called good.
+# And the slope of the frontier of all tasks is minus the price of its next unit.
 
 # %%
 CHOICE, SLOPE, GAMMA = "c* is the best depth", "the frontier falls with slope -gamma", 2e-6
 grid, law = np.geomspace(1, 1e4, 20_001), fits["news, head"]
 least = grid[np.argmin(pl.decay.law(grid, *law.params) + GAMMA * grid)]
-exact = pl.optimal_depth(law, exchange_rate=GAMMA).depth / least
-judge(CHOICE, "the fitted law", "c* / the depth of the least total", exact, exact, exact, (0.999, 1.001))
+exact = pl.optimal_depth(law, exchange_rate=GAMMA, seeds=1).depth / least
+judge(CHOICE, "the fitted law", "c* / the depth of the least total", exact, exact, exact, (0.999, 1.001), "computed")
 curve, rng, regret = law.curve, np.random.default_rng(0), []
 for _ in range(40):
     order = rng.permutation(curve.n_runs)
     half = len(order) // 2
-    best = pl.optimal_depth(pl.DecayModel(pl.risk.without_runs(curve, order[:half])).fit(), exchange_rate=GAMMA).depth
+    chosen = pl.DecayModel(pl.risk.without_runs(curve, order[:half])).fit()
+    best = pl.optimal_depth(chosen, exchange_rate=GAMMA, seeds=1).depth
     other = pl.risk.without_runs(curve, order[half:]).risk
     total = other + GAMMA * curve.depth
     there = np.exp(np.interp(np.log(max(best, curve.depth[0])), np.log(curve.depth), np.log(other)))
     regret.append((there + GAMMA * max(best, curve.depth[0])) / total.min())
 middle, ends = np.median(regret), np.quantile(regret, [0.025, 0.975])
-judge(CHOICE, "real, news, head", "total at c* / least measured", middle, *ends, (0, 1.25))
-line = pl.frontier(fits, [300, 300.5])
+judge(CHOICE, "real, news, head", "total at c* / least measured", middle, *ends, (0, 1.25), "40 splits")
+line = pl.frontier(fits, [300, 300.5], seeds=1)
 steep = -line["risk"].diff().iloc[1] / 0.5 / line["multiplier"].iloc[0]
-judge(SLOPE, "real, all tasks", "slope / multiplier", steep, steep, steep, (0.99, 1.01))
+judge(SLOPE, "real, all tasks", "slope / multiplier", steep, steep, steep, (0.99, 1.01), "computed")
 pd.concat([verdicts(CHOICE), verdicts(SLOPE)])
 
 # %% [markdown]
 # ## 7. Three regimes
-# Is there a real task in each, at a tolerance of two points and 64 steps? The probability of the regime, and the three calls
-# that it allows: at least 0.9, at most 0.1, or open. The third one is so on *these evaluation rows*: coin flips differ on a few
-# hundred rows, whatever the runs are like, so it is a real case of the regime by rows, and none by runs (docs/rows.md).
+# Is there a real task in each, at a tolerance of two points and 64 steps? Lesson 5 chose these tasks and that tolerance so that
+# the three names come up, so this is an illustration, and **no verdict**. And the third is so on *these evaluation rows*: coin flips
+# differ on a few hundred rows, whatever the runs are like, so it is a case of the regime by rows, and none by runs (docs/rows.md).
 
 # %%
-REGIMES = "there are three regimes"
 TOLERANCE = (0.02 / 1.96) ** 2
-table = pl.classify({k: fits[k] for k in fits}, tolerance=TOLERANCE, budget=64, confidence=0.9).set_index("task")
-expected = {"news, head": "static_sufficient", "newsgroups, head": "dynamic_critical", "coin flips": "noise_dominant"}
-for name, regime in expected.items():
-    p = float(table.loc[name, f"p_{regime}"])
-    lower, upper = (1.0, 1.0) if p >= 0.9 else (0.0, 0.0) if p <= 0.1 else (0.0, 1.0)
-    judge(REGIMES, f"real, {name}", f"P({regime.replace('_', '-')}) = {p:.2f}", p, lower, upper, (0.9, 1))
-verdicts(REGIMES).drop(columns=["value", "lower", "upper"])
+table = pl.classify(fits, tolerance=TOLERANCE, budget=64, confidence=0.9).set_index("task")
+table[["regime", "p_static_sufficient", "p_dynamic_critical", "p_noise_dominant", "reason"]].round(2)
 
 # %%
 pl.charts.phase_diagram(fits, tolerance=TOLERANCE, budget=64, confidence=0.9)
@@ -300,8 +326,7 @@ pl.charts.phase_diagram(fits, tolerance=TOLERANCE, budget=64, confidence=0.9)
 # ## 8. All verdicts
 
 # %%
-columns = ["claim", "where", "what", "value", "lower", "upper", "expected", "verdict"]
-everything = pd.DataFrame(VERDICTS, columns=columns)
+everything = pd.DataFrame(VERDICTS, columns=COLUMNS)
 everything["on"] = everything["where"].str.startswith("real").map({True: "real runs", False: "worlds"})
 words = pd.CategoricalDtype(["held", "consistent", "did not hold", "not decided"])
 everything["verdict"] = everything["verdict"].astype(words)
@@ -316,14 +341,14 @@ open_ = everything[everything["verdict"] == "not decided"]
 print(f"not decided by these runs: {len(open_)} of {len(everything)} ({', '.join(open_['where'].unique())})")
 
 # %% [markdown]
-# Read it as a map of what to rely on. What is a theorem about conditional variances stands, and must. What is a *model of
-# training* (the exponent, the decay from the start) is to be measured for each task. What is a *recipe* (spread as the risk of
-# the run, least squares in logarithms) has better ones beside it.
+# Read it as a map of what to rely on. Nothing here speaks against what is a theorem about conditional variances, and nothing can
+# prove it. What is a *model of training* (the bound off its premises, the decay from the start) is to be measured for each task.
+# What is a *recipe* (spread as the risk of the run, least squares in logarithms) has better ones beside it.
 #
 # ## Try
 # 1. Which rows would you call an artefact of small runs? Change one number in section 1 to find out.
-# 2. A rule that looks at forty intervals will be wrong somewhere. How many rows would be expected to read "did not hold" if all
-#    claims were true?
+# 2. A rule that looks at many intervals will be wrong somewhere. How many rows would be expected to read "did not hold" if all
+#    claims were true? (Mind what the limits of each row are.)
 # 3. `constant` learning rate, `rho = 0`: what does the proposition say of it, and what do you expect the forks to show?
 #
 # Answers below; try first.
@@ -333,12 +358,17 @@ print(f"not decided by these runs: {len(open_)} of {len(everything)} ({', '.join
 # **1.** The spread of the LoRA runs, for one: give `lora` 192 steps and sixteen seeds, and it decays too (the tour does so). More
 # seeds shrink the intervals of all rows; no number of seeds makes the spread the risk of a run.
 #
-# **2.** Of the rows that judge an interval of 95 %:
+# **2.** An interval of 95 % misses a number in one of 20, and a true range that ends just at the truth on one side only in one of
+# 40; a one-sided limit and a p value in one of 20. Rows that were computed, AIC and the splits have no such rate:
 
 # %%
-judged = everything[everything["lower"] < everything["upper"]]
-wrong = (judged["verdict"] == "did not hold").sum()
-print(f"{len(judged)} rows have an interval; one in twenty of them by chance: {len(judged) / 20:.1f}; found: {wrong}")
+sided = everything["expected"].str.startswith(("at most", "at least"))
+chance = {"p value": 0.05, ONE_SIDED: 0.05}
+rate = everything["limits"].map(chance).where(everything["limits"] != "95 %", np.where(sided, 0.025, 0.05))
+rated = everything[rate.notna()]
+wrong = int((rated["verdict"] == "did not hold").sum())
+print(rated.groupby("limits").size().to_string())
+print(f"{len(rated)} of {len(everything)} rows have a rate; by chance at most {rate.sum():.1f}; found: {wrong}")
 
 # %% [markdown]
 # **3.** Nothing: the proposition needs step sizes that fall, with `rho` above one half. With a constant rate the noise of each
