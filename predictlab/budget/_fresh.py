@@ -236,7 +236,8 @@ class FreshRun:
         half = (1 - confidence_level(confidence)) / 2
         mean, ends = self.mean_draws, self.value_draws
         lower, upper = np.quantile(ends, [half, 1 - half])
-        risk = self.end_variance + float(np.var(mean))
+        low, high = np.quantile(mean, [0.1587, 0.8413])  # a few runs leave tails without a variance
+        risk = self.end_variance + float((high - low) / 2) ** 2
         return pd.Series(
             {"prediction": float(np.median(mean)), "lower": lower, "upper": upper, "risk": risk,
              "depth": float(self.curve.depth[-1]), "seeds": self.curve.n_runs or 0}

@@ -198,7 +198,10 @@ function render({ model, el }) {
     const margin = short(1.96 * Math.sqrt(state.tolerance));
     budget.grid = data.grid.budget;
     tolerance.grid = data.grid.tolerance;
-    setSlider(budget, state.budget, `${steps} steps`);
+    // past a recipe's end the law speaks of longer recipes, whose curves may be others
+    const longer = data.end.reduce((count, end) => count + (state.budget > end ? 1 : 0), 0);
+    const past = longer === data.size ? ": longer recipes" : longer ? `: longer recipes for ${longer} of ${data.size}` : "";
+    setSlider(budget, state.budget, `${steps} steps${past}`);
     setSlider(tolerance, state.tolerance, `${short(state.tolerance)} (± ${margin} at 95 %)`, `${short(state.tolerance)}, a margin of ${margin} at 95 percent`);
     sets.row.hidden = !data.times.length;
     sets.grid = data.times;
