@@ -58,6 +58,10 @@ class PlanCost:
             told += f", {in_words(self.seconds)}"
         return told if math.isnan(self.price) else f"{told}, price {self.price:.3g}"
 
+    def _repr_html_(self) -> str:
+        runs, _, rest = repr(self).partition(", ")
+        return f"<b>{runs}</b>, {rest}"
+
 
 def in_words(seconds: float) -> str:
     """A time as people say it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sqlite3
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from predictlab.errors import DataError
 Range = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunCosts:
     """Measured costs of the runs of one task.
 
@@ -63,12 +64,16 @@ class RunCosts:
         """Of one run on the whole set; NaN where no evaluation was timed."""
         return self.seconds_per_row * self.rows
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         low, high = self.step_range
         step = f"{self.seconds_per_step:.3g} s a step of one run ({low:.3g} to {high:.3g}; {self.steps:,} steps)"
         if not self.evaluations:
             return f"{self.task}: {step}; no evaluation was timed"
         return f"{self.task}: {step}; {self.seconds_per_row:.3g} s a row, {self.seconds_per_evaluation:.3g} s for all"
+
+    def _repr_html_(self) -> str:
+        name, _, rest = repr(self).partition(": ")
+        return f"<b>Costs of {html.escape(name)}</b>: {rest}"
 
 
 def costs_of(task: str, frame: pd.DataFrame, evaluations: NDArray[np.float64]) -> RunCosts:

@@ -43,6 +43,7 @@ def test_all_seconds_over_all_steps(store):
     assert costs.row_range == pytest.approx((0.02, 0.04))
     assert costs.seconds_per_evaluation == pytest.approx(3.0)
     assert "0.625 s a step" in str(costs)
+    assert costs._repr_html_().startswith("<b>Costs of toy</b>: 0.625 s")
 
 
 def test_a_store_from_before_evaluations_were_timed_goes_on(tmp_path):
@@ -105,6 +106,7 @@ def test_steps_seconds_and_money(plan, runs, steps, evaluations):
     bare = plan.cost()
     assert np.isnan([bare.seconds, bare.price]).all()
     assert f"{steps:,} steps in all" in repr(bare)
+    assert bare._repr_html_().startswith(f"<b>{runs} runs of ")
 
 
 def test_prices_that_cannot_be():
