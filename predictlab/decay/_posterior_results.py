@@ -151,6 +151,8 @@ class PosteriorResults(DecayResults):
     model : DecayModel
     rng : int, numpy.random.Generator or None
         Of the draws behind estimates and intervals.
+    like : PosteriorResults, optional
+        A fit of the same model but for `rows`, whose posterior is taken over; see `on_rows`.
 
     Attributes
     ----------
