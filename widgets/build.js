@@ -4,7 +4,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { context } from "esbuild";
 
-const widgets = ["budget_allocator", "decay_explorer", "phase_diagram", "probe_monitor", "risk_decomposition", "runs_explorer"];
+const widgets = [
+  "budget_allocator", "decay_explorer", "noise_explorer", "phase_diagram", "probe_monitor", "risk_decomposition", "runs_explorer",
+];
 const check = process.argv.includes("--check");
 const build = await context({
   absWorkingDir: import.meta.dirname,

@@ -14,7 +14,7 @@ from predictlab._validation import confidence_level, nonnegative, option, positi
 from predictlab.comparing._curves import by_depth
 from predictlab.comparing._evidence import Array, Evidence, churn_prior
 from predictlab.comparing._finals import Wanted
-from predictlab.comparing._mixture import PRIOR_SCALE, PRIOR_SD, Mixture, Spread, known, mixture_of, share_prior
+from predictlab.comparing._mixture import Mixture, Spread, known, mixture_of, run_sd_prior, share_prior
 from predictlab.comparing._noise import Noise
 from predictlab.comparing._reading import Opened, Source, open_source, read_evidence, tasks_of
 from predictlab.comparing._results import RECIPES, THESE_RUNS, Answer, Comparison, Comparisons
@@ -255,8 +255,7 @@ def _recipes(
             notes,
         )
     mean = (a.mean + b.mean) / 2
-    scale = PRIOR_SCALE * math.sqrt(mean * (1 - mean))
-    low, high = (scale * math.exp(q * 1.96 * PRIOR_SD) for q in (-1, 1))
+    scale, low, high = run_sd_prior(min(max(mean, 1e-4), 1 - 1e-4))
     notes.append(
         f"one run each: how far seeds differ is a prior, not data: sd {scale:.2g}, 95 % from {low:.2g} to {high:.2g}"
     )

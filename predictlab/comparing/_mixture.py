@@ -6,6 +6,7 @@ part has about (S - 1)(n - 1) degrees of freedom and is taken as known; the firs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from scipy.optimize import brentq
 from scipy.special import gammaln
 from scipy.stats import chi2
 from scipy.stats import norm as normal
+
+from predictlab._validation import confidence_level, share
 
 Array = NDArray[np.float64]
 
@@ -151,6 +154,36 @@ def share_prior(mean: float) -> Callable[[Array], Array]:
     """The prior on ``log sigma_run`` of a share of mean p, where no runs tell it."""
     centre = np.log(PRIOR_SCALE * np.sqrt(max(mean * (1 - mean), 1e-4)))
     return lambda log_sigma: -0.5 * ((log_sigma - centre) / PRIOR_SD) ** 2
+
+
+def run_sd_prior(mean: float, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Say how far runs of a share differ before any two are seen.
+
+    Parameters
+    ----------
+    mean : float
+        The share p, in (0, 1).
+    confidence : float
+        Of the range, in (0, 1).
+
+    Returns
+    -------
+    sd, lower, upper : float
+        Median and range of the prior on the standard deviation over runs, on the population of rows.
+
+    Notes
+    -----
+    ``log(sigma_run / sqrt(p (1 - p)))`` is normal about log .0145 with standard deviation 1.15: docs/comparing.md.
+
+    Examples
+    --------
+    >>> [round(v, 4) for v in run_sd_prior(0.84)]
+    [0.0053, 0.0006, 0.0506]
+    """
+    share("mean", mean)
+    scale = PRIOR_SCALE * math.sqrt(mean * (1 - mean))
+    reach = float(normal.isf((1 - confidence_level(confidence)) / 2)) * PRIOR_SD
+    return scale, scale * math.exp(-reach), scale * math.exp(reach)
 
 
 def _sigmas(spreads: tuple[Spread, ...]) -> Array:

@@ -30,7 +30,7 @@ def test_trials_with_the_same_parameters_are_replicates_of_one_recipe():
     groups = [part["value"].to_numpy() for _, part in ended.groupby(["params_lr", "params_layers"])]
     squares = sum(((g - g.mean()) ** 2).sum() for g in groups)
     df = sum(len(g) - 1 for g in groups)
-    for source in (FILES / "trials.csv", FILES / "study.db", table):
+    for source in (FILES / "trials.csv", FILES / "study.sqlite3", table):
         found = pl.noise(source)
         assert found.sd == pytest.approx(np.sqrt(squares / df))
         assert found.two_runs() == pytest.approx(student.isf(0.025, df) * np.sqrt(2 * squares / df))
@@ -42,14 +42,14 @@ def test_trials_with_the_same_parameters_are_replicates_of_one_recipe():
 def test_trials_of_two_settings_are_compared_once_taken_apart():
     recipes = pl.split_recipes(FILES / "trials.csv")
     assert list(recipes) == ["layers=1, lr=0.0001", "layers=1, lr=0.001", "layers=2, lr=0.0001"]
-    assert [name.split("lr=")[1] for name in pl.split_recipes(FILES / "study.db")] == ["0.0001", "0.001", "0.0001"]
+    assert [name.split("lr=")[1] for name in pl.split_recipes(FILES / "study.sqlite3")] == ["0.0001", "0.001", "0.0001"]
     found = pl.compare(recipes["layers=1, lr=0.001"], recipes["layers=1, lr=0.0001"])
     table = pd.read_csv(FILES / "trials.csv").query("state == 'COMPLETE' and params_layers == 1")
     means = table.groupby("params_lr")["value"].mean()
     assert found.difference == pytest.approx(means[0.001] - means[0.0001])
     assert "1 pruned, 1 fail" in " ".join(found.notes)
     with pytest.raises(DataError, match="holds runs of 3 recipes"):
-        pl.compare(FILES / "trials.csv", FILES / "study.db")
+        pl.compare(FILES / "trials.csv", FILES / "study.sqlite3")
 
 
 def test_several_objectives_are_asked_about_and_several_studies_are_tasks(tmp_path):
@@ -57,7 +57,7 @@ def test_several_objectives_are_asked_about_and_several_studies_are_tasks(tmp_pa
     with pytest.raises(ArgumentError, match="values_0"):
         pl.noise(table.assign(values_1=1.0))
     assert pl.noise(table.assign(values_1=1.0), metric="values_0").evidence.metric == "values_0"
-    shutil.copy(FILES / "study.db", tmp_path / "two.db")
+    shutil.copy(FILES / "study.sqlite3", tmp_path / "two.db")
     import sqlite3
 
     with sqlite3.connect(tmp_path / "two.db") as db:
@@ -66,7 +66,7 @@ def test_several_objectives_are_asked_about_and_several_studies_are_tasks(tmp_pa
     with pytest.raises(ArgumentError, match="task"):
         pl.noise(tmp_path / "two.db")
     assert pl.noise(tmp_path / "two.db", task="lr").runs == 4
-    (tmp_path / "none.db").write_bytes((FILES / "study.db").read_bytes())
+    (tmp_path / "none.db").write_bytes((FILES / "study.sqlite3").read_bytes())
     with sqlite3.connect(tmp_path / "none.db") as db:
         db.execute("DELETE FROM trials")
     with pytest.raises(DataError, match="no trials"):

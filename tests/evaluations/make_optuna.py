@@ -24,7 +24,7 @@ def objective(trial: optuna.Trial) -> float:
 if __name__ == "__main__":
     to = Path(sys.argv[1])
     to.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(storage=f"sqlite:///{to / 'study.db'}", study_name="lr", direction="maximize")
+    study = optuna.create_study(storage=f"sqlite:///{to / 'study.sqlite3'}", study_name="lr", direction="maximize")
     for asked in [{"lr": 1e-4, "layers": 1}] * 4 + [{"lr": 1e-3, "layers": 1}] * 4 + [{"lr": 1e-4, "layers": 2}]:
         study.enqueue_trial(asked)
     study.optimize(objective, n_trials=9, catch=ValueError)

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { endsOf, position, positions, scaled, short, tickText, ticksOf } from "../../widgets/js/axis.js";
 import * as numbers from "../../widgets/js/numbers.js";
+import * as power from "../../widgets/js/power.js";
 
 const words = { NaN, Infinity, "-Infinity": -Infinity };
 const cases = JSON.parse(readFileSync(process.env.PREDICTLAB_CASES, "utf8"), (_, v) => words[v] ?? v);
@@ -21,6 +22,21 @@ test("optimal depth, whether it pays, depth for a tolerance", () => {
     close(numbers.payingDepth(scale, rate, { price, fixed, first }), expected.paying, "c* where it pays");
     close(numbers.toleranceDepth(floor, scale, rate, tolerance), expected.reachable, "c_tau");
     close(expected.depths.map((c) => floor + numbers.reducible(scale, rate, c)), expected.risk, "L");
+  }
+});
+
+test("the normal law", () => {
+  for (const { x, below } of cases.normals) close(x.map(power.normalBelow), below, "normal", 1e-11);
+});
+
+test("power of a comparison of two recipes", () => {
+  for (const { state, difference, power: wanted, expected, others } of cases.powers) {
+    close(power.smallestDifference(state, wanted), expected.smallest, "smallest", 2e-6);
+    close(power.powerOf(difference, state), expected.chance, "chance", 2e-6);
+    close(power.calledFrom(state), expected.called, "called", 1e-7);
+    close(power.seedsNeeded(difference, state, wanted), expected.seeds, "seeds");
+    if (state.interaction > 0) close(power.rowsNeeded(difference, state, wanted), expected.rows, "rows", 1e-3);
+    for (const [p, smallest] of others) close(power.smallestDifference(state, p), smallest, "other powers", 2e-6);
   }
 });
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as student
 
 import predictlab as pl
 from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import law
-from predictlab_widgets import BudgetAllocator, PhaseDiagram, RiskDecomposition
+from predictlab_widgets import BudgetAllocator, NoiseExplorer, PhaseDiagram, RiskDecomposition
 from predictlab_widgets._base import to_jsonable
 
 HERE = Path(__file__).parent
@@ -155,10 +157,35 @@ def allocations():
             widget.close()
 
 
+def powers():
+    for run_sd, interaction in ((0.004, 0.05), (0.0, 0.08), (0.02, 0.0)):
+        for seeds in (1, 2, 3, 8, 40):
+            widget = NoiseExplorer(run_sd=run_sd, interaction=interaction, seeds=seeds, rows=700, difference=0.013)
+            given = {name: getattr(widget, name) for name in ("run_sd", "interaction", "seeds", "rows")}
+            design = widget.design()
+            called = (
+                float(student.isf(0.025, 2 * (seeds - 1))) * np.sqrt(2 / seeds) * widget.sd if seeds > 1 else np.inf
+            )
+            yield {
+                "state": given, "difference": widget.difference, "power": 0.8,
+                "expected": {"smallest": design.difference, "chance": widget.chance, "seeds": widget.seeds_needed,
+                             "rows": widget.rows_needed if interaction else np.inf, "called": called},
+                "others": [
+                    [p, pl.compare_design(**widget._spread(), seeds=seeds, rows=700, power=p).difference]
+                    for p in (0.5, 0.95)
+                ],
+            }  # fmt: skip
+
+
+def normals():
+    x = np.r_[np.linspace(-9, 9, 181), -30, 30]
+    yield {"x": x, "below": norm.cdf(x)}
+
+
 def test_the_numbers_of_the_page_are_those_of_the_library(tmp_path):
     if shutil.which("node") is None:
         pytest.skip("no node on the PATH: install it (Debian: apt-get install nodejs)")
-    made = {make.__name__: list(make()) for make in (depths, costs, intervals, regimes, allocations)}
+    made = {make.__name__: list(make()) for make in (depths, costs, intervals, regimes, allocations, powers, normals)}
     cases = tmp_path / "cases.json"
     cases.write_text(json.dumps(to_jsonable(made)))
     environment = os.environ | {"PREDICTLAB_CASES": str(cases), "NODE_NO_WARNINGS": "1"}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from predictlab_widgets._budget_allocator import BudgetAllocator
 from predictlab_widgets._decay_explorer import DecayExplorer
+from predictlab_widgets._noise_explorer import NoiseExplorer
 from predictlab_widgets._phase_diagram import PhaseDiagram
 from predictlab_widgets._probe_monitor import ProbeMonitor
 from predictlab_widgets._risk_decomposition import RiskDecomposition
 from predictlab_widgets._runs_explorer import RunsExplorer
 
 __version__ = "0.1.0"
-__all__ = ["BudgetAllocator", "DecayExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition", "RunsExplorer"]
+__all__ = [
+    "BudgetAllocator", "DecayExplorer", "NoiseExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition",
+    "RunsExplorer",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:
