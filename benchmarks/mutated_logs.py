@@ -1,6 +1,6 @@
 """Mutated inputs of each reader: every one ends in runs or in an error of ours, and none hangs.
 
-Run: python benchmarks/mutated_logs.py [--each 3000] [--seed 0] [--reader NAME]
+Run: python benchmarks/mutated_logs.py [--each 3000] [--first 0] [--seed 0] [--reader NAME]
 
 A valid source of each kind is written once; then one of its files is cut, gets bytes flipped, swapped or put in, is
 put in another encoding, has values of other types, is emptied, doubled, linked in a circle and so on, and is read.
@@ -303,7 +303,7 @@ def try_one(name: str, number: int, seed: int, master: Path, scratch: Path) -> t
     return outcome, f"{done} with {arguments}", time.monotonic() - begun
 
 
-def run(name: str, each: int, seed: int) -> tuple[collections.Counter[str], list[str], float]:
+def run(name: str, each: int, seed: int, first: int = 0) -> tuple[collections.Counter[str], list[str], float]:
     """Counts of outcomes of one reader, its faults, and the longest time."""
     counts: collections.Counter[str] = collections.Counter()
     faults, longest = [], 0.0
@@ -312,7 +312,7 @@ def run(name: str, each: int, seed: int) -> tuple[collections.Counter[str], list
         master.mkdir()
         scratch.mkdir()
         WRITERS[name][0](master)
-        for number in range(each):
+        for number in range(first, first + each):
             outcome, done, seconds = try_one(name, number, seed, master, scratch)
             counts[outcome.partition(":")[0]] += 1
             longest = max(longest, seconds)
@@ -327,6 +327,7 @@ def run(name: str, each: int, seed: int) -> tuple[collections.Counter[str], list
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--each", type=int, default=3000)
+    parser.add_argument("--first", type=int, default=0, help="Number of the first mutation, to go on from there.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", choices=sorted(WRITERS))
     asked = parser.parse_args()
@@ -335,7 +336,7 @@ def main() -> None:
     )
     bad = 0
     for name in [asked.reader] if asked.reader else WRITERS:
-        counts, faults, longest = run(name, asked.each, asked.seed)
+        counts, faults, longest = run(name, asked.each, asked.seed, asked.first)
         numbers = [counts["frame"], counts["error"], counts["FAULT"], counts["HUNG"]]
         print(f"| {name} | {asked.each} | {' | '.join(map(str, numbers))} | {longest:.1f} |", flush=True)
         seen: set[str] = set()

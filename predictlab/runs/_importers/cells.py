@@ -64,8 +64,9 @@ def _separated(path: Path, found: Findings) -> pd.DataFrame:
     line = text.split("\n", 1)[0]
     counts = {sep: line.count(sep) for sep in dict.fromkeys([separator, ",", ";", "\t", "|"])}
     best = max(counts, key=lambda sep: counts[sep])
-    if counts[best] >= MOST_COLUMNS:
-        raise ValueError(f"its title line has {counts[best] + 1:,} cells; is it a table of runs?")
+    widest = max(some.count(sep) for some in text.split("\n", 20)[:20] for sep in counts)
+    if widest >= MOST_COLUMNS:
+        raise ValueError(f"a line of it has {widest + 1:,} cells; is it a table of runs?")
     if counts[separator] == 0:
         separator = best if counts[best] else (r"\s+" if len(line.split()) > 1 else separator)
     elif separator == "," and counts[";"] > counts[","]:
