@@ -17,10 +17,12 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import tempfile
 import time
 import traceback
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -175,6 +177,50 @@ def dvclive(folder: Path) -> None:
         (folder / f"seed-{s}" / "dvclive" / "params.yaml").write_text(f"lr: 0.1\nseed: {s}\n")
 
 
+def wandb_record(number: int, **items: object) -> bytes:
+    """A record of W&B's run files with the items of a history (2) or config (5), by the numbers of their fields."""
+
+    def part(field: int, content: bytes) -> bytes:
+        size, out = len(content), b""
+        while size > 127:
+            out, size = out + bytes([size & 127 | 128]), size >> 7
+        return bytes([field << 3 | 2]) + out + bytes([size]) + content
+
+    def item(key: str, value: object) -> bytes:
+        name = b"".join(part(2, k.encode()) for k in key.split(".")) if "." in key else part(1, key.encode())
+        return part(1, name + b"\x82\x01" + part(2, json.dumps(value).encode())[1:])
+
+    return part(number, b"".join(item(key, value) for key, value in items.items()))
+
+
+def wandb_file(path: Path, records: list[bytes]) -> None:
+    """Records in blocks, as LevelDB's log has them, behind W&B's header."""
+    out = bytearray(b":W&B" + struct.pack("<HB", 0xBEE1, 0))
+    for record in records:
+        first = True
+        while True:
+            left = 32768 - len(out) % 32768
+            if left < 7:
+                out += bytes(left)
+                continue
+            piece, record = record[: left - 7], record[left - 7 :]
+            kind = (1 if first else 4) if not record else (2 if first else 3)
+            out += struct.pack("<IHB", zlib.crc32(piece, zlib.crc32(bytes([kind]))), len(piece), kind) + piece
+            first = False
+            if not record:
+                break
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(out))
+
+
+def wandb_runs(folder: Path) -> None:
+    for s in range(SEEDS):
+        rows = [wandb_record(5, lr=0.1, seed=s)]
+        rows += [wandb_record(2, _step=i, **{"train/global_step": c, "eval/acc": v, "a.b": i})
+                 for i, (c, v) in enumerate(path_of(s).items())]  # fmt: skip
+        wandb_file(folder / "wandb" / f"offline-run-{s}" / f"run-seed-{s}.wandb", rows)
+
+
 WRITERS: dict[str, tuple[Callable[[Path], None], dict[str, object]]] = {
     "table": (table, {"metric": "acc"}),
     "tables with recipes": (tables, {"metric": "acc"}),
@@ -188,6 +234,7 @@ WRITERS: dict[str, tuple[Callable[[Path], None], dict[str, object]]] = {
     "MLflow folder": (mlruns, {}),
     "MLflow database": (mlflow_database, {}),
     "DVCLive": (dvclive, {"metric": "eval/acc"}),
+    "W&B run files": (wandb_runs, {"metric": "eval/acc"}),
 }
 
 

@@ -22,6 +22,7 @@ def mutations():
 READERS = [
     "table", "tables with recipes", "side by side", "W&B panel", "JSON lines", "JSON records", "parquet",
     "trainer_state", "TensorBoard", "MLflow folder", "MLflow database", "DVCLive",
+    "W&B run files",
 ]  # fmt: skip
 
 

@@ -144,6 +144,11 @@ def _records(path: Path, found: Findings) -> pd.DataFrame:
             found.leave_out(f"{path}: lines {listed(wrong)}, which are no JSON (cut off while it was written?)")
     if not records or not all(isinstance(record, dict) for record in records):
         raise ValueError('expected a JSON object on each line, such as {"step": 10, "eval_loss": 0.5}')
+    return table_of(records)
+
+
+def table_of(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """A row a record; a NaN that was written stays told from what is absent."""
     table = pd.json_normalize(records)
     for name in table.columns:
         column = table[name]

@@ -48,6 +48,8 @@ class RunLogs:
         What to do where a run has two values of a metric at one depth, said in the error.
     ordered : bool
         Whether the source says in which order the rows were written.
+    begins : float, optional
+        Least depth in the source, also of what was not chosen; `select` sees to it where a reader does not.
     """
 
     rows: pd.DataFrame
@@ -59,15 +61,18 @@ class RunLogs:
     kept: tuple[str, ...] = ()
     twice: str = "If it was measured twice, or begun again, pass keep='first' or keep='last'."
     ordered: bool = False
+    begins: float | None = None
 
     def select(self) -> RunLogs:
         """The chosen metrics under their new names, and the runs that have one."""
+        depths = pd.to_numeric(self.rows["depth"], errors="coerce")
+        begins = float(depths.min()) if self.begins is None else self.begins
         rows = self.rows.assign(metric=self.rows["metric"].astype("category"))
         rows = rows[rows["metric"].isin(self.metrics)].reset_index(drop=True)
         used, rows["run"] = np.unique(rows["run"], return_inverse=True)
         new_names = list(dict.fromkeys(self.metrics.values()))
         rows["metric"] = pd.Categorical(rows["metric"].map(self.metrics), categories=new_names)
-        return replace(self, rows=rows, about=self.about.iloc[used])
+        return replace(self, rows=rows, about=self.about.iloc[used], begins=begins)
 
 
 def listed(names: Iterable[object]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from predictlab._validation import positive
 from predictlab.errors import DataError, bad_argument
-from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state
+from predictlab.runs._importers import event_files, mlflow_folder, tables, trainer_state, wandb_files
 from predictlab.runs._importers.identify import Seed, Task, compiled, seeds_and_tasks
 from predictlab.runs._importers.logs import Names, RunLogs
 from predictlab.runs._importers.plausible import units_of_shares, without_copies
@@ -55,8 +55,9 @@ def read_runs(  # type: ignore[misc]
     ----------
     source : path, glob pattern, list of these, or DataFrame
         ``trainer_state.json`` (a file, a run's folder, whose last checkpoint counts, or a folder of them); TensorBoard
-        event files or folders; an MLflow ``mlruns`` folder; CSV, TSV or parquet, W&B exports among them.
-    format : {"trainer_state", "tensorboard", "mlflow", "table"}, optional
+        event files or folders; an MLflow ``mlruns`` folder or SQLite store; W&B's run files (``.wandb``); CSV, TSV,
+        parquet or JSON, W&B exports among them.
+    format : {"trainer_state", "tensorboard", "mlflow", "wandb", "table"}, optional
         Needed only where a folder has files of several formats.
     metric : str, list of str or mapping, optional
         Names or patterns (``"eval/*"``), or name there -> name in the result. Default: what evaluations of a Trainer
@@ -173,6 +174,8 @@ def read_source(
     found.format, found.files = kind, files
     if kind == "table":
         return kind, files, tables.read_tables(files, base, where, metric, found, epochs=epochs)
+    if kind == "wandb":
+        return kind, files, wandb_files.read_wandb(files, base, where, metric, found, epochs=epochs)
     for name in where.keys() - {"task", "seed"}:
         raise bad_argument("columns", {name: where[name]}, f"a table, not {FORMATS[kind]}", "Leave it out.")
     return kind, files, READERS[kind](files, base, metric, found)

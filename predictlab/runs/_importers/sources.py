@@ -25,6 +25,7 @@ FORMATS = {
     "trainer_state": "trainer_state.json files",
     "tensorboard": "TensorBoard event files",
     "mlflow": "MLflow runs",
+    "wandb": "W&B run files",
     "table": "tables (CSV, TSV, parquet, JSON lines)",
 }
 TEXTS = (".txt", ".log", ".dat", ".tab")
@@ -69,11 +70,13 @@ def natural(name: object) -> list[tuple[int, int, str]]:
 
 
 def format_of(path: Path) -> str:
-    """Format of a file by its name; "wandb" and "other" are none of FORMATS."""
+    """Format of a file by its name; "summary" and "other" are none of FORMATS."""
     name = path.name.lower()
     if name == "trainer_state.json":
         return "trainer_state"
-    if name == "wandb-summary.json" or name.endswith(".wandb"):
+    if name == "wandb-summary.json":
+        return "summary"
+    if name.endswith(".wandb"):
         return "wandb"
     if "tfevents" in name and not name.endswith(".json"):
         return "tensorboard"
@@ -129,7 +132,8 @@ def _is_second_name(file: Path, root: Path, found: Findings) -> bool:
     """Whether a file is a link to another one that is found by itself, as ``latest`` often is."""
     if not file.is_symlink() or not Path(os.path.realpath(file)).is_relative_to(root):
         return False
-    found.leave_out(f"{file}: a link to another file in the folder", loud=False)
+    if format_of(file) in FORMATS:
+        found.leave_out(f"{file}: a link to another file in the folder", loud=False)
     return True
 
 
@@ -223,7 +227,7 @@ def locate(source: Paths, wanted: str | None, found: Findings) -> tuple[str, lis
     files: dict[str, list[Path]] = defaultdict(list)
     for kind, file in dict.fromkeys(one for path in paths for one in files_of(path, wanted, found)):
         files[kind].append(file)
-    if not any(kind in FORMATS or kind == "wandb" for kind in files):  # records in JSON, where there is nothing else
+    if not any(kind in FORMATS or kind == "summary" for kind in files):  # records in JSON, where there is nothing else
         files["table"] = [file for file in files["other"] if file.suffix == ".json" and _is_records(file)]
         files = defaultdict(list, {kind: some for kind, some in files.items() if some})
     kind = _one_format(files, wanted, paths)
@@ -255,16 +259,18 @@ def _one_format(files: Mapping[str, list[Path]], wanted: str | None, paths: Sequ
             raise bad_argument("format", wanted, f"a format found in {where}", f"There: {there}.")
         return wanted
     # beside a run's own record a table holds something else: predictions, a config
-    logs = {kind: count for kind, count in counts.items() if kind != "table"} or counts
+    logs = {kind: count for kind, count in counts.items() if kind not in ("table", "wandb")}
+    # what W&B kept of runs that have a record of their own is not asked about
+    logs = logs or {kind: count for kind, count in counts.items() if kind == "wandb"} or counts
     if len(logs) > 1:
         there = " and ".join(logs.values())
         raise left_open("format", f"{where} has {there}.", f"Pass format={next(iter(logs))!r} or another of them.")
     if logs:
         return next(iter(logs))
-    if "wandb" in files:
+    if "summary" in files:
         raise DataError(
-            f"{where} is a local W&B folder: its history is in a binary .wandb file, and its summary has last values "
-            "only. Save each run's history whole: pd.DataFrame(wandb.Api().run(path).scan_history()).to_csv(...) "
+            f"{where} is a local W&B folder without its .wandb file: the summary has last values only. "
+            "Save each run's history whole: pd.DataFrame(wandb.Api().run(path).scan_history()).to_csv(...) "
             "(history() alone is a sample of 500 rows); or export the panel of a "
             "metric as CSV, and read that."
         )

@@ -192,7 +192,18 @@ def read_table(
     logged = [base[["run", "depth"]].assign(metric=c, value=numbers(table[c])) for c in rates]
     about, paced = with_schedules(about, pd.concat([rows[["run", "depth", "metric", "value"]], *logged]))
     hint = f"Columns without a role: {listed(free)}." if free else ""
-    return RunLogs(rows, about, metrics, label, hint, (*recipe, *paced), tuple(kept), _twice(table, free, run, roles))
+    begins = float(np.nanmin(base["depth"])) if np.isfinite(base["depth"]).any() else None
+    return RunLogs(
+        rows,
+        about,
+        metrics,
+        label,
+        hint,
+        (*recipe, *paced),
+        tuple(kept),
+        _twice(table, free, run, roles),
+        begins=begins,
+    )
 
 
 def _twice(table: pd.DataFrame, free: list[str], run: NDArray[np.int64], roles: Mapping[str, str]) -> str:

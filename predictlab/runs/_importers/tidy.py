@@ -70,7 +70,7 @@ def _at_depths(logs: RunLogs, steps_per_epoch: float | None, found: Findings) ->
     rows, depth, names = logs.rows[good], depth[good], names[good]
     if steps_per_epoch is not None:
         whole = bool(np.all(depth % 1 == 0))
-        if whole and depth.min() == 0:
+        if whole and min(depth.min(), np.inf if logs.begins is None else logs.begins) == 0:
             found.noticed.append("epochs begin at 0: each is taken as measured at its end, epoch 0 after one epoch.")
             depth = depth + 1
         depth = np.rint(depth * steps_per_epoch)
