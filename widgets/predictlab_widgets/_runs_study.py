@@ -43,6 +43,7 @@ class RunsStudy:
         self.taken_for: dict[str, str] = {}
         self.curves: dict[str, RiskCurve] = {}
         self._found: dict[tuple[str, str], Found] = {}
+        self._place: tuple[Any, ...] = ()
 
     def read(
         self, source: Any, arguments: Mapping[str, Any], dropped: bool
@@ -65,11 +66,14 @@ class RunsStudy:
 
     def _look(self, source: Any, arguments: Mapping[str, Any], report: ImportReport | None) -> None:
         """What the source has; what of it has a part is the report's to say, where there is one."""
-        words = {name: value for name, value in arguments.items() if name not in ("keep", "strict")}
-        try:
-            self.columns = contents(source, **words).columns
-        except Exception:  # said by `read`
-            self.columns = pd.DataFrame()
+        place = (id(source) if hasattr(source, "columns") else str(source), arguments.get("format"))
+        if report is None or place != self._place:  # else what is there is known, and the report has the rest
+            words = {name: value for name, value in arguments.items() if name not in ("keep", "strict")}
+            try:
+                self.columns = contents(source, **words).columns
+            except Exception:  # said by `read`
+                self.columns = pd.DataFrame()
+            self._place = place
         taken = {} if self.columns.empty else dict(zip(self.columns["name"], self.columns["taken_for"], strict=True))
         self.taken_for = taken if report is None else dict.fromkeys(taken, "") | dict(report.taken_for)
 
