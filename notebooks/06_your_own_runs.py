@@ -18,6 +18,7 @@
 #
 # **Aims.** After this lesson you can
 # - read runs that were made elsewhere: a folder of Trainer runs, a CSV, a DataFrame;
+# - come from a file of logs to an answer in a widget, and take the code with you;
 # - answer when the importer asks, and say why it does not guess;
 # - record a Hugging Face Trainer while it trains, and stop it where more depth does not pay.
 #
@@ -35,6 +36,7 @@ import transformers
 
 import predictlab as pl
 from predictlab.probing import ProbeRecorder
+from predictlab_widgets import RunsExplorer
 
 pl.charts.enable()
 transformers.utils.logging.set_verbosity_error()
@@ -126,17 +128,62 @@ print(*fit.cautions(), sep="\n")
 # Twelve seeds are few, and the interval says so. It is what a handful of old runs can give; the frame goes into everything
 # that the other lessons did with probes.
 #
-# ## 3. A table, and a question
-# You keep results in a spreadsheet. (This one comes from a world with known truth, 24 runs.)
+# ## 3. A file, and an answer
+# You keep results in a table. This one comes from a world with known truth, 24 runs; when you have gone through it once, put
+# the path of a table or a log **of yours** in its place, or drop the file on the widget.
 
 # %%
 world = pl.worlds.MartingaleWorld(0.0001, 0.02, 1.0, mean=0.8)
 kept = world.source(seed=1)((4, 8, 16, 32, 64, 128), range(24))
-sheet = kept.rename(columns={"value": "acc", "depth": "step"})[["seed", "step", "acc"]]
-sheet = sheet.assign(lr=3e-4, minutes=sheet["step"] / 6)
-sheet.to_csv(home / "sheet.csv", index=False)
+sheet = kept.rename(columns={"value": "acc", "depth": "step"})[["seed", "step", "acc"]].round(4)
+sheet = sheet.assign(f1=(0.9 * sheet["acc"]).round(4), lr=3e-4)
+path = home / "sheet.csv"  # a path of yours goes here
+sheet.to_csv(path, index=False)
+
+explorer = RunsExplorer(path)
+explorer
+
+# %% [markdown]
+# It shows each column and what it was taken for: `seed` and `step` by what they are called. Two columns could be the metric, and
+# that is asked. A guess would be right most of the time, and nobody would see it when it is not. Choose "a metric" beside `acc`,
+# or press the button `metric` and type it; what you do there, a line of Python does too:
+
+# %%
+print(explorer.error)
+explorer.arguments = {"metric": "acc"}
+explorer.report
+
+# %% [markdown]
+# Read, and fitted. What is near enough is yours to say: a margin around the mean of the seeds, and a budget of steps.
+
+# %%
+explorer.margin, explorer.budget = 0.03, 64
+explorer.table()[["task", "runs", "depths", "regime", "advice"]]
+
+# %% [markdown]
+# The widget keeps the lines that ran. Copy them into a cell of yours, and go on from there:
+
+# %%
+print(explorer.code.replace(str(home), "…"))
+
+# %% [markdown]
+# What of the truth does the fit know?
+
+# %%
+table_fit = explorer.fits["sheet"]
+known = table_fit.conf_int()
+known.insert(0, "truth", [world.intrinsic_limit, world.scale, world.decay_rate])
+known.insert(1, "estimate", table_fit.params)
+assert ((known["lower"] <= known["truth"]) & (known["truth"] <= known["upper"])).all()
+known.round(5)
+
+# %% [markdown]
+# ## 4. A DataFrame, and two more questions
+# Without a widget the question is an error that names the argument to pass. Names of runs that say nothing about seeds, as
+# experiment trackers give them:
 
 
+# %%
 def ask(source, **arguments):
     """What `pl.read_runs` makes of a source, or what it asks."""
     try:
@@ -145,30 +192,6 @@ def ask(source, **arguments):
         print(question)
 
 
-assert ask(home / "sheet.csv") is None
-
-# %% [markdown]
-# Three columns could be a metric. A guess would be right most of the time, and nobody would see it when it is not: a risk
-# curve of learning rates is a flat line like others. So you are asked, and told what to pass:
-
-# %%
-frame = ask(home / "sheet.csv", metric={"acc": "accuracy"}, columns={"seconds": "minutes"})
-frame["seconds"] *= 60  # the column was in minutes
-assert len(frame) == len(sheet)
-frame.head(3)
-
-# %%
-table_fit = pl.DecayModel(pl.risk_curve(frame, metric="accuracy")).fit()
-known = table_fit.conf_int()
-known.insert(0, "truth", [world.intrinsic_limit, world.scale, world.decay_rate])
-known.insert(1, "estimate", table_fit.params)
-known.round(5)
-
-# %% [markdown]
-# ## 4. A DataFrame, and two more questions
-# Names of runs that say nothing about seeds, as experiment trackers give them:
-
-# %%
 names, accuracies = ["brisk-pond-1", "calm-owl-7"], [0.5, 0.6, 0.7, 0.8]
 tracked = pd.DataFrame({"run": names * 2, "step": [10, 10, 20, 20], "acc": accuracies})
 assert ask(tracked) is None

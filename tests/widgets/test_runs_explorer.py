@@ -109,6 +109,16 @@ def test_a_pattern_in_the_code_has_its_import(page):
     assert set(made["runs"]["task"]) == {"rte"}
 
 
+def test_a_path_object_and_several_paths(page, tmp_path):
+    for s, part in log_of().groupby("seed"):
+        part.drop(columns="seed").to_csv(tmp_path / f"seed-{s}.csv", index=False)
+    paths = sorted(tmp_path.iterdir())
+    for source in (tmp_path, paths, tuple(map(str, paths)), str(tmp_path / "seed-*")):
+        widget = page(source, arguments={"task": "all"})
+        assert (widget.error, widget.report.runs) == ("", 12)
+        pd.testing.assert_frame_equal(run_code(widget)["runs"], widget.frame)
+
+
 def test_a_task_without_a_fit_says_why_and_the_others_have_theirs(page):
     few = log_of(3).query("step <= 8").assign(task="few")
     widget = page(pd.concat([log_of().assign(task="many"), few]), margin=0.05)

@@ -150,13 +150,11 @@ class RunsExplorer(Widget):
         if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
             raise bad_argument("max_bytes", max_bytes, "a whole number >= 1")
         self._uploads, self._jobs, self._made = Uploads(max_bytes), LatestJobRunner(), RunsStudy()
-        self._pending, self._quiet, self._dropped = READ, True, False
+        self._pending, self._quiet, self._dropped, self._made_once = READ, True, False, False
         self.source, self.arguments, self.scale = source, arguments or {}, scale
         self.metric, self.task, self.margin, self.budget = metric, task, margin, budget
-        for _ in self._steps(READ):
-            if self._pending == DRAW and not self._doing:
-                break  # nothing is on a page yet
-        self._quiet = False
+        self._do(READ)
+        self._quiet, self._made_once = False, True
         self.observe(self._moved, names=list(STAGE_OF))
         super().__init__(**options)
         self.on_msg(self._on_request)
@@ -164,7 +162,8 @@ class RunsExplorer(Widget):
     def _checked(self, name: str, value: Any) -> Any:
         """A source as it is, and arguments of `pl.read_runs` by their names."""
         if name == "source":
-            return value
+            several = isinstance(value, list | tuple)
+            return [_text_of_path(one) for one in value] if several else _text_of_path(value)
         if not isinstance(value, Mapping):
             raise bad_argument("arguments", value, "a mapping of arguments of pl.read_runs to their values")
         if unknown := [key for key in value if key not in ARGUMENTS]:
@@ -203,12 +202,9 @@ class RunsExplorer(Widget):
             self._do(STAGE_OF[change["name"]])
 
     def _do(self, stage: int) -> None:
-        """All from a stage on, now; the picture for a page without scripts once the kernel is free."""
-        steps = self._steps(stage)
-        for _ in steps:
-            if self._pending == DRAW and not self._doing:
-                self._jobs.start(steps)
-                return
+        """All from a stage on, now."""
+        for _ in self._steps(stage):
+            pass
 
     def _set(self, **values: Any) -> None:
         """Set traits without setting off what follows."""
@@ -234,8 +230,9 @@ class RunsExplorer(Widget):
                 self._pending = this + 1
         self._draw()
         self._doing = ""
-        yield
-        self._update_fallback()
+        if self._made_once:  # else there is nothing on a page yet
+            yield
+            self._update_fallback()
 
     def _read(self) -> Iterator[None]:
         nothing = {"frame": None, "report": None, "error": ""}
@@ -441,8 +438,13 @@ class RunsExplorer(Widget):
         return Summary("Runs explorer", state, ("task", "runs", "depths", "regime", "what to do"), rows)
 
 
+def _text_of_path(value: Any) -> Any:
+    """A path as the text that stands in a call; anything else as it is."""
+    return str(value) if isinstance(value, PathLike) else value
+
+
 def _path_of(source: Any) -> str:
     """A source as the page's field has it."""
     if source is None or hasattr(source, "columns"):
         return ""
-    return text_of([str(one) for one in source] if isinstance(source, list | tuple) else str(source))
+    return text_of(source)
