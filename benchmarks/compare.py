@@ -8,6 +8,7 @@ Run: python benchmarks/compare.py --worlds [--per-cell 100]     crossed worlds o
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import resource
 import tempfile
@@ -40,11 +41,11 @@ def truth(rows: np.ndarray, sd: float, shift: float) -> tuple[float, float, floa
     return mean, run, mean * (1 - mean) - run - float(p.mean(axis=0).var())
 
 
-def worlds(per_cell: int, seed: int, of_runs: Sequence[int]) -> pd.DataFrame:
+def worlds(per_cell: int, seed: int, of_runs: Sequence[int], of_rows: Sequence[int]) -> pd.DataFrame:
     """False alarms, coverage and power of tests at 5 %, a line for each kind of world."""
     table: list[dict[str, object]] = []
     print("a line each: rows law,runs,rows,run sd,share,false,paired rows,t test,power,oracle,t power,covered")
-    for (name, law), runs, count, sd in itertools.product(DIFFICULTY.items(), of_runs, ROWS, RUN_SD):
+    for (name, law), runs, count, sd in itertools.product(DIFFICULTY.items(), of_runs, of_rows, RUN_SD):
         rng = np.random.default_rng([seed, runs, count, int(100 * sd)])
         population = logit(np.clip(rng.beta(*law, 10_000), 1e-6, 1 - 1e-6))
         mean, run, each = truth(population, sd, 0.0)
@@ -57,7 +58,7 @@ def worlds(per_cell: int, seed: int, of_runs: Sequence[int]) -> pd.DataFrame:
         shift = float(np.interp(min(wanted, max(means)), means, lows))
         counts = dict.fromkeys(("false", "paired rows", "t test", "power", "oracle", "t power", "covered"), 0)
         others = truth(population, sd, shift)
-        of_rows = float(np.var(expit(population + shift) - expit(population)))
+        unlike = float(np.var(expit(population + shift) - expit(population)))
         worlds = per_cell if count < 10_000 else per_cell // 4
         for _ in range(worlds):
             for moved in (0.0, shift):
@@ -78,7 +79,7 @@ def worlds(per_cell: int, seed: int, of_runs: Sequence[int]) -> pd.DataFrame:
                     d = a.mean(axis=0) - b.mean(axis=0)
                     counts["paired rows"] += bool(np.ptp(d) > 0 and ttest_rel(a.mean(0), b.mean(0)).pvalue < 0.05)
                 else:
-                    true = (run + others[1] + (each + others[2]) / count) / runs + of_rows / count
+                    true = (run + others[1] + (each + others[2]) / count) / runs + unlike / count
                     counts["power"] += seen
                     counts["t power"] += t_seen
                     counts["oracle"] += abs(difference) > 1.96 * np.sqrt(true)
@@ -137,6 +138,13 @@ def mnli(folder: Path, pairs: int) -> None:
     print(pd.DataFrame(table).round(3).to_string(index=False))
 
 
+def timed(source: Path) -> tuple[float, float]:
+    """Wall clock and processor seconds from files to the answer."""
+    start, spent = time.perf_counter(), time.process_time()
+    pl.noise(source).summary()
+    return time.perf_counter() - start, time.process_time() - spent
+
+
 def speed() -> None:
     """Seconds and memory of a long table of 800,000 outcomes, from a file to the answer."""
     rng = np.random.default_rng(0)
@@ -146,11 +154,24 @@ def speed() -> None:
         path = Path(folder) / "outcomes.csv"
         long = pd.DataFrame({"seed": s.ravel(), "row": j.ravel(), "value": y.ravel().astype(int)})
         long.to_csv(path, index=False)
-        start = time.perf_counter()
-        pl.noise(path).summary()
-        took = time.perf_counter() - start
+        took = timed(path)
+        names = [hashlib.sha256(str(j).encode()).hexdigest() for j in range(y.shape[1])]
+        for seed, values in enumerate(y):
+            place = Path(folder) / "samples" / f"seed-{seed}"
+            place.mkdir(parents=True)
+            with (place / "samples_quiz_2026-11-27T00-00-00.000000.jsonl").open("w") as lines:
+                for j, v in enumerate(values):
+                    doc = f'"doc": {{"question": "question {j} of many, with some words to read"}}, "target": "A"'
+                    lines.write(
+                        f'{{"doc_id": {j}, {doc}, "filter": "none", "metrics": ["acc"], "doc_hash": "{names[j]}", '
+                    )
+                    lines.write(f'"prompt_hash": "{names[j]}", "acc": {float(v)}}}\n')
+        samples = timed(Path(folder) / "samples")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"noise of 100,000 rows x 8 runs, from a CSV: {took:.2f} s, peak of the whole process {peak:.2f} GB")
+    print("noise of 100,000 rows x 8 runs, wall clock and processor seconds")
+    for what, (wall, processor) in {"from a CSV": took, "from samples of lm-evaluation-harness": samples}.items():
+        print(f"{what}: {wall:.1f}, {processor:.1f}")
+    print(f"peak of the whole process, making the files included: {peak:.2f} GB")
 
 
 def main() -> None:
@@ -160,13 +181,14 @@ def main() -> None:
     parser.add_argument("--per-cell", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, nargs="+", default=RUNS)
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--mnli", type=Path)
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--speed", action="store_true")
     given = parser.parse_args()
     pd.set_option("display.width", 180, "display.max_rows", 1000)
     if given.worlds:
-        table = worlds(given.per_cell, given.seed, given.runs)
+        table = worlds(given.per_cell, given.seed, given.runs, given.rows)
         what = ["false", "covered", "power", "oracle", "t test", "t power", "paired rows"]
         for by in ("runs", "rows", "run sd", "rows law", ["runs", "run sd"], ["runs", "rows"]):
             print(table.groupby(by, sort=False)[what].mean().round(3).to_string(), "\n")

@@ -307,8 +307,9 @@ class Noise:
             )
         elif self.from_prior and self.rows:
             low, mid, high = (math.sqrt(self.interaction(q * _Z80) / self.rows) for q in (-1, 0, 1))
+            why = "no outcomes were given" if e.row_means is None else "one run does not show it"
             lines.append(
-                f"rows, by a prior (no outcomes were given; h = .45, 80 % of tasks .24 to .85): sd {mid:.2g} "
+                f"rows, by a prior ({why}; h = .45, 80 % of tasks .24 to .85): sd {mid:.2g} "
                 f"[{low:.2g}, {high:.2g}, 80 %]"
             )
             if self.runs > 1 and not self.evidence.variance > 2 * high**2:

@@ -69,11 +69,18 @@ def read_summary(name: str, table: pd.DataFrame, metric: str | None, width: str 
     return Evidence.of_moments(name, metric, moments, None if count is None else int(count), (note,))
 
 
+def _is_cell(value: object) -> bool:
+    return isinstance(value, str) and _CELL.fullmatch(value) is not None
+
+
 def _cells(table: pd.DataFrame) -> str | None:
     """The column whose cells hold mean and width."""
     for column in table.columns:
+        if pd.api.types.is_numeric_dtype(table[column]):
+            continue
         cells = table[column].dropna()
-        if len(cells) and cells.map(lambda v: isinstance(v, str) and _CELL.fullmatch(v) is not None).all():
+        # the first one rules out nearly all columns
+        if len(cells) and _is_cell(cells.iloc[0]) and cells.map(_is_cell).all():
             return str(column)
     return None
 

@@ -5,6 +5,7 @@ import json
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import predictlab as pl
@@ -113,6 +114,24 @@ def test_other_prompts_are_refused(tmp_path, right):
     write(tmp_path / "b", right[1], template="Question: ")
     with pytest.raises(DataError, match="other prompts"):
         pl.read_outcomes(tmp_path)
+
+
+def test_a_and_b_of_other_prompts_are_not_compared(tmp_path, right):
+    a = write(tmp_path / "a", right[0])
+    b = write(tmp_path / "b", right[1], template="Question: ")
+    with pytest.raises(DataError, match="40 of 40 rows were asked otherwise"):
+        pl.compare(a, b)
+
+
+@pytest.mark.parametrize("filters", [("none",), ("strict-match", "flexible-extract")])
+def test_lines_are_read_alike_with_and_without_pyarrow(tmp_path, right, filters, monkeypatch):
+    from predictlab.runs._importers import harness
+
+    path = write(tmp_path, right[0], filters=filters)
+    assert harness._quickly(path) is not None
+    quick = pl.read_outcomes(path, filter=filters[0])
+    monkeypatch.setattr(harness, "_quickly", lambda file: None)
+    pd.testing.assert_frame_equal(quick, pl.read_outcomes(path, filter=filters[0]))
 
 
 def test_what_is_no_mean_is_refused_and_several_tasks_are_compared_a_line_each(tmp_path, right):

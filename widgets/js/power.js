@@ -1,7 +1,7 @@
 // Power of a comparison of two recipes (docs/theory.md, section 8; docs/comparing.md): a t test on 2 (S - 1) degrees of
 // freedom. No page is needed here: tests/widgets/test_numbers.py holds each function to what pl.compare_design says.
 
-const POINTS = 400; // of the integral over the estimated spread
+const POINTS = [400, 120]; // of the integral over the estimated spread: where it is skew, and where it is nearly normal
 
 /** The normal law's lower tail, to about 14 digits: a series near zero, a continued fraction in the tail. */
 export function normalBelow(x) {
@@ -29,17 +29,18 @@ function spreadOf(seeds) {
   const df = 2 * (seeds - 1);
   const reach = 9 / Math.sqrt(2 * df);
   const [from, to] = [Math.max(1e-9, 1 - reach), 1 + reach];
-  const [at, weight] = [new Float64Array(POINTS + 1), new Float64Array(POINTS + 1)];
+  const points = POINTS[seeds < 6 ? 0 : 1];
+  const [at, weight] = [new Float64Array(points + 1), new Float64Array(points + 1)];
   let total = 0;
-  for (let i = 0; i <= POINTS; i++) {
-    at[i] = from + ((to - from) * i) / POINTS;
-    weight[i] = (i % POINTS === 0 ? 1 : i % 2 ? 4 : 2) * Math.exp((df - 1) * Math.log(at[i]) - (df * (at[i] ** 2 - 1)) / 2);
+  for (let i = 0; i <= points; i++) {
+    at[i] = from + ((to - from) * i) / points;
+    weight[i] = (i % points === 0 ? 1 : i % 2 ? 4 : 2) * Math.exp((df - 1) * Math.log(at[i]) - (df * (at[i] ** 2 - 1)) / 2);
     total += weight[i];
   }
-  for (let i = 0; i <= POINTS; i++) weight[i] /= total;
+  for (let i = 0; i <= points; i++) weight[i] /= total;
   const law = { at, weight, critical: 0, unit: new Map() };
   laws.set(seeds, law);
-  law.critical = solve((c) => beyond(law, c, 0), 0.05, 0.5, 60);
+  law.critical = solve((c) => beyond(law, c, 0), 0.05, 1.9, 13);
   return law;
 }
 
@@ -50,15 +51,25 @@ function beyond({ at, weight }, c, shift) {
   return chance;
 }
 
-/** Where a monotone function has a value, by halving. */
+/** Where a monotone function has a value: halves until the ends are near, then secants that keep it between them (Illinois). */
 function solve(f, value, low, high) {
-  const falls = f(low) > f(high);
-  for (let i = 0; i < 48; i++) {
-    const middle = (low + high) / 2;
-    if (f(middle) > value === falls) low = middle;
-    else high = middle;
+  let [a, b, fa, fb] = [low, high, f(low) - value, f(high) - value];
+  for (let i = 0, kept = 0; i < 80 && Math.abs(b - a) > 1e-12 * Math.abs(a + b); i++) {
+    const x = Math.abs(b - a) > 1 ? (a + b) / 2 : (a * fb - b * fa) / (fb - fa);
+    const fx = f(x) - value;
+    if (fx === 0) return x;
+    if (fx < 0 === fa < 0) {
+      [a, fa] = [x, fx];
+      if (kept === 1) fb /= 2;
+      kept = 1;
+    } else {
+      [b, fb] = [x, fx];
+      if (kept === -1) fa /= 2;
+      kept = -1;
+    }
+    if (Math.abs(fx) < 1e-14) return x;
   }
-  return (low + high) / 2;
+  return (a + b) / 2;
 }
 
 /** Variance of the difference of two recipes' means: 2 (sigma_run² + sigma_int² / n) / S. */
@@ -79,7 +90,7 @@ export const calledFrom = (s) => (s.seeds < 2 ? Infinity : spreadOf(s.seeds).cri
 /** The difference that is seen with the chance `power`, in standard errors of the difference. */
 function smallestShift(seeds, power) {
   const law = spreadOf(seeds);
-  if (!law.unit.has(power)) law.unit.set(power, solve((x) => beyond(law, law.critical, x), power, 0, 60));
+  if (!law.unit.has(power)) law.unit.set(power, solve((x) => beyond(law, law.critical, x), power, 0, law.critical + 10));
   return law.unit.get(power);
 }
 

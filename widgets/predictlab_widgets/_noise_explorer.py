@@ -25,8 +25,10 @@ class Runs(traitlets.TraitType[int, Any]):
     default_value = 3
 
     def validate(self, obj: Any, value: Any) -> int:
-        if isinstance(value, numbers.Real) and not isinstance(value, bool) and 1 <= value <= 64 and value == int(value):
-            return int(value)
+        if isinstance(value, numbers.Real) and not isinstance(value, bool):
+            number = float(value)
+            if 1 <= number <= 64 and number.is_integer():
+                return int(number)
         raise bad_argument(self.name or "seeds", value, "a whole number of runs from 1 to 64")
 
 
@@ -152,7 +154,7 @@ class NoiseExplorer(Widget):
 
     # -- what is computed ----------------------------------------------------------------------------------------
 
-    def _spread(self) -> dict[str, float]:
+    def _spread(self) -> dict[str, Any]:
         # compare_design takes a spread over runs > 0: 0 is far below what any rows say
         return {"run_sd": max(self.run_sd, 1e-9 * math.sqrt(self.interaction)), "interaction": self.interaction}
 
