@@ -231,3 +231,31 @@ def test_the_chart_shows_the_state(fit):
     assert f"{widget.tolerance_depth:.3g}" in text
     widget.tolerance = 1e-4  # below the floor
     assert "c_\\u03c4 =" not in widget.chart().to_json()
+
+
+def test_the_floor_of_a_fit_that_knows_its_rows_is_split():
+    """Coin flips of 200 rows: nearly all of the floor is the rows, on the population none of it."""
+    from predictlab.risk import variance_components
+
+    rng = np.random.default_rng(0)
+    easy = rng.beta(5, 2, 200)
+    parts = [variance_components(rng.random((24, 200)) < easy) for _ in range(6)]
+    curve = pl.RiskCurve(
+        [8, 16, 32, 64, 128, 192], [p.spread for p in parts], 23, metric="accuracy", parts=parts, estimator="spread"
+    )
+    fit = pl.DecayModel(curve).fit()
+    widget = RiskDecomposition(fit)
+    assert 0.7 < widget._parts["share"] <= 1
+    share, row = f"{widget._parts['share']:.0%}", parts[-1].row / 200
+    assert f"Of the floor {share}" in widget._parts["words"]
+    assert "this set of 200 rows" in widget._parts["words"]
+    assert f"{row:.2g} metric² more" in widget._parts["words"]
+    assert widget._parts["words"] in str(widget._repr_mimebundle_())
+    widget.intrinsic_limit *= 2  # no longer the fit's law
+    assert "Of the floor" not in str(widget._repr_mimebundle_())
+    population = RiskDecomposition(fit.on_rows(np.inf))
+    assert population._parts["share"] < 0.01
+    unknown = RiskDecomposition(pl.DecayModel(pl.RiskCurve([8, 16, 32, 64], curve.risk[:4], 23)).fit())
+    assert unknown._parts == {}
+    for made in (widget, population, unknown):
+        made.close()

@@ -37,6 +37,7 @@ function render({ model, el }) {
   const start = model.get("_start");
   const draws = typed(model.get("_draws"), Float64Array);
   const ranges = model.get("_ranges");
+  const ofRows = model.get("_parts"); // of the fit: share of its floor that is the evaluation rows, and words
   const traits = () => Object.fromEntries(NUMBERS.map((name) => [name, model.get(name)]));
   const state = { depths: model.get("_depths"), metric: model.get("_metric"), top: 0, trail: [], hover: 0, s: traits() };
   const plots = [
@@ -60,6 +61,7 @@ function render({ model, el }) {
   const table = tableOf("The numbers without a probe, at the optimal depth and at the tolerance", ["", ...QUANTITIES.map(([, head]) => head)],
     ROWS.map(([key, head]) => rowOf(head, cells[key], `plw-row-${key}`)));
   const verdict = element("p", { className: "plw-verdict" });
+  const rowsWords = element("p", { className: "plw-rows-share" });
 
   // ---- numbers ----
   const bottom = (s) => [state.found.optimal, costsAt(s, state.found.optimal).total];
@@ -76,6 +78,7 @@ function render({ model, el }) {
     state.top = axisTop(costsAt(s, clamp(optimal, ...state.depths)).total, state.top);
     if (moved && optimal > 0) state.trail.push(bottom(s));
     const asFitted = LAW.every((key) => s[key] === start[key]);
+    state.rowsShare = asFitted ? ofRows.share ?? 0 : 0;
     state.intervals = draws.length && asFitted ? intervals(draws, s.tolerance, costs) : null;
   }
 
@@ -121,6 +124,8 @@ function render({ model, el }) {
     paintControls();
     const text = words(paintTable());
     setText(verdict, text);
+    setText(rowsWords, state.rowsShare > 0 ? ofRows.words : "");
+    rowsWords.hidden = !rowsWords.textContent;
     view.say(text);
     view.draw(state, plots.map(({ name }) => `${name} over depth: ${text} The table below has the numbers.`));
   }
@@ -171,7 +176,7 @@ function render({ model, el }) {
     view.schedule();
   };
   return view.live(el, {
-    parts: [...(title ? [element("h4", { textContent: title })] : []), element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, table.node],
+    parts: [...(title ? [element("h4", { textContent: title })] : []), element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, rowsWords, table.node],
     painting, heard: Object.fromEntries(NUMBERS.map((key) => [key, changed])), stops: [kernel.flush],
   });
 }

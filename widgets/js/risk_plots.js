@@ -32,13 +32,13 @@ function hatch(ctx, f, outline, slope, colour) {
   ctx.restore();
 }
 
-/** Edges of the layers as points, lowest first: zero, floor, risk, total; what is far above the top is cut beyond it. */
-function edges(s, f) {
-  const out = [[], [], [], []];
+/** Edges of the layers as points, lowest first: zero, the rows' part of the floor, floor, risk, total; what is far above the top is cut beyond it. */
+function edges(s, f, rowsShare) {
+  const out = [[], [], [], [], []];
   for (let i = 0; i <= SAMPLES; i++) {
     const x = f.x0 + (i / SAMPLES) * (f.x1 - f.x0);
     const at = costsAt(s, f.x.value(x));
-    [0, at.floor, at.risk, at.total].forEach((v, k) => out[k].push([x, Math.max(f.y.at(v), f.y1 - 200)]));
+    [0, at.floor * rowsShare, at.floor, at.risk, at.total].forEach((v, k) => out[k].push([x, Math.max(f.y.at(v), f.y1 - 200)]));
   }
   return out;
 }
@@ -81,13 +81,15 @@ function levelLine(ctx, look, f, value, name) {
 function paintLayers(plot, view, look, { priced, level, depth, height, symbol, interval, more = () => {} }) {
   const ctx = startPaint(plot);
   const f = riskFrame(plot, view);
-  const [zero, floor, risk, total] = edges(view.s, f);
+  const split = !priced && view.rowsShare > 0;
+  const [zero, rows, floor, risk, total] = edges(view.s, f, split ? view.rowsShare : 0);
   const [, orange, blue] = look.colours;
   const layers = [
-    { low: zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : "floor L_int", want: 0.85 },
+    ...(split ? [{ low: zero, high: rows, colour: "#808080", slope: -1, name: "rows: σ²_int / n", want: 0.85 }] : []),
+    { low: split ? rows : zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : split ? "floor of runs" : "floor L_int", want: 0.85 },
     { low: floor, high: risk, colour: blue, name: priced ? "reducible" : "reducible K c^−α", want: 0.1 },
     { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.85 },
-  ].slice(0, priced ? 3 : 2);
+  ].slice(0, priced || split ? 3 : 2);
   inFrame(ctx, f, () => {
     for (const { low, high, colour, slope } of layers) {
       const outline = [...high, ...low.toReversed()];
@@ -95,6 +97,7 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
       if (slope) hatch(ctx, f, outline, slope, `${colour}90`);
     }
     polyline(ctx, floor, look.muted, 1.5, [6, 3]);
+    if (split) polyline(ctx, rows, look.muted, 1, [2, 3]);
     polyline(ctx, risk, look.text, priced ? 1 : 2, priced ? [3, 3] : []);
     if (priced) polyline(ctx, total, look.text, 2.5);
     levelLine(ctx, look, f, ...level);

@@ -8,7 +8,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab.budget import best_depth, crossing_depth
-from predictlab.decay import PARAMETERS, DecayResults, law
+from predictlab.decay import PARAMETERS, DecayResults, PosteriorResults, law
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import Number, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_bytes
@@ -20,6 +20,9 @@ _DEPTHS = (1.0, 1e5)
 
 class RiskDecomposition(Widget):
     """Risk and total cost over depth, with a slider for each number of the law and of its price.
+
+    Of a fit that knows what its evaluation rows add, the floor is split into the rows' part and that of the runs, and a
+    line says what rows of unequal difficulty, which are in no spread, add to any one number against deployment.
 
     The risk ``L(c) = L_int + K c^-alpha`` is split into its floor and what probing can still resolve; with the price
     of probing on top, ``L(c) + gamma (C_s + lambda c)`` is a valley, and ``c*`` is at its bottom.
@@ -105,6 +108,7 @@ class RiskDecomposition(Widget):
     _depths = traitlets.List(traitlets.Float()).tag(sync=True)
     _start = traitlets.Dict().tag(sync=True)  # where the sliders stood at first
     _ranges = traitlets.Dict().tag(sync=True)
+    _parts = traitlets.Dict().tag(sync=True)  # of the fit: what its evaluation rows are of the floor, and beside it
     _draws = traitlets.Bytes().tag(sync=True)  # of the fit: rows of intrinsic limit, scale, decay rate
     _title = traitlets.Unicode().tag(sync=True)
     _metric = traitlets.Unicode().tag(sync=True)
@@ -139,6 +143,7 @@ class RiskDecomposition(Widget):
             self._title, self._metric = fit.task, fit.curve.metric or ""
             if not set(PARAMETERS) & set(given):
                 self._draws = to_bytes(fit.draws(draws, rng=rng))
+                self._parts = _parts_of_rows(fit)
         ends = ends or _DEPTHS
         self._depths, self._first = list(ends), ends[0]
         self._start = {name: getattr(self, name) for name in _NUMBERS}
@@ -277,10 +282,33 @@ class RiskDecomposition(Widget):
         of = f"of {self._title} " if self._title else ""
         at = ", ".join(f"{symbol} = {getattr(self, name):.4g}" for symbol, name in zip(_SYMBOLS, _NUMBERS, strict=True))
         state = f"{of}at {at}: probing {'pays' if self.probing_pays else 'does not pay'}."
+        if self._parts and all(getattr(self, name) == self._start[name] for name in PARAMETERS):
+            state += f" {self._parts['words']}"
         columns = (
             "", "depth c (steps)", "floor L_int", "reducible V_opt", "risk L", "cost C", "price γC", "total L + γC",
         )  # fmt: skip
         return Summary("Risk decomposition", state, columns, rows)
+
+
+def _parts_of_rows(fit: DecayResults) -> dict[str, float | str]:
+    """Share of the floor that is the evaluation rows, and what is to be said of them; empty where it is not known."""
+    sample = fit.sample(2000)
+    parts = fit.curve.parts
+    if not isinstance(fit, PosteriorResults) or fit.measured_rows is None or not hasattr(sample, "lasting_of_rows"):
+        return {}
+    of_rows, floor = sample.lasting_of_rows(), sample.lasting()
+    share = float(np.median(of_rows / np.maximum(floor, 1e-300)))
+    low, high = np.quantile(of_rows / np.maximum(floor, 1e-300), [0.025, 0.975])
+    wanted = fit.measured_rows if fit.model.rows is None else float(fit.model.rows)
+    on = "the population of rows" if np.isinf(wanted) else f"this set of {wanted:,.0f} rows"
+    words = f"Of the floor {share:.0%} [{low:.0%}, {high:.0%}] is {on}: which run gets which row right."
+    if parts is not None and np.isfinite(wanted):
+        shared = max(parts[-1].row, 0.0) / wanted
+        words += (
+            f" Rows of unequal difficulty add {shared:.2g} metric² more between any number on them and deployment, the "
+            "same for all seeds: it is in no spread."
+        )
+    return {"share": share, "words": words}
 
 
 def _from_fit(fit: DecayResults, cost_per_step: float, given: dict[str, float]) -> dict[str, float]:

@@ -264,12 +264,12 @@ function hatch(ctx, f, outline, slope, colour) {
   ctx.stroke();
   ctx.restore();
 }
-function edges(s, f) {
-  const out = [[], [], [], []];
+function edges(s, f, rowsShare) {
+  const out = [[], [], [], [], []];
   for (let i = 0; i <= SAMPLES; i++) {
     const x = f.x0 + i / SAMPLES * (f.x1 - f.x0);
     const at = costsAt(s, f.x.value(x));
-    [0, at.floor, at.risk, at.total].forEach((v, k) => out[k].push([x, Math.max(f.y.at(v), f.y1 - 200)]));
+    [0, at.floor * rowsShare, at.floor, at.risk, at.total].forEach((v, k) => out[k].push([x, Math.max(f.y.at(v), f.y1 - 200)]));
   }
   return out;
 }
@@ -305,13 +305,15 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
 } }) {
   const ctx = startPaint(plot);
   const f = riskFrame(plot, view);
-  const [zero, floor, risk, total] = edges(view.s, f);
+  const split = !priced && view.rowsShare > 0;
+  const [zero, rows, floor, risk, total] = edges(view.s, f, split ? view.rowsShare : 0);
   const [, orange, blue] = look.colours;
   const layers = [
-    { low: zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : "floor L_int", want: 0.85 },
+    ...split ? [{ low: zero, high: rows, colour: "#808080", slope: -1, name: "rows: σ²_int / n", want: 0.85 }] : [],
+    { low: split ? rows : zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : split ? "floor of runs" : "floor L_int", want: 0.85 },
     { low: floor, high: risk, colour: blue, name: priced ? "reducible" : "reducible K c^−α", want: 0.1 },
     { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.85 }
-  ].slice(0, priced ? 3 : 2);
+  ].slice(0, priced || split ? 3 : 2);
   inFrame(ctx, f, () => {
     for (const { low, high, colour, slope } of layers) {
       const outline = [...high, ...low.toReversed()];
@@ -319,6 +321,7 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
       if (slope) hatch(ctx, f, outline, slope, `${colour}90`);
     }
     polyline(ctx, floor, look.muted, 1.5, [6, 3]);
+    if (split) polyline(ctx, rows, look.muted, 1, [2, 3]);
     polyline(ctx, risk, look.text, priced ? 1 : 2, priced ? [3, 3] : []);
     if (priced) polyline(ctx, total, look.text, 2.5);
     levelLine(ctx, look, f, ...level);
@@ -590,6 +593,7 @@ function render({ model, el }) {
   const start = model.get("_start");
   const draws = typed(model.get("_draws"), Float64Array);
   const ranges = model.get("_ranges");
+  const ofRows = model.get("_parts");
   const traits = () => Object.fromEntries(NUMBERS.map((name) => [name, model.get(name)]));
   const state = { depths: model.get("_depths"), metric: model.get("_metric"), top: 0, trail: [], hover: 0, s: traits() };
   const plots = [
@@ -619,6 +623,7 @@ function render({ model, el }) {
     ROWS.map(([key, head]) => rowOf(head, cells[key], `plw-row-${key}`))
   );
   const verdict = element("p", { className: "plw-verdict" });
+  const rowsWords = element("p", { className: "plw-rows-share" });
   const bottom = (s) => [state.found.optimal, costsAt(s, state.found.optimal).total];
   function follow() {
     const s = traits();
@@ -635,6 +640,7 @@ function render({ model, el }) {
     state.top = axisTop(costsAt(s, clamp(optimal, ...state.depths)).total, state.top);
     if (moved && optimal > 0) state.trail.push(bottom(s));
     const asFitted = LAW.every((key) => s[key] === start[key]);
+    state.rowsShare = asFitted ? ofRows.share ?? 0 : 0;
     state.intervals = draws.length && asFitted ? intervals(draws, s.tolerance, costs) : null;
   }
   function paintControls() {
@@ -676,6 +682,8 @@ function render({ model, el }) {
     paintControls();
     const text = words(paintTable());
     setText(verdict, text);
+    setText(rowsWords, state.rowsShare > 0 ? ofRows.words : "");
+    rowsWords.hidden = !rowsWords.textContent;
     view.say(text);
     view.draw(state, plots.map(({ name }) => `${name} over depth: ${text} The table below has the numbers.`));
   }
@@ -725,7 +733,7 @@ function render({ model, el }) {
     view.schedule();
   };
   return view.live(el, {
-    parts: [...title ? [element("h4", { textContent: title })] : [], element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, table.node],
+    parts: [...title ? [element("h4", { textContent: title })] : [], element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, rowsWords, table.node],
     painting,
     heard: Object.fromEntries(NUMBERS.map((key) => [key, changed])),
     stops: [kernel.flush]

@@ -1,4 +1,4 @@
-"""PhaseDiagram's slider of evaluation rows in a real JupyterLab: the page shows what the kernel says of them."""
+"""Evaluation rows in a real JupyterLab: PhaseDiagram's slider of them, and their part of RiskDecomposition's floor."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ import json, pathlib
 _ = pathlib.Path("state.json").write_text(json.dumps({"rows": w.rows, "regimes": w.regimes}))
 """
 BACK = "w.rows = 1"
+SPLIT = "from predictlab_widgets import RiskDecomposition\nr = RiskDecomposition(fits['rows'])\nr"
 CELLS = [FITS, REPORT, BACK]
 
 
@@ -78,3 +79,21 @@ def test_the_slider_moves_tasks_by_keyboard_and_the_kernel_agrees(notebook):
     notebook.run(2)
     wait_for_rows(page, 1)
     assert shown(page) == before
+
+
+def test_the_floor_is_split_into_rows_and_runs(open_notebook):
+    notebook = open_notebook("risk-rows", [FITS.rsplit("w\n", 1)[0], SPLIT])
+    notebook.run(0)
+    notebook.run(1)
+    page = notebook.page
+    words = page.locator(".plw-rows-share")
+    words.wait_for()
+    assert "this set of 200 rows: which run gets which row right" in words.inner_text()
+    notebook.check_themes(".plw", "risk-rows")
+    page.locator("input.plw-intrinsic-limit").focus()
+    page.keyboard.press("PageUp")  # no longer the fit's law
+    notebook.settle()
+    assert not words.is_visible()
+    page.locator(".plw-reset").click()
+    notebook.settle()
+    assert words.is_visible()
