@@ -49,7 +49,7 @@ def curve(seed, S=16):
 many = {{f"task {{i}}": curve(i) for i in range({explored})}}
 """
 EXPLORER = "DecayExplorer(many, interval='bootstrap', resamples=1000)"
-WIDGETS = ["RiskDecomposition", "PhaseDiagram", "BudgetAllocator", "DecayExplorer"]
+WIDGETS = ["RiskDecomposition", "NoiseExplorer", "PhaseDiagram", "BudgetAllocator", "DecayExplorer"]
 PHASE = "PhaseDiagram(fits, budget=100, tolerance=2e-4, exchange_rate=1e-7)"
 
 DRAG = """async ([slider, ticks]) => {
@@ -188,6 +188,11 @@ def main() -> None:
             measure(opener, "RiskDecomposition", [*cells, "RiskDecomposition()"], sliders, asked.ticks)
             of_a_fit = [*cells, "RiskDecomposition(distinct[0])"]
             measure(opener, "RiskDecomposition of a fit", of_a_fit, sliders, asked.ticks)
+        if "NoiseExplorer" in asked.only:
+            cells = ["from predictlab_widgets import NoiseExplorer",
+                     "NoiseExplorer(run_sd=0.002, interaction=0.03, seeds=5, rows=2000)"]  # fmt: skip
+            sliders = {name: f".plw-{name}" for name in ("seeds", "rows", "difference")}
+            measure(opener, "NoiseExplorer", cells, sliders, asked.ticks)
         for tasks in asked.tasks:
             cells = [FITS.format(distinct=min(asked.distinct, tasks), tasks=tasks)]
             if "PhaseDiagram" in asked.only:

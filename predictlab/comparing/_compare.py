@@ -148,7 +148,8 @@ def compare(
             if adjust == "dunnett":
                 raise bad_argument("adjust", adjust, "'holm' or 'none' for several tasks", "Dunnett is for one base.")
             return Comparisons({t: one("a", first, "b", t) for t in both}, adjust, "task", confidence)
-        if not both and len(of_a) > 1 and len(of_b) > 1:
+        rows_of_both = all(isinstance(side, pd.DataFrame) and "row" in side for side in (first, base))
+        if not both and of_a and of_b and (rows_of_both or min(len(of_a), len(of_b)) > 1):
             raise DataError(f"a and b have no task in common: {of_a[:5]} and {of_b[:5]}.")
     return one("a", first, "b", task)
 
@@ -173,6 +174,8 @@ def _compared(
             f"{a.name} ends at depth {a.depth:g}, {b.name} at {b.depth:g}: compare at a depth that both have, depth=."
         )
     notes = [*a.notes, *b.notes]
+    if a.task != b.task and "task" not in (a.task, b.task):  # which tables without the column have
+        notes.append(f"{a.name} is of task {a.task!r}, {b.name} of {b.task!r}: are they one?")
     a, b, said = _joined(a, b)
     notes += said
     if paired:

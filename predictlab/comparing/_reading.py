@@ -131,7 +131,7 @@ def _runs(path: Path, metric: str | None) -> pd.DataFrame:
             missing = str(error).partition("=")[0]
             if missing in told or missing not in ("seed", "task"):
                 raise
-            told[missing] = "enumerate" if missing == "seed" else path.stem
+            told[missing] = "enumerate" if missing == "seed" else "task"
         else:
             break
     if "task" in told:

@@ -298,6 +298,14 @@ def test_folders_of_runs_are_sources_too(tmp_path, rng):
 # ---------------------------------------------------------------- one run and no n, and the like
 
 
+def test_samples_of_other_tasks_are_refused_and_finals_of_them_said(rng):
+    long = pd.DataFrame({"run": np.repeat([0, 1], 30), "row": [*range(30)] * 2, "value": rng.integers(0, 2, 60)})
+    with pytest.raises(DataError, match="no task in common"):
+        pl.compare(long.assign(task="boolq"), long.assign(task="arc"))
+    finals = pd.DataFrame({"seed": range(3), "score": rng.random(3)})
+    assert "a is of task 'x', b of 'y'" in " ".join(pl.compare(finals.assign(task="x"), finals.assign(task="y")).notes)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
