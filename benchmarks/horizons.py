@@ -21,10 +21,12 @@ import pandas as pd
 from scipy.stats import t
 
 import predictlab as pl
+from predictlab.probing._executors import LocalExecutor, TrainingOptions
 
 LENGTHS, SEEDS = (32, 64, 128, 256), 24
 DATA = {"reuters_r8": "r8", "newsgroups20": "newsgroups", "rotten_tomatoes": "film reviews"}
-RECIPE = pl.Recipe(method="head", learning_rate=2e-2, max_length=32, steps=LENGTHS[-1])
+PLANS = (pl.ProbePlan(horizons=LENGTHS, seeds=SEEDS), pl.ProbePlan(LENGTHS, SEEDS))
+RECIPE = pl.Recipe(method="head", learning_rate=2e-2, max_length=24, steps=LENGTHS[-1])
 
 
 def compared(depth: np.ndarray, end: np.ndarray) -> dict[str, object]:
@@ -53,12 +55,17 @@ def main() -> None:
     arguments = parser.parse_args()
     tasks = []
     for data, name in DATA.items():
-        rows = pl.load_dataset(data, train_size=4000, eval_size=2000, seed=0)
+        rows = pl.load_dataset(data, train_size=1500, eval_size=1000, seed=0)
         recipe = RECIPE.replace(schedule=arguments.schedule)
-        tasks.append(pl.Task("minilm-l6", rows, recipe, name=f"{name}, {arguments.schedule}"))
+        tasks.append(pl.Task("minilm-l3", rows, recipe, name=f"{name}, {arguments.schedule}"))
+    executor = LocalExecutor(
+        TrainingOptions()
+    )  # one for all: activations of frozen layers are computed once a data set
     with pl.RunStore(arguments.store) as store:
-        ends = pl.probe(tasks, pl.ProbePlan(horizons=LENGTHS, seeds=SEEDS), store)
-        depths = pl.probe(tasks, pl.ProbePlan(LENGTHS, SEEDS), store)
+        for task in tasks:
+            for plan in PLANS:
+                pl.probe(task, plan, store, executor=executor)
+        ends, depths = (pl.probe(tasks, plan, store) for plan in PLANS)
     for metric in ("accuracy", "eval_loss"):
         lines = []
         for task in tasks:

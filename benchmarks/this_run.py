@@ -24,7 +24,7 @@ from scipy.stats import chi2
 import predictlab as pl
 from predictlab.risk import RiskCurve
 
-RECIPE = pl.Recipe(method="head", learning_rate=2e-2, max_length=32, steps=128)
+RECIPE = pl.Recipe(method="head", learning_rate=2e-2, max_length=24, steps=128)
 DATA = {"newsgroups20": "newsgroups", "rotten_tomatoes": "film reviews"}
 SCHEDULES = ("linear", "cosine")
 PLAN = pl.ProbePlan((8, 16, 32, 64, 96, 112, 128), design="branch", parents=16, forks=3)
@@ -68,7 +68,7 @@ def main() -> None:
         return
     tasks = [
         pl.Task(
-            "minilm-l6", pl.load_dataset(data, train_size=4000, eval_size=2000, seed=0),
+            "minilm-l3", pl.load_dataset(data, train_size=1500, eval_size=1000, seed=0),
             RECIPE.replace(schedule=schedule), name=f"{name}, {schedule}",
         )
         for schedule in SCHEDULES
