@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from predictlab._summary import Summary
-from predictlab._validation import confidence_level, option
+from predictlab._validation import confidence_level, option, whole_number
 from predictlab.comparing._evidence import Array, Evidence
 from predictlab.comparing._mixture import Mixture
 from predictlab.errors import DataError
@@ -191,6 +191,35 @@ class Comparison:
         return {"metric": self.a.metric, "difference": self.difference, "better": self.better,
                 "confidence": self.confidence, "sides": sides, "answers": told, "notes": list(self.notes),
                 "by_depth": _plain(self.by_depth)}  # fmt: skip
+
+    def checks(self, *, draws: int = 10_000, rng: int | np.random.Generator | None = None) -> pd.DataFrame:
+        """Ask the same of the recipes by other means, which know less or assume more.
+
+        Parameters
+        ----------
+        draws : int
+            Assignments of runs that are tried where there are more than 20,000.
+        rng : int, numpy.random.Generator or None
+            Where they come from; None: a fresh generator of seed 0.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``difference``, ``lower``, ``upper`` (metric; NaN where the method gives none), ``p_value``, ``note``, of: the
+            permutation of runs (three of each or more), Welch's t test of the means, and statsmodels' mixed model
+            with runs and rows as crossed random effects (up to 1,500 outcomes; NaN where it does not converge).
+
+        Examples
+        --------
+        >>> import predictlab as pl
+        >>> found = pl.compare([0.71, 0.72, 0.73], [0.70, 0.69, 0.71], metric="accuracy")
+        >>> found.checks()["p_value"].round(3).tolist()
+        [0.2, 0.07, nan]
+        """
+        from predictlab.comparing._checks import checked
+
+        whole_number("draws", draws, 100, "a number of assignments")
+        return checked(self.a, self.b, self.confidence, draws, np.random.default_rng(0 if rng is None else rng))
 
     def plot(self) -> alt.LayerChart:
         """Draw both intervals of the difference.
