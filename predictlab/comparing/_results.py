@@ -205,8 +205,8 @@ class Comparison:
         Returns
         -------
         pandas.DataFrame
-            ``difference``, ``lower``, ``upper`` (metric; NaN where the method gives none), ``p_value``, ``note``, of: the
-            permutation of runs (three of each or more), Welch's t test of the means, and statsmodels' mixed model
+            ``difference``, ``lower``, ``upper`` (metric; NaN where the method gives none), ``p_value``, ``note``, of:
+            the permutation of runs (three of each or more), Welch's t test of the means, and statsmodels' mixed model
             with runs and rows as crossed random effects (up to 1,500 outcomes; NaN where it does not converge).
 
         Examples
