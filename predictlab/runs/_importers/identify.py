@@ -69,9 +69,9 @@ def seeds_of(logs: RunLogs, seed: Seed) -> pd.Series:
         numbers = [int(hit[1]) for hit in hits if hit] if all(hits) else numbers
     for run, value, number in zip(runs, values, numbers, strict=True):
         if number is None:
-            missing = sum(n is None for n in numbers)
+            missing, text = sum(n is None for n in numbers), str(value)[:60]
             raise DataError(
-                f"run {run!r}: its seed is {value!r}, which is no whole number ({missing} of {len(runs)} runs name no "
+                f"run {run!r}: its seed is {text!r}, which is no whole number ({missing} of {len(runs)} runs name no "
                 "seed). Fill it in, leave those rows out, or pass seed=."
             )
         if not -(2**63) <= number < 2**63:

@@ -38,7 +38,7 @@ def read_mlflow(runs: Sequence[Path], base: Path | None, metric: Names, found: F
         found.leave_out(f"MLflow runs without a value of {listed(metrics)}: {listed(silent)}")
     _refuse_no_steps(rows, about.index)
     rows["seconds"] = (rows["time"] - rows.groupby("run")["time"].transform("min")) / 1000
-    hint = f"MLflow has these params and tags: {', '.join(map(str, about.columns))}."
+    hint = f"MLflow has these params and tags: {', '.join(str(c)[:80] for c in about.columns[:40])}."
     return RunLogs(
         rows.sort_values(["run", "time"], kind="stable", ignore_index=True), about, metrics,
         str(about["experiment"].iloc[0]), hint, task_columns=("experiment", *params, *rates), ordered=True,
