@@ -210,6 +210,34 @@ def test_fields_of_the_page_are_read_as_python_where_they_are(page, csv):
     assert (widget.error[:8], widget.arguments, widget.fits) == ("source='", {}, {})
 
 
+def test_what_only_the_user_can_say_is_one_button(page, tmp_path):
+    table = log_of().assign(run=lambda t: t["seed"].map(lambda s: f"brisk-{'abcdefghijkl'[s]}")).drop(columns="seed")
+    table.to_csv(tmp_path / "rte.csv", index=False)
+    widget = page(str(tmp_path / "rte.csv"))
+    assert widget._study["offer"]["text"] == "seed='enumerate', task='rte'"
+    assert ask(widget, "offer") == ""
+    assert (widget.error, widget.arguments) == ("", {"seed": "enumerate", "task": "rte"})
+    assert widget.report.runs == 12
+    assert widget._study["offer"] == {}
+    mixed = page(log_of(lr=lambda t: t["seed"] % 2 / 10))
+    assert "They differ in lr" in mixed.error
+    assert mixed._study["offer"] == {}, "what differs is no matter of one word"
+
+
+def test_the_metric_shown_first_is_none_of_the_training(page):
+    log = log_of().rename(columns={"acc": "train/acc"}).assign(**{"val/acc": 0.5})
+    log["val/acc"] += log["seed"] / 100
+    widget = page(log, arguments={"metric": ["train/acc", "val/acc"]})
+    assert widget.metric == "val/acc"
+
+
+def test_two_runs_are_too_few_for_a_fit_as_for_analyse(page):
+    widget = page(log_of(2), margin=0.05)
+    assert widget.unfit["task"].startswith("2 runs; a fit needs at least 3.")
+    assert pl.analyse(widget.frame, margin=0.05, budget=64).unfit["task"].startswith("2 runs; a fit needs at least 3.")
+    assert widget.curve is not None
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

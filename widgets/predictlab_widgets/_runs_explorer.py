@@ -19,7 +19,7 @@ from predictlab_widgets._arguments import Number, Scale, Setting
 from predictlab_widgets._background import LatestJobRunner
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_jsonable
 from predictlab_widgets._probe_data import Curves, Findings
-from predictlab_widgets._runs_script import ARGUMENTS, argument_of, arguments_named, text_of, with_role
+from predictlab_widgets._runs_script import ARGUMENTS, argument_of, arguments_named, offer_of, text_of, with_role
 from predictlab_widgets._runs_study import RunsStudy, in_words
 from predictlab_widgets._uploads import Uploads
 
@@ -44,7 +44,7 @@ class RunsExplorer(Widget):
         Of `pl.read_runs`: ``metric``, ``task``, ``seed``, ``run``, ``depth``, ``steps_per_epoch``, ``keep``,
         ``format``, ``columns``, ``strict``.
     metric : str, optional
-        Metric of the runs that is shown and fitted; default the first that was read.
+        Metric of the runs that is shown and fitted; default the first that was read and is none of the training.
     task : str, optional
         Task that is shown; default the first.
     margin : float, optional
@@ -254,7 +254,8 @@ class RunsExplorer(Widget):
             self._set(fits={}, unfit={})
             return
         metrics = list(map(str, pd.unique(self.frame["metric"])))
-        metric = self.metric if self.metric in metrics else metrics[0]
+        of_evaluations = [name for name in metrics if "train" not in name.lower()] or metrics
+        metric = self.metric if self.metric in metrics else of_evaluations[0]
         rows = self.frame[self.frame["metric"] == metric]
         tasks = list(map(str, pd.unique(rows["task"])))
         self._set(metric=metric, task=self.task if self.task in tasks else tasks[0])
@@ -317,6 +318,7 @@ class RunsExplorer(Widget):
         known = self.frame is not None
         self._study = to_jsonable({
             **about, "error": self.error, "named": arguments_named(self.error), "code": self.code,
+            "offer": offer_of(self.error, self.source),
             "tasks": list(map(str, pd.unique(self.frame["task"]))) if known else [],
             "metrics": list(map(str, pd.unique(self.frame["metric"]))) if known else [],
             "margin": self.margin, "budget": self.budget, "last": self._budget(),
@@ -386,6 +388,8 @@ class RunsExplorer(Widget):
         elif do == "argument":
             value = argument_of(content["name"], content["value"])
             self._set(arguments={**self.arguments, content["name"]: value})
+        elif do == "offer":
+            self._set(arguments={**self.arguments, **offer_of(self.error, self.source).get("arguments", {})})
         elif do == "role":
             self._set(arguments=self._with_role(str(content["name"]), str(content["value"])))
         elif do == "set":

@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import predictlab as pl
@@ -90,6 +91,34 @@ def python_of(value: Any) -> str:
 def arguments_named(text: str) -> list[str]:
     """Arguments that an error speaks of, in the order in which it does."""
     return list(dict.fromkeys(_NAMED.findall(text)))
+
+
+def offer_of(error: str, source: Any) -> dict[str, Any]:
+    """Arguments that answer a question in one go, for who can say so; empty where the question is no such one.
+
+    Parameters
+    ----------
+    error : str
+        Of `pl.read_runs`.
+    source : object
+        Whose name the task gets.
+
+    Returns
+    -------
+    dict
+        ``says`` (what is claimed by it) and ``arguments``.
+    """
+    first = source[0] if isinstance(source, list) and source else source
+    name = PurePath(first).stem if isinstance(first, str) else ""
+    arguments: dict[str, Any] = {"task": re.sub(r"\W+$", "", name.split("*")[0]) or "mine"}
+    if error.startswith("seed=None") and "seed='enumerate'" in error:
+        arguments = {"seed": "enumerate"} | (arguments if "task= is open" in error else {})
+        says = "They are independent runs of one recipe"
+    elif error.startswith("task=None") and "They differ in" not in error:
+        says = "They are all of one task"
+    else:
+        return {}
+    return {"says": says, "arguments": arguments, "text": ", ".join(f"{k}={v!r}" for k, v in arguments.items())}
 
 
 def with_role(arguments: Mapping[str, Any], column: str, role: str, taken_for: Mapping[str, str]) -> dict[str, Any]:

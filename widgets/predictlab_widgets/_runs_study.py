@@ -13,6 +13,7 @@ from predictlab.risk import RiskCurve
 from predictlab.runs import ImportReport, contents
 from predictlab_widgets._runs_script import Script, python_of, reading
 
+MIN_RUNS = 3  # as pl.analyse has it: with one degree of freedom a variance is hardly known at all
 Found = tuple[RiskCurve | None, DecayResults | None, str]
 
 
@@ -101,8 +102,12 @@ class RunsStudy:
             try:
                 self.script.run("fit", make_curve)
                 curve = names["curves"][task]
-                self.script.run("fit", make_fit)
-                fit = names["fits"][task]
+                if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
+                    why = f"{curve.n_runs} runs; a fit needs at least {MIN_RUNS}. Add runs with other seeds."
+                    self.script.keep("fit", f"# no fit of {task!r}: {why}")
+                else:
+                    self.script.run("fit", make_fit)
+                    fit = names["fits"][task]
             except Exception as error:
                 why = in_words(error)
             self._found[key] = curve, fit, why

@@ -630,7 +630,7 @@ function render({ model, el }) {
   const error = alarm("plw-wrong");
   const fix = element("div", { className: "plw-fix" });
   const told = element("p", { className: "plw-read" });
-  const notes = element("ul", { className: "plw-notes" });
+  const notes = element("ul", { className: "plw-notes", aria: { label: "What was left out, assumed, noticed" } });
   const columns = tableOf("What each column was taken for", ["Column", "First values", "Different", "Taken for"], [], "plw-table plw-scroll plw-columns");
   Object.assign(columns.node, { tabIndex: 0 });
   const more = element("small");
@@ -799,16 +799,24 @@ function render({ model, el }) {
     columns.node.hidden = taken.firstChild.hidden = !now.columns.length;
     setText(told, now.report ?? "");
     setChildren(notes, JSON.stringify(now.notes), () => now.notes.map(([kind, what]) => element("li", {}, element("b", { textContent: `${kind}: ` }), what)));
+    if (now.notes.length > 6) notes.tabIndex = 0;
+    else notes.removeAttribute("tabindex");
+  }
+  function offering({ says, text }) {
+    const yes = button(`${says}: ${text}`, "plw-offer");
+    yes.addEventListener("click", () => ask({ do: "offer" }));
+    return yes;
   }
   function paintWrong(study) {
     const wrong = state.refused ?? { text: study.error, named: study.named };
     setText(error, wrong.text ? `✕ ${wrong.text}` : "");
     const named2 = wrong.text ? wrong.named.filter((name) => controls[name]) : [];
-    setChildren(fix, JSON.stringify(named2), () => named2.length ? [element("span", { textContent: "Change:" }), ...named2.map((name) => {
+    const offer = state.refused ? {} : study.offer;
+    setChildren(fix, JSON.stringify([named2, offer]), () => named2.length ? [element("span", { textContent: "Change:" }), ...named2.map((name) => {
       const to = button(name);
       to.addEventListener("click", () => controls[name].focus());
       return to;
-    })] : []);
+    }), ...offer.says ? [offering(offer)] : []] : []);
     for (const [name, field] of Object.entries(controls)) {
       if (named2.includes(name)) field.setAttribute("aria-invalid", "true");
       else field.removeAttribute("aria-invalid");
