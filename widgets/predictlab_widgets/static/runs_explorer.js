@@ -610,7 +610,7 @@ var ROLES = {
   values: "values of runs"
 };
 var OFFERED = { column: ["", "depth", "seed", "task", "run", "metric", "names of metrics", "value", "seconds"], metric: ["", "metric"], param: ["", "seed", "task"] };
-var TASK_HEADS = ["Task", "Runs", "Depths", "Regime", "P(static)", "P(dynamic)", "P(noise)", "What to do"];
+var TASK_HEADS = ["Task", "Runs", "Depths", "Regime", "P(static)", "P(dynamic)", "P(noise)"];
 var megabytes = (size) => size >= 1e6 ? `${Number((size / 1e6).toPrecision(3))} MB` : `${Number((size / 1e3).toPrecision(3))} kB`;
 var heading = (text) => element("h4", { textContent: text });
 var share = (value) => Number.isFinite(number(value)) ? number(value).toFixed(2) : "–";
@@ -631,7 +631,7 @@ function render({ model, el }) {
   const fix = element("div", { className: "plw-fix" });
   const told = element("p", { className: "plw-read" });
   const notes = element("ul", { className: "plw-notes", aria: { label: "What was left out, assumed, noticed" } });
-  const columns = tableOf("What each column was taken for", ["Column", "First values", "Different", "Taken for"], [], "plw-table plw-scroll plw-columns");
+  const columns = tableOf("What each column was taken for", ["Column", "Taken for", "First values", "Different"], [], "plw-table plw-scroll plw-columns");
   Object.assign(columns.node, { tabIndex: 0 });
   const more = element("small");
   const known = element("datalist", { id: `plw-known-${uid}` });
@@ -778,7 +778,7 @@ function render({ model, el }) {
     select.dataset.column = column.name;
     select.addEventListener("change", () => ask({ do: "role", name: column.name, value: select.value }));
     const cell = (text) => element("td", { textContent: text, title: text });
-    const row = rowOf(column.name, [cell(column.values), element("td", { textContent: column.distinct }), element("td", {}, select)]);
+    const row = rowOf(column.name, [element("td", {}, select), cell(column.values), element("td", { textContent: column.distinct })]);
     row.firstChild.title = column.name;
     return row;
   }
@@ -823,10 +823,12 @@ function render({ model, el }) {
     }
   }
   function paintTasks(study) {
-    setChildren(tasks.body, JSON.stringify([study.table, study.task, study.margin]), () => study.table.map((row) => {
+    setChildren(tasks.body, JSON.stringify([study.table, study.task, study.margin]), () => study.table.flatMap((row) => {
       const text = row.advice || (study.margin === null ? "Say how near the seeds have to come: a margin." : "");
-      const cells = [count(row.runs), row.depths, row.regime || "–", ...["p_static_sufficient", "p_dynamic_critical", "p_noise_dominant"].map((name) => share(row[name])), text];
-      return rowOf(row.task, cells.map((textContent) => element("td", { textContent })), row.task === study.task ? "plw-chosen" : "");
+      const cells = [count(row.runs), row.depths, row.regime || "–", ...["p_static_sufficient", "p_dynamic_critical", "p_noise_dominant"].map((name) => share(row[name]))];
+      const chosen = row.task === study.task ? "plw-chosen" : "";
+      const advice = element("tr", { className: "plw-advice" }, element("td", { colSpan: TASK_HEADS.length, textContent: text }));
+      return [rowOf(row.task, cells.map((textContent) => element("td", { textContent })), chosen), ...text ? [advice] : []];
     }));
   }
   function painting() {
