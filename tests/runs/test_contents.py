@@ -69,7 +69,7 @@ def test_runs_side_by_side_and_panels(tmp_path):
     report = pl.read_runs(tmp_path / "panel.csv", report=True).report
     ours = {f"rte-seed-{s} - acc": "values" for s in range(2)}
     assert report.taken_for == {"train/global_step": "depth"} | ours
-    assert {k: v for k, v in taken(tmp_path / "panel.csv").items() if v} == report.taken_for
+    assert taken(tmp_path / "panel.csv") == report.taken_for, "the bounds are no columns of their own"
 
 
 def test_metrics_and_params_of_other_formats(tmp_path):

@@ -125,7 +125,7 @@ def test_a_file_is_dropped(notebook):
             };
             drop("nouns.csv", text.replaceAll("f1", "minutes2") + "\\n".repeat(size));
         }""",
-        [text, 3_000_000],
+        [text, 1_500_000],
     )
     page.locator(".plw-hint", has_text="Dropped: nouns.csv").wait_for()
     shown = settled(notebook)

@@ -120,9 +120,6 @@ function render({ model, el }) {
   });
   for (const [name, field] of Object.entries(fields)) {
     field.addEventListener("change", () => ask({ do: "argument", name, value: field.value }));
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") field.blur();
-    });
   }
   for (const [name, field] of [["task", task], ["metric", metric]]) {
     field.addEventListener("change", () => ask({ do: "set", name, value: field.value }));

@@ -27,6 +27,7 @@ Source: TypeAlias = "str | PathLike[str] | list[str | PathLike[str]] | pd.DataFr
 READ, FIT, CLASSIFY, DRAW = range(4)  # stages, each of which needs those before it
 STAGE_OF = {"source": READ, "arguments": READ, "metric": FIT, "margin": CLASSIFY, "budget": CLASSIFY, "task": DRAW}
 COLUMNS_SHOWN = 200
+NOTHING = {"depths": [], "seeds": [], "forks": [], "diverged": [], "table": [], "values": b""}  # to draw
 
 
 class RunsExplorer(Widget):
@@ -312,7 +313,7 @@ class RunsExplorer(Widget):
         self._set(code=str(self._made.script))
         rows = self._rows()
         about = {"task": self.task or "", "metric": self.metric or ""}
-        self._runs = about | Curves.of(rows).drawing() if len(rows) else about | {"depths": [], "seeds": []}
+        self._runs = about | Curves.of(rows).drawing() if len(rows) else about | NOTHING
         curve, fit = self.curve, self.fit
         self._risk = about | Findings(curve, fit, self.unfit.get(self.task or "", "")).drawing()
         known = self.frame is not None

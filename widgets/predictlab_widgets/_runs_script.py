@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
@@ -198,7 +199,7 @@ class Script:
         except Exception as error:
             text = f"{type(error).__name__}: {error}".replace("\n", " ")
             kept = [line] if stage == "read" else [f"# {line}"]
-            self._lines[stage] += [*kept, f"# {text}"]
+            self._lines[stage] += [*kept, *(f"# {part}" for part in textwrap.wrap(text, 96))]
             raise
         said = [str(w.message) for w in caught if issubclass(w.category, UnusualInput)]
         self.cautions = list(dict.fromkeys([*self.cautions, *said]))

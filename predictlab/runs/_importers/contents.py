@@ -135,6 +135,8 @@ def _listed(found: Findings, logs: RunLogs | None) -> pd.DataFrame:
     parts: list[tuple[str, str, pd.Series]] = []
     if found.table is not None:
         parts = [(name, "column", column) for name, column in found.table.items() if name != FILE]
+        names = {name for name, _, _ in parts}  # the bounds beside a panel's columns say nothing of their own
+        parts = [p for p in parts if not (p[0].endswith(("__MIN", "__MAX")) and p[0][:-5] in names)]
     elif logs is not None:
         parts = [(n, "metric", values) for n, values in logs.rows.groupby("metric", sort=False, observed=True)["value"]]
         parts += [(name, "param", column) for name, column in logs.about.items()]
