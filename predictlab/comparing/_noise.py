@@ -17,6 +17,7 @@ from predictlab._validation import confidence_level, positive, share, whole_numb
 from predictlab.comparing._evidence import Evidence, churn_prior
 from predictlab.comparing._finals import Wanted, columns_of
 from predictlab.comparing._mixture import Spread
+from predictlab.comparing._noise_text import lines_of_rows
 from predictlab.comparing._power import rows_needed, seeds_needed, smallest_difference, variance_of_difference
 from predictlab.comparing._reading import Source, open_source, read_evidence
 from predictlab.errors import DataError, bad_argument
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import altair as alt
 
 HERE, POPULATION = "on these rows", "on the population of rows"
-_Z80 = 1.2815515655446004  # of an 80 % range
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -280,7 +280,7 @@ class Noise:
             lines.append(f"two more runs of this recipe differ by up to {self.two_runs():.3g} ({level:g} %)")
         else:
             lines.append("one run: rows only, runs unknown; a second run is what tells most")
-        lines += self._of_rows()
+        lines += lines_of_rows(self)
         if self.runs > 1:
             shown = (2, 3, 5, 8, 16)
             smallest = [self.minimal_difference(s) for s in shown]
@@ -293,67 +293,6 @@ class Noise:
         return Summary(
             f"{e.task}: {e.metric} {e.mean:.4g}, {self.runs} run{'s'[: self.runs > 1]}{on}", *lines, *e.notes
         )
-
-    def _of_rows(self) -> list[str]:
-        e, lines = self.evidence, []
-        if e.repeats is not None:
-            variance, df = e.repeats
-            lines.append(f"runs of one and the same seed: sd {math.sqrt(variance):.3g} ({df} degrees of freedom)")
-        if self.parts is not None:
-            low, high = (v / self.parts.rows for v in self.parts.interval("interaction", self.confidence))
-            lines.append(
-                f"rows: {100 * self.rows_share:.0f} % of the variance over runs is this evaluation set "
-                f"(sd {math.sqrt(max(self.parts.rows_part, 0)):.3g} [{math.sqrt(low):.3g}, {math.sqrt(high):.3g}])"
-            )
-        elif self.from_prior and self.rows:
-            low, mid, high = (math.sqrt(self.interaction(q * _Z80) / self.rows) for q in (-1, 0, 1))
-            why = "no outcomes were given" if e.row_means is None else "one run does not show it"
-            lines.append(
-                f"rows, by a prior ({why}; h = .45, 80 % of tasks .24 to .85): sd {mid:.2g} "
-                f"[{low:.2g}, {high:.2g}, 80 %]"
-            )
-            if self.runs > 1 and not self.evidence.variance > 2 * high**2:
-                lines.append("with that, runs and rows cannot be told apart; outcomes of each row would")
-        if math.isfinite(self.churn):
-            lines.append(f"two runs disagree on {100 * self.churn:.1f} % of the rows" + " (prior)" * self.from_prior)
-        lines += self._of_epochs()
-        if self.rows is not None:
-            single = math.sqrt(e.mean * (1 - e.mean) / self.rows) if e.is_share else math.nan
-            if e.row_means is not None and self.runs == 1:
-                single = self._error_of_one()
-            if math.isfinite(single):
-                lines.append(
-                    f"one run's number on these rows is within {1.96 * single:.2g} of its own on all rows (95 %)"
-                )
-            if e.is_share:
-                lines.append(f"one row more or less right moves a run by {1 / self.rows:.2g}")
-        return lines
-
-    def _of_epochs(self) -> list[str]:
-        """What repeats of the evaluation say, and whether more of them pay."""
-        e, sampling = self.evidence, self.evidence.sampling
-        if sampling is None or e.outcomes is None:
-            return []
-        low, high = (max(0.0, sampling.variance + k * 1.96 * sampling.error) for k in (-1, 1))
-        of_rows = float(np.asarray(e.outcomes, dtype=float).var(axis=1, ddof=1).mean())
-        left, size = sampling.variance / sampling.epochs, e.outcomes.shape[1]
-        now, least = (math.sqrt(max(v, 0.0) / size) for v in (of_rows, of_rows - left))
-        again = "otherwise" + f" on {200 * sampling.variance:.1f} % of the rows" * sampling.right_or_wrong
-        return [
-            f"the same run, asked again, answers {again}: sd {math.sqrt(sampling.variance):.3g} an answer "
-            f"[{math.sqrt(low):.3g}, {math.sqrt(high):.3g}]; that is sampling, and says nothing of seeds",
-            f"{sampling.epochs:.3g} epochs: the error of one run's number over rows is {now:.2g}, and not below "
-            f"{least:.2g} with more epochs{'' if now > 1.1 * least else ': they no longer pay'}",
-        ]
-
-    def _error_of_one(self) -> float:
-        """Standard error over rows (or clusters) of one run's mean."""
-        e = self.evidence
-        assert e.row_means is not None
-        d = np.asarray(e.row_means - e.mean, dtype=np.float64)
-        if e.cluster is not None:
-            d = np.bincount(np.unique(e.cluster, return_inverse=True)[1], weights=d).astype(np.float64)
-        return float(math.sqrt(np.sum(d**2) * len(d) / (len(d) - 1)) / len(e.row_means))
 
     def to_dict(self) -> dict[str, object]:
         """Put what is known in plain types, for JSON; None where it is unknown.
