@@ -69,7 +69,7 @@ def trainer(folder: Path) -> tuple[Truth, Path, dict[str, Any]]:
         )  # fmt: skip
         run = Trainer(
             Net(), args, train_dataset=rows, eval_dataset=rows, callbacks=[Collect(seed)],
-            compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(-1) == p.label_ids).mean())},
+            compute_metrics=lambda p: {"accuracy": float(np.mean(np.argmax(p.predictions, -1) == p.label_ids))},
         )  # fmt: skip
         run.train()
         run.save_state()
