@@ -21,7 +21,7 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
     Parameters
     ----------
     noise : Noise
-        With one run, the left part alone.
+        With one run the left part alone; of a mean and its width the right one.
     width, height : int
         Of each part, pixels.
 
@@ -39,7 +39,7 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
     if not isinstance(noise, Noise):
         raise bad_argument("noise", type(noise).__name__, "what pl.noise returned")
     evidence = noise.evidence
-    place = np.arange(1, len(evidence.finals) + 1)  # none where only their mean and spread are known
+    place = np.arange(1, len(evidence.finals) + 1)
     points = pd.DataFrame({"run": evidence.runs, "value": evidence.finals, "place": place})
     room = alt.Scale(domain=[0.5, noise.runs + 0.5], nice=False)
     x = alt.X("place:Q", title="run", axis=alt.Axis(labels=False, ticks=False, grid=False), scale=room)
@@ -75,6 +75,8 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
         [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=30, opacity=1)],
         style.title("Smallest difference that is seen in 8 of 10 cases", said), width, height,
     )  # fmt: skip
+    if not len(evidence.finals):  # mean and spread are all that is known of the runs
+        return right
     return alt.hconcat(left, right).resolve_scale(color="independent")  # the legend stands where it belongs
 
 

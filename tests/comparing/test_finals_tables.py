@@ -178,6 +178,7 @@ def test_widths_are_converted_to_what_runs_would_have_said(width, factor):
     compared, plain = (pl.compare(side, finals - 0.05, width=w, metric="accuracy")
                        for side, w in ((table, width), (finals, None)))  # fmt: skip
     assert compared.p_value["recipes"] == pytest.approx(plain.p_value["recipes"], rel=1e-4)
+    assert "hconcat" not in found.plot().to_dict()  # there are no runs to draw
     assert pl.charts.png(found.plot())[:4] == b"\x89PNG"
     json.dumps(found.to_dict(), allow_nan=False)
 
