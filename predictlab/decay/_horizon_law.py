@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from predictlab.decay._model import BurnIn, DecayModel
 
 FALLING = ("linear", "cosine")  # schedules that end at a learning rate of 0
-_RATES, _LEVELS = 400, 301
+_RATES = 400
+_INSIDE, _LEVELS = 120, 121  # of the region that an interval is the shadow of
 _STEP = 1e-3  # of the logarithms, for the curvature at the estimate
 _LAW = "K (c^-alpha - T^-alpha)"
 
@@ -223,7 +224,7 @@ class HorizonResults(DecayResults):
         low = 0.0 if first == 0 else end(first, first - 1)
         high = np.inf if last == len(logs) - 1 else end(last, last + 1)
         within = np.log([low or np.exp(logs[0]), min(high, np.exp(logs[-1]))])
-        rates = np.exp(np.linspace(within[0], within[1], _RATES))[:, None]
+        rates = np.exp(np.linspace(within[0], within[1], _INSIDE))[:, None]
         _, log_scale, information = shapes.best(rates[:, 0])
         reach = 2 * np.sqrt(cut / information)
         levels = log_scale[:, None] + reach[:, None] * np.linspace(-1, 1, _LEVELS)
