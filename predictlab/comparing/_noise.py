@@ -146,7 +146,9 @@ class Noise:
         ends = self.evidence.variance * df / chi2.ppf([(1 + level) / 2, (1 - level) / 2], df)
         out.loc[HERE] = np.sqrt([self.evidence.variance, *ends])
         if self.parts is not None:
-            out.loc[POPULATION] = np.sqrt(np.maximum(self.parts.spread_at(math.inf, level), 0.0))
+            variances = np.asarray(self.parts.spread_at(math.inf, level))
+            told = variances > 1e-12 * self.evidence.variance  # what is left below is the rounding of sums
+            out.loc[POPULATION] = np.sqrt(np.where(told, variances, 0.0))
         return out
 
     def two_runs(self, confidence: float | None = None) -> float:
