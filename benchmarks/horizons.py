@@ -29,6 +29,13 @@ PLANS = (pl.ProbePlan(horizons=LENGTHS, seeds=SEEDS), pl.ProbePlan(LENGTHS, SEED
 RECIPE = pl.Recipe(method="head", learning_rate=2e-2, max_length=24, steps=LENGTHS[-1])
 
 
+def show(table: pd.DataFrame) -> None:
+    """Print a table as Markdown."""
+    for line in (table.columns, ["---"] * table.shape[1], *table.to_numpy()):
+        print("| " + " | ".join(map(str, line)) + " |")
+    print()
+
+
 def compared(depth: np.ndarray, end: np.ndarray) -> dict[str, object]:
     """The table's columns for values of the same seeds at a depth, and at the end of the recipe of that length."""
     n, apart = len(depth), depth - end
@@ -83,7 +90,7 @@ def main() -> None:
             same = np.abs(tables[0][LENGTHS[-1]] - tables[1][LENGTHS[-1]]).max()
             print(f"{name}: the longest recipe's ends differ by at most {same:.1g} in {metric}: it is the same recipe.")
         print(f"\n{metric}, {SEEDS} seeds, depths of {LENGTHS[-1]} steps against recipes of each length\n")
-        print(pd.DataFrame(lines).to_markdown(index=False), "\n")
+        show(pd.DataFrame(lines))
     for task in tasks:
         curve = pl.risk_curve(pl.risk.over_horizons(ends, str(task.name)), metric="accuracy")
         fit = pl.DecayModel(curve).fit()

@@ -30,6 +30,13 @@ SCHEDULES = ("linear", "cosine")
 PLAN = pl.ProbePlan((8, 16, 32, 64, 96, 112, 128), design="branch", parents=16, forks=3)
 
 
+def show(table: pd.DataFrame) -> None:
+    """Print a table as Markdown."""
+    for line in (table.columns, ["---"] * table.shape[1], *table.to_numpy()):
+        print("| " + " | ".join(map(str, line)) + " |")
+    print()
+
+
 def without_last(curve: RiskCurve) -> RiskCurve:
     """The curve without its last depth."""
     return pl.RiskCurve(
@@ -103,8 +110,8 @@ def main() -> None:
             | {"measured": f"[{df / chi2.ppf(0.975, df):.2f}, {df / chi2.ppf(0.025, df):.2f}]"}
         )
     print("Risk of a run's own end at each depth, as a share of the variance of the final metric\n")
-    print(pd.DataFrame(told).to_markdown(index=False), "\n")
-    print(pd.DataFrame(laws).to_markdown(index=False))
+    show(pd.DataFrame(told))
+    show(pd.DataFrame(laws))
 
 
 if __name__ == "__main__":
