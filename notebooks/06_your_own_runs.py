@@ -20,13 +20,12 @@
 # - read runs that were made elsewhere: a folder of Trainer runs, a CSV, a DataFrame;
 # - come from a file of logs to an answer in a widget, and take the code with you;
 # - answer when the importer asks, and say why it does not guess;
-# - record a Hugging Face Trainer while it trains, and stop it where more depth does not pay.
+# - record a Hugging Face Trainer while it trains, say where a run that you stop would have ended, and stop it when that is known.
 #
 # So that there is something to bring, an ordinary Trainer trains a new head on a small pre-trained model, twelve times.
 # About a minute. The reference is `docs/your_own_runs.md`.
 
 # %%
-import math
 import tempfile
 from pathlib import Path
 
@@ -217,76 +216,99 @@ assert wrong > right.max()
 print(f"taken for one task: sd {wrong:.3f}; each by itself: {right.round(3).to_dict()}")
 
 # %% [markdown]
-# ## 5. Record the next runs
-# `ProbeRecorder` is a callback of the Trainer: each evaluation goes into a store as it is made, with the seconds that the steps
-# took and, where the Trainer counts them, the operations. First, what depth is worth, from the twelve runs above, at a price of
-# `gamma` a step.
+# ## 5. Record the next runs, and know where they would have ended
+# A run is training now, and you may stop it. That is about *this run* (`this_run`, lesson 3): where will it end, and how well is
+# that known from its course so far? The spread of section 2 does not say it: it says how far seeds are from their mean after so
+# many steps, and no `c*` of a spread is a reason to stop a run. The twelve finished runs do say it, each forecast by the other
+# eleven:
 
 # %%
-GAMMA = 2e-6  # fifty steps are worth the risk of one point of accuracy (0.01²)
-best = pl.optimal_depth(fit, exchange_rate=GAMMA, bounds=(8, 96))
+this_run = pl.risk_curve(runs, metric="eval_accuracy", question="this_run")
+this_run.frame()[["depth", "sd", "unresolved"]].iloc[::2].round(4)
+
+# %% [markdown]
+# `unresolved` is the share of the variance of the ends that the course up to a depth leaves open. Where it is about one or above,
+# watching a run tells nothing of its own luck, and the mean of the others is as good a forecast; that one needs no step at all.
+# Is any depth worth its steps, at a price of `gamma` a step of this one run?
+
+# %%
+GAMMA = 2e-7  # five hundred steps are worth the risk of one point of accuracy (0.01²)
+ends = runs.loc[runs["depth"] == 96, "value"]
+unseen = ends.var() * (1 + 1 / len(ends))  # the risk of naming the mean of the others
+best = pl.optimal_depth(pl.DecayModel(this_run).fit(), exchange_rate=GAMMA, static_risk=unseen)
+print(f"without watching: sd {unseen**0.5:.4f}")
 best
 
 # %% [markdown]
-# The recorder takes it as it is. The run goes on to `c*`, is evaluated there, and stops. It stays the *beginning* of the full
-# run: its learning rate falls as if it went on to step 96.
+# So far the runs that are there. `ProbeRecorder` is a callback of the Trainer: each evaluation of a run goes into a store as it is
+# made, with the seconds that the steps took and, where the Trainer counts them, the operations. With `stop_at` it stops the run
+# there; the run stays the *beginning* of the full one: its learning rate falls as if it went on to step 96.
 
 # %%
-assert best.probing_pays
-recorder = ProbeRecorder(home / "runs.db", "news", stop_at=best)
+recorder = ProbeRecorder(home / "runs.db", "news", stop_at=48)
 stopped = fine_tune(0, recorder, out="stopped")
-print(f"c* = {best.depth:.1f}; stopped at step {recorder.stopped_at} of {stopped.args.max_steps}")
-assert recorder.stopped_at == min(math.ceil(best.depth), 96)
-
-# %%
+assert recorder.stopped_at == 48
 with pl.RunStore(home / "runs.db") as store:
     recorded = store.frame("news")
-columns = ["run", "depth", "metric", "value", "seconds"]
 accuracy = recorded[recorded["metric"] == "eval_accuracy"]
-accuracy[columns].round({"value": 3, "seconds": 2})
+accuracy[["run", "depth", "metric", "value", "seconds"]].round({"value": 3, "seconds": 2})
 
 # %% [markdown]
-# Seed 0 was trained to its end before. Is the stopped run its beginning?
+# Seed 0 was trained to its end before. Is the stopped run its beginning? And **where would it have ended?** The value at the last
+# step is no answer: the run was going on to learn. The forecast is, from its course and the ends of the eleven *others*:
 
 # %%
 full = runs[runs["seed"] == 0].set_index("depth")["value"]
-both = pd.DataFrame({"full run": full, "stopped at c*": accuracy.set_index("depth")["value"]})
+both = pd.DataFrame({"full run": full, "stopped": accuracy.set_index("depth")["value"]})
 assert (both.dropna().diff(axis=1).iloc[:, 1].abs() < 0.02).all()
+known = pd.concat([runs[runs["seed"] != 0], accuracy.assign(task="news")])
+forecast = pl.forecast(known, at_depth=48, metric="eval_accuracy", end=96).frame().set_index("run")
+said = forecast.loc[accuracy["run"].iloc[0]]
+print(f"at step 48: {full[48]:.4f}; the full run ended at {full[96]:.4f}")
+print(f"forecast of its end: {said['prediction']:.4f} [{said['lower']:.4f}, {said['upper']:.4f}]")
 both.round(3)
 
 # %% [markdown]
-# Where no fit is at hand yet, give a function: it sees the frame of the task after each evaluation, and says how deep to go,
-# or None. While there are too few runs for a fit, the run goes on. Nine runs of a new task, none of which is told when to
-# stop:
+# Then the recorder can decide by itself. Give `stop_at` a function: after each evaluation it sees the frame of the task, and says
+# how deep to go, or None. While it raises a DataError (too few runs that ended) the run goes on. Here a run is stopped as soon as
+# its end is known within `MARGIN`, 95 %, from its own course and from those that ended before it:
 
 # %%
-def deep_enough(frame):
-    """c* from the complete runs of the task, once there are six of them."""
-    curve = pl.risk_curve(frame, metric="eval_accuracy")
-    if curve.n_runs < 6:
-        return None
-    return pl.optimal_depth(pl.DecayModel(curve).fit(), exchange_rate=GAMMA, bounds=(8, 96))
+MARGIN = 0.015
+
+
+def known_enough(seed):
+    """A rule for the run of this seed: its present depth, once its end is forecast within the margin."""
+
+    def depth(frame):
+        course = frame[frame["metric"] == "eval_accuracy"]
+        now = float(course.loc[course["seed"] == seed, "depth"].max())
+        if now >= 96:
+            return None  # the end itself
+        said = pl.forecast(course, at_depth=now, end=96).frame().set_index("run").loc[f"watched news:{seed}"]
+        return now if said["upper"] - said["lower"] <= 2 * MARGIN else None
+
+    return depth
 
 
 stops = {}
 for seed in range(9):
-    watched = ProbeRecorder(home / "runs.db", "watched news", stop_at=deep_enough)
-    trained = fine_tune(seed, watched, out="watched")
-    stops[seed] = trained.state.global_step
-assert all(stops[seed] == 96 for seed in range(6))  # too few to tell
-assert all(stops[seed] <= 96 for seed in range(6, 9))
+    watched = ProbeRecorder(home / "runs.db", "watched news", stop_at=known_enough(seed))
+    stops[seed] = fine_tune(seed, watched, out="watched").state.global_step
 pd.Series(stops, name="steps taken").rename_axis("seed").to_frame().T
 
 # %% [markdown]
-# The first runs go to their end, for some have to: a curve is made of the runs that reached the last depth. The later ones
-# stop where those say.
+# The first runs go to their end, for some have to: a forecast is made from runs that ended. The next ones stop at their first
+# evaluation already: runs of this recipe end so much alike that the others tell the end within the margin, and the course adds
+# nothing yet (`unresolved`, above). Who stops runs *because* they do badly
+# learns from the others only; here each was stopped because its end was known, whatever it was.
 
 # %% [markdown]
 # ## Try
 # 1. Read the folder with `metric="eval_loss"`. Is alpha better known from the loss?
 # 2. Rename the folder `seed-3` to `best`, and read the folder again. What is asked, and what are two good answers?
 # 3. What does the recorder do when you pass the same seed with another learning rate?
-# 4. A step costs ten times as much. Where does the next run stop?
+# 4. How well is the end of one of the twelve runs known at steps 8, 48 and 88? Where would it be stopped for a margin of one point?
 #
 # Answers below; try first.
 
@@ -322,10 +344,13 @@ else:
     raise AssertionError("another recipe was taken for the same task")
 
 # %% [markdown]
-# **4.** Earlier, or it is not worth starting: where no step is worth its price, `c*` is 0, and the recorder says so instead of
-# training.
+# **4.** Half of the width of the forecasts, and whether the ends lie in them. A margin below all of them stops no run: it goes to its
+# end, where nothing is left to forecast; one point is reached somewhere between steps 48 and 88.
 
 # %%
-dear = pl.optimal_depth(fit, exchange_rate=10 * GAMMA, bounds=(8, 96))
-print(dear.verdict())
-assert dear.depth < best.depth
+widths = {}
+for depth in (8, 48, 88):
+    forecasts = pl.forecast(runs, at_depth=depth, metric="eval_accuracy")
+    table, (inside, of) = forecasts.frame(), forecasts.coverage()
+    widths[depth] = [f"±{(table['upper'] - table['lower']).mean() / 2:.4f}", f"{inside} of {of}"]
+pd.DataFrame(widths, index=["half of the width", "ends inside"]).T.rename_axis("depth")
