@@ -30,7 +30,7 @@ TASKS = {
 }  # fmt: skip
 SEEDS, GROUP = 48, 6
 DEPTHS = (4, 8, 16, 32, 64, 128, 256)
-METRICS = ("accuracy", "loss")
+METRICS = ("accuracy", "eval_loss")
 
 
 def recipe(schedule: str) -> pl.Recipe:
@@ -47,9 +47,9 @@ def measure(name: str, schedule: str, store: Path) -> None:
     pl.probe(task, pl.ProbePlan(DEPTHS, seeds=SEEDS), store, progress=False, outcomes=False)
 
 
-def look(runs: pd.DataFrame, name: str, schedule: str, metric: str) -> tuple[dict[str, object], dict[str, object]]:
+def look(runs: pl.RunStore, name: str, schedule: str, metric: str) -> tuple[dict[str, object], dict[str, object]]:
     """What 6 seeds say of 48, and the families of the fit to all."""
-    whole = pl.risk_curve(runs, metric=metric)
+    whole = pl.risk_curve(runs, f"{name} {schedule}", metric=metric)
     assert whole.errors is not None
     fit = pl.DecayModel(whole).fit()
     line: dict[str, object] = {"task": name, "schedule": schedule, "metric": metric}
@@ -80,7 +80,7 @@ def look(runs: pd.DataFrame, name: str, schedule: str, metric: str) -> tuple[dic
     laws = {"task": name, "schedule": schedule, "metric": metric, "alpha": fit.params["decay_rate"]}
     laws |= {"from": lower, "to": upper, "slope": fit.slope[0], "rising": fit.rising}
     late = fit.late_fit
-    return line, laws | {"law fits late, p": late.p_value, "groups": len(held["measured"])} | fit.families.to_dict()
+    return line, laws | {"law fits late, p": late.p_value, "groups": len(held["measured"])} | fit.families.add_prefix("p ").to_dict()
 
 
 def main() -> None:
@@ -98,16 +98,14 @@ def main() -> None:
         if time.monotonic() < end:
             measure(name, schedule, given.store)
     with pl.RunStore(given.store) as store:
-        runs = store.frame()
-    for schedule, name in itertools.product(given.schedules, given.tasks):
-        of = f"{name} {schedule}"
-        own = runs[runs["task"] == of]
-        if own["run"].nunique() < SEEDS:
-            continue
-        for metric in METRICS:
-            line, law = look(own, name, schedule, metric)
-            held.append(line)
-            laws.append(law)
+        seen = store.frame().groupby("task")["run"].nunique()
+        for schedule, name in itertools.product(given.schedules, given.tasks):
+            if seen.get(f"{name} {schedule}", 0) < SEEDS:
+                continue
+            for metric in METRICS:
+                line, law = look(store, name, schedule, metric)
+                held.append(line)
+                laws.append(law)
     pd.set_option("display.width", 200, "display.max_columns", 30, "display.max_rows", 200)
     table, families = pd.DataFrame(held), pd.DataFrame(laws)
     print(table.round(3).to_string(index=False))
