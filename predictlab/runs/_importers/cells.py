@@ -42,7 +42,11 @@ def read_table_file(path: Path, found: Findings) -> pd.DataFrame:
         if name.endswith((".parquet", ".pq")):
             with needs_extra("Reading parquet", "parquet"):
                 import pyarrow  # noqa: F401
-            return _titled(pd.read_parquet(path), str(path), found)
+            try:
+                table = pd.read_parquet(path)
+            except (KeyError, TypeError, AttributeError, IndexError) as error:  # damaged where it tells of pandas
+                raise ValueError(f"its metadata are damaged ({type(error).__name__}: {error})") from error
+            return _titled(table, str(path), found)
         if name.endswith((*LINES, ".json")):
             return _titled(_records(path, found), str(path), found)
         return _titled(_separated(path, found), str(path), found)
