@@ -79,8 +79,8 @@ def look(runs: pl.RunStore, name: str, schedule: str, metric: str) -> tuple[dict
     lower, upper = fit.conf_int().loc["decay_rate"]
     laws = {"task": name, "schedule": schedule, "metric": metric, "alpha": fit.params["decay_rate"]}
     laws |= {"from": lower, "to": upper, "slope": fit.slope[0], "rising": fit.rising}
-    late = fit.late_fit
-    return line, laws | {"law fits late, p": late.p_value, "groups": len(held["measured"])} | fit.families.add_prefix("p ").to_dict()
+    laws |= {"law fits late, p": fit.late_fit.p_value, "groups": len(held["measured"])}
+    return line, laws | fit.families.add_prefix("p ").to_dict()
 
 
 def main() -> None:
