@@ -114,7 +114,7 @@ class NoiseExplorer(Widget):
 
     def __init__(
         self,
-        source: Any = None,
+        source: object = None,
         *,
         run_sd: float | None = None,
         interaction: float | None = None,

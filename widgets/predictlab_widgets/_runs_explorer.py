@@ -139,7 +139,7 @@ class RunsExplorer(Widget):
         self,
         source: Source | None = None,
         *,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, object] | None = None,
         metric: str | None = None,
         task: str | None = None,
         margin: float | None = None,
@@ -171,7 +171,7 @@ class RunsExplorer(Widget):
             raise bad_argument("arguments", unknown[0], f"one of {', '.join(ARGUMENTS)}")
         return {key: given for key, given in value.items() if given is not None and given is not False}
 
-    def upload(self, files: Iterable[Mapping[str, Any]]) -> None:
+    def upload(self, files: Iterable[Mapping[str, object]]) -> None:
         """Take files in as `source`, up to `max_bytes`.
 
         Parameters
