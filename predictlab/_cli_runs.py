@@ -63,6 +63,12 @@ Worth = Annotated[float, typer.Option(help="Steps, of all seeds together, that 0
 Confidence = Annotated[float, typer.Option(help="Probability that a regime call needs.")]
 
 
+def _checked_margin(margin: float | None) -> None:
+    """An error of the option that was typed, not of the argument it becomes."""
+    if margin is not None and not margin > 0:
+        raise bad_argument("--margin", margin, "a finite number > 0, in the metric", "Such as 0.025.")
+
+
 def show(frame: pd.DataFrame, title: str = "") -> None:
     """A table: framed in a terminal, in plain lines elsewhere."""
     if not sys.stdout.isatty():
@@ -169,6 +175,7 @@ def analyse(
 
     if as_json and as_csv:
         raise bad_argument("--csv", True, "nothing beside --json")
+    _checked_margin(margin)
     if not worth > 0:
         raise bad_argument("--worth", worth, "a number of steps > 0")
     frame, names, report, where = runs_of(
@@ -281,6 +288,7 @@ def phase(
     """Sort tasks into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
     from predictlab.report import analyse as of_runs
 
+    _checked_margin(margin)
     frame, names, _, where = runs_of(
         source, store, task, metric=metric, **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
     )

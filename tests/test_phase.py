@@ -215,7 +215,7 @@ def test_advised_runs_settle_it_about_as_often_as_said():
 
 
 def test_the_papers_rule_has_advice_too():
-    fit = {"t": exact(0.01, 20.0, 1.1, df=40)}
+    fit = {"t": exact(0.01, 20.0, 1.1, df=60)}
     asked = {"rule": "thresholds", "intrinsic_threshold": 1.0, "rate_threshold": 1.0}
     row = advised(fit, **asked).iloc[0]
     assert row["regime"] == UNDETERMINED

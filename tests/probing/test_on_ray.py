@@ -346,7 +346,7 @@ def test_options_go_along(task):
     messages = list(worker.train([b"a reference"], [RunSegment("toy:0", 0, (2, 4))]))
     assert isinstance(worker.executor.trainers.trainer(task)[0], ReferenceTrainer)
     assert sum(steps for steps, _, _ in messages) == 4
-    depths = [state.step for _, results, _ in messages for ((state, _, _),) in results]
+    depths = [state.step for _, results, _ in messages for ((state, *_),) in results]
     assert depths == [2, 4]
     assert [done for _, _, done in messages] == [False] * (len(messages) - 1) + [True]
 
