@@ -72,6 +72,7 @@ def test_the_slider_moves_tasks_by_keyboard_and_the_kernel_agrees(notebook):
     assert shown(page) != before
     assert "rows" in page.locator(".plw-moved").inner_text()
     notebook.check_themes(".plw", "phase-rows-population")
+    slider.focus()  # the menu of themes took it
     page.keyboard.press("Home")
     wait_for_rows(page, 0.25)
     assert shown(page) == kernel_state(notebook)["regimes"]
