@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
 
 from predictlab._summary import Summary
 from predictlab._validation import (
@@ -21,20 +20,18 @@ from predictlab._validation import (
     tolerance_of,
     whole_number,
 )
+from predictlab.budget._drift import Drift, from_earlier, from_mean, from_runs
 from predictlab.decay import DecayModel, PosteriorResults, Sample
-from predictlab.decay._mean_curve import learning_time, mean_at_end
+from predictlab.decay._mean_curve import MEAN_PRIORS
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, risk_curve
 from predictlab.risk._frames import Runs
-from predictlab.risk._fresh import drift_variance, end_of
+from predictlab.risk._fresh import end_of
 
 Array = NDArray[np.float64]
-Drift = Callable[[Array, Array], Array]  # depths (m,), seeds (s,) -> draws (n, m, s), metric²
 
 GRID = 48  # depths between the first and the end, beside those measured
 MAX_SEEDS = 64
-EARLIER_LEAST = 3  # tasks from which a drift is taken over
-MEAN_LEAST = 3  # depths from which a mean curve is carried on
 
 SOURCES = {
     "runs": "the runs that were measured at the end tell how far the mean drifts",
@@ -386,6 +383,8 @@ class FreshRun:
             f"runs differ at their end by a standard deviation of {np.sqrt(self.end_variance):.3g}: no probe of other "
             "runs removes that",
         ]
+        if self.drift == "mean":
+            lines.append(f"priors of the mean curve: {MEAN_PRIORS}")
         if self.horizon > self.curve.depth[-1]:
             lines.append(
                 f"caution: no run was measured at {self.horizon:g} steps; the variance there is that of the fitted law"
@@ -486,11 +485,11 @@ def fresh_run(
     if name == "runs":
         if not ended:
             raise bad_argument("drift", drift, f"'mean' or earlier tasks: no run was measured at {end:g} steps")
-        of_drift = _from_runs(curve, count, random)
+        of_drift = from_runs(curve, count, random)
     elif name == "mean":
-        of_drift, moved = _from_mean(curve, end, count, random)
+        of_drift, moved = from_mean(curve, end, count, random)
     else:
-        of_drift, moved = _from_earlier(drift, curve, end, count, random)
+        of_drift, moved = from_earlier(drift, curve, end, count, random)
     given = None if static_risk is None else np.full(count, positive("static_risk", static_risk, " (metric²)"))
     if given is None and ended:
         given = end_draws * (1 + 1 / known)
@@ -523,101 +522,3 @@ def _agreement(
         horizon=source.horizon if horizon is None else horizon,
         schedule=source.schedule if schedule is None else schedule,
     )
-
-
-def _between(depth: Array, known: Array, values: Array, end: float) -> Array:
-    """Standard deviations (n, k) at known depths carried to others, linear in the log of the depth; 0 at the end."""
-    at = np.log(known)
-    if known[-1] < end:
-        at, values = np.append(at, np.log(end)), np.concatenate([values, np.zeros((len(values), 1))], axis=1)
-    left = np.clip(np.searchsorted(at, np.log(depth), side="right") - 1, 0, len(at) - 2)
-    share_of = np.clip((np.log(depth) - at[left]) / (at[left + 1] - at[left]), 0.0, 1.0)
-    return np.asarray(values[:, left] * (1 - share_of) + values[:, left + 1] * share_of)
-
-
-def _from_runs(curve: RiskCurve, count: int, rng: np.random.Generator) -> Drift:
-    """``Var(R - m_c) / S'``, known with the degrees of freedom of the ``S'`` runs."""
-    assert curve.errors is not None
-    known = len(curve.errors)
-    scale = np.sqrt((known - 1) / rng.chisquare(known - 1, count))[:, None]
-    sd = scale * np.sqrt(drift_variance(curve.errors) / known)
-    end = end_of(curve)
-
-    def drift(depth: Array, seeds: Array) -> Array:
-        return np.repeat(_between(depth, curve.depth, sd, end)[:, :, None] ** 2, len(seeds), axis=2)
-
-    return drift
-
-
-def _from_mean(curve: RiskCurve, end: float, count: int, rng: np.random.Generator) -> tuple[Drift, Array]:
-    """What the law of the mean curve leaves open, read from each depth on; draws of how far it moves from the last."""
-    assert curve.errors is not None
-    assert curve.mean is not None
-    known = len(curve.errors)
-    starts = [k for k in range(MEAN_LEAST, len(curve.depth) + 1) if curve.depth[k - 1] < end]
-    if not starts:
-        raise DataError(
-            f"task {curve.task!r}: {len(curve.depth)} depths before the end at {end:g} steps; the law of the mean "
-            f"curve needs {MEAN_LEAST}. Measure more depths."
-        )
-    passed = learning_time(np.append(curve.depth, end), end, curve.schedule)
-    covariance = _covariance(curve)
-    rows, found = [], None
-    for k in starts:
-        # what is known of the mean is exact for many seeds, and as noisy as the runs are for one
-        found = mean_at_end(passed[:k], curve.mean[:k], covariance[:k, :k] / known, passed[-1])
-        exact = mean_at_end(passed[:k], curve.mean[:k], covariance[:k, :k] / (known * 1e3), passed[-1]).variance
-        rows.append((curve.depth[k - 1], exact, max(found.variance - exact, 0.0) * known))
-    depth, exact_part, noisy_part = (np.array(v) for v in zip(*rows, strict=True))
-    assert found is not None
-    moved = found.draw(count, rng) - float(curve.mean[-1]) if starts[-1] == len(curve.depth) else np.zeros(count)
-    spread = curve.risk[np.searchsorted(curve.depth, depth)]
-
-    def drift(at: Array, seeds: Array) -> Array:
-        # of the first depths, too few for a law of the mean, nothing is known
-        total = exact_part[:, None] + np.maximum(noisy_part - spread, 0.0)[:, None] / seeds  # (k, s)
-        out = _between(at, depth, np.sqrt(total.T), end) ** 2  # (s, m)
-        out = np.where(at < depth[0] * (1 - 1e-9), np.inf, out).T
-        return np.broadcast_to(out[None], (count, len(at), len(seeds)))
-
-    return drift, moved
-
-
-def _covariance(curve: RiskCurve) -> Array:
-    """Covariance of one run's values over depths, the correlation of neighbours shrunk as the fit does."""
-    assert curve.errors is not None
-    noise = DecayModel(curve).noise
-    k = len(curve.depth)
-    correlation = np.eye(k) if noise.correlation is None else np.sqrt(noise.correlation)
-    sd = np.sqrt(curve.risk)
-    return np.asarray(correlation * np.outer(sd, sd))
-
-
-def _from_earlier(
-    earlier: pd.DataFrame | Iterable[RiskCurve], curve: RiskCurve, end: float, count: int, rng: np.random.Generator
-) -> tuple[Drift, Array]:
-    """Mean and variance over earlier tasks of the drift from the same share of the recipe on."""
-    curves = (
-        [risk_curve(earlier, str(name), metric=curve.metric or None) for name in pd.unique(earlier["task"])]
-        if isinstance(earlier, pd.DataFrame)
-        else list(earlier)
-    )
-    usable = [c for c in curves if c.mean is not None and end_of(c) <= c.depth[-1] and c.task != curve.task]
-    if len(usable) < EARLIER_LEAST:
-        raise DataError(
-            f"drift: {len(usable)} earlier tasks with runs at the end of their recipe; {EARLIER_LEAST} are needed for "
-            "how much drifts differ. Add tasks, or take drift='mean'."
-        )
-    shares = curve.depth / end
-    means = [np.interp(np.log(shares), np.log(c.depth / c.depth[-1]), np.asarray(c.mean)) for c in usable]
-    drifts = np.array([np.asarray(c.mean)[-1] - at for c, at in zip(usable, means, strict=True)])
-    tasks = len(usable)
-    variance = drifts.var(axis=0, ddof=1) * (1 + 1 / tasks)
-    scale = (tasks - 1) / rng.chisquare(tasks - 1, count)
-    sd = np.sqrt(scale[:, None] * variance)
-    moved = drifts[:, -1].mean() + np.sqrt(variance[-1]) * student(tasks - 1).rvs(count, random_state=rng)
-
-    def drift(at: Array, seeds: Array) -> Array:
-        return np.repeat(_between(at, curve.depth, sd, end)[:, :, None] ** 2, len(seeds), axis=2)
-
-    return drift, moved
