@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import traitlets
 
@@ -22,7 +21,6 @@ from predictlab_widgets._decay_study import NAMES, Settings, Study
 Source: TypeAlias = (
     "pd.DataFrame | RunStore | str | PathLike[str] | DecayResults | RiskCurve | Mapping[str, DecayResults | RiskCurve]"
 )
-_CURVE = 80
 _SYMBOLS = {"intrinsic_limit": "L_int", "scale": "K", "decay_rate": "α"}
 
 
@@ -241,13 +239,11 @@ class DecayExplorer(Widget):
         """The fit itself, which is known first."""
         fit = self._study.fit(settings)
         points = fit.curve.frame()[["depth", "risk", "lower", "upper", "df"]]
-        depths = _depths_of(fit)
+        depths, risk = self._study.drawn(settings)
         before = dict(self._snapshot() if self.params and settings != self._settings else self.before)
         if before:
             old = Settings(**before["settings"])
-            old_fit = self._study.fit(old)
-            before["depths"] = _depths_of(old_fit)
-            before["curve"] = old_fit.predict(before["depths"])
+            before["depths"], before["curve"] = self._study.drawn(old)
             before["same_points"] = (old.task, old.estimator) == (settings.task, settings.estimator)
         runs = "" if fit.curve.n_runs is None else f" of {fit.curve.n_runs} runs"
         message = {
@@ -264,7 +260,7 @@ class DecayExplorer(Widget):
             "chosen": fit.burn_in.chosen,
             "p_value": fit.burn_in.p_value,
             "depths": depths,
-            "curve": fit.predict(depths),
+            "curve": risk,
             "params": fit.params,
             "residuals": fit.residuals["residual"],
             "before": before,
@@ -273,13 +269,13 @@ class DecayExplorer(Widget):
 
     def _send_intervals(self, settings: Settings, request: str) -> None:
         fit = self._study.fit(settings)
-        band = fit.summary_frame(_depths_of(fit))
+        lower, upper = self._study.band(settings)
         message = {
             "request": request,
             "ends": self._study.conf_int(settings).to_numpy(),
             "bse": fit.bse,
-            "lower": band["mean_ci_lower"],
-            "upper": band["mean_ci_upper"],
+            "lower": lower,
+            "upper": upper,
             "words": "least squares" if settings.method == "loglog" else INTERVALS[settings.interval],
         }
         self._intervals = to_jsonable(message)
@@ -338,9 +334,3 @@ class DecayExplorer(Widget):
         )
         columns = ("parameter", "estimate", "std err", "95 % lower", "95 % upper")
         return Summary("Decay law L(c) = L_int + K c^-α", state, columns, rows)
-
-
-def _depths_of(fit: DecayResults) -> Any:
-    """Depths that the fit is drawn at: the rise is a part of it, where it has one."""
-    depth = fit.curve.depth
-    return np.geomspace(fit.known_from, depth[-1], _CURVE)

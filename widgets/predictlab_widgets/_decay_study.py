@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from predictlab.decay import METHODS, MIN_DEPTHS, DecayModel, DecayResults
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, as_runs_frame, is_fork, risk_curve
 
+Array: TypeAlias = "NDArray[np.float64]"
 _NEEDS_RUNS = "gee"
 _OF_ITSELF, _LAW_DEPTHS = "posterior", 4  # all others, as method and as interval, need the law alone at so many depths
+_CURVE = 80  # depths that a fit is drawn at
 _KEPT = 64  # answers that are at hand when a setting comes back
 
 
@@ -50,6 +53,7 @@ class Study:
         self._curves: dict[tuple[str, str], RiskCurve] = {}
         self._fit_of = lru_cache(_KEPT)(self._make_fit)
         self.conf_int = lru_cache(_KEPT)(self._make_conf_int)
+        self._drawn = lru_cache(_KEPT)(self._predict)
         if isinstance(source, DecayResults | RiskCurve):
             source = {source.task or "task": source}
         if isinstance(source, Mapping):
@@ -158,6 +162,20 @@ class Study:
             return given
         floor = given.floor if s.method == given.method else None
         return given.model.with_(burn_in=s.burn_in).fit(s.method, floor=floor)
+
+    def drawn(self, settings: Settings) -> tuple[Array, Array]:
+        """Depths (m,) that the fit of a setting is drawn at, its rise among them, and the risk there (m,)."""
+        return self._drawn(settings._replace(interval=""))
+
+    def _predict(self, settings: Settings) -> tuple[Array, Array]:
+        fit = self.fit(settings)
+        depths = np.geomspace(fit.known_from, fit.curve.depth[-1], _CURVE)
+        return depths, fit.predict(depths)
+
+    def band(self, settings: Settings) -> Array:
+        """95 % band (2, m) at the same depths."""
+        risk = self.fit(settings).risk_draws(self.drawn(settings)[0])
+        return np.asarray(np.quantile(risk, [0.025, 0.975], axis=0))
 
     def _make_conf_int(self, settings: Settings) -> pd.DataFrame:
         """95 % intervals of a setting."""
