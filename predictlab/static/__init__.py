@@ -10,6 +10,7 @@ from predictlab.static._logme import logme, logme_regression
 from predictlab.static._methods import methods
 from predictlab.static._parc import parc
 from predictlab.static._rank import Ranking, rank
+from predictlab.static._rectified import RectifiedLaw, rectified_law
 from predictlab.static._regression import knn_r2, linear_probe_r2
 from predictlab.static._repeated import Repeated
 from predictlab.static._score import StaticScores, features_of, score
@@ -17,10 +18,10 @@ from predictlab.static._source_head import leep, nce, nleep
 from predictlab.static._transrate import transrate
 
 __all__ = [
-    "DataDescription", "IntrinsicLimit", "Ranking", "Repeated", "StaticScores", "VInformation", "bayes_error",
-    "bayes_error_of_votes", "describe", "features_of", "hscore", "knn_accuracy", "knn_r2", "label_noise", "leep",
-    "linear_probe_accuracy", "linear_probe_r2", "logme", "logme_regression", "methods", "nce", "nleep", "parc",
-    "rank", "score", "score_features", "transrate", "v_information",
+    "DataDescription", "IntrinsicLimit", "Ranking", "RectifiedLaw", "Repeated", "StaticScores", "VInformation",
+    "bayes_error", "bayes_error_of_votes", "describe", "features_of", "hscore", "knn_accuracy", "knn_r2",
+    "label_noise", "leep", "linear_probe_accuracy", "linear_probe_r2", "logme", "logme_regression", "methods",
+    "nce", "nleep", "parc", "rank", "rectified_law", "score", "score_features", "transrate", "v_information",
 ]  # fmt: skip
 
 
