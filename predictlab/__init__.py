@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         budget,
         catalog,
         charts,
+        choosing,
         comparing,
         decay,
         errors,
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
         allocate,
         allocate_design,
         depth_for_tolerance,
+        exchange_rate,
         fresh_run,
         frontier,
         optimal_depth,
         optimal_design,
         rows_for_tolerance,
+        tolerance,
     )
     from predictlab.catalog import load_dataset
+    from predictlab.choosing import Decisions, decide
     from predictlab.comparing import (
         Comparison,
         Comparisons,
@@ -71,13 +75,16 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
         "allocate",
         "allocate_design",
         "depth_for_tolerance",
+        "exchange_rate",
         "fresh_run",
         "frontier",
         "optimal_depth",
         "optimal_design",
         "rows_for_tolerance",
+        "tolerance",
     ],
     "catalog": ["load_dataset"],
+    "choosing": ["Decisions", "decide"],
     "comparing": [
         "Comparison",
         "Comparisons",
@@ -102,14 +109,15 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
-    "Comparison", "Comparisons", "Dataset", "DecayModel", "DecayResults", "Design", "ForecastResults", "Noise",
-    "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task", "__version__",
-    "advise", "allocate", "allocate_design", "analyse", "budget", "catalog", "charts", "classify", "compare",
-    "compare_design", "comparing", "decay", "depth_for_tolerance", "describe", "errors", "forecast", "forecasting",
-    "fresh_run", "frontier", "load_dataset", "noise", "optimal_depth", "optimal_design", "phase", "planning",
-    "probe", "probe_until", "probing", "rank", "read_outcomes", "read_runs", "report", "resampled_outcomes", "risk",
-    "risk_curve", "rows_for_tolerance", "runs", "score", "set_verbosity", "show_versions", "split_recipes",
-    "start_probe", "static", "task", "worlds",
+    "Comparison", "Comparisons", "Dataset", "DecayModel", "DecayResults", "Decisions", "Design", "ForecastResults",
+    "Noise", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task",
+    "__version__", "advise", "allocate", "allocate_design", "analyse", "budget", "catalog", "charts", "choosing",
+    "classify", "compare", "compare_design", "comparing", "decay", "decide", "depth_for_tolerance", "describe",
+    "errors", "exchange_rate", "forecast", "forecasting", "fresh_run", "frontier", "load_dataset", "noise",
+    "optimal_depth", "optimal_design", "phase", "planning", "probe", "probe_until", "probing", "rank",
+    "read_outcomes", "read_runs", "report", "resampled_outcomes", "risk", "risk_curve", "rows_for_tolerance", "runs",
+    "score", "set_verbosity", "show_versions", "split_recipes", "start_probe", "static", "task", "tolerance",
+    "worlds",
 ]  # fmt: skip
 
 

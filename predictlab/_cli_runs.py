@@ -60,6 +60,16 @@ Margin = Annotated[
     typer.Option(help="Margin that seeds should agree within, 95 %, in the metric. Default for shares of rows: 0.025."),
 ]
 Worth = Annotated[float, typer.Option(help="Steps, of all seeds together, that 0.01² metric² less risk is worth.")]
+MarginConfidence = Annotated[float, typer.Option(help="Share of seeds that should lie within the margin.")]
+GpuHour = Annotated[
+    float | None, typer.Option(help="Price of an hour, with --worth-of-a-point: what a step is worth, in money.")
+]
+WorthOfAPoint = Annotated[
+    float | None, typer.Option(help="Money that an error of 0.01 of the metric costs; one of 0.02 costs four times it.")
+]
+SecondsPerStep = Annotated[
+    float | None, typer.Option(help="Of one run, beside --gpu-hour. Default: as the runs were timed.")
+]
 Confidence = Annotated[float, typer.Option(help="Probability that a regime call needs.")]
 
 
@@ -67,6 +77,39 @@ def _checked_margin(margin: float | None) -> None:
     """An error of the option that was typed, not of the argument it becomes."""
     if margin is not None and not margin > 0:
         raise bad_argument("--margin", margin, "a finite number > 0, in the metric", "Such as 0.025.")
+
+
+def tolerance_at(margin: float | None, confidence: float) -> tuple[float | None, float | None]:
+    """The margin as it is, or instead the tolerance that it means at another confidence than 95 %."""
+    from predictlab.budget import tolerance
+
+    _checked_margin(margin)
+    if confidence == 0.95:
+        return margin, None
+    if margin is None:
+        raise bad_argument("--margin-confidence", confidence, "0.95 without --margin", "Give --margin, in the metric.")
+    return None, tolerance(margin=margin, confidence=confidence)
+
+
+def rate_of_money(
+    gpu_hour: float | None, worth: float | None, seconds: float | None, frame: pd.DataFrame, tasks: list[str]
+) -> float | None:
+    """The exchange rate a step, from prices; None where none was given. Seconds: the slowest of the tasks' as timed."""
+    from predictlab.budget import exchange_rate
+
+    if gpu_hour is None and worth is None and seconds is None:
+        return None
+    for option, value in (("--gpu-hour", gpu_hour), ("--worth-of-a-point", worth)):
+        if value is None or not value > 0:
+            raise bad_argument(option, value, "a number > 0 (money)", "--gpu-hour and --worth-of-a-point go together.")
+    if seconds is None:
+        timed = frame[frame["task"].isin(tasks) & (frame["seconds"] > 0) & (frame["depth"] > 0)]
+        if not len(timed):
+            hint = "These runs were not timed."
+            raise bad_argument("--seconds-per-step", None, "seconds > 0 beside --gpu-hour", hint)
+        seconds = float((timed["seconds"] / timed["depth"]).groupby(timed["task"]).median().max())
+    assert worth is not None
+    return exchange_rate(worth_of_a_point=worth, gpu_hour=gpu_hour, seconds_per_step=seconds)
 
 
 def show(frame: pd.DataFrame, title: str = "") -> None:
@@ -150,6 +193,10 @@ def analyse(
         typer.Option(help="Steps a run may take. Default: the last depth that all tasks were measured at."),
     ] = None,
     worth: Worth = 1000.0,
+    margin_confidence: MarginConfidence = 0.95,
+    gpu_hour: GpuHour = None,
+    worth_of_a_point: WorthOfAPoint = None,
+    seconds_per_step: SecondsPerStep = None,
     metric: Metric = None,
     rows: Rows = None,
     task: Names = None,
@@ -175,17 +222,18 @@ def analyse(
 
     if as_json and as_csv:
         raise bad_argument("--csv", True, "nothing beside --json")
-    _checked_margin(margin)
+    margin, tolerance = tolerance_at(margin, margin_confidence)
     if not worth > 0:
         raise bad_argument("--worth", worth, "a number of steps > 0")
     frame, names, report, where = runs_of(
-        source, None, task, quiet=not as_csv, metric=metric, **_reading(
+        source, None, task, quiet=not as_csv, metric=metric, **reading(
             as_task, seed, depth, run, steps_per_epoch, format, keep, strict)
     )  # fmt: skip
+    rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, frame, names)
     result = of_runs(
         where if where is not None else frame if report is None else Imported(frame, report),
-        margin=margin, budget=budget, exchange_rate=1e-4 / worth, metric=metric, confidence=confidence, tasks=names,
-        rows=rows,
+        margin=margin, tolerance=tolerance, budget=budget, exchange_rate=1e-4 / worth if rate is None else rate,
+        metric=metric, confidence=confidence, tasks=names, rows=rows,
     )  # fmt: skip
     command = " ".join(["predictlab", *sys.argv[1:]])
     page = write_report(out, result, title=f"predictlab: {', '.join(source or [str(STORE)])}"[:120], facts=[command])
@@ -200,7 +248,7 @@ def analyse(
         typer.echo(f"\nReport: {page}")
 
 
-def _reading(
+def reading(
     as_task: str | None, seed: str | None, depth: str | None, run: str | None, steps_per_epoch: float | None,
     format: str | None, keep: str | None, strict: bool,
 ) -> dict[str, Any]:  # fmt: skip
@@ -259,7 +307,7 @@ def fit(
     from predictlab.risk import risk_curve
 
     frame, names, _, where = runs_of(
-        source, store, task, metric=metric, **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+        source, store, task, metric=metric, **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
     )
     for name in names:
         # the store, since it may hold outcomes
@@ -276,6 +324,10 @@ def phase(
         typer.Option(help="Probing budget of a task, steps. Default: the last depth all were measured at."),
     ] = None,
     exchange_rate: Annotated[float, typer.Option(help="Risk that one step is worth, metric² per step.")] = 1e-7,
+    margin_confidence: MarginConfidence = 0.95,
+    gpu_hour: GpuHour = None,
+    worth_of_a_point: WorthOfAPoint = None,
+    seconds_per_step: SecondsPerStep = None,
     confidence: Confidence = 0.95,
     task: Names = None,
     metric: Metric = None,
@@ -288,13 +340,14 @@ def phase(
     """Sort tasks into Static-Sufficient, Dynamic-Critical and Noise-Dominant, with probabilities."""
     from predictlab.report import analyse as of_runs
 
-    _checked_margin(margin)
+    margin, tolerance = tolerance_at(margin, margin_confidence)
     frame, names, _, where = runs_of(
-        source, store, task, metric=metric, **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+        source, store, task, metric=metric, **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
     )
+    rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, frame, names)
     result = of_runs(
-        frame if where is None else where, margin=margin, budget=budget, exchange_rate=exchange_rate, metric=metric,
-        confidence=confidence, tasks=names, rows=rows,
+        frame if where is None else where, margin=margin, tolerance=tolerance, budget=budget, metric=metric,
+        confidence=confidence, tasks=names, exchange_rate=exchange_rate if rate is None else rate, rows=rows,
     )  # fmt: skip
     on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
     show_analysis(result, f"{result.summary().title}{on}")
@@ -323,7 +376,7 @@ def forecast(
 
     frame, names, report, _ = runs_of(
         source, store, [task] if task else None, metric=metric,
-        **_reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
+        **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
     )  # fmt: skip
     # runs of another tool that are all of one task are forecast from each other
     alone = names[0] if task is None and report is not None and len(names) == 1 else task

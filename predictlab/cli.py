@@ -1,4 +1,4 @@
-"""The `predictlab` command: analyse, tour, score, probe, fit, phase, forecast, fresh, noise, compare, design."""
+"""The `predictlab` command: analyse, tour, score, probe, fit, phase, forecast, decide, fresh, noise, compare ..."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from predictlab import _cli_runs
+from predictlab import _cli_choosing, _cli_runs
 from predictlab._cli_runs import show, show_analysis
 from predictlab.errors import DataError, PredictlabError, bad_argument
 
@@ -222,7 +222,7 @@ def probe(
     typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}{' --estimator branch' * (design == 'branch')}")
 
 
-for command in (_cli_runs.analyse, _cli_runs.fit, _cli_runs.phase, _cli_runs.forecast):
+for command in (_cli_runs.analyse, _cli_runs.fit, _cli_runs.phase, _cli_runs.forecast, _cli_choosing.decide):
     app.command()(command)
 
 

@@ -152,3 +152,30 @@ def test_a_store_of_mlflow_is_no_store_of_ours(tmp_path):
             db.executemany("insert into metrics values (?, ?, ?, ?, ?, ?)", rows)
     db.close()
     assert pl.analyse(tmp_path / "mlflow.db", budget=64).imported.format == "mlflow"
+
+
+def test_a_margin_and_a_price_in_money_are_those_of_the_library(sources, tmp_path):
+    money = ("--gpu-hour", "3.6", "--worth-of-a-point", "2", "--seconds-per-step", "0.5")
+    asked = ("--margin", "0.03", "--margin-confidence", "0.8", "--budget", "64", "--json", *money)
+    told = json.loads(predictlab("analyse", sources / "log.csv", *asked, cwd=tmp_path).stdout)
+    assert told["tolerance"] == pytest.approx(pl.tolerance(margin=0.03, confidence=0.8), rel=1e-12)
+    rate = pl.exchange_rate(worth_of_a_point=2, gpu_hour=3.6, seconds_per_step=0.5)
+    assert told["exchange_rate"] == pytest.approx(rate, rel=1e-12)
+    lacking = predictlab("phase", sources / "log.csv", "--gpu-hour", "2", cwd=tmp_path)
+    assert lacking.returncode == 1
+    assert "--worth-of-a-point" in lacking.stderr
+    untimed = predictlab("phase", sources / "log.csv", "--gpu-hour", "2", "--worth-of-a-point", "2", cwd=tmp_path)
+    assert "not timed" in untimed.stderr
+    lone = predictlab("phase", sources / "log.csv", "--margin-confidence", "0.8", cwd=tmp_path)
+    assert "--margin" in lone.stderr
+
+
+def test_decide_says_what_each_run_should_do(sources, tmp_path):
+    asked = ("--at-depth", "16", "--threshold", "0.8", "--cost-full", "240", "--cost-probe", "1", "--later", "64,128")
+    done = predictlab("decide", sources / "log.csv", *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = pl.read_runs(sources / "log.csv")
+    now, *later = (pl.forecast(runs, c, task=runs["task"].iloc[0]) for c in (16, 64, 128))
+    assert pl.decide(now, 0.8, 240, 1, later=later).sentence() in done.stdout
+    assert "as if it were not" in done.stdout
+    assert "--later" in predictlab("decide", sources / "log.csv", *asked[:-1], "deep", cwd=tmp_path).stderr

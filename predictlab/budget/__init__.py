@@ -17,13 +17,15 @@ from predictlab.budget._depth import (
 from predictlab.budget._designs import allocate_design, design_frontier
 from predictlab.budget._fresh import FreshRun, ProbeChoice, fresh_run
 from predictlab.budget._rows import OptimalDesign, ToleranceRows, optimal_design, rows_for_tolerance
+from predictlab.budget._worth import exchange_rate, tolerance
 from predictlab.decay._law import crossing_depth
 
 __all__ = [
     "AllocationProblem", "Bounds", "FreshRun", "OptimalDepth", "OptimalDesign", "PerTask", "PricedDepth",
     "ProbeChoice", "ToleranceDepth", "ToleranceRows", "allocate", "allocate_design", "best_depth", "checked_fits",
-    "crossing_depth", "depth_for_tolerance", "design_frontier", "fitted_from", "fresh_run", "frontier",
-    "last_depth", "optimal_depth", "optimal_design", "priced_depth", "rows_for_tolerance", "seeds_of",
+    "crossing_depth", "depth_for_tolerance", "design_frontier", "exchange_rate", "fitted_from", "fresh_run",
+    "frontier", "last_depth", "optimal_depth", "optimal_design", "priced_depth", "rows_for_tolerance", "seeds_of",
+    "tolerance",
 ]  # fmt: skip
 
 

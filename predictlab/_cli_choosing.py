@@ -1,0 +1,58 @@
+"""Commands that decide: go, stop or probe on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from predictlab._cli_runs import AsTask, Depth, Metric, PerEpoch, Seed, Sources, Store, reading, runs_of, show
+from predictlab.errors import bad_argument
+
+
+def decide(
+    at_depth: Annotated[float, typer.Option(help="Depth that has been reached, steps.")],
+    threshold: Annotated[float, typer.Option(help="Where a run has to end to be worth it.")],
+    cost_full: Annotated[float, typer.Option(help="Cost of training one run on to its end.")],
+    cost_probe: Annotated[float | None, typer.Option(help="Cost of one step; with --later.")] = None,
+    later: Annotated[
+        str | None,
+        typer.Option(help="Deeper depths at which one may look again, such as 64,128: forecasts from there."),
+    ] = None,
+    cost_miss: Annotated[
+        float | None, typer.Option(help="What stopping a good run loses. Default: --cost-full.")
+    ] = None,
+    source: Sources = None,
+    store: Store = None,
+    task: Annotated[str | None, typer.Option(help="Runs of this task from each other, as for forecast.")] = None,
+    metric: Metric = None,
+    end: Annotated[float | None, typer.Option(help="Depth at which runs end. Default: the greatest there is.")] = None,
+    better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
+    as_task: AsTask = None,
+    seed: Seed = None,
+    depth: Depth = None,
+    steps_per_epoch: PerEpoch = None,
+) -> None:
+    """Go, stop, or probe on first: what each run should do at a depth, what it saves, and how often it is wrong."""
+    from predictlab.choosing import decide as of_forecast
+    from predictlab.forecasting import forecast as run_forecast
+
+    frame, names, report, _ = runs_of(
+        source, store, [task] if task else None, metric=metric,
+        **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
+    )  # fmt: skip
+    alone = names[0] if task is None and report is not None and len(names) == 1 else task
+    try:
+        depths = [at_depth, *(float(c) for c in later.split(","))] if later else [at_depth]
+    except ValueError:
+        raise bad_argument("--later", later, "depths with commas, such as 64,128") from None
+    now, *deeper = (run_forecast(frame, c, task=alone, metric=metric, end=end) for c in depths)
+    found = of_forecast(
+        now, threshold, cost_full, cost_probe, later=deeper or None, cost_miss=cost_miss, better=better
+    )  # fmt: skip
+    table = found.frame()
+    typer.echo(found.sentence())
+    if table["good"].notna().any():
+        show(found.errors().reset_index(names="decision"), "Runs whose end is known, as if it were not")
+    columns = ["run", "prediction", "sd", "p_good", "decision", "depth", "p_waste", "p_miss", "saving", "final", "note"]
+    show(table[columns], found.summary().title)
