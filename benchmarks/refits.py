@@ -99,7 +99,8 @@ def explorer(world: pl.worlds.MartingaleWorld, depths: np.ndarray, turns: int, c
     print("| --- | --- | --- |")
     for interval in ("profile", "bootstrap"):
         widget = DecayExplorer(curves, interval=interval, task="task 0")
-        told, taken = [], []
+        told: list[float] = []
+        taken = []
         widget.observe(lambda change, told=told: told.append(clock()), "_intervals")
         for i in range(turns):
             begin = clock()

@@ -18,6 +18,7 @@ from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
 from predictlab.decay._log_errors import of_curve
 from predictlab.decay._posterior import Curves, Posterior, between
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
+from predictlab.decay._rival_laws import compare_laws
 from predictlab.decay._rows import RowsDraws, RowsPart
 from predictlab.decay._shapes import ALPHA_LOW, ALTERNATIVES, PRIORS, rate_most
 from predictlab.errors import bad_argument
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from predictlab.decay._model import BurnIn, DecayModel
 
 LATE = 5  # depths that a law which gives regimes has to fit
+DOUBTED = 0.05  # p value of the power law's fit to them below which its rivals are asked too
 DRAWS = 4000  # behind estimates and intervals
 FLAT = 0.05  # slope of log L in log c up to which a curve does not count as rising: 5 % for 2.7 times the depth
 RISING = 0.5  # probability of a rise at the last depth above which nothing is said of what comes after
@@ -348,9 +350,18 @@ class PosteriorResults(DecayResults):
 
     @cached_property
     def late_fit(self) -> BurnIn:
-        """Test of the law alone over the last depths, where the model leaves it least room: as `burn_in`."""
+        """Test of the fall alone over the last depths, where the model leaves it least room: as `burn_in`.
+
+        Where the power law is averaged with rivals, of the family that fits best.
+        """
         first = max(len(self.curve.depth) - LATE, int(np.flatnonzero(self.curve.depth == self.burn_in.first)[0]))
-        return self.model.lack_of_fit(first)[0]
+        found = self.model.lack_of_fit(first)[0]
+        if not found.p_value < DOUBTED or not self.model.rivals:
+            return found
+        noise = self.model._beside.from_index(first)
+        laws = compare_laws(from_depth(self.curve, found.first), noise).set_index("law")["deviance"]
+        least = laws[[law for law in laws.index if law.removesuffix(" + floor") in self.families]].min()
+        return replace(found, p_value=max(found.p_value, noise.p_value(least, len(self.curve.depth) - first - 3)))
 
     @property
     def known_from(self) -> float:

@@ -168,3 +168,11 @@ def test_a_dispersion_is_a_number_of_at_least_1():
     for bad in (0.5, np.inf, np.nan):
         with pytest.raises(ArgumentError, match="dispersion"):
             pl.DecayModel(of, dispersion=bad)
+
+
+def test_a_law_is_rejected_late_where_no_family_that_is_averaged_fits():
+    ends = pl.RiskCurve(DEPTH, np.exp(-6 * DEPTH / 1024) + 0.001, 300)
+    assert pl.DecayModel(ends, dispersion=1, rivals=False).fit().late_fit.p_value < 1e-6
+    assert pl.DecayModel(ends, dispersion=1).fit().late_fit.p_value > 0.5
+    waves = pl.RiskCurve(DEPTH, 3 / DEPTH * np.exp(0.5 * np.cos(np.arange(9) * np.pi)), 300)
+    assert pl.DecayModel(waves, dispersion=1).fit().late_fit.p_value < 1e-6
