@@ -53,7 +53,7 @@ widgets/node_modules/.stamp: widgets/package-lock.json
 	@touch $@
 
 notebooks: $(VENV)/.dev  ## execute every notebook top to bottom, changing none
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=900 -n $(JOBS) notebooks $(ARGS)
 
 clean:  ## remove .venv and what builds leave behind; tour/ and its results stay
 	rm -rf $(VENV) build widgets/build widgets/node_modules *.egg-info widgets/*.egg-info .pytest_cache .ruff_cache .mypy_cache

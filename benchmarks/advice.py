@@ -47,16 +47,17 @@ def truth(world: MartingaleWorld, rule: dict[str, Any]) -> str:
     return REGIMES[int(np.argmax(chosen.member(draws)))]
 
 
-def look(source: Any, seeds: int, depths: tuple[int, ...], rule: dict[str, Any]) -> pd.Series:
-    """The advice for these runs."""
-    fit = pl.DecayModel(pl.risk_curve(source(depths, range(seeds)))).fit()
+def look(source: Any, seeds: int, depths: tuple[int, ...], rule: dict[str, Any], numbers: bool = False) -> pd.Series:
+    """The advice for these runs, or for the numbers of their curve alone."""
+    curve = pl.risk_curve(source(depths, range(seeds)))
+    fit = pl.DecayModel(pl.RiskCurve(curve.depth, curve.risk, curve.df) if numbers else curve).fit()
     return pl.advise({"world": fit}, **rule, confidence=0.9, extrapolate=True).iloc[0]
 
 
-def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str, Any]:
+def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int, numbers: bool = False) -> dict[str, Any]:
     """One repeat: the first call, what was advised, and the call afterwards."""
     source = world.source(seed, max_depth=DEEPEST)
-    row = look(source, SEEDS, DEPTHS, rule)
+    row = look(source, SEEDS, DEPTHS, rule, numbers)
     out = {"first": row["regime"], "advice": row["advice"], "kind": "", "chance": np.nan, "runs": np.nan, "then": ""}
     if row["regime"] != UNDETERMINED:
         return out
@@ -69,7 +70,7 @@ def follow(world: MartingaleWorld, rule: dict[str, Any], seed: int) -> dict[str,
         last *= 2
         depths = (*depths, last)
     kind = "more seeds" if to == DEPTHS[-1] else "deeper and more seeds" if more else "deeper"
-    then = look(source, SEEDS + more, depths, rule)["regime"]
+    then = look(source, SEEDS + more, depths, rule, numbers)["regime"]
     return out | {"kind": kind, "chance": row["chance"], "runs": more, "then": then}
 
 
@@ -111,7 +112,9 @@ def show(frame: pd.DataFrame) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15, help="repeats of each setting")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--numbers", action="store_true", help="curves given as numbers, without their runs")
+    asked = parser.parse_args()
+    repeats = asked.repeats
     began, rows = time.perf_counter(), []
     rng = np.random.default_rng(0)
     for name, (make, rule) in WORLDS.items():
@@ -121,7 +124,7 @@ def main() -> None:
         for label, factor, seed in cases:
             world = make(factor)
             about = {"what decides": name, "times its limit": label, "factor": factor, "truth": truth(world, rule)}
-            rows.append(about | follow(world, rule, seed))
+            rows.append(about | follow(world, rule, seed, asked.numbers))
     frame = pd.DataFrame(rows)
     show(table(frame, ["what decides", "times its limit"]))
     drawn_only = frame[frame["times its limit"] == "drawn"]

@@ -62,6 +62,14 @@ def of_curve(curve: RiskCurve, noise: Noise, correlated: bool, given: bool) -> l
     return log_errors(curve.df, correlations, {noise.dispersion * x: p for x, p in UNSEEN_TAILS.items()})
 
 
+def expected(errors: list[LogErrors], df: Array) -> tuple[float, Array]:
+    """Dispersion, and correlation (k, k), of the mean of these laws; `df` (k,) as they were made with."""
+    variance = polygamma(1, df / 2)
+    mean = sum(law.probability * law.covariance for law in errors) / np.sqrt(np.outer(variance, variance))
+    phi = float(np.mean(np.diag(mean)))
+    return phi, np.asarray(mean / phi)
+
+
 def freedom(variance: float) -> float:
     """Degrees of freedom of a mean square whose logarithm has that variance: ``psi'(df / 2) = variance``."""
     half = 1 / variance + 0.5 if variance < 1 else variance**-0.5  # from both ends of the function, then Newton's steps

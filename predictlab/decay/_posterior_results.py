@@ -15,7 +15,7 @@ from predictlab._validation import confidence_level, generator, whole_number
 from predictlab.decay._draws import CROSS_BEYOND
 from predictlab.decay._families import POWER, families
 from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
-from predictlab.decay._log_errors import of_curve
+from predictlab.decay._log_errors import expected, of_curve
 from predictlab.decay._posterior import Curves, Posterior, between
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
 from predictlab.decay._rival_laws import compare_laws
@@ -306,6 +306,19 @@ class PosteriorResults(DecayResults):
             return self.predict(depth)
         risk = main.population(depth) + main.interaction(depth) / main.rows.measured
         return np.asarray(np.median(risk, axis=0))
+
+    def errors_of_runs(self) -> tuple[float, Array]:
+        """Say how the logarithms of risks err, as `DecayResults.errors_of_runs`; on average where it is not known.
+
+        Returns
+        -------
+        float
+        ndarray, shape (k, k)
+        """
+        curve, given = self.fitted, self.model.dispersion is not None
+        if given or curve.errors is not None or curve.log_covariance is not None:
+            return super().errors_of_runs()
+        return expected(of_curve(curve, self.noise, self.model.correlated, given), curve.df)
 
     def compare_laws(self) -> pd.DataFrame:
         """Fit rival laws to the fitted depths, as `DecayResults.compare_laws`, with the posterior of each.

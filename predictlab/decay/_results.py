@@ -337,6 +337,19 @@ class DecayResults(ABC):
         """
         return law(checked_depths(depths), *self.params)
 
+    def errors_of_runs(self) -> tuple[float, Array]:
+        """Say how the logarithms of risks err: what further runs are expected to do too.
+
+        Returns
+        -------
+        float
+            Dispersion: the variance of ``log U`` over that of Gaussian runs.
+        ndarray, shape (k, k)
+            Squared correlation of the runs over the fitted depths.
+        """
+        r2 = self.noise.correlation
+        return self.noise.dispersion, np.eye(len(self.fitted.depth)) if r2 is None else r2
+
     def compare_laws(self) -> pd.DataFrame:
         """Fit rival laws to the fitted depths: power law with and without floor, exponential, constant.
 

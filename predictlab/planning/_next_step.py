@@ -45,12 +45,11 @@ class Measurement:
     noise: Array
 
 
-def squared_correlation(fit: DecayResults) -> Array:
-    """Squared correlation of the runs between the fitted depths, (k, k), drawn towards 0 by about its own error."""
-    df = fit.fitted.df
-    own = 1 / (df[-1] + 1)
-    r2 = np.eye(len(df)) if fit.noise.correlation is None else fit.noise.correlation
-    return np.asarray((1 - own) * r2 + own * np.eye(len(df)))
+def errors_of_runs(fit: DecayResults) -> tuple[float, Array]:
+    """Dispersion, and squared correlation over the fitted depths (k, k), drawn towards 0 by about its own error."""
+    own = 1 / (fit.fitted.df[-1] + 1)
+    dispersion, r2 = fit.errors_of_runs()
+    return dispersion, np.asarray((1 - own) * r2 + own * np.eye(len(r2)))
 
 
 def measurement(
@@ -73,7 +72,8 @@ def measurement(
     up_to : float
         Depth at which fresh runs end, where there are no further ones.
     """
-    depth, r2, two = fit.fitted.depth, squared_correlation(fit), 2 * fit.noise.dispersion
+    depth, (dispersion, r2) = fit.fitted.depth, errors_of_runs(fit)
+    two = 2 * dispersion
     now = np.log(sample.risk(depth))
     if not len(further):
         keep = depth <= up_to

@@ -108,3 +108,16 @@ def test_runs_and_what_each_adds():
     world = pl.worlds.MartingaleWorld(0.01, 1.0, 1.0)
     assert runs_of(pl.DecayModel(world.spread(12, DEPTHS.astype(int), seed=1)).fit()) == (12, 1.0)
     assert runs_of(pl.DecayModel(world.curve(12, DEPTHS.astype(int), seed=1)).fit()) == (12, 1.0)
+
+
+def test_curves_of_numbers_expect_errors_as_wide_as_their_prior():
+    depth, df = [4.0, 8, 16, 32, 64], 15
+    risk = [0.1 / c for c in depth]
+    unknown, known = (pl.DecayModel(pl.RiskCurve(depth, risk, df), dispersion=d).fit() for d in (None, 1.0))
+    phi, r2 = unknown.errors_of_runs()
+    # dispersions 1, 2, 4 with .65, .25, .1; correlations 0, .5, .8 alike probable, and the tails' own beside them
+    assert phi == pytest.approx(1.55)
+    r = np.array([0.0, 0.5, 0.8])
+    shared = sum(p * (r + (d - 1) * (1 + 2 * r) / 3) for d, p in {1: 0.65, 2: 0.25, 4: 0.1}.items())
+    assert r2[0, 1] == pytest.approx(shared.mean() / 1.55)
+    assert known.errors_of_runs()[0] == 1.0
