@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from predictlab.errors import ArgumentError, bad_argument
+from predictlab.errors import ArgumentError, DataError, bad_argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,11 @@ STORE = Path("runs.db")
 OPTIONS = (
     "Here: --metric, --seed (enumerate numbers the runs), --as-task, --depth, --steps-per-epoch, --format, --keep."
 )
+
+READING = {
+    name: f"--{name.replace('_', '-')}"
+    for name in ("metric", "seed", "depth", "run", "steps_per_epoch", "format", "keep")
+} | {"task": "--as-task"}
 
 Sources = Annotated[
     list[str] | None,
@@ -59,10 +65,17 @@ Margin = Annotated[
     float | None,
     typer.Option(help="Margin that seeds should agree within, 95 %, in the metric. Default for shares of rows: 0.025."),
 ]
+Question = Annotated[
+    str,
+    typer.Option(help="agreement, this_run, fresh_run or new_task: what is asked (docs/questions.md)."),
+]
 Worth = Annotated[float, typer.Option(help="Steps, of all seeds together, that 0.01² metric² less risk is worth.")]
 MarginConfidence = Annotated[float, typer.Option(help="Share of seeds that should lie within the margin.")]
 GpuHour = Annotated[
-    float | None, typer.Option(help="Price of an hour, with --worth-of-a-point: what a step is worth, in money.")
+    float | None,
+    typer.Option(
+        help="Price of an hour: what is advised says its cost. With --worth-of-a-point: what a step is worth."
+    ),
 ]
 WorthOfAPoint = Annotated[
     float | None, typer.Option(help="Money that an error of 0.01 of the metric costs; one of 0.02 costs four times it.")
@@ -97,7 +110,7 @@ def rate_of_money(
     """The exchange rate a step, from prices; None where none was given. Seconds: the slowest of the tasks' as timed."""
     from predictlab.budget import exchange_rate
 
-    if gpu_hour is None and worth is None and seconds is None:
+    if worth is None and seconds is None:
         return None
     for option, value in (("--gpu-hour", gpu_hour), ("--worth-of-a-point", worth)):
         if value is None or not value > 0:
@@ -110,6 +123,38 @@ def rate_of_money(
         seconds = float((timed["seconds"] / timed["depth"]).groupby(timed["task"]).median().max())
     assert worth is not None
     return exchange_rate(worth_of_a_point=worth, gpu_hour=gpu_hour, seconds_per_step=seconds)
+
+
+def as_typed(text: str, options: Mapping[str, str]) -> str:
+    """A message of the library with its arguments named as options are typed; calls in it stay as they are.
+
+    Parameters
+    ----------
+    text : str
+    options : mapping of str to str
+        Argument -> option.
+
+    Examples
+    --------
+    >>> as_typed("task=None: open. Pass task='a name', or pl.load(task='b').", {"task": "--as-task"})
+    "--as-task: open. Pass --as-task 'a name', or pl.load(task='b')."
+    >>> as_typed("So: pl.read_runs(source, seed='enumerate', task='a name').", {"task": "--as-task", "seed": "--seed"})
+    "So: --seed 'enumerate' --as-task 'a name'."
+    """
+    names = "|".join(map(re.escape, options))
+    one = re.compile(rf"(?<![\w.-])({names})=(None:|'[^']*'|[^\s,;:.()]*)")
+
+    def typed(found: re.Match[str]) -> str:
+        option, value = options[found[1]], found[2]
+        return f"{option}:" if value == "None:" else f"{option} {value}".rstrip()
+
+    def part(found: re.Match[str]) -> str:
+        call = found[0]
+        if call.startswith("pl.read_runs(source, "):
+            return " ".join(typed(each) for each in one.finditer(call)) or call
+        return call if call.startswith("pl.") else typed(found)
+
+    return re.sub(rf"pl\.[\w.]+\([^()]*\)|{one.pattern}", part, text)
 
 
 def show(frame: pd.DataFrame, title: str = "") -> None:
@@ -174,8 +219,9 @@ def runs_of(
             warnings.simplefilter("ignore", ImportNotice)  # the report says them
             try:
                 frame, report = read_runs(sources[0] if len(sources) == 1 else sources, report=True, **given)
-            except ArgumentError as error:  # what it asks for, as it is written here
-                raise ArgumentError(f"{error} {OPTIONS}" if "=None:" in str(error) else str(error)) from error
+            except (ArgumentError, DataError) as error:  # what it asks for, as it is written here
+                more = f" {OPTIONS}" if "=None:" in str(error) else ""
+                raise type(error)(as_typed(str(error), READING) + more) from error
         if not quiet:
             typer.echo(str(report), err=True)
     present = list(dict.fromkeys(frame["task"]))
@@ -198,6 +244,7 @@ def analyse(
     worth_of_a_point: WorthOfAPoint = None,
     seconds_per_step: SecondsPerStep = None,
     metric: Metric = None,
+    question: Question = "agreement",
     rows: Rows = None,
     task: Names = None,
     as_task: AsTask = None,
@@ -234,6 +281,7 @@ def analyse(
         where if where is not None else frame if report is None else Imported(frame, report),
         margin=margin, tolerance=tolerance, budget=budget, exchange_rate=1e-4 / worth if rate is None else rate,
         metric=metric, confidence=confidence, tasks=names, rows=rows,
+        question=question, price_per_hour=gpu_hour,
     )  # fmt: skip
     command = " ".join(["predictlab", *sys.argv[1:]])
     page = write_report(out, result, title=f"predictlab: {', '.join(source or [str(STORE)])}"[:120], facts=[command])
@@ -279,6 +327,7 @@ def told(analysis: Analysis, page: Path) -> dict[str, Any]:
             "metrics": list(read.metrics), "left_out": list(read.left_out), "assumed": list(read.assumed),
             "noticed": list(read.noticed),
         },
+        "question": analysis.question,
         "tolerance": analysis.tolerance, "budget": analysis.budget, "exchange_rate": analysis.exchange_rate,
         "confidence": analysis.confidence, "cautions": list(analysis.cautions),
         "phase": _plain(_numbers(analysis)), "fits": _plain(analysis.frame()), "report": str(page),
@@ -331,6 +380,7 @@ def phase(
     confidence: Confidence = 0.95,
     task: Names = None,
     metric: Metric = None,
+    question: Question = "agreement",
     rows: Rows = None,
     as_task: AsTask = None,
     seed: Seed = None,
@@ -348,6 +398,7 @@ def phase(
     result = of_runs(
         frame if where is None else where, margin=margin, tolerance=tolerance, budget=budget, metric=metric,
         confidence=confidence, tasks=names, exchange_rate=exchange_rate if rate is None else rate, rows=rows,
+        question=question, price_per_hour=gpu_hour,
     )  # fmt: skip
     on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
     show_analysis(result, f"{result.summary().title}{on}")

@@ -49,3 +49,17 @@ class Summary:
 def _style(table: pd.DataFrame) -> dict[str, object]:
     named = not isinstance(table.index, pd.RangeIndex)
     return {"index": named, "float_format": lambda v: f"{v:.4g}"}
+
+
+def time_in_words(seconds: float) -> str:
+    """A time as people say it.
+
+    Examples
+    --------
+    >>> [time_in_words(s) for s in (0.25, 42, 90, 7200)]
+    ['0.25 s', '42 s', '1.5 min', '2 h']
+    """
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from predictlab import _cli_choosing, _cli_runs
-from predictlab._cli_runs import show, show_analysis
+from predictlab._cli_runs import GpuHour, as_typed, show, show_analysis
 from predictlab.errors import DataError, PredictlabError, bad_argument
 
 if TYPE_CHECKING:
@@ -348,6 +348,7 @@ def fresh(
     exchange_rate: Annotated[
         float | None, typer.Option(help="Risk that one step is worth, metric² per step: the best depth and seeds.")
     ] = None,
+    gpu_hour: GpuHour = None,
     confidence: Confidence = 0.95,
 ) -> None:
     """Where another run of a recipe will end, and how many seeds to probe how deep for that."""
@@ -360,9 +361,17 @@ def fresh(
         typer.echo(part)
     show(found.frame(seeds, confidence), "Risk by depth, metric²")
     if margin is not None:
-        typer.echo(f"Known to ±{margin:g}: {found.plan(tolerance=_tolerance(margin))}")
+        typer.echo(f"Known to ±{margin:g}: {found.plan(tolerance=_tolerance(margin), price_per_hour=gpu_hour)}")
     if exchange_rate is not None:
         typer.echo(f"At {exchange_rate:g} a step: {found.optimal(exchange_rate=exchange_rate)}")
+
+
+def _options_of(command: list[str]) -> dict[str, str]:
+    """Argument -> option of a command, for its errors."""
+    known = getattr(typer.main.get_command(app), "commands", {})
+    found = known.get(command[0]) if command else None
+    options = [] if found is None else [p for p in found.params if p.param_type_name == "option"]
+    return {str(p.name): max(p.opts, key=len) for p in options}
 
 
 def main() -> None:
@@ -370,7 +379,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except PredictlabError as error:
-        typer.echo(f"predictlab: {error}", err=True)
+        typer.echo(f"predictlab: {as_typed(str(error), _options_of(sys.argv[1:2]))}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import Rng, option, positive, share, tolerance_of
-from predictlab.budget import checked_fits, depth_for_tolerance
+from predictlab.budget import FreshResults, FreshRun, checked_fits, depth_for_tolerance
 from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
 from predictlab.decay._posterior_results import CurveSample
 from predictlab.errors import UnusualInput, bad_argument
@@ -19,7 +19,8 @@ from predictlab.risk import same_question
 
 __all__ = [
     "DYNAMIC_CRITICAL", "NOISE_DOMINANT", "PROBABILITY_COLUMNS", "REGIMES", "STATIC_SUFFICIENT", "UNDETERMINED",
-    "Decision", "Thresholds", "classify", "decision_probabilities", "regime_or_undetermined", "theory_boundary",
+    "Decision", "Thresholds", "classify", "decision_probabilities", "regime_or_undetermined", "static_risk_of",
+    "theory_boundary",
     "threshold_probabilities",
 ]  # fmt: skip
 
@@ -329,7 +330,7 @@ def checked_rule(
 
 
 def classify(
-    fits: Mapping[str, DecayResults],
+    fits: Mapping[str, DecayResults | FreshRun],
     *,
     tolerance: float | None = None,
     margin: float | None = None,
@@ -347,8 +348,10 @@ def classify(
 
     Parameters
     ----------
-    fits : mapping of str to DecayResults
-        All must answer the same question (docs/theory.md, section 7) in the same metric.
+    fits : mapping of str to DecayResults or FreshRun
+        All must answer the same question (docs/theory.md, section 7) in the same metric. A `FreshRun` is taken at as
+        many seeds as there are (``fresh.results(seeds=4)``: at another number): its floor is ``Var(R)``, the risk at
+        the budget that of the end of another run, and the alternative no probe at all.
     tolerance : float
         ``tau`` > 0, metric²; the decision rule needs it, or the margin.
     margin : float
@@ -425,12 +428,45 @@ def classify(
     )
 
 
+def static_risk_of(fit: DecayResults) -> float | None:
+    """Tell the risk without a probe, as far as the runs of a fit say it.
+
+    Parameters
+    ----------
+    fit : DecayResults
+
+    Returns
+    -------
+    float or None
+        Metric²: of `fresh_run` that of the mean of the runs that ended, of the other ends the variance of those that
+        did; None for `agreement`, where nothing without a probe has a meaning, and where it is not known.
+
+    Notes
+    -----
+    Source: docs/theory.md, section 7.
+
+    Examples
+    --------
+    >>> import predictlab as pl
+    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32], risk=[4e-3, 2e-3, 1e-3, 5e-4], df=31, question="this_run",
+    ...                      total_variance=5e-3)
+    >>> static_risk_of(pl.DecayModel(curve).fit())
+    0.005
+    """
+    if isinstance(fit, FreshResults):
+        return fit.static_risk
+    if fit.question == "agreement" or fit.curve.total_variance is None:
+        return None
+    runs = len(fit.curve.runs or ()) if fit.question == "fresh_run" else 0
+    return fit.curve.total_variance * (1 + 1 / runs if runs else 1.0)
+
+
 def _static_risks(
     fits: Mapping[str, DecayResults], given: float | Mapping[str, float] | None
 ) -> dict[str, float | None]:
     """Risk without a probe of each task, metric²; None where it is not known or has no meaning."""
     if given is None:
-        return {name: None if f.question == "agreement" else f.curve.total_variance for name, f in fits.items()}
+        return {name: static_risk_of(fit) for name, fit in fits.items()}
     if any(fit.question == "agreement" for fit in fits.values()):
         hint = "How far seeds are apart after so many steps is not known without them; ask about an end."
         raise bad_argument("static_risk", given, "None for question='agreement'", hint)
@@ -504,6 +540,10 @@ def why_not(fit: DecayResults, sample: Sample, rule: Decision | Thresholds, vote
     Source: docs/theory.md, section 9. Where what the evaluation rows add is above the limit by itself, neither a rise
     nor a rejected law of the runs makes a difference.
     """
+    if isinstance(fit, FreshResults):
+        if not fit.fresh.ended and still_rising(fit.fresh.fit, confidence):
+            return f"seeds still drift apart at {fit.fresh.curve.depth[-1]:g} steps, and none was seen at the end"
+        return _under_other_priors(sample, votes, confidence)
     if not isinstance(fit, PosteriorResults) or not isinstance(sample, CurveSample):
         return ""
     if sample.rows is not None and np.mean(sample.lasting_of_rows() > rule.limit) >= confidence:
@@ -513,6 +553,10 @@ def why_not(fit: DecayResults, sample: Sample, rule: Decision | Thresholds, vote
     late = fit.late_fit
     if late.p_value < REJECTED:
         return f"the law does not fit even from {late.first:g} steps on (p = {late.p_value:.1g})"
+    return _under_other_priors(sample, votes, confidence)
+
+
+def _under_other_priors(sample: Sample, votes: Array, confidence: float) -> str:
     under = sample.weights()[1:] @ votes
     worst = int(np.argmin(under))
     if under[worst] < under_other_priors(confidence):

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
 from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
-from predictlab.budget._depth import checked_fits, fitted_from, last_depth, seeds_of
+from predictlab.budget._depth import fitted_from, last_depth, seeds_of
+from predictlab.budget._fits import checked_fits, laws_alone
 from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 
@@ -76,7 +77,7 @@ class AllocationProblem:
         -------
         AllocationProblem
         """
-        checked = checked_fits(fits)
+        checked = laws_alone(checked_fits(fits), "a share of one budget")
         tasks = list(checked)
         low, high = _bounds(bounds, checked)
         own = np.array([seeds_of(fit) for fit in checked.values()])

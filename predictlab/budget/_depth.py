@@ -5,7 +5,6 @@ Besides, what budget, phase and planning ask of fits. Formulas and sources: docs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,45 +13,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import Rng, confidence_level, nonnegative, positive, share, tolerance_of, whole_number
-from predictlab.decay import DecayResults, PosteriorResults, law
+from predictlab.budget._price import cost_of_step, price_in_words, seconds_of
+from predictlab.decay import DecayResults, law
 from predictlab.decay._law import crossing_depth
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
-
-
-def checked_fits(fits: Mapping[str, DecayResults]) -> dict[str, DecayResults]:
-    """Check a mapping of fits.
-
-    Parameters
-    ----------
-    fits : mapping of str to DecayResults
-        One fit alone is taken under the name of its task.
-
-    Returns
-    -------
-    dict of str to DecayResults
-
-    Raises
-    ------
-    ArgumentError
-        Which entry is not a fit, and how to make one.
-
-    Examples
-    --------
-    >>> import predictlab as pl
-    >>> curve = pl.RiskCurve(depth=[4, 8, 16, 32, 64], risk=[4.1e-3, 2e-3, 1.1e-3, 5e-4, 2.6e-4], df=31)
-    >>> list(checked_fits({"reviews": pl.DecayModel(curve).fit()}))
-    ['reviews']
-    """
-    if isinstance(fits, DecayResults):
-        return {fits.task or "task": fits}
-    if not isinstance(fits, Mapping) or not fits:
-        raise bad_argument("fits", fits, "a mapping {task name: DecayResults} with at least one task")
-    for name, fit in fits.items():
-        if not isinstance(fit, DecayResults):
-            raise bad_argument(f"fits[{name!r}]", fit, "a DecayResults", "Fit it with pl.DecayModel(curve).fit().")
-    return dict(fits)
 
 
 def fitted_from(fit: DecayResults) -> float:
@@ -259,6 +225,9 @@ class OptimalDepth:
         Runs that are paid for.
     static_depth : float
         The depth whose risk `static_risk` is, steps: the first fitted one, a short probe; 0 where it was given.
+    seconds, price : float
+        Of going there with all seeds, one after the other, and money; NaN where runs told no seconds, or no price of
+        an hour was given.
 
     Examples
     --------
@@ -280,6 +249,8 @@ class OptimalDepth:
     total_draws: Array = field(repr=False)
     seeds: int = 1
     static_depth: float = 0.0
+    seconds: float = float("nan")
+    price: float = float("nan")
 
     @property
     def steps(self) -> float:
@@ -342,7 +313,10 @@ class OptimalDepth:
     def _line(self) -> str:
         ends = self.conf_int()
         parts = (f"{n} {getattr(self, n):.3g} (95 %: {ends.lower[n]:.3g} to {ends.upper[n]:.3g})" for n in ends.index)
-        together = f" ({self.seeds} seeds, {self.steps:,.0f} steps in all)" if self.seeds > 1 else ""
+        told = price_in_words(self.seconds, self.price)
+        together = f" ({self.seeds} seeds, {self.steps:,.0f} steps in all{told})" if self.seeds > 1 else ""
+        if told and self.seeds == 1:
+            together = f" ({self.steps:,.0f} steps{told})"
         return f"{'; '.join(parts)}; cost {self.cost:.3g}{together}"
 
     def __repr__(self) -> str:
@@ -356,7 +330,8 @@ def optimal_depth(
     fit: DecayResults,
     *,
     exchange_rate: float,
-    cost_per_step: float = 1.0,
+    cost_per_step: float | None = None,
+    price_per_hour: float | None = None,
     fixed_cost: float = 0.0,
     bounds: tuple[float, float] | None = None,
     static_risk: float | None = None,
@@ -372,8 +347,11 @@ def optimal_depth(
         Decay law of the task.
     exchange_rate : float
         ``gamma`` > 0, metric² per unit of cost.
-    cost_per_step : float
-        ``lambda`` > 0, cost per step of one run.
+    cost_per_step : float, optional
+        ``lambda`` > 0, cost per step of one run; default 1.
+    price_per_hour : float, optional
+        Of the machine, in money, in its place, where the runs told what a step takes (those of `pl.probe` do): the
+        exchange rate is then metric² per unit of money, and `fixed_cost` money.
     fixed_cost : float
         ``C_s`` >= 0, paid once for probing at all.
     bounds : (float, float), optional
@@ -410,13 +388,16 @@ def optimal_depth(
     >>> 120 < best.depth < 140, best.probing_pays
     (True, True)
     """
+    if fit.method == "fresh_run":
+        hint = "Its own optimal() chooses depth and seeds together."
+        raise bad_argument("fit", f"a FreshRun of {fit.task!r}", "a fit of a decay law", hint)
     first = fitted_from(fit)
     low, high = bounds if bounds is not None else (first, max(last_depth(fit), first))
     if not 0 < low <= high:
         raise bad_argument("bounds", bounds, "(lowest, highest) depth with 0 < lowest <= highest (steps)")
     gamma = positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
     count = seeds_of(fit, seeds)
-    step = count * positive("cost_per_step", cost_per_step, " (cost per step)")
+    step = count * cost_of_step(fit.curve, cost_per_step, price_per_hour)
     fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
@@ -443,6 +424,8 @@ def optimal_depth(
         total_draws=total[1:],
         seeds=count,
         static_depth=first if given is None else 0.0,
+        seconds=seconds_of(fit.curve, count * depth),
+        price=float("nan") if price_per_hour is None else cost,
     )
 
 
@@ -571,9 +554,9 @@ def depth_for_tolerance(
     """
     tau = tolerance_of(tolerance, margin)
     drawn = fit.sample(draws, rng).crossing(tau)
-    # of a posterior the median, as its other estimates; "nearest", since between a depth and inf there is nothing
+    # the median, as the other estimates by draws; "nearest", since between a depth and inf there is nothing
     depth = float(np.quantile(drawn, 0.5, method="nearest"))
-    if not isinstance(fit, PosteriorResults):
+    if not fit.by_draws:
         limit, scale, rate = fit.params.to_numpy(dtype=float)
         depth = float(crossing_depth(limit, scale, rate, tau))
     fitted = float(fit.fitted.depth[0]), float(fit.fitted.depth[-1])

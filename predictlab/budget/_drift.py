@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,41 @@ from predictlab.risk import RiskCurve, risk_curve
 from predictlab.risk._fresh import drift_variance, end_of
 
 Array = NDArray[np.float64]
-Drift = Callable[[Array, Array], Array]  # depths (m,), seeds (s,) -> draws (n, m, s), metric²
+Over = Callable[[Array, Array], Array]
 
 EARLIER_LEAST = 3  # tasks from which a drift is taken over
 MEAN_LEAST = 3  # depths from which a mean curve is carried on
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The risk of the drift of a mean, by depths (m,) and seeds (s,), metric².
+
+    Parameters
+    ----------
+    draws : callable
+        To draws of it (n, m, s).
+    estimate : callable
+        To its estimate (m, s).
+    """
+
+    draws: Over
+    estimate: Over
+
+    def __call__(self, depth: Array, seeds: Array) -> Array:
+        return self.draws(depth, seeds)
+
+    @classmethod
+    def by_depth(cls, sd: Array, estimate: Array, known: Array, end: float) -> Drift:
+        """From draws of its standard deviation (n, k) and an estimate (k,) at known depths, the same for all seeds."""
+
+        def draws(depth: Array, seeds: Array) -> Array:
+            return np.repeat(_between(depth, known, sd, end)[:, :, None] ** 2, len(seeds), axis=2)
+
+        def middle(depth: Array, seeds: Array) -> Array:
+            return np.repeat(_between(depth, known, np.sqrt(estimate)[None], end).T ** 2, len(seeds), axis=1)
+
+        return cls(draws, middle)
 
 
 def _between(depth: Array, known: Array, values: Array, end: float) -> Array:
@@ -35,22 +67,23 @@ def _between(depth: Array, known: Array, values: Array, end: float) -> Array:
 def from_runs(curve: RiskCurve, count: int, rng: np.random.Generator) -> Drift:
     """``Var(R - m_c) / S'``, known with the degrees of freedom of the ``S'`` runs."""
     assert curve.errors is not None
-    known = len(curve.errors)
+    errors = curve.errors[np.isfinite(curve.errors).all(axis=1)]
+    known = len(errors)
+    if known < 2:
+        raise DataError(
+            f"task {curve.task!r}: {known} runs were measured at all depths and at the end; two say how far the mean "
+            "drifts. Train more to the end, or take drift='mean'."
+        )
+    estimate = drift_variance(errors - errors.mean(axis=0)) / known
     scale = np.sqrt((known - 1) / rng.chisquare(known - 1, count))[:, None]
-    sd = scale * np.sqrt(drift_variance(curve.errors) / known)
-    end = end_of(curve)
-
-    def drift(depth: Array, seeds: Array) -> Array:
-        return np.repeat(_between(depth, curve.depth, sd, end)[:, :, None] ** 2, len(seeds), axis=2)
-
-    return drift
+    return Drift.by_depth(scale * np.sqrt(estimate), estimate, curve.depth, end_of(curve))
 
 
 def from_mean(curve: RiskCurve, end: float, count: int, rng: np.random.Generator) -> tuple[Drift, Array]:
     """What the law of the mean curve leaves open, read from each depth on; draws of how far it moves from the last."""
     assert curve.errors is not None
     assert curve.mean is not None
-    known = len(curve.errors)
+    known = int(np.isfinite(curve.errors[:, -1]).sum())
     starts = [k for k in range(MEAN_LEAST, len(curve.depth) + 1) if curve.depth[k - 1] < end]
     if not starts:
         raise DataError(
@@ -74,10 +107,9 @@ def from_mean(curve: RiskCurve, end: float, count: int, rng: np.random.Generator
         # of the first depths, too few for a law of the mean, nothing is known
         total = exact_part[:, None] + np.maximum(noisy_part - spread, 0.0)[:, None] / seeds  # (k, s)
         out = _between(at, depth, np.sqrt(total.T), end) ** 2  # (s, m)
-        out = np.where(at < depth[0] * (1 - 1e-9), np.inf, out).T
-        return np.broadcast_to(out[None], (count, len(at), len(seeds)))
+        return np.asarray(np.where(at < depth[0] * (1 - 1e-9), np.inf, out).T)
 
-    return drift, moved
+    return Drift(lambda at, seeds: np.broadcast_to(drift(at, seeds), (count, len(at), len(seeds))), drift), moved
 
 
 def _covariance(curve: RiskCurve) -> Array:
@@ -114,7 +146,4 @@ def from_earlier(
     sd = np.sqrt(scale[:, None] * variance)
     moved = drifts[:, -1].mean() + np.sqrt(variance[-1]) * student(tasks - 1).rvs(count, random_state=rng)
 
-    def drift(at: Array, seeds: Array) -> Array:
-        return np.repeat(_between(at, curve.depth, sd, end)[:, :, None] ** 2, len(seeds), axis=2)
-
-    return drift, moved
+    return Drift.by_depth(sd, variance, curve.depth, end), moved

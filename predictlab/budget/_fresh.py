@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._summary import Summary
-from predictlab._validation import (
-    Rng,
-    confidence_level,
-    generator,
-    nonnegative,
-    positive,
-    share,
-    tolerance_of,
-    whole_number,
-)
-from predictlab.budget._drift import Drift, from_earlier, from_mean, from_runs
-from predictlab.decay import DecayModel, PosteriorResults, Sample
+from predictlab._validation import confidence_level, nonnegative, positive, share, tolerance_of, whole_number
+from predictlab.budget._choice import ProbeChoice
+from predictlab.budget._drift import Drift
+from predictlab.budget._price import cost_of_step, price_in_words, seconds_of
+from predictlab.decay import PosteriorResults, Sample
 from predictlab.decay._mean_curve import MEAN_PRIORS
-from predictlab.errors import DataError, bad_argument
-from predictlab.risk import RiskCurve, risk_curve
-from predictlab.risk._frames import Runs
+from predictlab.errors import bad_argument
+from predictlab.risk import RiskCurve
 from predictlab.risk._fresh import end_of
+
+if TYPE_CHECKING:
+    from predictlab.budget._fresh_results import FreshResults
 
 Array = NDArray[np.float64]
 
@@ -38,54 +33,6 @@ SOURCES = {
     "mean": "the law of the mean curve carries it on to the end",
     "earlier": "the drift is that of earlier tasks",
 }
-
-
-@dataclass(frozen=True)
-class ProbeChoice:
-    """How many seeds to probe, and how deep.
-
-    Parameters
-    ----------
-    depth : float
-        Steps of one run; 0 where nothing is to be probed, inf where nothing suffices.
-    seeds : int
-        Runs; 0 and -1 likewise.
-    steps : float
-        Of all seeds together.
-    cost : float
-        In the unit of `cost_per_step`.
-    risk, lower, upper : float
-        Of the end of another run then, median and 95 % of the draws, metric².
-    probability : float
-        Share of the draws for which the choice does what was asked.
-    reason : str
-        In words.
-
-    Examples
-    --------
-    >>> ProbeChoice(8.0, 4, 32.0, 32.0, 1e-4, 5e-5, 2e-4, 0.97, "meets the tolerance").steps
-    32.0
-    """
-
-    depth: float
-    seeds: int
-    steps: float
-    cost: float
-    risk: float
-    lower: float
-    upper: float
-    probability: float
-    reason: str
-
-    def _repr_html_(self) -> str:
-        return f"<b>{self}</b>"
-
-    def __str__(self) -> str:
-        if self.seeds > 0:
-            head = f"{self.seeds} seeds to {self.depth:.3g} steps, {self.steps:,.0f} steps in all"
-        else:
-            head = "No probe" if self.seeds == 0 else "No probe suffices"
-        return f"{head}: {self.reason}."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,14 +47,19 @@ class FreshRun:
         Of it.
     drift : {"runs", "mean", "earlier"}
         Where ``D``, the risk of the drift of the mean from a depth to the end, comes from.
+    ended : int
+        Runs that were measured at the end of the recipe; 0: none.
+    end_variance : float
+        ``Var(R)``, the least that can be reached, metric²: the variance of the ends where runs ended, never the limit
+        of a fit; else that of the fitted law there.
     end_draws : ndarray, shape (n,)
-        Draws of ``Var(R)``, metric².
+        Draws of it.
     static_risk : ndarray, shape (n,), or None
         Draws of the risk without a probe: of the mean of the runs that ended, or as given; None: not known.
     sample : Sample
         Draws of the spread.
-    drift_draws : callable
-        Depths (m,) and seeds (s,) to draws of ``D``, (n, m, s), metric².
+    drift_draws : Drift
+        Depths (m,) and seeds (s,) to draws of ``D``, (n, m, s), metric²; `drift_draws.estimate` to its estimate.
     mean_draws, value_draws : ndarray, shape (n,)
         Draws of the mean of the ends, and of the end of another run, from the runs at hand; metric.
 
@@ -127,6 +79,8 @@ class FreshRun:
     curve: RiskCurve
     fit: PosteriorResults
     drift: str
+    ended: int
+    end_variance: float
     end_draws: Array
     static_risk: Array | None
     sample: Sample = field(repr=False)
@@ -140,9 +94,20 @@ class FreshRun:
         return end_of(self.curve)
 
     @property
-    def end_variance(self) -> float:
-        """``Var(R)``: the least that can be reached, median of the draws, metric²."""
-        return float(np.median(self.end_draws))
+    def static_estimate(self) -> float:
+        """The risk without a probe, metric²; NaN where it is not known."""
+        if self.static_risk is None:
+            return float("nan")
+        if np.ptp(self.static_risk) == 0 or not self.ended:  # as given
+            return float(np.median(self.static_risk))
+        return self.end_variance * (1 + 1 / self.ended)
+
+    @property
+    def first_depth(self) -> float:
+        """First measured depth that something is known from, steps."""
+        depths = self.curve.depth
+        known = np.isfinite(self.drift_draws.estimate(depths, np.ones(1))[:, 0])
+        return float(depths[known][0]) if known.any() else self.horizon
 
     def risk_draws(self, depth: ArrayLike, seeds: ArrayLike) -> Array:
         """Draw the risk.
@@ -159,6 +124,11 @@ class FreshRun:
         ndarray, shape (n, m, s)
             Metric².
         """
+        c, count = self._checked(depth, seeds)
+        spread = self._spread(c)
+        return self.end_draws[:, None, None] + spread[:, :, None] / count + self.drift_draws(c, count)
+
+    def _checked(self, depth: ArrayLike, seeds: ArrayLike) -> tuple[Array, Array]:
         c, count = np.atleast_1d(np.asarray(depth, dtype=float)), np.atleast_1d(np.asarray(seeds, dtype=float))
         first = float(self.curve.depth[0])
         if np.any(c < first * (1 - 1e-9)) or np.any(c > self.horizon * (1 + 1e-9)):
@@ -166,14 +136,22 @@ class FreshRun:
             raise bad_argument("depth", depth, expected, "Longer recipes are other recipes.")
         if np.any(count < 1):
             raise bad_argument("seeds", seeds, "numbers of runs >= 1")
-        spread = self._spread(c)
-        return self.end_draws[:, None, None] + spread[:, :, None] / count + self.drift_draws(c, count)
+        return c, count
 
     def _spread(self, depth: Array) -> Array:
-        return np.asarray(self.sample.risk(depth))
+        """Draws of the spread, (n, m); at the end they are those of what was measured there."""
+        drawn = np.array(self.sample.risk(depth))
+        drawn[:, depth >= self.horizon] = self.end_draws[:, None]
+        return drawn
+
+    def _parts(self, depth: ArrayLike, seeds: ArrayLike) -> tuple[Array, Array]:
+        """What the probes and the drift add to ``Var(R)`` by the estimates, (m, s) each."""
+        c, count = self._checked(depth, seeds)
+        spread = np.where(c >= self.horizon, self.end_variance, np.median(self.sample.risk(c), axis=0))
+        return spread[:, None] / count, self.drift_draws.estimate(c, count)
 
     def risk(self, depth: ArrayLike, seeds: ArrayLike) -> Array:
-        """Compute the risk: the median of the draws.
+        """Compute the risk: the sum of its parts, each by its estimate.
 
         Parameters
         ----------
@@ -187,7 +165,8 @@ class FreshRun:
         ndarray, shape (m, s)
             Metric².
         """
-        return np.asarray(np.quantile(self.risk_draws(depth, seeds), 0.5, axis=0, method="nearest"))
+        probes, drift = self._parts(depth, seeds)
+        return np.asarray(self.end_variance + probes + drift)
 
     def frame(self, seeds: int | None = None, confidence: float = 0.95) -> pd.DataFrame:
         """Tabulate the risk at the measured depths and at the end, by its parts.
@@ -203,19 +182,22 @@ class FreshRun:
         -------
         pandas.DataFrame
             ``depth`` (steps), ``seeds``, ``steps`` (of all seeds), ``risk`` with ``lower``, ``upper``, and its parts
-            ``end`` (``Var(R)``), ``probes`` (``spread / S``), ``drift`` (metric²; medians, so that they add up about).
+            ``end`` (``Var(R)``), ``probes`` (``spread / S``), ``drift``, which add up to it (metric²); ``seconds`` of
+            all seeds where runs told what a step takes.
         """
         half = (1 - confidence_level(confidence)) / 2
         count = self.curve.n_runs or 1 if seeds is None else whole_number("seeds", seeds, 1)
         depth = np.unique(np.append(self.curve.depth, self.horizon))
-        draws = self.risk_draws(depth, count)[:, :, 0]
-        middle, lower, upper = np.quantile(draws, [0.5, half, 1 - half], axis=0, method="nearest")
-        probes = np.median(self._spread(depth), axis=0) / count
-        drift = np.median(self.drift_draws(depth, np.array([float(count)]))[:, :, 0], axis=0)
-        return pd.DataFrame(
-            {"depth": depth, "seeds": count, "steps": depth * count, "risk": middle, "lower": lower, "upper": upper,
-             "end": self.end_variance, "probes": probes, "drift": drift}
+        lower, upper = np.quantile(self.risk_draws(depth, count)[:, :, 0], [half, 1 - half], axis=0, method="nearest")
+        probes, drift = (part[:, 0] for part in self._parts(depth, count))
+        risk = self.end_variance + probes + drift
+        table = pd.DataFrame(
+            {"depth": depth, "seeds": count, "steps": depth * count, "risk": risk, "lower": np.minimum(lower, risk),
+             "upper": np.maximum(upper, risk), "end": self.end_variance, "probes": probes, "drift": drift}
         )  # fmt: skip
+        if self.curve.seconds_per_step is not None:
+            table["seconds"] = table["steps"] * self.curve.seconds_per_step
+        return table
 
     def predict(self, confidence: float = 0.95) -> pd.Series:
         """Predict the end of another run from the runs at hand.
@@ -234,7 +216,8 @@ class FreshRun:
         mean, ends = self.mean_draws, self.value_draws
         lower, upper = np.quantile(ends, [half, 1 - half])
         low, high = np.quantile(mean, [0.1587, 0.8413])  # a few runs leave tails without a variance
-        risk = self.end_variance + float((high - low) / 2) ** 2
+        of_mean = self.end_variance / self.ended if self.ended else float((high - low) / 2) ** 2
+        risk = self.end_variance + of_mean
         return pd.Series(
             {"prediction": float(np.median(mean)), "lower": lower, "upper": upper, "risk": risk,
              "depth": float(self.curve.depth[-1]), "seeds": self.curve.n_runs or 0}
@@ -247,7 +230,8 @@ class FreshRun:
         margin: float | None = None,
         confidence: float = 0.9,
         max_seeds: int = MAX_SEEDS,
-        cost_per_step: float = 1.0,
+        cost_per_step: float | None = None,
+        price_per_hour: float | None = None,
     ) -> ProbeChoice:
         """Find the fewest seed-steps after which the end of another run is known to a tolerance.
 
@@ -262,22 +246,20 @@ class FreshRun:
             Share of the draws in which the risk has to be within it, in (0, 1).
         max_seeds : int
             Most runs.
-        cost_per_step : float
-            ``lambda`` > 0.
+        cost_per_step : float, optional
+            ``lambda`` > 0, of a step of one run; default 1.
+        price_per_hour : float, optional
+            Of the machine, in money, in its place: where runs told what a step takes.
 
         Returns
         -------
         ProbeChoice
         """
         tau = tolerance_of(tolerance, margin)
-        level, price = (
-            share("confidence", confidence, "a probability in (0, 1)"),
-            positive("cost_per_step", cost_per_step),
-        )
+        level = share("confidence", confidence, "a probability in (0, 1)")
+        price = cost_of_step(self.curve, cost_per_step, price_per_hour)
         if self.static_risk is not None and np.mean(self.static_risk <= tau) >= level:
-            return self._without(
-                f"without one the risk is {np.median(self.static_risk):.3g} already, within {tau:.3g}", tau
-            )
+            return self._without(f"without one the risk is {self.static_estimate:.3g} already, within {tau:.3g}", tau)
         depth, seeds = self._grid(max_seeds)
         within = np.mean(self.risk_draws(depth, seeds) <= tau, axis=0)
         steps = np.where(within >= level, depth[:, None] * seeds, np.inf)
@@ -291,18 +273,19 @@ class FreshRun:
                 "seeds to the end"
             )
             best = np.unravel_index(np.argmax(within), within.shape)
-            draws = self.risk_draws(depth[best[0]], seeds[best[1]])[:, 0, 0]
-            low, middle, high = _ends(draws)
+            low, middle, high = self._ends(depth[best[0]], seeds[best[1]])
             return ProbeChoice(np.inf, -1, np.inf, np.inf, middle, low, high, float(within.max()), why)
         i, j = np.unravel_index(np.argmin(steps), steps.shape)
         text = f"the end of another run is then known to {tau:.3g} with probability {within[i, j]:.2f}"
-        return self._choice(depth[i], int(seeds[j]), price, float(within[i, j]), text)
+        money = price_per_hour is not None
+        return self._choice(depth[i], int(seeds[j]), price, float(within[i, j]), text, money=money)
 
     def optimal(
         self,
         *,
         exchange_rate: float,
-        cost_per_step: float = 1.0,
+        cost_per_step: float | None = None,
+        price_per_hour: float | None = None,
         fixed_cost: float = 0.0,
         max_seeds: int = MAX_SEEDS,
     ) -> ProbeChoice:
@@ -312,8 +295,10 @@ class FreshRun:
         ----------
         exchange_rate : float
             ``gamma`` > 0, metric² per unit of cost.
-        cost_per_step : float
-            ``lambda`` > 0, cost of a step of one run.
+        cost_per_step : float, optional
+            ``lambda`` > 0, cost of a step of one run; default 1.
+        price_per_hour : float, optional
+            Of the machine, in money, in its place: the exchange rate is then metric² per unit of money.
         fixed_cost : float
             ``C_s`` >= 0.
         max_seeds : int
@@ -325,10 +310,8 @@ class FreshRun:
             `probability` is the share of the draws in which this choice is cheaper than no probe, NaN where the risk
             without one is not known.
         """
-        gamma, price = (
-            positive("exchange_rate", exchange_rate, " (metric² per cost)"),
-            positive("cost_per_step", cost_per_step),
-        )
+        gamma = positive("exchange_rate", exchange_rate, " (metric² per cost)")
+        price, money = cost_of_step(self.curve, cost_per_step, price_per_hour), price_per_hour is not None
         fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
         depth, seeds = self._grid(max_seeds)
         total = self.risk(depth, seeds) + gamma * (fixed + price * depth[:, None] * seeds)
@@ -336,14 +319,14 @@ class FreshRun:
         draws = self.risk_draws(depth[i], seeds[j])[:, 0, 0] + gamma * (fixed + price * depth[i] * seeds[j])
         if self.static_risk is None:
             text = f"risk plus price is {total[i, j]:.3g}; the risk without a probe is not known"
-            return self._choice(depth[i], int(seeds[j]), price, float("nan"), text, fixed)
-        pays, now = float(np.mean(draws < self.static_risk)), float(np.median(self.static_risk))
+            return self._choice(depth[i], int(seeds[j]), price, float("nan"), text, fixed, money)
+        pays, now = float(np.mean(draws < self.static_risk)), self.static_estimate
         if total[i, j] >= now:
             return self._without(
                 f"risk plus price would be {total[i, j]:.3g}, and without a probe it is {now:.3g}", pays=1 - pays
             )
         text = f"risk plus price is {total[i, j]:.3g}, without a probe {now:.3g}; cheaper with probability {pays:.2f}"
-        return self._choice(depth[i], int(seeds[j]), price, pays, text, fixed)
+        return self._choice(depth[i], int(seeds[j]), price, pays, text, fixed, money)
 
     def _grid(self, max_seeds: int) -> tuple[Array, Array]:
         most = whole_number("max_seeds", max_seeds, 1)
@@ -354,17 +337,55 @@ class FreshRun:
         return depth, seeds
 
     def _choice(
-        self, depth: float, seeds: int, price: float, probability: float, reason: str, fixed: float = 0.0
+        self,
+        depth: float,
+        seeds: int,
+        price: float,
+        probability: float,
+        reason: str,
+        fixed: float = 0.0,
+        money: bool = False,
     ) -> ProbeChoice:
-        low, middle, high = _ends(self.risk_draws(depth, seeds)[:, 0, 0])
+        low, middle, high = self._ends(depth, seeds)
         steps = float(depth) * seeds
-        return ProbeChoice(float(depth), seeds, steps, fixed + price * steps, middle, low, high, probability, reason)
+        cost = fixed + price * steps
+        return ProbeChoice(
+            float(depth), seeds, steps, cost, middle, low, high, probability, reason, seconds_of(self.curve, steps),
+            cost if money else float("nan"),
+        )  # fmt: skip
+
+    def _ends(self, depth: float, seeds: float) -> tuple[float, float, float]:
+        """The risk with its 95 % interval around: lower, estimate, upper."""
+        middle = float(self.risk(depth, seeds)[0, 0])
+        low, high = np.quantile(self.risk_draws(depth, seeds)[:, 0, 0], [0.025, 0.975], method="nearest")
+        return min(float(low), middle), middle, max(float(high), middle)
 
     def _without(self, reason: str, tolerance: float | None = None, pays: float = float("nan")) -> ProbeChoice:
         assert self.static_risk is not None
-        low, middle, high = _ends(self.static_risk)
+        middle = self.static_estimate
+        low, high = np.quantile(self.static_risk, [0.025, 0.975], method="nearest")
         probability = pays if tolerance is None else float(np.mean(self.static_risk <= tolerance))
-        return ProbeChoice(0.0, 0, 0.0, 0.0, middle, low, high, probability, reason)
+        return ProbeChoice(
+            0.0, 0, 0.0, 0.0, middle, min(float(low), middle), max(float(high), middle), probability, reason
+        )
+
+    def results(self, seeds: int | None = None) -> FreshResults:
+        """Take it as a fit at a number of seeds, for regimes, diagrams and advice.
+
+        `pl.classify`, `pl.advise` and the widgets take a `FreshRun` itself for one at as many seeds as there are.
+
+        Parameters
+        ----------
+        seeds : int, optional
+            ``S``, runs that are read at a depth; None: as many as there are.
+
+        Returns
+        -------
+        FreshResults
+        """
+        from predictlab.budget._fresh_results import FreshResults
+
+        return FreshResults(self, seeds)
 
     def summary(self) -> Summary:
         """Say what is predicted and from what.
@@ -380,12 +401,15 @@ class FreshRun:
             f"from {found['seeds']:.0f} runs read at {found['depth']:g} steps: {found['prediction']:.4g} "
             f"[{found['lower']:.4g}, {found['upper']:.4g}] (95 %)",
             f"drift: {SOURCES[self.drift]}",
-            f"runs differ at their end by a standard deviation of {np.sqrt(self.end_variance):.3g}: no probe of other "
-            "runs removes that",
+            f"runs differ at their end by a standard deviation of {np.sqrt(self.end_variance):.3g}"
+            f"{', measured' if self.ended else ''}: no probe of other runs removes that",
         ]
+        if self.curve.seconds_per_step is not None:
+            one = self.horizon * self.curve.seconds_per_step
+            lines.append(f"a run to the end takes {self.horizon:,.0f} steps{price_in_words(one)}")
         if self.drift == "mean":
             lines.append(f"priors of the mean curve: {MEAN_PRIORS}")
-        if self.horizon > self.curve.depth[-1]:
+        if not self.ended:
             lines.append(
                 f"caution: no run was measured at {self.horizon:g} steps; the variance there is that of the fitted law"
             )
@@ -396,129 +420,3 @@ class FreshRun:
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
-
-
-def fresh_run(
-    source: RiskCurve | Runs,
-    task: str | None = None,
-    *,
-    metric: str | None = None,
-    drift: str | pd.DataFrame | Iterable[RiskCurve] | None = None,
-    horizon: float | None = None,
-    schedule: str | None = None,
-    rows: float | None = None,
-    static_risk: float | None = None,
-    draws: int = 2000,
-    rng: Rng = None,
-) -> FreshRun:
-    """Say how another run of a recipe will end, by steps and seeds of what is probed before.
-
-    Parameters
-    ----------
-    source : RiskCurve, DataFrame, RunStore or path
-        Runs of the recipe, at three depths or more; or their spread, as ``pl.risk_curve(runs)`` gives it.
-    task, metric : str, optional
-        As in `pl.risk_curve`.
-    drift : {"runs", "mean"}, DataFrame or risk curves, optional
-        How far the mean still moves between a depth and the end: ``"runs"``, from the runs themselves, where they were
-        measured there (the default then); ``"mean"``, from the law of their mean curve, which has its own error; or
-        from earlier tasks, as runs of three or more of them or as their risk curves. Without runs at the end it has to
-        be named: nothing is said about an end that nothing points to.
-    horizon : float, optional
-        ``T``; default that of the curve.
-    schedule : str, optional
-        Of the learning rate, for the law of the mean: it is one in the sum of learning rates. Default that of the
-        curve; not known: as if it were constant.
-    rows : float, optional
-        As in `pl.DecayModel`.
-    static_risk : float, optional
-        Risk of a forecast without a probe, metric². Default, where runs were measured at the end: that of their mean,
-        ``Var(R) (1 + 1/S')``.
-    draws : int
-    rng : int, numpy.random.Generator or None
-        None: a fresh generator of seed 0.
-
-    Returns
-    -------
-    FreshRun
-
-    Raises
-    ------
-    DataError
-        No run at the end and no drift named; too few depths or tasks for it.
-    ArgumentError
-        A curve of another question.
-
-    Notes
-    -----
-    Source: docs/theory.md, section 7.
-
-    Examples
-    --------
-    >>> import predictlab as pl
-    >>> runs = pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0).source(seed=0)([4, 8, 16, 32, 64], range(12))
-    >>> print(pl.fresh_run(runs).plan(tolerance=1e-3))
-    No probe: without one the risk is 0.00024 already, within 0.001.
-    """
-    curve = _agreement(source, task, metric, horizon, schedule)
-    count, random = whole_number("draws", draws, 1), generator(rng)
-    fit = DecayModel(curve, rows=rows).fit("posterior")
-    sample = fit.sample(count, random)
-    end = end_of(curve)
-    ended = end <= curve.depth[-1]
-    end_draws = sample.risk(np.array([end]))[:, 0]
-    if drift is None:
-        if not ended:
-            raise DataError(
-                f"task {curve.task!r}: no run was measured at the end of its recipe, {end:g} steps (the deepest at "
-                f"{curve.depth[-1]:g}), so how far the mean drifts until then is not known. Name where it comes from: "
-                "drift='mean' (the law of the mean curve), or drift=runs of earlier tasks; or train some to the end."
-            )
-        drift = "runs"
-    assert curve.errors is not None
-    assert curve.mean is not None
-    known, mean = len(curve.errors), float(curve.mean[-1])
-    name = drift if isinstance(drift, str) else "earlier"
-    if name not in SOURCES or (isinstance(drift, str) and drift == "earlier"):
-        raise bad_argument("drift", drift, "'runs', 'mean', runs of earlier tasks or their risk curves")
-    moved = np.zeros(count)
-    if name == "runs":
-        if not ended:
-            raise bad_argument("drift", drift, f"'mean' or earlier tasks: no run was measured at {end:g} steps")
-        of_drift = from_runs(curve, count, random)
-    elif name == "mean":
-        of_drift, moved = from_mean(curve, end, count, random)
-    else:
-        of_drift, moved = from_earlier(drift, curve, end, count, random)
-    given = None if static_risk is None else np.full(count, positive("static_risk", static_risk, " (metric²)"))
-    if given is None and ended:
-        given = end_draws * (1 + 1 / known)
-    # where the runs end, what is not known of the mean is their spread over their number
-    last = np.zeros(count)
-    if ended or name == "earlier":
-        last = np.sqrt(sample.risk(curve.depth[-1:])[:, 0] / known) * random.standard_normal(count)
-    centre = mean + (np.zeros(count) if ended else moved) + last
-    ends = centre + np.sqrt(end_draws) * random.standard_normal(count)
-    return FreshRun(curve, fit, name, end_draws, given, sample, of_drift, centre, ends)
-
-
-def _ends(draws: Array) -> Array:
-    """Median of the draws with the ends of its 95 % interval around: lower, middle, upper."""
-    return np.asarray(np.quantile(draws, [0.025, 0.5, 0.975], method="nearest"))
-
-
-def _agreement(
-    source: RiskCurve | Runs, task: str | None, metric: str | None, horizon: float | None, schedule: str | None
-) -> RiskCurve:
-    if not isinstance(source, RiskCurve):
-        return risk_curve(source, task, metric=metric, horizon=horizon, schedule=schedule)
-    if source.estimator != "spread" or source.question != "agreement" or source.errors is None:
-        raise bad_argument(
-            "source", f"a curve by {source.estimator!r} of {source.question!r}", "a spread that carries its runs",
-            "pl.risk_curve(runs) makes one.",
-        )  # fmt: skip
-    return replace(
-        source,
-        horizon=source.horizon if horizon is None else horizon,
-        schedule=source.schedule if schedule is None else schedule,
-    )

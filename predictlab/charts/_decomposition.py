@@ -24,6 +24,10 @@ def risk_decomposition_chart(
     fixed_cost: float = 0.0,
     depths: tuple[float, float] = (1.0, 1e5),
     metric: str = "metric",
+    tolerance_depth: float | None = None,
+    static_risk: float | None = None,
+    static_name: str = "",
+    recipe_end: float | None = None,
     width: int = 330,
     height: int = 240,
 ) -> alt.HConcatChart:
@@ -40,9 +44,18 @@ def risk_decomposition_chart(
     cost_per_step, fixed_cost : float
         ``lambda`` > 0, cost per step, and ``C_s`` >= 0, cost.
     depths : pair of float
-        Ends of the axis, steps. The first is where the law begins: the risk there stands for deciding without a probe.
+        Ends of the axis, steps. The first is where the law begins: the risk there is compared with, where none without
+        a probe is given.
     metric : str
         For the axis.
+    tolerance_depth : float, optional
+        ``c_tau``, steps, as ``pl.depth_for_tolerance`` gives it; default that of the law.
+    static_risk : float, optional
+        Risk without a probe, metric².
+    static_name : str
+        What that is called; default where it comes from.
+    recipe_end : float, optional
+        The deepest depth that exists, steps.
     width, height : int
         Of each of the two plots, pixels.
 
@@ -59,13 +72,16 @@ def risk_decomposition_chart(
     """
     limit, scale, rate = (float(value) for value in params)
     first, last = depths
-    best = float(best_depth(scale, rate, exchange_rate * cost_per_step))
-    enough = float(crossing_depth(limit, scale, rate, tolerance))
+    end = np.inf if recipe_end is None else recipe_end
+    best = min(float(best_depth(scale, rate, exchange_rate * cost_per_step)), end)
+    enough = float(crossing_depth(limit, scale, rate, tolerance)) if tolerance_depth is None else tolerance_depth
     # along the axis; then without a probe, at c*, and at the place of c* on the axis
     depth = np.array([*np.geomspace(first, last, 160), first, max(best, first), np.clip(best, first, last)])
     risk = np.asarray(law(depth, limit, scale, rate))
     price = exchange_rate * (fixed_cost + cost_per_step * depth)
     static, (at_best, bottom) = float(risk[-3]), (risk + price)[-2:].tolist()
+    name = static_name or ("without a probe" if static_risk is not None else f"at {first:g} steps, the first depth")
+    static = static if static_risk is None else static_risk
     top = 2.6 * bottom
     table = pd.DataFrame({"depth": depth, "floor": limit, "reducible": risk - limit, "price": price}).iloc[:-3]
     x = style.x_axis("depth", "depth c (steps)", alt.Scale(type="log", domain=[first, last], nice=False))
@@ -106,6 +122,6 @@ def risk_decomposition_chart(
     return alt.hconcat(
         picture(split, "risk", (tolerance, "tolerance"), (enough, tolerance, "c_τ"),
                 style.title("Risk", "floor L_int and reducible K c^-α")),
-        picture(valley, "risk and price", (static, "without a probe"), (best, bottom, "c*"),
+        picture(valley, "risk and price", (static, name), (best, bottom, "c*"),
                 style.title("Total cost", f"with the price γ C(c); probing {pays}")),
     )  # fmt: skip

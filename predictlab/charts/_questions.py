@@ -10,14 +10,7 @@ import pandas as pd
 
 from predictlab.charts import _style as style
 from predictlab.errors import bad_argument
-from predictlab.risk import RiskCurve
-
-ASKED = {  # known -> predicted
-    "agreement": ("seeds at c", "their mean at c"),
-    "this_run": ("one run up to c", "its own end"),
-    "fresh_run": ("seeds at c", "the end of another run"),
-    "new_task": ("other tasks, and c steps", "the end of a new task"),
-}
+from predictlab.risk import ASKED, RiskCurve
 
 
 def questions_chart(curves: Iterable[RiskCurve], *, width: int = 210, height: int = 190) -> alt.HConcatChart:

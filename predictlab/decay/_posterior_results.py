@@ -142,6 +142,45 @@ class CurveSample(Sample):
         return CurveSample(self.params[:n], self.curves.first(n), rows)
 
 
+@dataclass(frozen=True)
+class EndedSample(CurveSample):
+    """Draws of a curve of `fresh_run`: from the end of the recipe on the risk stays, and its floor is ``Var(R)``.
+
+    Parameters
+    ----------
+    params, curves, rows
+        As of `CurveSample`.
+    end : float
+        ``T``, steps.
+    seeds : int
+        Runs that are read: at the end the risk is ``Var(R) (1 + 1/S)``.
+    """
+
+    end: float
+    seeds: int
+
+    def risk(self, depth: Array) -> Array:
+        """See `CurveSample.risk`."""
+        return super().risk(np.minimum(depth, self.end))
+
+    def population(self, depth: Array) -> Array:
+        """See `CurveSample.population`."""
+        return super().population(np.minimum(depth, self.end))
+
+    def lasting(self) -> Array:
+        """``Var(R)``, which no probe of other runs removes, metric²: (n,)."""
+        return super().lasting() / (1 + 1 / self.seeds)
+
+    def crossing(self, tolerance: float) -> Array:
+        """See `CurveSample.crossing`; inf where it is not met at the end."""
+        met = self.risk(np.array([self.end]))[:, 0] <= tolerance
+        return np.where(met, np.minimum(super().crossing(tolerance), self.end), np.inf)
+
+    def first(self, n: int) -> EndedSample:
+        """See `CurveSample.first`."""
+        return EndedSample(self.params[:n], self.curves.first(n), self.rows, self.end, self.seeds)
+
+
 class PosteriorResults(DecayResults):
     """A fit by a posterior: the rise before the decay, and the law's own error, are parts of the model.
 
@@ -177,11 +216,12 @@ class PosteriorResults(DecayResults):
     """
 
     method = "posterior"
+    by_draws = True
     description = "posterior with a rise before the law, and its own error, in it"
     interval_methods = ("posterior", "profile", "wald", "bootstrap", "gee")
 
     def __init__(self, model: DecayModel, rng: Rng = None, *, like: PosteriorResults | None = None) -> None:
-        source, cut = generator(rng), model.given_start()
+        source, cut, self._asked = generator(rng), model.given_start(), model.curve
         curve, noise = from_depth(model.curve, model.curve.depth[cut]), model.noise.from_index(cut)
         k = len(curve.depth)
         if like is None:
@@ -219,6 +259,10 @@ class PosteriorResults(DecayResults):
 
     def _drawn(self, count: int, rng: np.random.Generator, family: int | None = None) -> CurveSample:
         curves = self._posterior.draw(count, rng, family)
+        asked = self._asked
+        if asked.question == "fresh_run" and asked.seeds is not None:
+            end = float(asked.depth[-1] if asked.horizon is None else asked.horizon)
+            return EndedSample(curves.parameters(), curves, None, end, asked.seeds)
         if self._rows is None:
             return CurveSample(curves.parameters(), curves, None)
         rows = self._rows.draw(curves, rng)

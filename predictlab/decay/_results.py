@@ -171,6 +171,9 @@ class DecayResults(ABC):
         At the estimate, before division by the dispersion.
     floor : float, str or None
         What ``fit("loglog", floor=...)`` was told; None for the other estimators.
+    by_draws : bool
+        Whether estimates derived from the fit, such as ``c_tau`` and ``c*``, are medians of draws, as those of a
+        posterior are; else they follow from `params`.
 
     Examples
     --------
@@ -190,6 +193,7 @@ class DecayResults(ABC):
     description: ClassVar[str]
     interval_methods: ClassVar[tuple[str, ...]]
     _interval_hint: ClassVar[str] = ""
+    by_draws: ClassVar[bool] = False
     floor: float | str | None = None
 
     def __init__(self, model: DecayModel, fitted: RiskCurve, estimate: Estimate, burn_in: BurnIn, noise: Noise) -> None:

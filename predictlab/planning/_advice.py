@@ -9,8 +9,8 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import Z95, Rng, positive
-from predictlab.budget import checked_fits, optimal_depth
+from predictlab._validation import Rng, positive
+from predictlab.budget import FreshResults, FreshRun, checked_fits, optimal_depth
 from predictlab.decay import DecayResults, PosteriorResults, Sample
 from predictlab.decay._draws import CROSS_BEYOND
 from predictlab.errors import UnusualInput
@@ -26,13 +26,24 @@ from predictlab.phase import (
     classify,
     still_rising,
 )
-from predictlab.planning._next_step import DEEPER, MOST_FOLD, MOST_RUNS, Step, runs_of, settling_steps
+from predictlab.planning._fresh_advice import of_fresh, train_to_the_end
+from predictlab.planning._next_step import (
+    DEEPER,
+    MOST_FOLD,
+    MOST_RUNS,
+    Step,
+    can_go_deeper,
+    half_width,
+    in_all,
+    runs_of,
+    settling_steps,
+)
 
 _AT_ITSELF = 0.1  # closer to the limit than this share of it, a quantity is "at" it
 
 
 def advise(
-    fits: Mapping[str, DecayResults],
+    fits: Mapping[str, DecayResults | FreshRun],
     *,
     tolerance: float | None = None,
     margin: float | None = None,
@@ -43,6 +54,8 @@ def advise(
     rate_threshold: float | None = None,
     exchange_rate: float | None = None,
     extrapolate: bool = False,
+    deeper: bool | None = None,
+    price_per_hour: float | None = None,
     draws: int = 10_000,
     rng: Rng = None,
 ) -> pd.DataFrame:
@@ -54,6 +67,11 @@ def advise(
         As for `predictlab.classify`.
     exchange_rate : float, optional
         ``gamma`` > 0, metric² per step: adds what the price of probing says.
+    deeper : bool, optional
+        Whether runs can be measured deeper than they were; False for runs that are over, such as logs. Default: unless
+        they are known to have come to the end of their recipe.
+    price_per_hour : float, optional
+        Of the machine, in money: what steps cost is said, where runs told the seconds of one; seconds are said anyway.
     draws : int
         Number of draws of each fit that a further measurement is weighed with. Few leave little to weigh: twenty times
         the present runs should still leave some.
@@ -95,10 +113,13 @@ def advise(
         fit, regime = checked[row["task"]], row["regime"]
         sample = fit.sample(draws, rng)
         text, step = f"The call stands: {regime}.", Step()
+        further = can_go_deeper(fit) if deeper is None else deeper
         if regime == UNDETERMINED:
-            text, step = _settle(fit, row, chosen, confidence, sample, rng)
+            text, step = _settle(fit, row, chosen, confidence, sample, further, price_per_hour, rng)
+        elif isinstance(chosen, Decision) and isinstance(fit, FreshResults):
+            text, step = of_fresh(fit, row, chosen, exchange_rate, price_per_hour)
         elif isinstance(chosen, Decision):
-            text, step = _standing(fit, row, chosen, sample)
+            text, step = _standing(fit, row, chosen, sample, further, price_per_hour)
             if exchange_rate is not None and regime != NOISE_DOMINANT:
                 best = optimal_depth(fit, exchange_rate=exchange_rate, rng=rng)
                 text += _price_says(best.verdict(confidence), best.probability_pays)
@@ -133,27 +154,6 @@ def _cure(fit: DecayResults, tolerance: float, wanted: str) -> str:
     return f"{seen}; {population}, so steady the recipe ({steadier}) or average several seeds"
 
 
-def half_width(risk: float) -> float:
-    """Half-width of the 95 % range of a Gaussian with variance `risk`.
-
-    Parameters
-    ----------
-    risk : float
-        Metric².
-
-    Returns
-    -------
-    float
-        In the metric.
-
-    Examples
-    --------
-    >>> round(half_width(1e-4), 4)
-    0.0196
-    """
-    return Z95 * float(np.sqrt(risk))
-
-
 _KNOWN = {  # what is within a margin, by question; the paper's proxy speaks of seeds and their mean, not of a forecast
     "agreement": "each seed is within {margin} {metric} of their mean",
     "this_run": "the end of the run is known within {margin} {metric}",
@@ -162,7 +162,10 @@ _KNOWN = {  # what is within a margin, by question; the paper's proxy speaks of 
 }
 
 
-def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sample: Sample) -> tuple[str, Step]:
+def _standing(
+    fit: DecayResults, row: Mapping[str, float], rule: Decision, sample: Sample, deeper: bool,
+    price_per_hour: float | None,
+) -> tuple[str, Step]:  # fmt: skip
     """What to do where the call stands: nothing more, or the present runs up to the crossing depth."""
     budget, crossing, agreement = rule.budget, row["crossing_budget"], fit.question == "agreement"
     metric = fit.curve.metric or "metric"
@@ -179,6 +182,9 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
             f"More steps do not help: on these evaluation rows {left}, more than {wanted}{_by_what(row)}. "
             f"Instead: {_cure(fit, rule.tolerance, wanted)}."
         ), Step()
+    last = float(fit.curve.depth[-1])
+    if not deeper and crossing > last:
+        return _at_the_end(fit, rule, wanted), Step()
     far = CROSS_BEYOND * float(fit.fitted.depth[-1])  # beyond it nothing is said: "> far", as in the tables
     upper = f"{row['crossing_upper']:.0f}" if row["crossing_upper"] <= far else "unbounded"
     depth, runs = max(crossing, budget + 1), runs_of(fit)[0]
@@ -186,8 +192,23 @@ def _standing(fit: DecayResults, row: Mapping[str, float], rule: Decision, sampl
     return (
         f"{act}, to about {crossing:.0f} steps (95 %: {row['crossing_lower']:.0f} to {upper}){_longer(fit, crossing)}: "
         f"{known} from there on, and {now} at {budget:g} steps."
-        + (f" For {runs} seeds that is {depth * runs:,.0f} steps in all." if runs > 1 else "")
+        + (f" For {runs} seeds that is {in_all(fit, depth * runs, price_per_hour)}." if runs > 1 else "")
     ), Step(0, depth, cost=depth * runs)
+
+
+def _at_the_end(fit: DecayResults, rule: Decision, wanted: str) -> str:
+    """What is left where runs have come to their end and the tolerance is not met: none can be measured deeper."""
+    last, metric = float(fit.curve.depth[-1]), fit.curve.metric or "metric"
+    risk = float(fit.predict(last)[0])
+    then = f"±{half_width(risk):.3f} {metric}"
+    if fit.question != "agreement":
+        return f"These runs end at {last:g} steps, where {then} is still open: only the end itself is surer than that."
+    seeds = max(2, int(np.ceil(risk / rule.tolerance)))
+    return (
+        f"These runs end at {last:g} steps, where seeds are {then} from their mean, more than {wanted}: no depth of "
+        f"theirs is enough. Average {seeds} seeds: their mean is within it. A longer recipe is another one, and would "
+        "have to be probed itself."
+    )
 
 
 def _longer(fit: DecayResults, depth: float) -> str:
@@ -216,11 +237,15 @@ def _settle(
     rule: Decision | Thresholds,
     confidence: float,
     sample: Sample,
+    deeper: bool,
+    price_per_hour: float | None,
     rng: Rng,
 ) -> tuple[str, Step]:
     """What would settle an Undetermined call, in words and in numbers."""
     if isinstance(fit, PosteriorResults) and still_rising(fit, confidence):
-        return _past_the_peak(fit, confidence)
+        return _past_the_peak(fit, confidence, deeper)
+    if isinstance(fit, FreshResults) and not fit.fresh.ended:
+        return train_to_the_end(fit, row, price_per_hour)
     p_static, p_dynamic, p_noise = (float(str(row[column])) for column in PROBABILITY_COLUMNS)
     floor_is_open = p_noise > min(p_static, p_dynamic)
     floor, rate = sample.lasting(), sample.params[:, 2]
@@ -245,7 +270,7 @@ def _settle(
         )
     # logarithmic above the limit; below it, small and smaller are the same
     target = np.log1p(values / limit)
-    steps = settling_steps(fit, sample, rule.member(sample), target, confidence, focus, rng)
+    steps = settling_steps(fit, sample, rule.member(sample), target, confidence, focus, deeper, rng)
 
     unit = {"spread": "seeds", "branch": "parents"}.get(fit.curve.estimator, "runs")
     side = f"on which side of the {limit_name} {name} lies"
@@ -256,8 +281,8 @@ def _settle(
     if steps:
         best, *second = steps[:2]
         text = (
-            f"{_in_words(fit, best, unit)}, {best.cost:,.0f} steps in all: in about {10 * best.chance:.0f} of 10 cases "
-            f"that settles {side}"
+            f"{_in_words(fit, best, unit)}, {in_all(fit, best.cost, price_per_hour)}: in about "
+            f"{10 * best.chance:.0f} of 10 cases that settles {side}"
         )
         for other in second:
             text += f". Or {_in_words(fit, other, unit, 'train')}, for {other.cost / best.cost:.1f} times the steps"
@@ -266,17 +291,20 @@ def _settle(
         if abs(float(np.median(values)) - limit) <= _AT_ITSELF * limit:
             why = f": {name} is at the {limit_name} itself"
         most = min(MOST_RUNS, MOST_FOLD * runs_of(fit)[0])
-        text = (
-            f"More {unit} will not settle {side}, neither {most} of them nor depths up to "
-            f"{DEEPER[-1] * float(fit.fitted.depth[-1]):g} steps. Another {limit_name} would: {others}"
+        depths = f"depths up to {DEEPER[-1] * float(fit.fitted.depth[-1]):g} steps"
+        none = (
+            f"neither {most} of them nor {depths}" if deeper else f"not even {most} of them, and these runs have ended"
         )
+        text = f"More {unit} will not settle {side}, {none}. Another {limit_name} would: {others}"
     return f"Most likely {row['likely']}, not surely{why}. {text}.", best
 
 
-def _past_the_peak(fit: PosteriorResults, confidence: float) -> tuple[str, Step]:
+def _past_the_peak(fit: PosteriorResults, confidence: float, deeper: bool) -> tuple[str, Step]:
     """What to do where the risk still rises: no regime can be told before its peak."""
     last, runs = float(fit.curve.depth[-1]), runs_of(fit)[0]
     text = f"Still rising at {last:g} steps (probability {fit.rising:.0%}), so there is no regime yet"
+    if not deeper:
+        return f"{text}, and these runs have ended: only runs of a longer recipe would show where it falls.", Step()
     depth = fit.falls_by(confidence)
     sure, depth = np.isfinite(depth), depth if np.isfinite(depth) else 2 * last
     when = (

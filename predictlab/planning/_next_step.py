@@ -14,7 +14,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab._validation import Rng, generator
+from predictlab._validation import Z95, Rng, generator, positive
+from predictlab.budget import FreshResults
+from predictlab.budget._price import price_in_words, seconds_of
 from predictlab.decay import DecayResults, Sample
 from predictlab.phase import under_other_priors
 
@@ -170,11 +172,49 @@ def runs_of(fit: DecayResults) -> tuple[int, float]:
     """Number of independent runs behind a fit, and the degrees of freedom that each adds at a depth."""
     curve = fit.fitted
     df = float(curve.df[-1])
+    if isinstance(fit, FreshResults):
+        return int(fit.fresh.curve.n_runs or 1), 1.0
     if curve.anova is not None and len(curve.anova):
         parents = int(curve.anova["parents"].iloc[-1])
         return parents, df / parents
     runs = curve.n_runs if curve.n_runs is not None else round(df) + 1
     return runs, df / runs if curve.estimator == "residual" else 1.0
+
+
+def half_width(risk: float) -> float:
+    """Half-width of the 95 % range of a Gaussian with variance `risk`.
+
+    Parameters
+    ----------
+    risk : float
+        Metric².
+
+    Returns
+    -------
+    float
+        In the metric.
+
+    Examples
+    --------
+    >>> round(half_width(1e-4), 4)
+    0.0196
+    """
+    return Z95 * float(np.sqrt(risk))
+
+
+def in_all(fit: DecayResults, steps: float, price_per_hour: float | None) -> str:
+    """What steps of all runs cost, in words: seconds where runs told them, money where an hour has a price."""
+    seconds = seconds_of(fit.curve, steps)
+    money = math.nan if price_per_hour is None else positive("price_per_hour", price_per_hour) / 3600 * seconds
+    return f"{steps:,.0f} steps in all{price_in_words(seconds, money)}"
+
+
+def can_go_deeper(fit: DecayResults) -> bool:
+    """Whether runs of this recipe can be measured deeper than they were: not past its end."""
+    if isinstance(fit, FreshResults):
+        return not fit.fresh.ended
+    horizon = fit.curve.horizon
+    return horizon is None or fit.curve.depth[-1] < horizon
 
 
 def _fewest(chance: Callable[[int], float], most: int) -> int | None:
@@ -201,6 +241,7 @@ def settling_steps(
     target: Array,
     confidence: float,
     focus: float | None = None,
+    deeper: bool = True,
     rng: Rng = None,
 ) -> list[Step]:
     """Steps after which one class is expected to reach `confidence`, cheapest first; empty where none is.
@@ -221,6 +262,8 @@ def settling_steps(
     focus : float, optional
         A depth that the question is about. Where runs need not be complete (forks, curves given as numbers), runs up
         to the first fitted depth from there on are considered too.
+    deeper : bool
+        Whether runs can be measured deeper than they were.
     """
     depth = fit.fitted.depth
     last = float(depth[-1])
@@ -249,7 +292,7 @@ def settling_steps(
     if focus is not None and fit.curve.estimator in ("given", "branch") and depth[-2] >= focus:
         near = float(depth[depth >= focus][0])
         add(most, near, up_to=near)
-    ways = [[last * f for f in DEEPER[: i + 1]] for i in range(len(DEEPER))]
+    ways = [[last * f for f in DEEPER[: i + 1]] for i in range(len(DEEPER))] if deeper else []
     for further in ways:
         if add(0, further[-1], present, further):
             break

@@ -9,6 +9,7 @@ from itertools import pairwise
 from numbers import Integral
 from typing import TypeGuard
 
+from predictlab._summary import time_in_words
 from predictlab._validation import nonnegative, replaced, whole_number
 from predictlab.errors import bad_argument
 from predictlab.runs import RunCosts
@@ -55,26 +56,12 @@ class PlanCost:
         told = f"{self.runs:,} runs of {least}{self.steps_per_run:,} steps, {self.steps:,} steps in all, "
         told += f"{self.evaluations:,} evaluations"
         if not math.isnan(self.seconds):
-            told += f", {in_words(self.seconds)}"
+            told += f", {time_in_words(self.seconds)}"
         return told if math.isnan(self.price) else f"{told}, price {self.price:.3g}"
 
     def _repr_html_(self) -> str:
         runs, _, rest = repr(self).partition(", ")
         return f"<b>{runs}</b>, {rest}"
-
-
-def in_words(seconds: float) -> str:
-    """A time as people say it.
-
-    Examples
-    --------
-    >>> [in_words(s) for s in (0.25, 42, 90, 7200)]
-    ['0.25 s', '42 s', '1.5 min', '2 h']
-    """
-    for unit, length in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 @dataclass(frozen=True, init=False)

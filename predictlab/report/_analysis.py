@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,23 @@ import pandas as pd
 
 from predictlab._summary import Summary
 from predictlab._validation import nonnegative, option, tolerance_of
-from predictlab.budget import OptimalDepth, optimal_depth
+from predictlab.budget import FreshResults, OptimalDepth, ProbeChoice, fresh_run, optimal_depth
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError, UnusualInput, bad_argument
-from predictlab.phase import PROBABILITY_COLUMNS, REGIMES, UNDETERMINED, Decision, classify, unusual
+from predictlab.phase import (
+    PROBABILITY_COLUMNS,
+    REGIMES,
+    UNDETERMINED,
+    Decision,
+    classify,
+    static_risk_of,
+    unusual,
+)
 from predictlab.planning import advise, half_width
 from predictlab.report._tables import phase_table
-from predictlab.risk import QUESTIONS, risk_curve
+from predictlab.risk import QUESTIONS, RiskCurve, over_horizons, risk_curve
 from predictlab.risk._frames import Runs, as_runs_frame
+from predictlab.risk._horizon import by_length, lengths_of
 from predictlab.runs import Imported, ImportReport, RunStore, read_runs
 from predictlab.runs._importers.read import Source
 from predictlab.runs._importers.sources import is_mlflow_database
@@ -34,6 +43,7 @@ MIN_RUNS = 3  # with two degrees of freedom a variance is known within a factor 
 EXCHANGE_RATE = 1e-7  # a thousand steps, of all seeds together, for the risk of one point of accuracy (0.01²)
 CROSSING_COLUMNS = ("crossing_budget", "crossing_lower", "crossing_upper")
 MARGIN = 0.025  # of a share of rows
+NEW_TASK = "a new task"
 SQLITE = b"SQLite format 3\x00"
 
 
@@ -47,8 +57,8 @@ class Analysis:
         The decay law of each task that carries one.
     unfit : dict of str to str
         Tasks that no fit was made for, and why.
-    optima : dict of str to OptimalDepth
-        Of each fit, at the price.
+    optima : dict of str to OptimalDepth or ProbeChoice
+        Of each fit, at the price; of `fresh_run` steps and seeds together.
     phase : pandas.DataFrame
         What `pl.classify` returns, with rows for tasks without a fit or whose law does not reach down to the budget:
         they are Undetermined, and their numbers NaN.
@@ -62,6 +72,8 @@ class Analysis:
         What was asked (docs/questions.md).
     imported : ImportReport, optional
         How the runs of another tool were read.
+    curves : tuple of RiskCurve
+        Of the first task, a question each, where its runs tell them: what `predictlab.charts.questions_chart` draws.
 
     Examples
     --------
@@ -76,7 +88,7 @@ class Analysis:
 
     fits: dict[str, DecayResults]
     unfit: dict[str, str]
-    optima: dict[str, OptimalDepth]
+    optima: dict[str, OptimalDepth | ProbeChoice]
     phase: pd.DataFrame
     recommendations: dict[str, str]
     tolerance: float
@@ -86,6 +98,7 @@ class Analysis:
     cautions: tuple[str, ...] = ()
     question: str = "agreement"
     imported: ImportReport | None = None
+    curves: tuple[RiskCurve, ...] = ()
 
     @property
     def missing_regimes(self) -> list[str]:
@@ -100,7 +113,8 @@ class Analysis:
         pandas.DataFrame
             One row a fit: ``task``, ``runs``, ``diverged``, the first and last fitted depth (steps), each parameter
             with its 95 % interval in ``_lower`` and ``_upper``, ``identified``, ``lack_of_fit_p``, and
-            ``optimal_depth`` with its interval and ``probability_pays``.
+            ``optimal_depth`` with its interval and ``probability_pays``; of `fresh_run` without an interval, and with
+            ``optimal_seeds``.
         """
         rows = []
         for name, fit in self.fits.items():
@@ -110,8 +124,11 @@ class Analysis:
                 row[f"{parameter}"] = fit.params[parameter]
                 row |= {f"{parameter}_{side}": limits[side] for side in ("lower", "upper")}
             best = self.optima[name]
-            lower, upper = best.conf_int().loc["depth"]
             row |= {"identified": fit.identified, "lack_of_fit_p": fit.burn_in.p_value, "optimal_depth": best.depth}
+            if isinstance(best, ProbeChoice):
+                rows.append(row | {"optimal_seeds": best.seeds, "probability_pays": best.probability})
+                continue
+            lower, upper = best.conf_int().loc["depth"]
             row |= {"optimal_depth_lower": lower, "optimal_depth_upper": upper}
             rows.append(row | {"probability_pays": best.probability_pays})
         return pd.DataFrame(rows)
@@ -158,6 +175,7 @@ def analyse(
     margin: float | None = None,
     budget: float | None = None,
     exchange_rate: float = EXCHANGE_RATE,
+    price_per_hour: float | None = None,
     metric: str | None = None,
     question: str = "agreement",
     confidence: float = 0.95,
@@ -186,11 +204,13 @@ def analyse(
     exchange_rate : float
         ``gamma`` > 0, metric² per step: the risk that one step is worth. Default 1e-7: a thousand steps, of all seeds
         together, for the risk of one point of accuracy.
+    price_per_hour : float, optional
+        Of the machine, in money: what is advised then says what it costs, where runs told the seconds of a step.
     metric : str, optional
         See `pl.risk_curve`.
-    question : {"agreement", "this_run"}
-        What is asked of each task (docs/questions.md); `pl.fresh_run` and ``pl.risk_curve(question="new_task")`` answer
-        the other two.
+    question : {"agreement", "this_run", "fresh_run", "new_task"}
+        What is asked (docs/questions.md). Of `new_task` there is one answer for all tasks together, which are taken as
+        drawn from one population, four at least; it speaks of another task of their kind and of none of them.
     confidence : float
         Probability that the call of a regime needs.
     tasks : iterable of str, optional
@@ -228,29 +248,29 @@ def analyse(
     >>> pl.analyse(runs, tolerance=0.002, budget=32).phase.set_index("task")["regime"].to_dict()
     {'settles': 'Static-Sufficient', 'stays apart': 'Noise-Dominant'}
     """
-    option("question", question, ("agreement", "this_run"), "pl.fresh_run answers 'fresh_run'.")
+    option("question", question, QUESTIONS)
     if tolerance is not None or margin is not None:
         tolerance = tolerance_of(tolerance, margin)
     runs, imported = _runs(source, metric)
     held = source if isinstance(source, RunStore) or is_store(source) else runs  # a store may know the rows' outcomes
     fits: dict[str, DecayResults] = {}
     unfit: dict[str, str] = {}
-    for name in tasks if tasks is not None else map(str, pd.unique(runs["task"])):
+    names, taken = _asked_of(runs, tasks, question)
+    for name, source_of in names.items():
         try:
-            curve = risk_curve(held, name, question=question, metric=metric, eval_rows=(eval_rows or {}).get(name))
-            if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
-                raise DataError(f"{curve.n_runs} runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
-            fits[name] = DecayModel(curve, rows=rows).fit()
+            rows_of = (eval_rows or {}).get(name)
+            fits[name] = _fit(
+                held if source_of is None else source_of, name, question, metric, rows_of, rows, draws, rng
+            )
         except DataError as error:
             unfit[name] = str(error)
-    taken: tuple[str, ...] = ()
     if tolerance is None:
         margin, said = _usual_margin(fits, runs, metric)
-        tolerance, taken = tolerance_of(None, margin), (said,)
+        tolerance, taken = tolerance_of(None, margin), (*taken, said)
     if budget is None:
         budget = min((fit.curve.depth[-1] for fit in fits.values()), default=float(runs["depth"].max()))
         taken += (f"no budget was given: {budget:g} steps are taken, the last depth that all tasks were measured at",)
-    optima = {name: optimal_depth(fit, exchange_rate=exchange_rate, draws=draws, rng=rng) for name, fit in fits.items()}
+    optima = {name: _optimum(fit, exchange_rate, draws, rng) for name, fit in fits.items()}
     # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
     too_early = {
         name: f"budget of {budget:g} steps: the law holds from {fit.known_from:g} steps on and says nothing before. "
@@ -268,8 +288,9 @@ def analyse(
             warnings.simplefilter("ignore", UnusualInput)  # said once, in the answer itself
             phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)
             advice = advise(
-                placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate, rng=rng
-            )
+                placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate, rng=rng,
+                price_per_hour=price_per_hour, deeper=None if imported is None else False,
+            )  # fmt: skip
         recommendations = advice.set_index("task")["advice"].to_dict()
     for name, reason in (too_early | unfit).items():
         phase.loc[len(phase), ["task", "regime"]] = [name, UNDETERMINED]
@@ -287,7 +308,73 @@ def analyse(
         cautions,
         question,
         imported,
+        _curves_of(next(iter(fits.values()), None), held, metric),
     )
+
+
+def _asked_of(
+    runs: pd.DataFrame, tasks: Iterable[str] | None, question: str
+) -> tuple[dict[str, pd.DataFrame | None], tuple[str, ...]]:
+    """Whom is asked about: names, each with the runs it has of its own, if any; and what has to be said of them."""
+    names: dict[str, pd.DataFrame | None] = {
+        str(name): None for name in (tasks if tasks is not None else pd.unique(runs["task"]))
+    }
+    if question == "new_task":
+        kept = runs[runs["task"].astype(str).isin(names)]
+        said = (
+            f"{len(names)} tasks are taken as drawn from one population, and a regime is one of another task of their "
+            "kind, at the depth of its own probe; of none of them"
+        )
+        return {NEW_TASK: kept}, (said,)
+    if question != "agreement":
+        return names, ()
+    taken = []
+    for base, single in lengths_of(runs, names).items():
+        frame = over_horizons(runs[runs["task"].isin(single)], base)
+        names = {name: own for name, own in names.items() if name not in single} | {by_length(base): frame}
+        taken.append(
+            f"{', '.join(map(repr, single))} are recipes of several lengths, each measured at its end, and taken "
+            f"together as {by_length(base)!r}: its depth is the length of a recipe, not a point on one"
+        )
+    return names, tuple(taken)
+
+
+def _fit(
+    held: Runs, name: str, question: str, metric: str | None, eval_rows: int | None, rows: float | None, draws: int,
+    rng: int | np.random.Generator | None,
+) -> DecayResults:  # fmt: skip
+    """The fit of a task, or of all together."""
+    if question == "new_task":
+        curve = risk_curve(held, question=question, metric=metric)
+        return DecayModel(replace(curve, task=name), rows=rows).fit()
+    asked = "agreement" if question == "fresh_run" else question
+    curve = risk_curve(held, name, question=asked, metric=metric, eval_rows=eval_rows)
+    if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
+        raise DataError(f"{curve.n_runs} runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
+    if question == "fresh_run":
+        return fresh_run(curve, rows=rows, draws=draws, rng=rng).results()
+    return DecayModel(curve, rows=rows).fit()
+
+
+def _optimum(
+    fit: DecayResults, exchange_rate: float, draws: int, rng: int | np.random.Generator | None
+) -> OptimalDepth | ProbeChoice:
+    if isinstance(fit, FreshResults):
+        return fit.fresh.optimal(exchange_rate=exchange_rate)
+    return optimal_depth(fit, exchange_rate=exchange_rate, static_risk=static_risk_of(fit), draws=draws, rng=rng)
+
+
+def _curves_of(fit: DecayResults | None, held: Runs, metric: str | None) -> tuple[RiskCurve, ...]:
+    """Curves of one task's runs, a question each, where they tell it."""
+    if fit is None or fit.question == "new_task" or fit.task.endswith(by_length("")):
+        return () if fit is None else (fit.curve,)
+    found = []
+    for question in ("agreement", "this_run", "fresh_run"):
+        try:
+            found.append(risk_curve(held, fit.task, question=question, metric=metric or fit.curve.metric))
+        except DataError:
+            continue
+    return tuple(found)
 
 
 def readable(source: Runs | Source, metric: str | None = None) -> Runs:

@@ -63,7 +63,7 @@ def write_report(
     import altair as alt
     from jinja2 import Environment, FileSystemLoader
 
-    from predictlab.charts import decay_chart, mean_curve_chart, svg
+    from predictlab.charts import decay_chart, mean_curve_chart, questions_chart, svg
 
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -73,7 +73,7 @@ def write_report(
     curves = []
     for fit in fits:  # the risk, and beside it what the metric does meanwhile
         curves.append(decay_chart(fit, tolerance=tolerance, budget=budget, width=330, height=210))
-        if fit.curve.estimator == "spread" and fit.curve.mean is not None:
+        if fit.question == "agreement" and fit.curve.mean is not None:
             curves.append(mean_curve_chart(fit.curve, width=330, height=210))
     pairs = [alt.hconcat(*curves[i : i + 2]) for i in range(0, len(curves), 2)]
     page = templates.get_template("report.html.j2").render(
@@ -84,6 +84,8 @@ def write_report(
         phase=phase_table(analysis),
         diagram=svg(analysis.plot()) if fits else None,
         curves=svg(alt.vconcat(*pairs)) if fits else None,
+        asked=svg(questions_chart(analysis.curves)) if analysis.curves else None,
+        wanted="seeds should agree within" if analysis.question == "agreement" else "the end should be known within",
         first=next(iter(fits), None),
         fits=fit_table(analysis),
         estimators=ESTIMATORS,

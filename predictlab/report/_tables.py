@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from predictlab.budget import OptimalDepth, ProbeChoice
 from predictlab.decay._draws import CROSS_BEYOND
 from predictlab.phase import PROBABILITY_COLUMNS
 
@@ -66,13 +67,23 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
                 "sd of the floor": interval(*np.sqrt(floor)),
                 "alpha": interval(*rate) + ("" if fit.identified else " not identified"),
                 "lack of fit p": "–" if np.isnan(fit.burn_in.p_value) else f"{fit.burn_in.p_value:.2f}",
-                "c*": interval(best.depth, *best.conf_int().loc["depth"]),
-                "P(deeper pays)": f"{best.probability_pays:.2f}",
+                **_optimum(best),
                 "rows' share": of_rows,
             }
         )
     table = pd.DataFrame(rows)
     return table if any(fit.curve.parts for fit in analysis.fits.values()) else table.iloc[:, :-1]
+
+
+def _optimum(best: OptimalDepth | ProbeChoice) -> dict[str, str]:
+    """The best depth, with its interval; of `fresh_run` the best pair of seeds and steps."""
+    if isinstance(best, ProbeChoice):
+        pays = "–" if np.isnan(best.probability) else f"{best.probability:.2f}"
+        pair = f"{best.seeds} x {number(best.depth)}" if best.seeds > 0 else "no probe"
+        return {"seeds x steps": pair, "P(so)": pays}
+    return {
+        "c*": interval(best.depth, *best.conf_int().loc["depth"]), "P(deeper pays)": f"{best.probability_pays:.2f}",
+    }  # fmt: skip
 
 
 def score_table(scores: pd.DataFrame) -> pd.DataFrame:

@@ -13,13 +13,13 @@ from predictlab.risk._horizon import over_horizons
 from predictlab.risk._outcomes import Outcomes, outcomes_of
 from predictlab.risk._resampled import group_outcomes, resampled_outcomes
 from predictlab.risk._spread import spread, without_runs
-from predictlab.risk._text import ESTIMATOR_CAVEATS, ESTIMATORS, QUESTIONS
+from predictlab.risk._text import ASKED, ESTIMATOR_CAVEATS, ESTIMATORS, FLOORS, QUESTIONS
 
 __all__ = [
-    "ESTIMATORS", "ESTIMATOR_CAVEATS", "QUESTIONS", "Anova", "Outcomes", "RiskCurve", "VarianceComponents", "anova",
-    "as_runs_frame", "components_of_margins", "from_depth", "group_outcomes", "is_fork", "is_invalid", "outcomes_of",
-    "over_horizons", "reliability", "resampled_outcomes", "risk_curve", "same_question", "spread",
-    "variance_components", "without_runs",
+    "ASKED", "ESTIMATORS", "ESTIMATOR_CAVEATS", "FLOORS", "QUESTIONS", "Anova", "Outcomes", "RiskCurve",
+    "VarianceComponents", "anova", "as_runs_frame", "components_of_margins", "from_depth", "group_outcomes",
+    "is_fork", "is_invalid", "outcomes_of", "over_horizons", "reliability", "resampled_outcomes", "risk_curve",
+    "same_question", "spread", "variance_components", "without_runs",
 ]  # fmt: skip
 
 

@@ -87,6 +87,8 @@ class RiskCurve:
         Of the recipe's learning rate; None: not known.
     seeds : int, optional
         Of `fresh_run`: runs that are probed before the end of another one is predicted.
+    seconds_per_step : float, optional
+        What a step of one run took, where the runs tell; None: not known.
 
     Raises
     ------
@@ -131,6 +133,7 @@ class RiskCurve:
     horizon: float | None
     schedule: str | None
     seeds: int | None
+    seconds_per_step: float | None
 
     def __init__(
         self,
@@ -159,6 +162,7 @@ class RiskCurve:
         horizon: float | None = None,
         schedule: str | None = None,
         seeds: int | None = None,
+        seconds_per_step: float | None = None,
     ) -> None:
         option("estimator", estimator, ESTIMATORS)
         option("question", question, QUESTIONS)
@@ -208,6 +212,7 @@ class RiskCurve:
             horizon=None if horizon is None else float(horizon),
             schedule=schedule,
             seeds=seeds,
+            seconds_per_step=seconds_per_step,
         )
 
     @property

@@ -29,6 +29,7 @@ from predictlab.risk._residual import residual_curve
 from predictlab.risk._spread import margins_curve, outcomes_curve, spread_curve, with_outcomes
 from predictlab.risk._text import QUESTIONS
 from predictlab.runs import Margins
+from predictlab.runs._costs import seconds_per_step
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -157,6 +158,7 @@ def risk_curve(
     if cluster is not None:
         raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given", "See pl.read_outcomes.")
     frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")
+    took = None if task is None else seconds_per_step(frame)
     rows = frame[frame["metric"] == metric]
     refuse_duplicates(rows)
     if task is None or estimator == "residual":
@@ -165,12 +167,12 @@ def risk_curve(
             _refuse(
                 question, curve.question, "It is decided by the runs: several tasks, or groups=, ask about new ones."
             )
+        curve = replace(curve, seconds_per_step=took)
         return curve if task is None else _on_recipe(curve, horizon, schedule, rows["depth"].max(), runs, task)
     if estimator == "branch":
-        return _on_recipe(
-            branch_curve(frame, task, metric, eval_rows), horizon, schedule, rows["depth"].max(), runs, task
-        )
-    curve = spread_curve(rows, task, metric, eval_rows)
+        curve = replace(branch_curve(frame, task, metric, eval_rows), seconds_per_step=took)
+        return _on_recipe(curve, horizon, schedule, rows["depth"].max(), runs, task)
+    curve = replace(spread_curve(rows, task, metric, eval_rows), seconds_per_step=took)
     curve = _on_recipe(curve, horizon, schedule, None, runs, task)
     curve = curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
     return fresh_curve(curve, seeds) if question == "fresh_run" else curve

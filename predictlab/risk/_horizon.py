@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,40 @@ def recipe_of(runs: pd.DataFrame | RunStore | str | PathLike[str], task: str | N
     if not isinstance(recipe, Mapping) or "steps" not in recipe:
         return None, None
     return float(recipe["steps"]), str(recipe.get("schedule"))
+
+
+def by_length(name: str) -> str:
+    """Name of the task that recipes of several lengths make together."""
+    return f"{name}, by length"
+
+
+def lengths_of(runs: pd.DataFrame, names: Iterable[str]) -> dict[str, list[str]]:
+    """Find tasks that are recipes of several lengths, each measured at its end alone.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+    names : iterable of str
+        Tasks that are looked at.
+
+    Returns
+    -------
+    dict of str to list of str
+        Base name to tasks, by their lengths.
+
+    Examples
+    --------
+    >>> ends = pd.DataFrame({"task": ["a, 4 steps", "a, 8 steps", "b"], "depth": [4, 8, 4]})
+    >>> lengths_of(ends, ["a, 4 steps", "a, 8 steps", "b"])
+    {'a': ['a, 4 steps', 'a, 8 steps']}
+    """
+    depths = runs[runs["depth"] > 0].groupby("task")["depth"].agg(["nunique", "max"])
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        of = _LENGTH.fullmatch(name)
+        if of and name in depths.index and tuple(depths.loc[name]) == (1, int(of["steps"])):
+            found.setdefault(of["name"], []).append((int(of["steps"]), name))
+    return {base: [name for _, name in sorted(each)] for base, each in found.items() if len(each) > 1}
 
 
 def over_horizons(runs: Runs, task: str | None = None) -> pd.DataFrame:
@@ -101,5 +135,5 @@ def over_horizons(runs: Runs, task: str | None = None) -> pd.DataFrame:
     ends = found[(found["depth"] == found["length"]) & ~is_fork(found)]
     if "seed" not in ends.columns:
         raise DataError("runs: without a column seed runs of several lengths cannot be told to belong together.")
-    named = ends.assign(task=f"{name}, by length", run=[f"{name}:{seed}" for seed in ends["seed"]])
+    named = ends.assign(task=by_length(name), run=[f"{name}:{seed}" for seed in ends["seed"]])
     return named.drop(columns=["of", "length"])[list(frame.columns)].reset_index(drop=True)

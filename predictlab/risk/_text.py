@@ -15,6 +15,18 @@ QUESTIONS = {
     "fresh_run": "how another run of the same recipe, with a new seed, will end",
     "new_task": "how a run of a task drawn from a population will end",
 }
+ASKED = {  # what is known, and what is predicted
+    "agreement": ("seeds at a depth", "how far they are from their mean there"),
+    "this_run": ("one run up to a depth", "its own end"),
+    "fresh_run": ("seeds at a depth", "the end of another run"),
+    "new_task": ("other tasks, and the first steps of one", "where a run of it ends"),
+}
+FLOORS = {  # the least that is left
+    "agreement": "what no training of this schedule removes",
+    "this_run": "nothing: at its end the run is known",
+    "fresh_run": "the variance of runs at their end, Var(R)",
+    "new_task": "what nothing early explains",
+}
 ESTIMATORS = {
     "spread": "variance over seeds of the metric at each depth; a proxy: it does not condition on the prefix",
     "branch": "pooled variance of the final metric within forks of one parent",

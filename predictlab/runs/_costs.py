@@ -76,6 +76,33 @@ class RunCosts:
         return f"<b>Costs of {html.escape(name)}</b>: {rest}"
 
 
+def stretches(frame: pd.DataFrame) -> pd.DataFrame:
+    """Steps (``depth``) and seconds between measurements of a run, of a task's tidy frame; empty where none tell."""
+    if "seconds" not in frame.columns:
+        return pd.DataFrame({"depth": [], "seconds": []})
+    good = frame[(frame["status"] == "ok") & frame["seconds"].notna()]
+    at = good.drop_duplicates(["run", "depth"]).sort_values(["run", "depth"], kind="stable")
+    since = at.groupby("run", sort=False)[["depth", "seconds"]].diff()
+    # the first seconds of a run are those since its start; a fork starts with its parent's measurement, at 0 seconds
+    alone = at["parent"].isna() if "parent" in at.columns else pd.Series(True, index=at.index)
+    first = since["depth"].isna() & alone
+    stretch = since.where(~first, at[["depth", "seconds"]])
+    return stretch[(stretch["depth"] > 0) & (stretch["seconds"] > 0)]
+
+
+def seconds_per_step(frame: pd.DataFrame) -> float | None:
+    """Seconds of a step of one run, of a task's tidy frame; None where it tells none.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"run": ["a", "a"], "depth": [4, 8], "seconds": [2.0, 4.0], "status": "ok"})
+    >>> seconds_per_step(runs)
+    0.5
+    """
+    found = stretches(frame)
+    return float(found["seconds"].sum() / found["depth"].sum()) if len(found) else None
+
+
 def costs_of(task: str, frame: pd.DataFrame, evaluations: NDArray[np.float64]) -> RunCosts:
     """Costs from a task's tidy frame, and from seconds and rows of its evaluations (n, 2).
 
@@ -84,13 +111,7 @@ def costs_of(task: str, frame: pd.DataFrame, evaluations: NDArray[np.float64]) -
     DataError
         The frame knows no seconds of training.
     """
-    good = frame[(frame["status"] == "ok") & frame["seconds"].notna()]
-    at = good.drop_duplicates(["run", "depth"]).sort_values(["run", "depth"], kind="stable")
-    since = at.groupby("run", sort=False)[["depth", "seconds"]].diff()
-    # the first seconds of a run are those since its start; a fork starts with its parent's measurement, at 0 seconds
-    first = since["depth"].isna() & at["parent"].isna()
-    stretch = since.where(~first, at[["depth", "seconds"]])
-    stretch = stretch[(stretch["depth"] > 0) & (stretch["seconds"] > 0)]
+    stretch = stretches(frame)
     if stretch.empty:
         raise DataError(
             f"task {task!r}: its runs tell no seconds of training. pl.probe records them; of imported runs give the "

@@ -1,10 +1,14 @@
 """Another run's end: plans that keep their promise, where the drift comes from, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
 import predictlab as pl
+from predictlab.budget._drift import from_runs
 from predictlab.decay._mean_curve import MeanAtEnd, learning_time, mean_at_end
 from predictlab.errors import ArgumentError, DataError
 
@@ -23,14 +27,60 @@ def fresh():
 
 def test_the_risk_is_the_sum_of_its_parts(fresh):
     draws = fresh.risk_draws([8, 64], [1, 4])
-    spread = fresh.sample.risk(np.array([8.0, 64.0]))
+    spread = np.column_stack([fresh.sample.risk(np.array([8.0]))[:, 0], fresh.end_draws])  # at the end: as measured
     np.testing.assert_allclose(draws[:, :, 0] - draws[:, :, 1], 0.75 * spread)
     np.testing.assert_allclose(draws[:, 1, 1], 1.25 * fresh.end_draws)
     table = fresh.frame(seeds=4)
     assert table["steps"].tolist() == [16, 32, 64, 128, 256]
     assert (table["lower"] <= table["risk"]).all()
     assert table["drift"].iloc[-1] == 0
-    np.testing.assert_allclose(table["risk"], table[["end", "probes", "drift"]].sum(axis=1), rtol=0.2)
+    np.testing.assert_allclose(table["risk"], table[["end", "probes", "drift"]].sum(axis=1))
+
+
+def test_the_variance_of_the_end_is_the_measured_one_and_not_a_fit():
+    """With its chi² interval; the fit there is drawn to its neighbours."""
+    frame = world(3, 10)
+    ends = frame[frame["depth"] == 64]["value"]
+    fresh = pl.fresh_run(pl.DecayModel(pl.risk_curve(frame), dispersion=1).curve)
+    assert fresh.end_variance == pytest.approx(ends.var(ddof=1), rel=1e-12)
+    assert fresh.predict()["risk"] == pytest.approx(ends.var(ddof=1) * 1.1)
+    assert fresh.static_estimate == pytest.approx(ends.var(ddof=1) * 1.1)
+    df = 9 / fresh.fit.noise.dispersion
+    low, high = np.quantile(fresh.end_draws, [0.025, 0.975])
+    expected = ends.var(ddof=1) * df / chi2(df).ppf([0.975, 0.025])
+    np.testing.assert_allclose([low, high], expected, rtol=0.1)
+    at_end = fresh.frame(seeds=5).iloc[-1]
+    assert at_end["risk"] == pytest.approx(ends.var(ddof=1) * 1.2)
+    assert at_end["lower"] < at_end["risk"] < at_end["upper"]
+
+
+def test_runs_that_stopped_early_count_where_they_were():
+    frame = world(4, 12)
+    cut = frame[~((frame["seed"] >= 8) & (frame["depth"] > 16))]
+    fresh = pl.fresh_run(cut)
+    assert fresh.ended == 8
+    assert fresh.end_variance == pytest.approx(frame[(frame["depth"] == 64) & (frame["seed"] < 8)]["value"].var())
+    assert np.isfinite(fresh.frame()["risk"]).all()
+    one = replace(fresh.curve, errors=np.where(np.arange(12)[:, None] < 1, fresh.curve.errors, np.nan))
+    with pytest.raises(DataError, match="1 runs were measured at all depths"):
+        from_runs(one, 10, np.random.default_rng(0))
+
+
+def test_a_price_is_one_of_the_seconds_that_runs_told():
+    frame = world(1, 8)
+    fresh = pl.fresh_run(frame.assign(seconds=frame["depth"] * 0.5), static_risk=1.0)
+    assert fresh.curve.seconds_per_step == pytest.approx(0.5)
+    plan = fresh.plan(tolerance=2e-3, price_per_hour=7.2)
+    assert plan.seconds == plan.steps * 0.5
+    assert plan.price == plan.cost == pytest.approx(plan.seconds * 0.002)
+    assert f"{plan.steps:,.0f} steps in all, {plan.seconds:.3g} s, price {plan.price:.3g}" in str(plan)
+    rates = fresh.optimal(exchange_rate=1e-6), fresh.optimal(exchange_rate=1e-3, price_per_hour=7.2)
+    assert (rates[0].depth, rates[0].seeds) == (rates[1].depth, rates[1].seeds)  # 1e-3 a unit of .001 a step
+    assert fresh.frame(seeds=2)["seconds"].tolist() == [4, 8, 16, 32, 64]
+    with pytest.raises(ArgumentError, match=r"price_per_hour=7\.2: expected None where no run told the seconds"):
+        pl.fresh_run(frame.drop(columns="seconds", errors="ignore"), static_risk=1.0).plan(1e-3, price_per_hour=7.2)
+    with pytest.raises(ArgumentError, match=r"cost_per_step=2: expected None beside price_per_hour"):
+        fresh.plan(1e-3, price_per_hour=7.2, cost_per_step=2)
 
 
 def test_intervals_of_an_end_hold():

@@ -47,7 +47,15 @@ test("what makes up the total cost", () => {
 });
 
 test("intervals over draws", () => {
-  for (const { draws, tolerance, costs, expected } of cases.intervals) close(numbers.intervals(Float64Array.from(draws), tolerance, costs), expected, "intervals");
+  for (const { draws, costs, expected } of cases.intervals) close(numbers.intervals(Float64Array.from(draws), costs), Object.values(expected), "intervals");
+});
+
+test("c_tau of a fit at any tolerance of the slider", () => {
+  for (const { tolerance, depths, tau, exact, expected } of cases.reaches) {
+    const found = numbers.reachOf({ tolerance, depths }, tau);
+    if (exact) close(found, expected, "c_tau");
+    else close(found[1], expected[1], "c_tau between two tolerances", 0.02); // until the kernel has told
+  }
 });
 
 test("regimes of draws along both sliders", () => {

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.stats import t as student
 import predictlab as pl
 from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import law
+from predictlab.errors import UnusualInput
 from predictlab_widgets import BudgetAllocator, NoiseExplorer, PhaseDiagram, RiskDecomposition
 from predictlab_widgets._base import to_jsonable
 
@@ -32,6 +34,9 @@ FITS = {
     "fast": fit_of(3e-5, 0.5, 2), "slow": fit_of(1e-5, 0.02, 0.8), "noisy": fit_of(6e-4, 0.02, 1.2),
     "flat": fit_of(4e-4, 0, 1),
 }  # fmt: skip
+
+
+FRESH = pl.fresh_run(pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0).source(seed=0)((4, 8, 16, 32, 64), range(12)))
 
 
 def depths():
@@ -72,14 +77,41 @@ def intervals():
         widget = RiskDecomposition(fit, fixed_cost=1.0)
         table = widget.conf_int()
         gamma = widget.exchange_rate
-        yield {
-            "draws": fit.draws().to_numpy(float).ravel(), "tolerance": widget.tolerance,
-            "costs": {
-                "price": gamma * widget.cost_per_step, "fixed": gamma * widget.fixed_cost,
-                "first": float(fit.fitted.depth[0]),
-            },
-            "expected": {"optimal": table.loc["optimal_depth"], "reachable": table.loc["tolerance_depth"]},
+        costs = {
+            "price": gamma * widget.cost_per_step, "fixed": gamma * widget.fixed_cost,
+            "first": float(fit.fitted.depth[0]),
         }  # fmt: skip
+        yield {"draws": fit.draws().to_numpy(float).ravel(), "costs": costs, "expected": table.loc["optimal_depth"]}
+    fresh = FRESH.results()
+    widget = RiskDecomposition(FRESH, exchange_rate=2e-7)
+    costs = {
+        "price": widget.exchange_rate * widget.cost_per_step, "fixed": 0, "first": 4.0, "last": 64.0,
+        "without": FRESH.static_estimate,
+    }  # fmt: skip
+    yield {"draws": fresh.sample().params.ravel(), "costs": costs, "expected": widget.conf_int().loc["optimal_depth"]}
+
+
+def reaches():
+    """c_tau of a fit: that of the table, of the chart and of the page are one; between two tolerances nearly."""
+    warnings.simplefilter("ignore", UnusualInput)  # tolerances far above all that was measured
+    for fit in (FITS["slow"], FITS["noisy"], FRESH.results(), FITS["slow"].model.fit("gamma")):
+        widget = RiskDecomposition(fit)
+        grid = np.frombuffer(widget._reach["tolerance"])
+        places = [(float(tau), True) for tau in grid[[0, 20, 30, 45, 60]]] + [(float(grid[33] * 1.02), False)]
+        for tau, exact in places:
+            found = pl.depth_for_tolerance(fit, tau)
+            ends = found.conf_int().loc["depth"]
+            widget.tolerance = tau
+            assert (
+                widget.tolerance_depth
+                == found.depth
+                == pl.classify({"t": fit}, tolerance=tau, budget=64, extrapolate=True)["crossing_budget"].iloc[0]
+            )
+            assert widget._now == {"tolerance": tau, "depths": [ends["lower"], found.depth, ends["upper"]]}
+            yield {
+                "tolerance": grid, "depths": np.frombuffer(widget._reach["depths"]), "tau": tau, "exact": exact,
+                "expected": [ends["lower"], found.depth, ends["upper"]],
+            }  # fmt: skip
 
 
 def regimes():
@@ -185,7 +217,10 @@ def normals():
 def test_the_numbers_of_the_page_are_those_of_the_library(tmp_path):
     if shutil.which("node") is None:
         pytest.skip("no node on the PATH: install it (Debian: apt-get install nodejs)")
-    made = {make.__name__: list(make()) for make in (depths, costs, intervals, regimes, allocations, powers, normals)}
+    made = {
+        make.__name__: list(make())
+        for make in (depths, costs, intervals, reaches, regimes, allocations, powers, normals)
+    }
     cases = tmp_path / "cases.json"
     cases.write_text(json.dumps(to_jsonable(made)))
     environment = os.environ | {"PREDICTLAB_CASES": str(cases), "NODE_NO_WARNINGS": "1"}

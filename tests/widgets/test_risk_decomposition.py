@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import predictlab as pl
+from predictlab.budget import crossing_depth
 from predictlab.errors import ArgumentError
 from predictlab_widgets import RiskDecomposition
 
@@ -98,6 +99,93 @@ def test_from_a_fit_the_numbers_are_those_of_budget(fit):
     fitted = fit.fitted.depth
     assert fitted[0] < widget.optimal_depth < fitted[-1]
     assert widget.tolerance_depth == pytest.approx(fitted[-1], rel=0.05)
+
+
+def runs_of(seed=0, runs=12):
+    frame = pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0).source(seed=seed)((4, 8, 16, 32, 64), range(runs))
+    return frame.assign(metric="accuracy")
+
+
+@pytest.fixture(scope="module")
+def questions():
+    """The fits of three questions about one set of runs."""
+    runs = runs_of()
+    spread = pl.DecayModel(pl.risk_curve(runs)).fit()
+    this = pl.DecayModel(pl.risk_curve(runs, question="this_run")).fit()
+    return {"agreement": spread, "fresh_run": pl.fresh_run(runs), "this_run": this}
+
+
+def test_seeds_are_in_the_price_as_in_optimal_depth(questions):
+    widget = RiskDecomposition(questions["agreement"])
+    assert widget.cost_per_step == 12
+    best = pl.optimal_depth(questions["agreement"], exchange_rate=widget.exchange_rate)
+    assert [widget.optimal_depth, widget.cost] == pytest.approx([best.depth, best.cost])
+    assert RiskDecomposition(questions["this_run"]).cost_per_step == 1
+
+
+def test_each_question_has_its_own_alternative_and_words(questions):
+    runs = runs_of()
+    ends = runs[runs["depth"] == 64]["value"]
+    agreement, another, this = (RiskDecomposition(questions[q]) for q in ("agreement", "fresh_run", "this_run"))
+    assert agreement._summary().rows[0][0] == "at 4 steps, the first depth"
+    assert agreement.static_risk == pytest.approx(agreement.risk_at(4))
+    assert "has no meaning without them" in agreement._asked["words"]
+    assert another.static_risk == pytest.approx(ends.var() * (1 + 1 / 12))
+    assert another.intrinsic_limit == pytest.approx(ends.var())
+    assert another._summary().rows[0][:2] == ["without a probe", "0"]
+    assert "the mean of 12 runs that ended" in another._asked["words"]
+    assert this.static_risk == pytest.approx(questions["this_run"].curve.total_variance)
+    assert "Without a probe, Var(R)" in this._asked["words"]
+    given = RiskDecomposition(pl.fresh_run(runs, static_risk=7e-4))
+    assert given.static_risk == 7e-4
+    for widget in (agreement, another, this, given):
+        assert widget.chart().to_dict()
+    assert "without a probe" not in str(agreement.chart().to_dict())
+    assert "asked: how another run of the same recipe" in another._summary().state
+
+
+def test_a_choice_of_questions(questions):
+    widget = RiskDecomposition(questions, question="fresh_run")
+    assert widget._questions == ["agreement", "fresh_run", "this_run"]
+    floor = widget.intrinsic_limit
+    assert floor == questions["fresh_run"].end_variance
+    heard = []
+    widget.observe(lambda change: heard.append(change["new"]), names=["intrinsic_limit"])
+    widget.question = "agreement"
+    alone = RiskDecomposition(questions["agreement"])
+    for name in (
+        "intrinsic_limit",
+        "scale",
+        "decay_rate",
+        "exchange_rate",
+        "tolerance",
+        "optimal_depth",
+        "static_risk",
+    ):
+        assert getattr(widget, name) == getattr(alone, name), name
+    assert widget._start == alone._start
+    assert heard
+    widget.question = "fresh_run"
+    assert widget.intrinsic_limit == floor
+    with pytest.raises(ArgumentError, match=r"question='new_task': expected one of those that were given: 'agreement'"):
+        widget.question = "new_task"
+    with pytest.raises(ArgumentError, match=r"expected fits of one task and metric, each of another question"):
+        RiskDecomposition([questions["agreement"], questions["agreement"]])
+    with pytest.raises(ArgumentError, match=r"question='agreement'"):
+        RiskDecomposition(question="agreement")
+
+
+def test_c_tau_is_that_of_the_table_while_the_law_is_the_fits(questions):
+    for fit in questions.values():
+        widget = RiskDecomposition(fit)
+        for tolerance in (1.5e-4, 4e-4, 1e-3):
+            widget.tolerance = tolerance
+            row = pl.classify({"t": fit}, tolerance=tolerance, budget=64, extrapolate=True).iloc[0]
+            assert widget.tolerance_depth == row["crossing_budget"]
+            ends = row[["crossing_lower", "crossing_upper"]].tolist()
+            assert widget.conf_int().loc["tolerance_depth"].tolist() == pytest.approx(ends)
+        widget.decay_rate *= 2
+        assert widget.tolerance_depth == pytest.approx(float(crossing_depth(*widget._law(), tolerance)))
 
 
 def test_an_expensive_probe_does_not_pay_for_a_fit_either(fit):

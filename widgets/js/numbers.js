@@ -24,9 +24,10 @@ export function optimalDepth(scale, rate, price) {
 }
 
 /** c* as pl.optimal_depth gives it: between the `first` and the `last` depth, 0 where probing does not pay for its price. */
-export function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity }) {
+export function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity, floor = 0, without = NaN }) {
   const depth = Math.min(Math.max(optimalDepth(scale, rate, price), first), last);
-  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
+  const now = Number.isNaN(without) ? reducible(scale, rate, first) : without - floor; // above the floor
+  return reducible(scale, rate, depth) + fixed + price * depth < now ? depth : 0;
 }
 
 /** c_tau = (K / (tau - L_int))^(1/alpha); infinite where the floor is not below the tolerance. */
@@ -51,13 +52,23 @@ export function quantile(sorted, q) {
   return low === high ? low : low + (at - Math.floor(at)) * (high - low);
 }
 
-/** 95 % intervals of c* and c_tau over draws (rows of limit, scale, rate) of a fit, as predictlab has them. */
-export function intervals(draws, tolerance, costs) {
+/** 95 % interval of c* over draws (rows of limit, scale, rate) of a fit, as predictlab has it. */
+export function intervals(draws, costs) {
   const rows = [...Array(draws.length / 3).keys()].map((i) => draws.subarray(3 * i, 3 * i + 3));
-  const best = Float64Array.from(rows, ([, scale, rate]) => payingDepth(scale, rate, costs)).sort();
-  const reach = Float64Array.from(rows, ([floor, scale, rate]) => toleranceDepth(floor, scale, rate, tolerance)).sort();
-  const end = (q) => reach[Math.round((rows.length - 1) * q)]; // one of the draws: between two of them may be infinity
-  return { optimal: [quantile(best, 0.025), quantile(best, 0.975)], reachable: [end(0.025), end(0.975)] };
+  const best = Float64Array.from(rows, ([floor, scale, rate]) => payingDepth(scale, rate, { ...costs, floor })).sort();
+  return [quantile(best, 0.025), quantile(best, 0.975)];
+}
+
+/** c_tau of a fit between the ends of its interval, from a table over tolerances; between two of them in logarithms. */
+export function reachOf({ tolerance, depths }, tau) {
+  const last = tolerance.length - 1;
+  const u = clamp(Math.log(tau / tolerance[0]) / Math.log(tolerance[last] / tolerance[0]), 0, 1) * last;
+  const i = Math.min(Math.floor(u + 1e-9), last - 1);
+  return [0, 1, 2].map((k) => {
+    const [a, b] = [depths[3 * i + k], depths[3 * (i + 1) + k]];
+    if (u - i < 1e-9 || a === b) return a;
+    return Number.isFinite(a) && a > 0 && b > 0 ? a * (b / a) ** (u - i) : u - i < 0.5 ? a : b;
+  });
 }
 
 // ---- regimes ----

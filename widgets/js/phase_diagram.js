@@ -21,7 +21,7 @@ function decode(model) {
   const whole = (sent) => typed(sent, Uint16Array);
   const middle = doubles(fixed.middle);
   return {
-    names, size: names.length,
+    names, size: names.length, asked: fixed.asked,
     // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
     estimates: doubles(fixed.estimates), low: doubles(fixed.low), middle, high: doubles(fixed.high),
     first: doubles(fixed.first), // first depth of the law
@@ -72,6 +72,7 @@ function render({ model, el }) {
   const legend = legendOf([...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`]
     .map((name, k) => `<span>${swatch(k, k)}<b></b> ${name}</span>`).join("") + `<span><small>${sign}</small></span>`);
   const tallies = [...legend.querySelectorAll("b")];
+  const asked = element("p", { className: "plw-asked-words", textContent: data.asked });
   const moved = element("p", { className: "plw-moved" });
   const status = element("div", { className: "plw-status", aria: { role: "status", live: "polite" } });
   const table = tableOf("Regime of each task at this budget and tolerance", COLUMNS.map(([key, title]) => {
@@ -274,7 +275,7 @@ function render({ model, el }) {
       const t = hit(plot, x, y);
       plot.canvas.style.cursor = t < 0 ? "" : "pointer";
       if (t < 0) return "";
-      const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
+      const [limit, scale, rate] = data.middle.subarray(3 * t, 3 * t + 3); // as the point stands
       const range = (j) => `[${short(data.low[3 * t + j])}, ${short(data.high[3 * t + j])}]`;
       return [
         data.names[t], `${regime(t)}${state.called[t] ? "" : ` (leans ${REGIMES[state.likely[t]]})`}`, ...(state.called[t] ? [] : [reason(t)]),
@@ -305,7 +306,7 @@ function render({ model, el }) {
     view.schedule();
   };
   const end = view.live(el, {
-    parts: [element("div", { className: "plw-controls" }, budget.row, tolerance.row, sets.row, price.row), legend, view.area, moved, table.node, pager.node, status],
+    parts: [asked, element("div", { className: "plw-controls" }, budget.row, tolerance.row, sets.row, price.row), legend, view.area, moved, table.node, pager.node, status],
     painting, stops: [kernel.flush, () => clearTimeout(waiting)],
     heard: {
       budget: slid, tolerance: slid, rows: slid, exchange_rate: view.schedule, cost_per_step: view.schedule, confidence: view.schedule,

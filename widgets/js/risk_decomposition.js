@@ -1,10 +1,10 @@
 // View of RiskDecomposition: sliders for the law and its price, two linked pictures, a table of the numbers.
 
-import { clamp, costsAt, intervals, optimalDepth, payingDepth, toleranceDepth } from "./numbers.js";
+import { clamp, costsAt, intervals, optimalDepth, payingDepth, reachOf, toleranceDepth } from "./numbers.js";
 import { positions, short } from "./axis.js";
 import { messages, typed } from "./kernel.js";
 import { axisTop, paintSplit, paintValley, riskFrame } from "./risk_plots.js";
-import { button, element, legendOf, makeView, onSlide, rowOf, setCell, setSlider, setText, slider, tableOf } from "./view.js";
+import { button, element, legendOf, makeView, onSlide, rowOf, setCell, setOptions, setSlider, setText, slider, tableOf } from "./view.js";
 
 const LAW = ["intrinsic_limit", "scale", "decay_rate"];
 const CONTROLS = [
@@ -21,7 +21,11 @@ const CONTROLS = [
   ["What can be lived with", [["tolerance", "Tolerance τ", "Risk that can be lived with, metric²"]]],
 ];
 const NUMBERS = CONTROLS.flatMap(([, items]) => items.map(([name]) => name));
-const ROWS = [["without", "Without a probe"], ["optimal", "Least total, c*"], ["reachable", "Tolerance met, c_τ"]];
+const ROWS = [["without", ""], ["optimal", "Least total, c*"], ["reachable", "Tolerance met, c_τ"]];
+const QUESTIONS = {
+  agreement: "agreement: how far are seeds apart?", this_run: "this_run: where will this run end?",
+  fresh_run: "fresh_run: where will another run end?", new_task: "new_task: where will a run of a new task end?",
+};
 const QUANTITIES = [
   ["depth", "Depth c (steps)"], ["floor", "Floor L_int"], ["reducible", "Reducible V_opt"], ["risk", "Risk L"],
   ["cost", "Cost C"], ["price", "Price γC"], ["total", "Total L + γC"],
@@ -33,13 +37,18 @@ function patch(kind) {
 }
 
 function render({ model, el }) {
-  const first = model.get("_first");
-  const start = model.get("_start");
-  const draws = typed(model.get("_draws"), Float64Array);
-  const ranges = model.get("_ranges");
-  const ofRows = model.get("_parts"); // of the fit: share of its floor that is the evaluation rows, and words
   const traits = () => Object.fromEntries(NUMBERS.map((name) => [name, model.get(name)]));
-  const state = { depths: model.get("_depths"), metric: model.get("_metric"), top: 0, trail: [], hover: 0, s: traits() };
+  const state = { top: 0, trail: [], hover: 0, s: traits() };
+  let [first, start, ranges, draws, ofRows, asked, reach] = [];
+  /** What a question brings along: where the sliders stand and end, draws of its fit, what it is compared with. */
+  function take() {
+    [first, start, ranges, ofRows, asked] = ["_first", "_start", "_ranges", "_parts", "_asked"].map((name) => model.get(name));
+    draws = typed(model.get("_draws"), Float64Array);
+    const { tolerance, depths } = model.get("_reach");
+    reach = tolerance ? { tolerance: typed(tolerance, Float64Array), depths: typed(depths, Float64Array) } : null;
+    Object.assign(state, { depths: model.get("_depths"), metric: model.get("_metric"), without: asked.without, top: 0, trail: [] });
+  }
+  take();
   const plots = [
     { name: "Risk", yTitle: "risk", note: "splits into the floor and what more probing resolves", paint: paintSplit },
     { name: "Total cost", yTitle: "risk and price", note: "is a valley: c* is at its bottom", paint: paintValley },
@@ -53,13 +62,17 @@ function render({ model, el }) {
       controls[name] = slider(name.replaceAll("_", "-"), label, `${hint}; arrow keys move it, Page Up and Page Down in larger steps`);
       return controls[name].row;
     })));
+  const question = element("select", { className: "plw-question", aria: { label: "What is asked" } });
+  const chosen = element("label", { className: "plw-asked" }, "What is asked ", question);
+  const questionWords = element("p", { className: "plw-asked-words" });
   const reset = button(draws.length ? "Back to the fit" : "Back to the start", "plw-reset");
   const margin = element("small");
   groups[2].append(element("div", { className: "plw-row" }, margin, reset));
   const legend = legendOf(`<span>${patch("floor")}floor L_int: no probing helps</span><span>${patch("reducible")}reducible K c^−α: what probing resolves</span><span>${patch("price")}price γ C(c) of probing</span>`);
   const cells = Object.fromEntries(ROWS.map(([key]) => [key, QUANTITIES.map(([name]) => element("td", { className: `plw-cell-${name}` }))]));
-  const table = tableOf("The numbers without a probe, at the optimal depth and at the tolerance", ["", ...QUANTITIES.map(([, head]) => head)],
-    ROWS.map(([key, head]) => rowOf(head, cells[key], `plw-row-${key}`)));
+  const heads = Object.fromEntries(ROWS.map(([key, head]) => [key, element("span", { textContent: head })]));
+  const table = tableOf("The numbers of what is compared with, at the optimal depth and at the tolerance", ["", ...QUANTITIES.map(([, head]) => head)],
+    ROWS.map(([key]) => rowOf(heads[key], cells[key], `plw-row-${key}`)));
   const verdict = element("p", { className: "plw-verdict" });
   const rowsWords = element("p", { className: "plw-rows-share" });
 
@@ -68,18 +81,22 @@ function render({ model, el }) {
   function follow() {
     const s = traits();
     const moved = NUMBERS.some((key) => s[key] !== state.s[key]);
-    const costs = { price: s.exchange_rate * s.cost_per_step, fixed: s.exchange_rate * s.fixed_cost, first };
-    const optimal = optimalDepth(s.scale, s.decay_rate, costs.price);
+    const known = asked.static_risk ?? NaN; // without a probe; not known: the first depth is compared with
+    const costs = { price: s.exchange_rate * s.cost_per_step, fixed: s.exchange_rate * s.fixed_cost, first, last: asked.last ?? Infinity, without: known };
+    const optimal = Math.min(optimalDepth(s.scale, s.decay_rate, costs.price), costs.last);
     state.s = s;
+    const asFitted = LAW.every((key) => s[key] === start[key]);
+    const now = model.get("_now");
+    const ends = asFitted && reach ? (now.tolerance === s.tolerance ? now.depths.map(Number) : reachOf(reach, s.tolerance)) : null;
     state.found = {
-      optimal, reachable: toleranceDepth(s.intrinsic_limit, s.scale, s.decay_rate, s.tolerance),
-      pays: payingDepth(s.scale, s.decay_rate, costs) > 0, without: costsAt(s, first, false).risk,
+      optimal, reachable: ends ? ends[1] : toleranceDepth(s.intrinsic_limit, s.scale, s.decay_rate, s.tolerance),
+      pays: payingDepth(s.scale, s.decay_rate, { ...costs, floor: s.intrinsic_limit }) > 0,
+      known: asked.static_risk !== null, without: asked.static_risk ?? costsAt(s, first, false).risk,
     };
     state.top = axisTop(costsAt(s, clamp(optimal, ...state.depths)).total, state.top);
     if (moved && optimal > 0) state.trail.push(bottom(s));
-    const asFitted = LAW.every((key) => s[key] === start[key]);
     state.rowsShare = asFitted ? ofRows.share ?? 0 : 0;
-    state.intervals = draws.length && asFitted ? intervals(draws, s.tolerance, costs) : null;
+    state.intervals = draws.length && asFitted ? { optimal: intervals(draws, costs), reachable: [ends[0], ends[2]] } : null;
   }
 
   function paintControls() {
@@ -94,7 +111,9 @@ function render({ model, el }) {
   const spanText = (ends) => ` [${ends.map((c) => (c > 0 ? short(c) : "no probe")).join(", ")}]`;
   function paintTable() {
     const { s, found } = state;
-    const rows = { without: costsAt(s, first, false), optimal: costsAt(s, found.optimal), reachable: costsAt(s, found.reachable) };
+    const { without } = found;
+    const now = found.known ? { depth: 0, floor: s.intrinsic_limit, reducible: without - s.intrinsic_limit, risk: without, cost: 0, price: 0, total: without } : costsAt(s, first, false);
+    const rows = { without: now, optimal: costsAt(s, found.optimal), reachable: costsAt(s, found.reachable) };
     for (const [key, head] of ROWS) {
       QUANTITIES.forEach(([name], i) => {
         const range = i === 0 && state.intervals?.[key];
@@ -109,7 +128,7 @@ function render({ model, el }) {
 
   function words(rows) {
     const { found, s } = state;
-    const without = `${short(found.without)} without a probe`;
+    const without = `${short(found.without)} ${asked.without}`;
     let text;
     if (!(s.scale > 0)) text = `Nothing decays (K = 0): probing does not pay; the risk is ${without}.`;
     else if (found.optimal <= first) text = `c* = ${short(found.optimal)} is not beyond the first depth, ${short(first)}: probing does not pay; the risk is ${without}.`;
@@ -123,6 +142,12 @@ function render({ model, el }) {
     follow();
     paintControls();
     const text = words(paintTable());
+    setText(heads.without, asked.without.replace(/^./, (c) => c.toUpperCase()));
+    setOptions(question, model.get("_questions"), model.get("question"), (name) => QUESTIONS[name]);
+    chosen.hidden = model.get("_questions").length < 2;
+    setText(questionWords, model.get("question") ? `Asked: ${asked.question}. ${asked.words}` : "");
+    questionWords.hidden = !questionWords.textContent;
+    setText(reset, draws.length ? "Back to the fit" : "Back to the start");
     setText(verdict, text);
     setText(rowsWords, state.rowsShare > 0 ? ofRows.words : "");
     rowsWords.hidden = !rowsWords.textContent;
@@ -155,6 +180,11 @@ function render({ model, el }) {
     view.schedule();
   });
 
+  question.addEventListener("change", () => {
+    model.set("question", question.value);
+    kernel.now();
+  });
+
   // ---- pointer: both pictures tell about the depth under it ----
   for (const plot of plots) {
     view.onHover(plot, (x) => {
@@ -175,9 +205,14 @@ function render({ model, el }) {
     begin();
     view.schedule();
   };
+  const another = () => {
+    take();
+    view.schedule();
+  };
   return view.live(el, {
-    parts: [...(title ? [element("h4", { textContent: title })] : []), element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, rowsWords, table.node],
-    painting, heard: Object.fromEntries(NUMBERS.map((key) => [key, changed])), stops: [kernel.flush],
+    parts: [...(title ? [element("h4", { textContent: title })] : []), chosen, questionWords, element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, rowsWords, table.node],
+    painting, stops: [kernel.flush],
+    heard: { ...Object.fromEntries(NUMBERS.map((key) => [key, changed])), _now: view.schedule, ...Object.fromEntries(["_asked", "_start", "_reach", "_ranges"].map((key) => [key, another])) },
   });
 }
 

@@ -123,7 +123,7 @@ export function paintSplit(plot, view, look) {
 export function paintValley(plot, view, look) {
   const { s, found } = view;
   paintLayers(plot, view, look, {
-    priced: true, level: [found.without, `without a probe ${short(found.without)}`],
+    priced: true, level: [found.without, `${view.without} ${short(found.without)}`],
     depth: found.optimal, height: costsAt(s, found.optimal).total, symbol: "c*", interval: view.intervals?.optimal,
     more(ctx, f) { // the way of the bottom in this move
       if (view.trail.length < 2) return;

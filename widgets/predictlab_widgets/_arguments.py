@@ -109,6 +109,7 @@ def paying_depth(
     price: ArrayLike,
     fixed: float = 0.0,
     last: ArrayLike = np.inf,
+    static: float | None = None,
 ) -> NDArray[np.float64]:
     """``c*`` of one law or many, between the `first` and the `last` depth; 0 where probing does not pay.
 
@@ -124,10 +125,12 @@ def paying_depth(
         Of probing at all.
     last : array_like
         Deepest depth that exists, steps.
+    static : float, optional
+        Risk without a probe, metric², in the place of that at the first depth.
     """
-    static = law(np.asarray(first, dtype=float), intrinsic_limit, scale, decay_rate)
+    now = law(np.asarray(first, dtype=float), intrinsic_limit, scale, decay_rate) if static is None else static
     found = priced_depth(
-        intrinsic_limit, scale, decay_rate, static, exchange_rate=1.0, cost_per_step=price, fixed_cost=fixed,
+        intrinsic_limit, scale, decay_rate, now, exchange_rate=1.0, cost_per_step=price, fixed_cost=fixed,
         bounds=(first, last),
     )  # fmt: skip
     return np.where(found.pays, found.depth, 0.0)

@@ -26,7 +26,7 @@ import traitlets
 from IPython.display import display
 from numpy.typing import ArrayLike
 
-from predictlab.budget import checked_fits
+from predictlab.budget import FreshRun, checked_fits
 from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 
@@ -181,7 +181,7 @@ class FitsWidget(Widget):
     _fixed = traitlets.Dict().tag(sync=True)  # numbers that no control changes
 
     def _take(
-        self, fits: Mapping[str, DecayResults], draws: int, rng: int | np.random.Generator | None, hint: str
+        self, fits: Mapping[str, DecayResults | FreshRun], draws: int, rng: int | np.random.Generator | None, hint: str
     ) -> None:
         self.fits = {str(name): fit for name, fit in checked_fits(fits).items()}
         for what in ("question", "metric"):

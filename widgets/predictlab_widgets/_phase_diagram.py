@@ -10,9 +10,10 @@ import traitlets
 from numpy.typing import NDArray
 
 from predictlab import phase
-from predictlab.budget import last_depth, seeds_of
+from predictlab.budget import FreshResults, FreshRun, last_depth, seeds_of
 from predictlab.decay import PARAMETERS, DecayResults, PosteriorResults
 from predictlab.errors import bad_argument
+from predictlab.risk import FLOORS, QUESTIONS
 from predictlab_widgets._arguments import Number, TaskName, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summary, rounded, to_bytes
 from predictlab_widgets._regime_counts import (
@@ -48,8 +49,8 @@ class PhaseDiagram(FitsWidget):
 
     Parameters
     ----------
-    fits : mapping of str to DecayResults
-        Task name to decay fit, as ``pl.classify`` takes it.
+    fits : mapping of str to DecayResults or FreshRun
+        Task name to decay fit, as ``pl.classify`` takes it; all of one question, which is said above the diagram.
     budget : float, optional
         Steps, > 1. Default: the median over tasks of the greatest depth that was measured.
     tolerance : float, optional
@@ -133,7 +134,7 @@ class PhaseDiagram(FitsWidget):
 
     def __init__(
         self,
-        fits: Mapping[str, DecayResults],
+        fits: Mapping[str, DecayResults | FreshRun],
         *,
         budget: float | None = None,
         tolerance: float | None = None,
@@ -163,7 +164,12 @@ class PhaseDiagram(FitsWidget):
             budget = max(2.0, round3(float(np.median([d.max() for d in depths]))))
         self.budget = budget
         first = np.array([fit.known_from for fit in self.fits.values()])
-        widest = (max(2.0, float(first.max())), 32 * max(d.max() for d in depths))
+        self._another = any(isinstance(fit, FreshResults) for fit in self.fits.values())
+        if self._another and exchange_rate is not None:
+            hint = "FreshRun.optimal chooses steps and seeds together."
+            raise bad_argument("exchange_rate", exchange_rate, "None where the end of another run is asked for", hint)
+        beyond = 1 if self._another else 32  # at its end a recipe is over
+        widest = (max(2.0, float(first.max())), max(beyond * max(d.max() for d in depths), 2 * max(2.0, first.max())))
         reach = increasing_pair("budget_range", budget_range, "two increasing numbers > 1", 1) or widest
         self._tabulate((min(reach[0], self.budget), max(reach[1], self.budget)))
         if tolerance is None:
@@ -213,8 +219,15 @@ class PhaseDiagram(FitsWidget):
             "rising": rising, "rejected": rejected, "seeds": self._seeds, "end": self._end,
             "rows": _ROWS if any(_rows_of(fit) for fit in self._measured) else np.empty(0),
         }  # fmt: skip
-        self._fixed = {name: to_bytes(values) for name, values in fixed.items()}
+        self._fixed = {name: to_bytes(values) for name, values in fixed.items()} | {"asked": self._words()}
         self._price()
+
+    def _words(self) -> str:
+        """What is asked, and what the axis of floors shows."""
+        question = next(iter(self.fits.values())).question
+        seeds = sorted({fit.seeds for fit in self.fits.values() if isinstance(fit, FreshResults)})
+        read = f", after {' or '.join(map(str, seeds))} seeds were read at the budget" if seeds else ""
+        return f"Asked: {QUESTIONS[question]}{read}. The floor: {FLOORS[question]}."
 
     def _ask_of_rows(self) -> None:
         """The same fits on evaluation sets of another size."""
@@ -382,7 +395,7 @@ class PhaseDiagram(FitsWidget):
                 rows[-1].append(rounded(self.optimal_depths[name] or np.inf, infinite="does not pay"))
         state = (
             f"at budget B = {self.budget:g} steps, tolerance τ = {self.tolerance:.4g} metric², "
-            f"confidence {self.confidence:g}.{self._first_of()}"
+            f"confidence {self.confidence:g}. {self._words()}{self._first_of()}"
         )
         if self.rows != 1:
             state += f" On {_times(self.rows)}."
@@ -413,6 +426,8 @@ def _times(rows: float) -> str:
 
 def _doubts(fit: DecayResults) -> tuple[float, float]:
     """Probability that the risk still rises at the last depth; 1 where the law is rejected."""
+    if isinstance(fit, FreshResults):  # where runs ended, what comes after is not asked
+        return 0.0 if fit.fresh.ended else fit.fresh.fit.rising, 0.0
     if not isinstance(fit, PosteriorResults):
         return 0.0, 0.0
     return fit.rising, float(fit.late_fit.p_value < phase.REJECTED)

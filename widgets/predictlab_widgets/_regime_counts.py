@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.budget import crossing_depth
-from predictlab.decay import DecayResults, PosteriorResults, Sample
+from predictlab.budget import FreshResults, crossing_depth
+from predictlab.decay import DecayResults, Sample
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint16]
@@ -49,6 +49,8 @@ class Tabulated(Sample):
         First depth that the fit speaks of, steps.
     exact : Sample or None
         The draws themselves, where they are kept.
+    ends : bool
+        Whether nothing comes after the last node: then no law reaches beyond it.
     """
 
     log_nodes: Floats
@@ -58,6 +60,7 @@ class Tabulated(Sample):
     priors: NDArray[np.float32]
     known_from: float
     exact: Sample | None
+    ends: bool = False
     last: dict[bytes, Floats] = field(default_factory=dict, repr=False)  # answer to the last question, asked often
 
     def envelope(self, depth: Floats) -> Floats:
@@ -95,6 +98,8 @@ class Tabulated(Sample):
     def crossing(self, tolerance: float) -> Floats:
         """Depth from which on the risk is within a tolerance, steps: (n,); beyond the measured depths by the law."""
         inside, by_law = np.exp(self.log_crossing(tolerance)), super().crossing(tolerance)
+        if self.ends:
+            return np.maximum(inside, self.known_from)
         before = inside < self.known_from
         found = np.where(before, np.minimum(by_law, self.known_from), np.where(np.isinf(inside), by_law, inside))
         return np.where(self.params[:, 0] >= tolerance, np.inf, found)
@@ -131,6 +136,7 @@ def tabulate(fit: DecayResults, draws: int, rng: Any, ends: tuple[float, float],
     return Tabulated(
         sample.params, nodes, np.ascontiguousarray(envelope.T, dtype=np.float32), left, by_rows,
         sample.weights().astype(np.float32), fit.known_from, sample if keep else None,
+        isinstance(fit, FreshResults),
     )  # fmt: skip
 
 
@@ -148,7 +154,7 @@ def _nodes(measured: Floats, low: float, high: float) -> Floats:
 
 def median_crossing(fit: DecayResults, sample: Tabulated, tolerance: float) -> float:
     """Depth as ``pl.depth_for_tolerance`` has it: of a posterior the median of the draws, else that of the estimate."""
-    if not isinstance(fit, PosteriorResults):
+    if not fit.by_draws:
         limit, scale, rate = fit.params.to_numpy(dtype=float)
         return float(crossing_depth(limit, scale, rate, tolerance))
     found = sample.crossing(tolerance) if sample.exact is None else sample.exact.crossing(tolerance)
@@ -157,7 +163,7 @@ def median_crossing(fit: DecayResults, sample: Tabulated, tolerance: float) -> f
 
 def crossings(fit: DecayResults, sample: Tabulated, tolerances: Floats) -> Floats:
     """`median_crossing` at many tolerances, from the table: where the median of the largest risks meets them."""
-    if not isinstance(fit, PosteriorResults):
+    if not fit.by_draws:
         limit, scale, rate = fit.params.to_numpy(dtype=float)
         return np.asarray(crossing_depth(limit, scale, rate, tolerances))
     middle, goal = np.median(sample.log_envelope, axis=1)[::-1], np.log(tolerances)

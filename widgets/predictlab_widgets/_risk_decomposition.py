@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab.budget import best_depth, crossing_depth
+import predictlab as pl
+from predictlab.budget import FreshResults, FreshRun, best_depth, crossing_depth, last_depth, seeds_of
 from predictlab.decay import PARAMETERS, DecayResults, PosteriorResults, law
 from predictlab.errors import bad_argument
-from predictlab_widgets._arguments import Number, increasing_pair, paying_depth, round3
+from predictlab.phase import static_risk_of
+from predictlab.risk import ASKED, FLOORS, QUESTIONS
+from predictlab_widgets._arguments import Number, Setting, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_bytes
 
 _NUMBERS = (*PARAMETERS, "exchange_rate", "cost_per_step", "fixed_cost", "tolerance")
 _SYMBOLS = ("L_int", "K", "α", "γ", "λ", "C_s", "τ")
 _DEPTHS = (1.0, 1e5)
+_TOLERANCES = 61  # at which the page knows c_tau of the fit; between them it is read in logarithms
+_NO_PROBE = {
+    "agreement": "how far seeds are apart after so many steps has no meaning without them",
+    "this_run": "the variance of the ends is not known",
+    "fresh_run": "no run has ended, and no forecast was given",
+    "new_task": "the variance of the ends is not known",
+}
 
 
 class RiskDecomposition(Widget):
     """Risk and total cost over depth, with a slider for each number of the law and of its price.
+
+    What is asked comes first: what is known, what is predicted, and what the risk is without a probe. Of `agreement`
+    that has no meaning, and the first depth stands in its place, a short probe; of `this_run` it is ``Var(R)``, of
+    `fresh_run` that of the mean of the runs that ended, or of the forecast that was given (docs/questions.md). With the
+    fits of several questions about one task there is a choice between them.
 
     Of a fit that knows what its evaluation rows add, the floor is split into the rows' part and that of the runs, and a
     line says what rows of unequal difficulty, which are in no spread, add to any one number against deployment.
@@ -29,8 +47,11 @@ class RiskDecomposition(Widget):
 
     Parameters
     ----------
-    fit : DecayResults, optional
-        Start from the law fitted to a task; while the law is the fit's, the page gives intervals of both depths.
+    fit : DecayResults or FreshRun, or an iterable or mapping of them, optional
+        Start from the law fitted to a task; while the law is the fit's, the page gives intervals of both depths, and
+        ``c_tau`` is that of ``pl.depth_for_tolerance``. Several: of one task and metric, each of another question.
+    question : str, optional
+        Of several, the one that is shown at first; default the first.
     intrinsic_limit, scale : float, optional
         ``L_int`` >= 0 (metric²) and ``K`` >= 0 (metric²·steps^alpha).
     decay_rate : float, optional
@@ -39,13 +60,14 @@ class RiskDecomposition(Widget):
         ``gamma`` > 0, metric² per unit of cost. Default for a fit: the one whose ``c*`` lies in the middle of the
         fitted depths (on a log scale); a place to start from, and no advice.
     cost_per_step, fixed_cost : float, optional
-        ``lambda`` > 0, cost per step, and ``C_s`` >= 0, cost.
+        ``lambda`` > 0, cost per step of all seeds that take it, and ``C_s`` >= 0, cost. Default for a fit: as many as
+        ``pl.optimal_depth`` pays for, of an `agreement` the runs of its curve; else 1.
     tolerance : float, optional
         ``tau`` > 0, metric². Default for a fit: its risk at the last fitted depth.
     depths : pair of float, optional
-        Ends of the depth axis, steps. The first is also where the law begins: the risk there stands for deciding
-        without a probe, as in ``pl.optimal_depth``. Default: 1 to 100,000; for a fit, from its first fitted depth to
-        32 times its last.
+        Ends of the depth axis, steps. The first is also where the law begins: where nothing is known of a risk without
+        a probe, the one there is compared with, as in ``pl.optimal_depth``. Default: 1 to 100,000; for a fit, from its
+        first fitted depth to 32 times its last.
     draws : int
         Number of draws of the fit.
     rng : int, numpy.random.Generator or None
@@ -64,9 +86,12 @@ class RiskDecomposition(Widget):
     tolerance_depth : float
         ``c_tau``, steps; inf when the floor is at or above the tolerance.
     static_risk : float
-        The risk without a probe: ``L`` at the first depth.
+        What `total` is compared with: the risk without a probe, where the question has one, else ``L`` at the first
+        depth.
     probing_pays : bool
         Whether the total at ``c*`` (at the first depth, when ``c*`` lies before it) is below `static_risk`.
+    question : str
+        What is asked, of a fit; can be set to another of those that were given.
 
     Raises
     ------
@@ -94,6 +119,7 @@ class RiskDecomposition(Widget):
     cost_per_step = Number(1.0, "a finite number > 0 (cost per step)", low=0).tag(sync=True)
     fixed_cost = Number(0.0, "a finite number >= 0 (cost)", low=0, closed=True).tag(sync=True)
     tolerance = Number(3e-4, "a finite number > 0 (metric²)", low=0).tag(sync=True)
+    question = Setting().tag(sync=True)
 
     optimal_depth = traitlets.Float(read_only=True)
     reducible = traitlets.Float(read_only=True)
@@ -110,13 +136,18 @@ class RiskDecomposition(Widget):
     _ranges = traitlets.Dict().tag(sync=True)
     _parts = traitlets.Dict().tag(sync=True)  # of the fit: what its evaluation rows are of the floor, and beside it
     _draws = traitlets.Bytes().tag(sync=True)  # of the fit: rows of intrinsic limit, scale, decay rate
+    _asked = traitlets.Dict().tag(sync=True)  # words of the question, the risk without a probe, the recipe's end
+    _questions = traitlets.List(traitlets.Unicode()).tag(sync=True)  # those there are fits of
+    _reach = traitlets.Dict().tag(sync=True)  # of the fit: c_tau with its interval, at tolerances along the slider
+    _now = traitlets.Dict().tag(sync=True)  # the same at the tolerance of the moment
     _title = traitlets.Unicode().tag(sync=True)
     _metric = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
-        fit: DecayResults | None = None,
+        fit: DecayResults | FreshRun | Iterable[DecayResults | FreshRun] | Mapping[Any, Any] | None = None,
         *,
+        question: str | None = None,
         intrinsic_limit: float | None = None,
         scale: float | None = None,
         decay_rate: float | None = None,
@@ -129,28 +160,61 @@ class RiskDecomposition(Widget):
         rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
-        if fit is not None and not isinstance(fit, DecayResults):
-            raise bad_argument("fit", fit, "the DecayResults of one task", "Pick one: RiskDecomposition(fits['name']).")
+        self._fits = _by_question(fit)
         values = (intrinsic_limit, scale, decay_rate, exchange_rate, cost_per_step, fixed_cost, tolerance)
-        given = {name: value for name, value in zip(_NUMBERS, values, strict=True) if value is not None}
-        ends = increasing_pair("depths", depths, "(first, last) with 0 < first < last (steps)")
-        for name, value in given.items():
+        self._given = {name: value for name, value in zip(_NUMBERS, values, strict=True) if value is not None}
+        self._ends = increasing_pair("depths", depths, "(first, last) with 0 < first < last (steps)")
+        seed = int(rng.integers(2**31)) if isinstance(rng, np.random.Generator) else rng
+        self._drawing: dict[str, Any] = {"draws": draws, "rng": seed}
+        for name, value in self._given.items():
             setattr(self, name, value)  # a bad value is refused before anything is computed from it
+        self._questions = list(self._fits)
+        self.question = self._load(next(iter(self._fits), "") if question is None else question)
+        self._refresh()
+        self.observe(lambda change: self._refresh(), names=list(_NUMBERS))
+        self.observe(lambda change: self._ask(), names=["question"])
+        super().__init__(**options)
+
+    def _checked(self, name: str, value: Any) -> str:
+        """The trait `question`: one that there is a fit of; "" where there is none."""
+        if value not in (self._fits or ("",)):
+            expected = f"one of those that were given: {', '.join(map(repr, self._fits)) or 'none'}"
+            raise bad_argument(name, value, expected)
+        return str(value)
+
+    def _ask(self) -> None:
+        """Another question: its fit's numbers, and all that belongs to them."""
+        with self.hold_sync(), self.hold_trait_notifications():
+            self._load(self.question)
+        self._refresh()
+
+    def _load(self, question: str) -> str:
+        """Put the numbers of the fit of a question in place, or those of no fit."""
+        self._checked("question", question)
+        fit, given, ends = self._fits.get(question), self._given, self._ends or _DEPTHS
+        self._fit, self._draws, self._parts, self._title, self._metric = None, b"", {}, "", ""
         if fit is not None:
-            ends = ends or (float(fit.fitted.depth[0]), 32 * float(fit.fitted.depth[-1]))
-            for name, value in (_from_fit(fit, self.cost_per_step, given) | given).items():
+            ends = self._ends or (float(fit.fitted.depth[0]), 32 * float(fit.fitted.depth[-1]))
+            if isinstance(fit, FreshResults):
+                ends = self._ends or (ends[0], max(fit.fresh.horizon, 2 * ends[0]))
+            for name, value in (_from_fit(fit, given) | given).items():
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
             if not set(PARAMETERS) & set(given):
-                self._draws = to_bytes(fit.draws(draws, rng=rng))
+                self._fit = fit
+                self._draws = to_bytes(fit.sample(**self._drawing).params)
                 self._parts = _parts_of_rows(fit)
-        ends = ends or _DEPTHS
         self._depths, self._first = list(ends), ends[0]
+        self._asked = _words(fit, ends[0])
         self._start = {name: getattr(self, name) for name in _NUMBERS}
         self._ranges = {name: self._range(name) for name in _NUMBERS}
-        self._refresh()
-        self.observe(lambda change: self._refresh(), names=list(_NUMBERS))
-        super().__init__(**options)
+        self._reach = {}
+        if self._fit is not None:
+            ends = self._ranges["tolerance"]
+            grid = np.geomspace(ends["low"], ends["high"], _TOLERANCES)
+            reach = np.array([_reach_of(self._fit, float(tau), self._drawing) for tau in grid])
+            self._reach = {"tolerance": to_bytes(grid), "depths": to_bytes(reach)}
+        return question
 
     # -- what is computed ----------------------------------------------------------------------------------------
 
@@ -183,25 +247,49 @@ class RiskDecomposition(Widget):
         return self.risk_at(depth) + self.exchange_rate * (self.fixed_cost + self.cost_per_step * depth)
 
     def _refresh(self) -> None:
-        depth = float(best_depth(self.scale, self.decay_rate, self.exchange_rate * self.cost_per_step))
+        price = self.exchange_rate * self.cost_per_step
+        depth = min(float(best_depth(self.scale, self.decay_rate, price)), self._last)
         risk, cost = self.risk_at(depth), self.fixed_cost + self.cost_per_step * depth
+        reach = self._reached()
         self._set_traits(
             optimal_depth=depth,
             reducible=risk - self.intrinsic_limit,
             risk=risk,
             cost=cost,
             total=risk + self.exchange_rate * cost,
-            tolerance_depth=float(crossing_depth(*self._law(), self.tolerance)),
-            static_risk=self.risk_at(self._first),
+            tolerance_depth=float(crossing_depth(*self._law(), self.tolerance)) if reach is None else reach[1],
+            static_risk=self._without(),
             probing_pays=bool(self._paying_depth(*self._law()) > 0),
         )
+        self._now = {} if reach is None else {"tolerance": self.tolerance, "depths": list(reach)}
+
+    def _reached(self) -> tuple[float, float, float] | None:
+        """``c_tau`` of the fit with its interval around, while the law is the fit's; else None."""
+        return (
+            _reach_of(self._fit, self.tolerance, self._drawing) if self._fit is not None and self._as_fitted else None
+        )
+
+    @property
+    def _as_fitted(self) -> bool:
+        return all(getattr(self, name) == self._start[name] for name in PARAMETERS)
+
+    def _without(self) -> float:
+        known = self._asked["static_risk"]
+        return self.risk_at(self._first) if known is None else float(known)
+
+    @property
+    def _last(self) -> float:
+        """The end of the recipe, steps; inf where there is none."""
+        last = self._asked["last"]
+        return np.inf if last is None else float(last)
 
     def _law(self) -> tuple[float, float, float]:
         return self.intrinsic_limit, self.scale, self.decay_rate
 
     def _paying_depth(self, floor: ArrayLike, scale: ArrayLike, rate: ArrayLike) -> NDArray[np.float64]:
         price, fixed = self.exchange_rate * self.cost_per_step, self.exchange_rate * self.fixed_cost
-        return paying_depth(floor, scale, rate, self._first, price, fixed)
+        known = self._asked["static_risk"]
+        return paying_depth(floor, scale, rate, self._first, price, fixed, last=self._last, static=known)
 
     def conf_int(self, *, confidence: float = 0.95) -> pd.DataFrame:
         """Compute intervals of both depths, as ``pl.optimal_depth`` and ``pl.depth_for_tolerance`` do from draws.
@@ -220,13 +308,13 @@ class RiskDecomposition(Widget):
         if not 0 < confidence < 1:
             raise bad_argument("confidence", confidence, "a confidence level in (0, 1), such as 0.95")
         columns = ["lower", "upper"]
-        if not self._draws or any(getattr(self, name) != self._start[name] for name in PARAMETERS):
+        if self._fit is None or not self._as_fitted:
             return pd.DataFrame(columns=columns, dtype=float)
         floor, scale, rate = np.frombuffer(self._draws, dtype="<f8").reshape(-1, 3).T
-        ends = [(1 - confidence) / 2, (1 + confidence) / 2]
-        # whole draws of the second: between a depth and infinity nothing can be interpolated
-        reach = np.quantile(crossing_depth(floor, scale, rate, self.tolerance), ends, method="nearest")
-        table = {"optimal_depth": np.quantile(self._paying_depth(floor, scale, rate), ends), "tolerance_depth": reach}
+        tail = (1 - confidence) / 2
+        best = np.quantile(self._paying_depth(floor, scale, rate), [tail, 1 - tail])
+        reach = pl.depth_for_tolerance(self._fit, self.tolerance, **self._drawing).conf_int(confidence)
+        table = {"optimal_depth": best, "tolerance_depth": reach.loc["depth"].tolist()}
         return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
     def _range(self, name: str) -> dict[str, float | bool]:
@@ -257,7 +345,10 @@ class RiskDecomposition(Widget):
 
         numbers = {name: getattr(self, name) for name in _NUMBERS[3:]}
         first, last = self._depths
-        return charts.risk_decomposition_chart(self._law(), **numbers, depths=(first, last), metric=self._metric)
+        return charts.risk_decomposition_chart(
+            self._law(), **numbers, depths=(first, last), metric=self._metric, tolerance_depth=self.tolerance_depth,
+            static_risk=self._asked["static_risk"], static_name=self._asked["without"], recipe_end=self._asked["last"],
+        )  # fmt: skip
 
     # -- how it is shown -----------------------------------------------------------------------------------------
 
@@ -268,21 +359,23 @@ class RiskDecomposition(Widget):
     def _summary(self) -> Summary:
         rows = []
         places = (
-            ("without a probe", self._first, False),
+            (self._asked["without"], self._first, False),
             ("least total, c*", self.optimal_depth, True),
             ("tolerance met, c_τ", self.tolerance_depth, True),
         )
         for name, depth, paid in places:
-            risk = self.risk_at(depth)
+            risk = self.risk_at(depth) if paid else self.static_risk
             cost = self.fixed_cost + self.cost_per_step * depth if paid else 0.0
             price = self.exchange_rate * cost
-            numbers = (depth, self.intrinsic_limit, risk - self.intrinsic_limit, risk, cost, price, risk + price)
+            shown_depth = 0.0 if not paid and self._asked["static_risk"] is not None else depth
+            numbers = (shown_depth, self.intrinsic_limit, risk - self.intrinsic_limit, risk, cost, price, risk + price)
             shown = [f"{v:.4g}" for v in numbers] if np.isfinite(depth) else ["never", *["–"] * 6]
             rows.append([name, *shown])
         of = f"of {self._title} " if self._title else ""
         at = ", ".join(f"{symbol} = {getattr(self, name):.4g}" for symbol, name in zip(_SYMBOLS, _NUMBERS, strict=True))
-        state = f"{of}at {at}: probing {'pays' if self.probing_pays else 'does not pay'}."
-        if self._parts and all(getattr(self, name) == self._start[name] for name in PARAMETERS):
+        asked = f"asked: {self._asked['question']}; " if self.question else ""
+        state = f"{of}{asked}at {at}: probing {'pays' if self.probing_pays else 'does not pay'}."
+        if self._parts and self._as_fitted:
             state += f" {self._parts['words']}"
         columns = (
             "", "depth c (steps)", "floor L_int", "reducible V_opt", "risk L", "cost C", "price γC", "total L + γC",
@@ -311,15 +404,71 @@ def _parts_of_rows(fit: DecayResults) -> dict[str, float | str]:
     return {"share": share, "words": words}
 
 
-def _from_fit(fit: DecayResults, cost_per_step: float, given: dict[str, float]) -> dict[str, float]:
+def _by_question(given: Any) -> dict[str, DecayResults]:
+    """Fits by their questions; one alone, several of one task and metric, or none."""
+    several = given.values() if isinstance(given, Mapping) else given
+    if given is None or isinstance(given, DecayResults | FreshRun):
+        several = () if given is None else (given,)
+    expected = "the DecayResults of one task, a FreshRun, or one for each question"
+    hint = "Pick one: RiskDecomposition(fits['name'])."
+    try:
+        fits = [fit.results() if isinstance(fit, FreshRun) else fit for fit in several]
+    except TypeError:
+        raise bad_argument("fit", given, expected, hint) from None
+    asked = [getattr(fit, "question", None) for fit in fits]
+    if None in asked or (isinstance(given, Mapping) and list(given) != asked):
+        raise bad_argument("fit", given, expected, hint)
+    out = {fit.question: fit for fit in fits}
+    kinds = {(fit.task, fit.curve.metric) for fit in fits}
+    if len(out) < len(fits) or len(kinds) > 1:
+        found = [f"{fit.task}: {fit.question}" for fit in fits]
+        raise bad_argument("fit", found, "fits of one task and metric, each of another question", hint)
+    return out
+
+
+def _words(fit: DecayResults | None, first: float) -> dict[str, Any]:
+    """What is asked, what it is compared with, and where the recipe ends; risks in metric², None where not known."""
+    short = f"at {first:g} steps, the first depth"
+    if fit is None:
+        return {"question": "", "without": short, "static_risk": None, "last": None, "words": ""}
+    last, question = last_depth(fit), fit.question
+    known, predicted = ASKED[question]
+    static, without = static_risk_of(fit), short
+    alternative = f"The risk is compared with that {short}, a short probe: {_NO_PROBE[question]}."
+    if static is not None:
+        without = "without a probe"
+        by = {"this_run": ", Var(R)", "new_task": ", the variance of all ends"}.get(question, "")
+        if isinstance(fit, FreshResults):
+            by = f", the mean of {fit.fresh.ended} runs that ended" if fit.fresh.ended else ", as given"
+        alternative = f"Without a probe{by}: {static:.3g} metric²."
+    return {
+        "question": QUESTIONS[question], "without": without, "static_risk": static,
+        "last": None if np.isinf(last) else last,
+        "words": f"Known: {known}. Predicted: {predicted}. The least that is left: {FLOORS[question]}. {alternative}",
+    }  # fmt: skip
+
+
+def _reach_of(fit: DecayResults, tolerance: float, drawing: dict[str, Any]) -> tuple[float, float, float]:
+    """``c_tau`` as ``pl.depth_for_tolerance`` gives it, between the ends of its 95 % interval."""
+    found = pl.depth_for_tolerance(fit, tolerance, **drawing)
+    lower, upper = found.conf_int().loc["depth"]
+    return float(lower), found.depth, float(upper)
+
+
+def _from_fit(fit: DecayResults, given: dict[str, float]) -> dict[str, float]:
     """The law of a fit, and a price and a tolerance that put both depths among the fitted ones."""
     fitted_law = {name: float(fit.params[name]) for name in PARAMETERS}
     if not fitted_law["scale"] > 0:
         fitted_law["decay_rate"] = 1.0  # nothing decays: any rate says the same
     floor, k, a = (given.get(name, value) for name, value in fitted_law.items())
+    step = given.get("cost_per_step", float(fit.seeds if isinstance(fit, FreshResults) else seeds_of(fit)))
     fitted = fit.fitted.depth
     middle = np.sqrt(fitted[0] * fitted[-1])
     risk = float(law(middle, floor, k, a))
     slope = a * (risk - floor) / middle if risk > floor else risk / middle
-    tolerance = float(law(fitted[-1], floor, k, a))
-    return fitted_law | {"exchange_rate": round3(slope / cost_per_step), "tolerance": round3(tolerance)}
+    tolerance = float(fit.predict(fitted[-1])[0]) if floor == fitted_law["intrinsic_limit"] else float("nan")
+    if not tolerance > floor:
+        tolerance = float(law(fitted[-1], floor, k, a))
+    return fitted_law | {
+        "exchange_rate": round3(slope / step), "tolerance": round3(tolerance), "cost_per_step": step,
+    }  # fmt: skip

@@ -83,9 +83,10 @@ var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / 
 function optimalDepth(scale, rate, price) {
   return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
 }
-function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity }) {
+function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity, floor = 0, without = NaN }) {
   const depth = Math.min(Math.max(optimalDepth(scale, rate, price), first), last);
-  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
+  const now = Number.isNaN(without) ? reducible(scale, rate, first) : without - floor;
+  return reducible(scale, rate, depth) + fixed + price * depth < now ? depth : 0;
 }
 function quantile(sorted, q) {
   const at = q * (sorted.length - 1);
@@ -752,6 +753,7 @@ function decode(model) {
   return {
     names,
     size: names.length,
+    asked: fixed.asked,
     // task-major triples: intrinsic limit, scale, decay rate; the last three are quantiles of the draws
     estimates: doubles(fixed.estimates),
     low: doubles(fixed.low),
@@ -832,6 +834,7 @@ function render({ model, el }) {
   const sign = data.size <= RINGED ? "ring: how the probability is shared among the regimes" : "paler: the regime is less certain";
   const legend = legendOf([...REGIMES, `${UNDETERMINED} <small>(hollow, in the colour of what it leans to)</small>`].map((name, k) => `<span>${swatch(k, k)}<b></b> ${name}</span>`).join("") + `<span><small>${sign}</small></span>`);
   const tallies = [...legend.querySelectorAll("b")];
+  const asked = element("p", { className: "plw-asked-words", textContent: data.asked });
   const moved = element("p", { className: "plw-moved" });
   const status = element("div", { className: "plw-status", aria: { role: "status", live: "polite" } });
   const table = tableOf("Regime of each task at this budget and tolerance", COLUMNS.map(([key, title]) => {
@@ -1031,7 +1034,7 @@ function render({ model, el }) {
       const t = hit(plot, x, y);
       plot.canvas.style.cursor = t < 0 ? "" : "pointer";
       if (t < 0) return "";
-      const [limit, scale, rate] = data.estimates.subarray(3 * t, 3 * t + 3);
+      const [limit, scale, rate] = data.middle.subarray(3 * t, 3 * t + 3);
       const range = (j) => `[${short(data.low[3 * t + j])}, ${short(data.high[3 * t + j])}]`;
       return [
         data.names[t],
@@ -1065,7 +1068,7 @@ function render({ model, el }) {
     view.schedule();
   };
   const end = view.live(el, {
-    parts: [element("div", { className: "plw-controls" }, budget.row, tolerance.row, sets.row, price.row), legend, view.area, moved, table.node, pager.node, status],
+    parts: [asked, element("div", { className: "plw-controls" }, budget.row, tolerance.row, sets.row, price.row), legend, view.area, moved, table.node, pager.node, status],
     painting,
     stops: [kernel.flush, () => clearTimeout(waiting)],
     heard: {

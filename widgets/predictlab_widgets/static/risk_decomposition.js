@@ -79,9 +79,10 @@ var depthAtPrice = (logGain, rate, logPrice) => Math.exp((logGain - logPrice) / 
 function optimalDepth(scale, rate, price) {
   return scale > 0 ? depthAtPrice(Math.log(rate) + Math.log(scale), rate, Math.log(price)) : 0;
 }
-function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity }) {
+function payingDepth(scale, rate, { price, fixed = 0, first, last = Infinity, floor = 0, without = NaN }) {
   const depth = Math.min(Math.max(optimalDepth(scale, rate, price), first), last);
-  return reducible(scale, rate, depth) + fixed + price * depth < reducible(scale, rate, first) ? depth : 0;
+  const now = Number.isNaN(without) ? reducible(scale, rate, first) : without - floor;
+  return reducible(scale, rate, depth) + fixed + price * depth < now ? depth : 0;
 }
 function toleranceDepth(floor, scale, rate, tolerance) {
   if (floor >= tolerance) return Infinity;
@@ -100,12 +101,20 @@ function quantile(sorted, q) {
   const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
   return low === high ? low : low + (at - Math.floor(at)) * (high - low);
 }
-function intervals(draws, tolerance, costs) {
+function intervals(draws, costs) {
   const rows = [...Array(draws.length / 3).keys()].map((i) => draws.subarray(3 * i, 3 * i + 3));
-  const best = Float64Array.from(rows, ([, scale, rate]) => payingDepth(scale, rate, costs)).sort();
-  const reach = Float64Array.from(rows, ([floor, scale, rate]) => toleranceDepth(floor, scale, rate, tolerance)).sort();
-  const end = (q) => reach[Math.round((rows.length - 1) * q)];
-  return { optimal: [quantile(best, 0.025), quantile(best, 0.975)], reachable: [end(0.025), end(0.975)] };
+  const best = Float64Array.from(rows, ([floor, scale, rate]) => payingDepth(scale, rate, { ...costs, floor })).sort();
+  return [quantile(best, 0.025), quantile(best, 0.975)];
+}
+function reachOf({ tolerance, depths }, tau) {
+  const last = tolerance.length - 1;
+  const u = clamp(Math.log(tau / tolerance[0]) / Math.log(tolerance[last] / tolerance[0]), 0, 1) * last;
+  const i = Math.min(Math.floor(u + 1e-9), last - 1);
+  return [0, 1, 2].map((k) => {
+    const [a, b] = [depths[3 * i + k], depths[3 * (i + 1) + k]];
+    if (u - i < 1e-9 || a === b) return a;
+    return Number.isFinite(a) && a > 0 && b > 0 ? a * (b / a) ** (u - i) : u - i < 0.5 ? a : b;
+  });
 }
 
 // js/kernel.js
@@ -349,7 +358,7 @@ function paintValley(plot, view, look) {
   const { s, found } = view;
   paintLayers(plot, view, look, {
     priced: true,
-    level: [found.without, `without a probe ${short(found.without)}`],
+    level: [found.without, `${view.without} ${short(found.without)}`],
     depth: found.optimal,
     height: costsAt(s, found.optimal).total,
     symbol: "c*",
@@ -380,6 +389,11 @@ function setText(node, text) {
 function setCell(cell, text, value) {
   if (cell.dataset.value !== String(value)) cell.dataset.value = value;
   setText(cell, text);
+}
+function setChildren(node, key, make) {
+  if (node.dataset.of === key) return;
+  node.dataset.of = key;
+  node.replaceChildren(...make());
 }
 function tableOf(caption, heads, rows = [], className = "plw-table") {
   const body = element("tbody", {}, ...rows);
@@ -420,6 +434,10 @@ function onSlide(control, move, end) {
   };
   for (const event of ["change", "keyup", "blur"]) control.input.addEventListener(event, ended);
   for (const event of ["pointerup", "pointercancel"]) control.input.addEventListener(event, () => setTimeout(ended));
+}
+function setOptions(select, values, value, worded = (v) => v) {
+  setChildren(select, values.join("\n"), () => values.map((v) => element("option", { value: v, textContent: worded(v) })));
+  if (select.value !== value) select.value = value;
 }
 function readLook(root) {
   const style = getComputedStyle(root);
@@ -574,7 +592,13 @@ var CONTROLS = [
   ["What can be lived with", [["tolerance", "Tolerance τ", "Risk that can be lived with, metric²"]]]
 ];
 var NUMBERS = CONTROLS.flatMap(([, items]) => items.map(([name]) => name));
-var ROWS = [["without", "Without a probe"], ["optimal", "Least total, c*"], ["reachable", "Tolerance met, c_τ"]];
+var ROWS = [["without", ""], ["optimal", "Least total, c*"], ["reachable", "Tolerance met, c_τ"]];
+var QUESTIONS = {
+  agreement: "agreement: how far are seeds apart?",
+  this_run: "this_run: where will this run end?",
+  fresh_run: "fresh_run: where will another run end?",
+  new_task: "new_task: where will a run of a new task end?"
+};
 var QUANTITIES = [
   ["depth", "Depth c (steps)"],
   ["floor", "Floor L_int"],
@@ -589,13 +613,17 @@ function patch(kind) {
   return `<svg class="plw-swatch plw-part-${kind}" viewBox="0 0 14 14" aria-hidden="true"><rect x="1" y="1" width="12" height="12"/>${lines}</svg>`;
 }
 function render({ model, el }) {
-  const first = model.get("_first");
-  const start = model.get("_start");
-  const draws = typed(model.get("_draws"), Float64Array);
-  const ranges = model.get("_ranges");
-  const ofRows = model.get("_parts");
   const traits = () => Object.fromEntries(NUMBERS.map((name) => [name, model.get(name)]));
-  const state = { depths: model.get("_depths"), metric: model.get("_metric"), top: 0, trail: [], hover: 0, s: traits() };
+  const state = { top: 0, trail: [], hover: 0, s: traits() };
+  let [first, start, ranges, draws, ofRows, asked, reach] = [];
+  function take() {
+    [first, start, ranges, ofRows, asked] = ["_first", "_start", "_ranges", "_parts", "_asked"].map((name) => model.get(name));
+    draws = typed(model.get("_draws"), Float64Array);
+    const { tolerance, depths } = model.get("_reach");
+    reach = tolerance ? { tolerance: typed(tolerance, Float64Array), depths: typed(depths, Float64Array) } : null;
+    Object.assign(state, { depths: model.get("_depths"), metric: model.get("_metric"), without: asked.without, top: 0, trail: [] });
+  }
+  take();
   const plots = [
     { name: "Risk", yTitle: "risk", note: "splits into the floor and what more probing resolves", paint: paintSplit },
     { name: "Total cost", yTitle: "risk and price", note: "is a valley: c* is at its bottom", paint: paintValley }
@@ -612,15 +640,19 @@ function render({ model, el }) {
       return controls[name].row;
     })
   ));
+  const question = element("select", { className: "plw-question", aria: { label: "What is asked" } });
+  const chosen = element("label", { className: "plw-asked" }, "What is asked ", question);
+  const questionWords = element("p", { className: "plw-asked-words" });
   const reset = button(draws.length ? "Back to the fit" : "Back to the start", "plw-reset");
   const margin = element("small");
   groups[2].append(element("div", { className: "plw-row" }, margin, reset));
   const legend = legendOf(`<span>${patch("floor")}floor L_int: no probing helps</span><span>${patch("reducible")}reducible K c^−α: what probing resolves</span><span>${patch("price")}price γ C(c) of probing</span>`);
   const cells = Object.fromEntries(ROWS.map(([key]) => [key, QUANTITIES.map(([name]) => element("td", { className: `plw-cell-${name}` }))]));
+  const heads = Object.fromEntries(ROWS.map(([key, head]) => [key, element("span", { textContent: head })]));
   const table = tableOf(
-    "The numbers without a probe, at the optimal depth and at the tolerance",
+    "The numbers of what is compared with, at the optimal depth and at the tolerance",
     ["", ...QUANTITIES.map(([, head]) => head)],
-    ROWS.map(([key, head]) => rowOf(head, cells[key], `plw-row-${key}`))
+    ROWS.map(([key]) => rowOf(heads[key], cells[key], `plw-row-${key}`))
   );
   const verdict = element("p", { className: "plw-verdict" });
   const rowsWords = element("p", { className: "plw-rows-share" });
@@ -628,20 +660,24 @@ function render({ model, el }) {
   function follow() {
     const s = traits();
     const moved = NUMBERS.some((key) => s[key] !== state.s[key]);
-    const costs = { price: s.exchange_rate * s.cost_per_step, fixed: s.exchange_rate * s.fixed_cost, first };
-    const optimal = optimalDepth(s.scale, s.decay_rate, costs.price);
+    const known = asked.static_risk ?? NaN;
+    const costs = { price: s.exchange_rate * s.cost_per_step, fixed: s.exchange_rate * s.fixed_cost, first, last: asked.last ?? Infinity, without: known };
+    const optimal = Math.min(optimalDepth(s.scale, s.decay_rate, costs.price), costs.last);
     state.s = s;
+    const asFitted = LAW.every((key) => s[key] === start[key]);
+    const now = model.get("_now");
+    const ends = asFitted && reach ? now.tolerance === s.tolerance ? now.depths.map(Number) : reachOf(reach, s.tolerance) : null;
     state.found = {
       optimal,
-      reachable: toleranceDepth(s.intrinsic_limit, s.scale, s.decay_rate, s.tolerance),
-      pays: payingDepth(s.scale, s.decay_rate, costs) > 0,
-      without: costsAt(s, first, false).risk
+      reachable: ends ? ends[1] : toleranceDepth(s.intrinsic_limit, s.scale, s.decay_rate, s.tolerance),
+      pays: payingDepth(s.scale, s.decay_rate, { ...costs, floor: s.intrinsic_limit }) > 0,
+      known: asked.static_risk !== null,
+      without: asked.static_risk ?? costsAt(s, first, false).risk
     };
     state.top = axisTop(costsAt(s, clamp(optimal, ...state.depths)).total, state.top);
     if (moved && optimal > 0) state.trail.push(bottom(s));
-    const asFitted = LAW.every((key) => s[key] === start[key]);
     state.rowsShare = asFitted ? ofRows.share ?? 0 : 0;
-    state.intervals = draws.length && asFitted ? intervals(draws, s.tolerance, costs) : null;
+    state.intervals = draws.length && asFitted ? { optimal: intervals(draws, costs), reachable: [ends[0], ends[2]] } : null;
   }
   function paintControls() {
     for (const key of NUMBERS) {
@@ -654,7 +690,9 @@ function render({ model, el }) {
   const spanText = (ends) => ` [${ends.map((c) => c > 0 ? short(c) : "no probe").join(", ")}]`;
   function paintTable() {
     const { s, found } = state;
-    const rows = { without: costsAt(s, first, false), optimal: costsAt(s, found.optimal), reachable: costsAt(s, found.reachable) };
+    const { without } = found;
+    const now = found.known ? { depth: 0, floor: s.intrinsic_limit, reducible: without - s.intrinsic_limit, risk: without, cost: 0, price: 0, total: without } : costsAt(s, first, false);
+    const rows = { without: now, optimal: costsAt(s, found.optimal), reachable: costsAt(s, found.reachable) };
     for (const [key, head] of ROWS) {
       QUANTITIES.forEach(([name], i) => {
         const range2 = i === 0 && state.intervals?.[key];
@@ -668,7 +706,7 @@ function render({ model, el }) {
   }
   function words(rows) {
     const { found, s } = state;
-    const without = `${short(found.without)} without a probe`;
+    const without = `${short(found.without)} ${asked.without}`;
     let text;
     if (!(s.scale > 0)) text = `Nothing decays (K = 0): probing does not pay; the risk is ${without}.`;
     else if (found.optimal <= first) text = `c* = ${short(found.optimal)} is not beyond the first depth, ${short(first)}: probing does not pay; the risk is ${without}.`;
@@ -681,6 +719,12 @@ function render({ model, el }) {
     follow();
     paintControls();
     const text = words(paintTable());
+    setText(heads.without, asked.without.replace(/^./, (c) => c.toUpperCase()));
+    setOptions(question, model.get("_questions"), model.get("question"), (name) => QUESTIONS[name]);
+    chosen.hidden = model.get("_questions").length < 2;
+    setText(questionWords, model.get("question") ? `Asked: ${asked.question}. ${asked.words}` : "");
+    questionWords.hidden = !questionWords.textContent;
+    setText(reset, draws.length ? "Back to the fit" : "Back to the start");
     setText(verdict, text);
     setText(rowsWords, state.rowsShare > 0 ? ofRows.words : "");
     rowsWords.hidden = !rowsWords.textContent;
@@ -710,6 +754,10 @@ function render({ model, el }) {
     kernel.now();
     view.schedule();
   });
+  question.addEventListener("change", () => {
+    model.set("question", question.value);
+    kernel.now();
+  });
   for (const plot of plots) {
     view.onHover(plot, (x) => {
       const f = riskFrame(plot, state);
@@ -732,11 +780,15 @@ function render({ model, el }) {
     begin();
     view.schedule();
   };
+  const another = () => {
+    take();
+    view.schedule();
+  };
   return view.live(el, {
-    parts: [...title ? [element("h4", { textContent: title })] : [], element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, rowsWords, table.node],
+    parts: [...title ? [element("h4", { textContent: title })] : [], chosen, questionWords, element("div", { className: "plw-groups" }, ...groups), legend, view.area, verdict, rowsWords, table.node],
     painting,
-    heard: Object.fromEntries(NUMBERS.map((key) => [key, changed])),
-    stops: [kernel.flush]
+    stops: [kernel.flush],
+    heard: { ...Object.fromEntries(NUMBERS.map((key) => [key, changed])), _now: view.schedule, ...Object.fromEntries(["_asked", "_start", "_reach", "_ranges"].map((key) => [key, another])) }
   });
 }
 var risk_decomposition_default = { render };
