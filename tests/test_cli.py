@@ -172,7 +172,7 @@ def test_probe_with_either_engine_shows_the_same_table(tiny, tmp_path):
     assert shown[0] == shown[1]
     done = predictlab(*tiny, "--store", str(tmp_path / "x.db"), "--engine", "warp")
     assert done.returncode == 1
-    assert "engine='warp'" in done.stderr
+    assert "--engine 'warp'" in done.stderr
 
 
 def test_probe_of_completions_and_the_fit_of_their_loss(tmp_path):

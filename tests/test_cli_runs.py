@@ -114,6 +114,7 @@ def test_several_files_and_what_they_leave_open(measured, tmp_path):
     assert asked.returncode == 1
     assert len(asked.stderr.strip().splitlines()) == 1
     assert "--seed (enumerate numbers the runs), --as-task" in asked.stderr
+    assert not any(f"{name}=" in asked.stderr for name in ("task", "seed", "depth"))
     done = predictlab("fit", *names, "--seed", "enumerate", "--as-task", "rte", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "12 runs" in done.stdout
@@ -127,7 +128,7 @@ def test_several_files_and_what_they_leave_open(measured, tmp_path):
         (["log.csv", "--json", "--csv"], "nothing beside --json"),
         (["runs.db", "--seed", "3"], "--seed"),
         (["log.csv", "--task", "other"], "a task of the runs: log"),
-        (["log.csv", "--strict", "--metric", "f1"], "metric='f1'"),
+        (["log.csv", "--strict", "--metric", "f1"], "--metric 'f1'"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(sources, tmp_path, args, words):
@@ -161,9 +162,9 @@ def test_a_margin_and_a_price_in_money_are_those_of_the_library(sources, tmp_pat
     assert told["tolerance"] == pytest.approx(pl.tolerance(margin=0.03, confidence=0.8), rel=1e-12)
     rate = pl.exchange_rate(worth_of_a_point=2, gpu_hour=3.6, seconds_per_step=0.5)
     assert told["exchange_rate"] == pytest.approx(rate, rel=1e-12)
-    lacking = predictlab("phase", sources / "log.csv", "--gpu-hour", "2", cwd=tmp_path)
+    lacking = predictlab("phase", sources / "log.csv", "--worth-of-a-point", "2", cwd=tmp_path)
     assert lacking.returncode == 1
-    assert "--worth-of-a-point" in lacking.stderr
+    assert "--gpu-hour" in lacking.stderr
     untimed = predictlab("phase", sources / "log.csv", "--gpu-hour", "2", "--worth-of-a-point", "2", cwd=tmp_path)
     assert "not timed" in untimed.stderr
     lone = predictlab("phase", sources / "log.csv", "--margin-confidence", "0.8", cwd=tmp_path)

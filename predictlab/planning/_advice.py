@@ -273,6 +273,7 @@ def _settle(
     steps = settling_steps(fit, sample, rule.member(sample), target, confidence, focus, deeper, rng)
 
     unit = {"spread": "seeds", "branch": "parents"}.get(fit.curve.estimator, "runs")
+    unit = "tasks" if fit.question == "new_task" else unit
     side = f"on which side of the {limit_name} {name} lies"
     blurred = floor_is_open and not fit.identified
     why = ": the depths do not separate a floor from slow decay" if blurred else ""

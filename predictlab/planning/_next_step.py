@@ -177,6 +177,8 @@ def runs_of(fit: DecayResults) -> tuple[int, float]:
     if curve.anova is not None and len(curve.anova):
         parents = int(curve.anova["parents"].iloc[-1])
         return parents, df / parents
+    if curve.groups is not None:
+        return (units := len(np.unique(curve.groups))), df / units
     runs = curve.n_runs if curve.n_runs is not None else round(df) + 1
     return runs, df / runs if curve.estimator == "residual" else 1.0
 
@@ -213,6 +215,8 @@ def can_go_deeper(fit: DecayResults) -> bool:
     """Whether runs of this recipe can be measured deeper than they were: not past its end."""
     if isinstance(fit, FreshResults):
         return not fit.fresh.ended
+    if fit.curve.estimator == "residual":
+        return False  # it is learnt from runs that ended
     horizon = fit.curve.horizon
     return horizon is None or fit.curve.depth[-1] < horizon
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 MIN_RUNS = 3  # with two degrees of freedom a variance is known within a factor of 150 (95 %): wide, and said
+MIN_TASKS = 4  # of a population
 EXCHANGE_RATE = 1e-7  # a thousand steps, of all seeds together, for the risk of one point of accuracy (0.01²)
 CROSSING_COLUMNS = ("crossing_budget", "crossing_lower", "crossing_upper")
 MARGIN = 0.025  # of a share of rows
@@ -267,6 +268,8 @@ def analyse(
     if tolerance is None:
         margin, said = _usual_margin(fits, runs, metric)
         tolerance, taken = tolerance_of(None, margin), (*taken, said)
+    if price_per_hour is not None and all(fit.curve.seconds_per_step is None for fit in fits.values()):
+        taken += ("no run told the seconds of its steps, so what they cost in money is not known",)
     if budget is None:
         budget = min((fit.curve.depth[-1] for fit in fits.values()), default=float(runs["depth"].max()))
         taken += (f"no budget was given: {budget:g} steps are taken, the last depth that all tasks were measured at",)
@@ -345,6 +348,8 @@ def _fit(
 ) -> DecayResults:  # fmt: skip
     """The fit of a task, or of all together."""
     if question == "new_task":
+        if (count := as_runs_frame(held)["task"].nunique()) < MIN_TASKS:
+            raise DataError(f"{count} tasks; what a task drawn from their population does needs {MIN_TASKS} at least.")
         curve = risk_curve(held, question=question, metric=metric)
         return DecayModel(replace(curve, task=name), rows=rows).fit()
     asked = "agreement" if question == "fresh_run" else question

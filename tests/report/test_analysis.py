@@ -112,3 +112,84 @@ def test_a_cell_shows_the_phase_table_and_what_to_do(frame):
     assert repr(result) == text
     assert "<table" in result._repr_html_()
     assert list(result.frame()["task"]) == ["early", "late"]
+
+
+# -- questions ------------------------------------------------------------------------------------------------------
+
+
+def ends(name, seed=0, runs=12, limit=1e-4):
+    world = pl.worlds.MartingaleWorld(limit, 0.01, 1.0)
+    frame = world.source(seed=seed)((4, 8, 16, 32, 64), range(runs))
+    return frame.assign(task=name, metric="accuracy", run=[f"{name}:{seed}" for seed in frame["seed"]])
+
+
+def test_another_run_is_asked_of_each_task_by_its_own_measured_ends(tmp_path):
+    runs = pd.concat([ends("calm"), ends("apart", 1, limit=4e-3)])
+    result = analyse(runs, tolerance=1e-3, budget=32, question="fresh_run", confidence=0.9)
+    table = result.phase.set_index("task")
+    assert table.loc["calm", "level"] == "at once"
+    assert table.loc["apart", "regime"] == "Noise-Dominant"
+    assert "Nothing to probe" in result.recommendations["calm"]
+    assert list(result.frame()["optimal_seeds"]) == [result.optima[name].seeds for name in ("calm", "apart")]
+    assert "seeds x steps" in fit_table(result)
+    page = write_report(tmp_path / "report.html", result).read_text()
+    assert "the end should be known within" in page
+    assert "<h2>Questions</h2>" in page
+    assert [curve.question for curve in result.curves] == ["agreement", "this_run", "fresh_run"]
+    assert "asked: how another run of the same recipe" in str(result.summary())
+
+
+def test_a_new_task_is_asked_of_all_tasks_together():
+    runs = pd.concat([ends(f"t{i}", i).assign(value=lambda f, i=i: f["value"] + 0.05 * i) for i in range(6)])
+    result = analyse(runs, tolerance=1e-2, budget=16, question="new_task")
+    assert list(result.phase["task"]) == ["a new task"]
+    assert result.phase["question"].tolist() == ["new_task"]
+    assert "6 tasks are taken as drawn from one population" in result.cautions[0]
+    few = analyse(runs[runs["task"].isin(["t0", "t1", "t2"])], tolerance=1e-2, budget=16, question="new_task")
+    assert few.phase["regime"].tolist() == [UNDETERMINED]
+    assert "3 tasks; what a task drawn from their population does needs 4" in few.unfit["a new task"]
+    open_call = analyse(runs, tolerance=float(result.fits["a new task"].predict(16)[0]), budget=16, question="new_task")
+    assert "more tasks" in open_call.recommendations["a new task"].lower()
+    assert "longer" not in open_call.recommendations["a new task"]
+
+
+def test_recipes_of_several_lengths_are_one_task_by_length():
+    lengths = (8, 16, 32, 64)
+    world = pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0)
+    runs = pd.concat([
+        world.source(seed=c)([c], range(12)).assign(
+            task=f"demo, {c} steps", metric="accuracy", run=lambda f, c=c: [f"{c}:{s}" for s in f["seed"]]
+        )
+        for c in lengths
+    ])  # fmt: skip
+    result = analyse(pd.concat([runs, ends("other")]), tolerance=1e-3, budget=32)
+    assert list(result.fits) == ["other", "demo, by length"]
+    assert result.fits["demo, by length"].curve.depth.tolist() == list(lengths)
+    said = next(text for text in result.cautions if "several lengths" in text)
+    assert "'demo, 8 steps', 'demo, 16 steps'" in said
+    assert "not a point on one" in said
+
+
+def test_logs_are_over_and_nobody_is_told_to_go_on(tmp_path):
+    slow = runs_of("slow", 0.1 * DEPTHS**-0.5, runs=40)
+    table = slow.rename(columns={"depth": "step", "value": "accuracy"})[["task", "run", "seed", "step", "accuracy"]]
+    table.to_csv(tmp_path / "log.csv", index=False)
+    asked = {"tolerance": 2e-5, "budget": 64.0}
+    of_logs, of_frame = (analyse(s, **asked).recommendations["slow"] for s in (tmp_path / "log.csv", slow))
+    assert "longer, to about" not in of_logs
+    assert "to 512 steps" not in of_logs
+    assert of_logs != of_frame
+
+
+def test_money_is_said_where_runs_told_their_seconds():
+    timed = runs_of("timed", 0.1 * DEPTHS**-0.5, runs=40).assign(seconds=lambda f: 0.5 * f["depth"])
+    asked = {"tolerance": 1e-3, "budget": 64.0}
+    told = analyse(timed, **asked, price_per_hour=7.2)
+    cost = re.search(r"([\d,]+) steps in all, ([\d.]+) (s|min|h), price ([\d.e+]+)", told.recommendations["timed"])
+    if cost:
+        assert float(cost[4]) == pytest.approx(float(cost[1].replace(",", "")) * 0.001, rel=0.01)
+    plan = pl.optimal_depth(told.fits["timed"], exchange_rate=1e-3, price_per_hour=7.2)
+    assert plan.price == pytest.approx(plan.seconds * 0.002)
+    assert "price" in repr(plan)
+    untold = analyse(timed.assign(seconds=np.nan), **asked, price_per_hour=7.2)
+    assert any("not known" in text and "money" in text for text in untold.cautions)
