@@ -17,14 +17,14 @@ from predictlab.budget._depth import (
 from predictlab.budget._designs import allocate_design, design_frontier
 from predictlab.budget._fits import checked_fits
 from predictlab.budget._fresh import FreshRun
-from predictlab.budget._fresh_results import FreshResults, FreshSample
+from predictlab.budget._fresh_results import FreshResults
 from predictlab.budget._fresh_run import fresh_run
 from predictlab.budget._rows import OptimalDesign, ToleranceRows, optimal_design, rows_for_tolerance
 from predictlab.budget._worth import exchange_rate, tolerance
 from predictlab.decay._law import crossing_depth
 
 __all__ = [
-    "AllocationProblem", "Bounds", "FreshResults", "FreshRun", "FreshSample", "OptimalDepth", "OptimalDesign",
+    "AllocationProblem", "Bounds", "FreshResults", "FreshRun", "OptimalDepth", "OptimalDesign",
     "PerTask", "PricedDepth",
     "ProbeChoice", "ToleranceDepth", "ToleranceRows", "allocate", "allocate_design", "best_depth", "checked_fits",
     "crossing_depth", "depth_for_tolerance", "design_frontier", "exchange_rate", "fitted_from", "fresh_run",

@@ -145,7 +145,11 @@ class RiskDecomposition(Widget):
 
     def __init__(
         self,
-        fit: DecayResults | FreshRun | Iterable[DecayResults | FreshRun] | Mapping[Any, Any] | None = None,
+        fit: DecayResults
+        | FreshRun
+        | Iterable[DecayResults | FreshRun]
+        | Mapping[str, DecayResults | FreshRun]
+        | None = None,
         *,
         question: str | None = None,
         intrinsic_limit: float | None = None,
