@@ -14,7 +14,7 @@ from predictlab._validation import confidence_level, nonnegative, option, positi
 from predictlab.comparing._curves import by_depth
 from predictlab.comparing._evidence import Array, Evidence, churn_prior
 from predictlab.comparing._finals import Wanted
-from predictlab.comparing._mixture import Mixture, Spread, known, mixture_of, run_sd_prior, share_prior
+from predictlab.comparing._mixture import Mixture, Spread, known, mixture_of, run_sd_prior, share_prior, wide_prior
 from predictlab.comparing._noise import Noise
 from predictlab.comparing._reading import Opened, Source, open_source, read_evidence, tasks_of
 from predictlab.comparing._results import RECIPES, THESE_RUNS, Answer, Comparison, Comparisons
@@ -101,7 +101,8 @@ def compare(
     Of the mean difference d over rows j, ``Var_j(d_j) / n`` is what rows leave open; a row-paired test knows no more.
     For recipes ``sigma_run² / S`` of each is added, averaged over what the spreads of both leave open of it: flat in
     its logarithm, the rows' part ``sigma_int² / n`` of the spread known, the two recipes' spreads alike up to a ratio
-    (log ratio Student's t3 with scale .35). How often that holds: docs/comparing.md.
+    (log ratio Student's t3 with scale .35). Of shares whose rows are known, seeds that differ by more than
+    ``.1 sqrt(p (1 - p))`` grow unlikely, the less so the more runs tell it. How often that holds: docs/comparing.md.
 
     Examples
     --------
@@ -250,7 +251,10 @@ def _recipes(
         least = 1e-24 * max(a.mean**2, b.mean**2)  # below it is the rounding of sums
         if not any(s.variance > least or s.rows_part > 0 for s in told):
             return None, "all runs of a recipe have the same score: are they one run, copied?", notes
-        return mixture_of(spreads, variance, rows_df, earlier=earlier), "", notes
+        wide = None
+        if share and any(s.rows_part > 0 for s in told):
+            wide = wide_prior((a.mean + b.mean) / 2, sum(s.runs - 1 for s in told), paired)
+        return mixture_of(spreads, variance, rows_df, wide, earlier), "", notes
     if not share:
         return (
             None,
@@ -342,8 +346,8 @@ def _variance_of_mean(d: Array, a: Evidence, b: Evidence, share: bool) -> tuple[
     square = d**2 * groups / (groups - 1)
     total = float(square.sum())
     df = float(2 * square.mean() ** 2 * groups / square.var()) if total > 0 and square.var() > 0 else groups - 1.0
-    if share:  # one discordant row more than were seen (Agresti and Min, Statistics in Medicine 24, 2005, 729-740)
-        total += (size / groups) ** 2 * (1 / a.count + 1 / b.count) / 2
+    if share:  # one discordant outcome more than were seen (Agresti and Min, Statistics in Medicine 24, 2005, 729-740)
+        total += (size / groups) ** 2 * (1 / a.count**2 + 1 / b.count**2) / 2
     return total / size**2, max(1.0, min(df, groups - 1.0))
 
 

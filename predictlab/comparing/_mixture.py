@@ -25,7 +25,9 @@ Array = NDArray[np.float64]
 # Published and measured ones: docs/comparing.md.
 PRIOR_SCALE, PRIOR_SD = 0.0145, 1.15
 RATIO_SCALE = 0.35  # of the log ratio of two recipes' standard deviations over seeds, Student's t with 3 df
-_BELOW = 0.15  # how far below the rows' part the flat prior of log sigma_run goes, in units of its standard deviation
+# Where few runs tell it, on rows that are known: beyond this sigma_run / sqrt(p (1 - p)) falls off.
+WIDE_SCALE, WIDE_SD = 0.1, 0.5
+_BELOW = 0.08  # how far below the rows' part the flat prior of log sigma_run goes, in units of its standard deviation
 _SIGMAS, _RATIOS, _STRETCHES = 160, 15, 6
 
 
@@ -154,6 +156,18 @@ def share_prior(mean: float) -> Callable[[Array], Array]:
     """The prior on ``log sigma_run`` of a share of mean p, where no runs tell it."""
     centre = np.log(PRIOR_SCALE * np.sqrt(max(mean * (1 - mean), 1e-4)))
     return lambda log_sigma: -0.5 * ((log_sigma - centre) / PRIOR_SD) ** 2
+
+
+def wide_prior(mean: float, df: int, paired: bool = False) -> Callable[[Array], Array]:
+    """The one beside runs that tell it: flat to about twice the spread of HANS's BERTs, then Student's t3 in the log.
+
+    A spread of two runs leaves open that seeds differ by tens of points, which is what makes answers too careful. It
+    counts in full there, and by 2 / df where more runs say what they say: where seeds do differ by so much, every bit
+    of it is paid for in false alarms.
+    """
+    top = np.log(WIDE_SCALE * np.sqrt(max(mean * (1 - mean), 1e-4) * (2 if paired else 1)))
+    weight = min(1.0, 2 / df)
+    return lambda log_sigma: -2 * weight * np.log1p((np.maximum(log_sigma - top, 0) / WIDE_SD) ** 2 / 3)
 
 
 def run_sd_prior(mean: float, confidence: float = 0.95) -> tuple[float, float, float]:

@@ -71,7 +71,7 @@ def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
 
 def default_metric(present: Iterable[str]) -> str | None:
     """The metric that is read where none is named: accuracy, and the evaluation loss of completions, if it is there."""
-    names = set(present)
+    names = set(present.unique() if isinstance(present, pd.Series) else present)
     if "accuracy" in names:
         return "accuracy"
     # as other writers call it, on the set that evaluations are made on

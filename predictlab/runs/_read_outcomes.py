@@ -240,11 +240,10 @@ def _melted(table: pd.DataFrame, where: Mapping[str, str]) -> tuple[pd.DataFrame
 def _named(table: pd.DataFrame, where: Mapping[str, str], constants: Mapping[str, str | int]) -> pd.DataFrame:
     """The table under our names, in our order and types."""
     value = pd.to_numeric(table[where["value"]], errors="coerce")
-    bad = value.isna() & table[where["value"]].notna() & ~table[where["value"]].astype(str).str.lower().eq("nan")
-    if bad.any():
-        raise DataError(
-            f"column {where['value']!r}: {table[where['value']][bad].iloc[0]!r} is no outcome, a number is."
-        )
+    none = table[where["value"]][value.isna()].dropna()
+    bad = none[none.astype(str).str.lower() != "nan"]
+    if len(bad):
+        raise DataError(f"column {where['value']!r}: {bad.iloc[0]!r} is no outcome, a number is.")
     out = pd.DataFrame(index=table.index)
     for name in ("task", "metric"):
         out[name] = table[where[name]].astype(str) if name in where else str(constants[name])

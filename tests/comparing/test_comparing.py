@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 import predictlab as pl
 from predictlab.comparing._evidence import churn_prior
-from predictlab.comparing._mixture import Spread, known, mixture_of
+from predictlab.comparing._mixture import Spread, known, mixture_of, wide_prior
 from predictlab.comparing._power import power_of, seeds_needed, smallest_difference
 from predictlab.comparing._results import holm
 from predictlab.errors import ArgumentError, DataError
@@ -71,6 +71,28 @@ def test_earlier_runs_narrow_it_too():
     with_earlier = mixture_of(two, 0.0, earlier=Spread(30, 1.0)).quantile(0.025)
     assert with_earlier < 0.6 * mixture_of(two, 0.0).quantile(0.025)
     assert with_earlier == pytest.approx(student.isf(0.025, 31), rel=0.1)
+
+
+def test_two_runs_of_a_share_leave_less_open_than_two_of_any_metric_and_many_runs_overrule_it():
+    two, many = (tuple(Spread(runs, 1.1e-3, 1e-3) for _ in range(2)) for runs in (2, 30))
+    narrower = []
+    for spreads, df in ((two, 2), (many, 58)):
+        flat, wide = (mixture_of(spreads, 1e-3, prior=p).quantile(0.025) for p in (None, wide_prior(0.8, df)))
+        narrower.append(wide / flat)
+    assert narrower[0] < 0.8
+    assert narrower[1] == pytest.approx(1, abs=0.002)
+
+
+@pytest.mark.parametrize("share_of_rows", [0.95, 0.6])
+def test_two_equal_recipes_of_two_runs_are_told_apart_about_as_often_as_said(share_of_rows):
+    """On 500 rows: the variances that two runs show are chi² with one degree of freedom each."""
+    rng, rows, told = np.random.default_rng(7), 0.18 / 500, 0
+    total = rows / share_of_rows
+    for _ in range(600):
+        spreads = tuple(Spread(2, float(v), rows) for v in total * rng.chisquare(1, 2))
+        difference = rng.normal(0, np.sqrt(total))
+        told += mixture_of(spreads, rows, prior=wide_prior(0.76, 2)).two_sided(difference) < 0.05
+    assert 0.005 <= told / 600 <= 0.06
 
 
 # ---------------------------------------------------------------- checks by other means

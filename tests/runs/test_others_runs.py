@@ -287,6 +287,21 @@ def test_an_mlflow_database_is_read(tmp_path):
     assert frame.loc[frame["depth"] == 80, "seconds"].tolist() == [70.0] * 3
 
 
+@pytest.mark.parametrize("lost", ["key", "run_uuid", "value"])
+def test_an_mlflow_database_without_one_of_its_columns_is_an_error_of_ours(tmp_path, lost):
+    """As damaged schemas have it: a column goes by another name."""
+    columns = [c if c != lost else "x" for c in ("key", "value", "timestamp", "run_uuid", "step", "is_nan")]
+    runs = ["x" if lost == "run_uuid" else "run_uuid", "name", "experiment_id"]
+    with sqlite3.connect(tmp_path / "mlflow.db") as db:
+        db.execute("create table experiments(experiment_id int, name text)")
+        db.execute(f"create table runs({', '.join(runs)})")
+        db.execute(f"create table metrics({', '.join(columns)})")
+        db.execute("insert into runs values ('id', 'seed-0', 1)")
+    db.close()
+    with pytest.raises(DataError, match="cannot be read as an MLflow database"):
+        pl.read_runs(tmp_path / "mlflow.db")
+
+
 # 9 Tables as people write them
 
 

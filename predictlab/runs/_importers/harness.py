@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
@@ -42,19 +43,26 @@ def read_samples(
             raise bad_argument("task", task, f"a task of these samples: {shown}")
     folders = pd.Series([(f.parent, t) for f, t, _ in found])
     again = folders.duplicated(keep=False)
-    tables = []
+    tables, names, places = [], [], []
     for (file, name, stamp), several in zip(found, again, strict=True):
         place = str(file.parent.relative_to(base))
         run = (place if place != "." else base.resolve().name) + (f" {stamp}" if several else "")
-        tables.append(_one_file(file, name, metric, filter_name).assign(run=run, task=name, place=place))
+        outcomes, chosen = _one_file(file, name, metric, filter_name)
+        tables.append(outcomes)
+        names.append((run, name, chosen))
+        places.append(place)
+    # what is one for a whole file is taken by its number: a text a line costs more than reading the file
+    of = np.repeat(np.arange(len(tables)), [len(one) for one in tables])
     table = pd.concat(tables, ignore_index=True)
+    for column, values in zip(("run", "task", "metric"), zip(*names, strict=True), strict=True):
+        table[column] = pd.Series(list(values)).take(of).array
     _one_prompt(table)
     for column, pattern in (("seed", _SEED), ("depth", _STEP)):
-        numbers = {place: pattern.findall(place) for place in table["place"].unique()}
-        if all(len(n) == 1 for n in numbers.values()):
-            table[column] = table["place"].map({place: int(n[0]) for place, n in numbers.items()})
+        numbers = [pattern.findall(place) for place in places]
+        if all(len(n) == 1 for n in numbers):
+            table[column] = np.array([int(n[0]) for n in numbers])[of]
             log.warning("%s: the %s of each run is read from its folder's name", source, column)
-    return table.drop(columns="place")
+    return table
 
 
 def _task_and_stamp(file: Path) -> tuple[str, str]:
@@ -78,11 +86,12 @@ def _lines(file: Path) -> Iterator[dict[str, object]]:
             log.warning("%s: the last line was cut and is left out", file)
 
 
-def _one_file(file: Path, task: str, metric: str | None, filter_name: str | None) -> pd.DataFrame:
+def _one_file(file: Path, task: str, metric: str | None, filter_name: str | None) -> tuple[pd.DataFrame, str]:
+    """Outcomes of one file, and their metric."""
     frame = _quickly(file)
     if frame is None or (metric is not None and metric not in frame):
         frame = _slowly(file, metric)
-    filters = list(dict.fromkeys(frame["filter"]))
+    filters = frame["filter"].unique().tolist()
     if filter_name is None and len(filters) == 1:
         filter_name = filters[0]
     if filter_name not in filters:
@@ -105,11 +114,12 @@ def _one_file(file: Path, task: str, metric: str | None, filter_name: str | None
     table = _once(table, file)
     table["row"] = table["doc"].astype(str)
     if table["hash"].notna().all():  # one content twice in a set is told apart by its order
-        turn = table.sort_values("doc").groupby("hash").cumcount().reindex(table.index)
         table["row"] = table["hash"].astype(str).str[:16]
-        table.loc[turn > 0, "row"] += "#" + turn[turn > 0].astype(str)
+        if not table["hash"].is_unique:
+            turn = table.sort_values("doc").groupby("hash").cumcount().reindex(table.index)
+            table.loc[turn > 0, "row"] += "#" + turn[turn > 0].astype(str)
     _as_in_results(file, task, f"{metric},{filter_name}", table["value"])
-    return table[["row", "prompt", "value"]].assign(metric=metric)
+    return table[["row", "prompt", "value"]], metric
 
 
 def _names(metrics: object) -> list[str]:
@@ -168,6 +178,8 @@ def _number(value: object, metric: str, file: Path, doc: object) -> float:
 
 def _once(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     """A resumed evaluation appends: lines that say the same twice count once."""
+    if table["doc"].is_unique:
+        return table
     once = table.drop_duplicates()
     if once["doc"].duplicated().any():
         doc = once.loc[once["doc"].duplicated(), "doc"].iloc[0]
@@ -197,8 +209,10 @@ def _as_in_results(file: Path, task: str, key: str, value: pd.Series) -> None:
 
 def _one_prompt(table: pd.DataFrame) -> None:
     """Rows of one content that were asked in another way are other rows."""
-    asked = table.dropna(subset="prompt").drop_duplicates(["task", "row", "prompt"])
-    twice = asked.duplicated(["task", "row"])
+    asked = table.dropna(subset="prompt")
+    rows, prompts = (pd.factorize(asked[column])[0] for column in ("row", "prompt"))
+    rows = rows * len(table) + pd.factorize(asked["task"])[0]
+    twice = pd.DataFrame({"row": rows, "prompt": prompts}).drop_duplicates().duplicated("row")
     if twice.any():
         raise DataError(
             f"{int(twice.sum())} rows were asked with other prompts in some runs (prompt_hash: another template, "

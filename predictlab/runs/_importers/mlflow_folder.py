@@ -74,13 +74,16 @@ def read_database(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             there = {row[1] for row in connection.execute("PRAGMA table_info(runs)")}
             alive = " WHERE lifecycle_stage = 'active'" if "lifecycle_stage" in there else ""
             runs = pd.read_sql_query(f"SELECT * FROM runs{alive}", connection)
-            metrics = pd.read_sql_query("SELECT * FROM metrics", connection)
+            # named, so that a schema that is damaged or another one is the database's error
+            metrics = pd.read_sql_query("SELECT run_uuid, key, value, timestamp, step, is_nan FROM metrics", connection)
             experiments = pd.read_sql_query("SELECT experiment_id, name FROM experiments", connection)
             tables = {n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             told = {t: pd.read_sql_query(f"SELECT key, value, run_uuid FROM {t}", connection)
                     for t in ("params", "tags") if t in tables}  # fmt: skip
     except (sqlite3.Error, pd.errors.DatabaseError, UnicodeError) as error:
         raise DataError(f"{path} cannot be read as an MLflow database: {error}") from error
+    if "run_uuid" not in runs:
+        raise DataError(f"{path} cannot be read as an MLflow database: its runs have no run_uuid.")
     if runs.empty:
         raise DataError(f"{path} is an MLflow database without runs.")
     number = {run: i for i, run in enumerate(runs["run_uuid"])}
