@@ -417,6 +417,16 @@ def forecast(
     end: Annotated[float | None, typer.Option(help="Depth at which runs end. Default: the greatest there is.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Where a run has to end to be worth it: go or no-go.")] = None,
     better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
+    predictor: Annotated[
+        str | None, typer.Option(help="stack (default), regression, last_value, power_law or log_log.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="Of the intervals: t, jackknife+ or cv+.")] = "t",
+    rows: Annotated[
+        float | None,
+        typer.Option(
+            help="Evaluation rows that the end is asked on, others than these; inf: deployment. Needs a store."
+        ),
+    ] = None,
     as_task: AsTask = None,
     seed: Seed = None,
     depth: Depth = None,
@@ -425,15 +435,22 @@ def forecast(
     """Where runs will end, with intervals, from what is known at a depth; beside it where they did, if they have."""
     from predictlab.forecasting import forecast as run_forecast
 
-    frame, names, report, _ = runs_of(
+    frame, names, report, where = runs_of(
         source, store, [task] if task else None, metric=metric,
         **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
     )  # fmt: skip
     # runs of another tool that are all of one task are forecast from each other
     alone = names[0] if task is None and report is not None and len(names) == 1 else task
+    # outcomes of rows are in the store, not in its frame
+    given = frame if rows is None or where is None else where
     forecasts = run_forecast(
-        frame, at_depth, confidence=confidence, task=alone, metric=metric, end=end, threshold=threshold, better=better
-    )
+        given, at_depth, confidence=confidence, task=alone, metric=metric, end=end, threshold=threshold, better=better,
+        predictor=predictor, method=method, rows=rows,
+    )  # fmt: skip
     summary, table = forecasts.summary(), forecasts.frame()
     show(table.drop(columns="task") if len(table["task"].unique()) == 1 else table, summary.title)
-    typer.echo(summary.parts[0])
+    for part in summary.parts:
+        if isinstance(part, str) and "frame()" not in part:  # all runs are shown here
+            typer.echo(part)
+    if forecasts.members is not None and len(forecasts.members) > 1:
+        show(forecasts.members.reset_index())

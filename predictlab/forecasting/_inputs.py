@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from predictlab._validation import positive
 from predictlab.errors import DataError, bad_argument
+from predictlab.forecasting._own_curve import own_curve_forecasts
 from predictlab.risk import _trajectories as trajectories
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import is_fork, is_invalid, refuse_duplicates
 from predictlab.risk._trajectories import Labels
+from predictlab.task import is_share
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class ForecastInputs:
         Depths that the features were measured at.
     ends : dict of str to float
         Depth at which the runs of each task end, as far as one is known.
+    own : dict of str to ndarray, shape (n,)
+        Forecasts from each run's own curve, where the path is that of the metric.
+    looked_at : ndarray, shape (n, q)
+        By which a run is told to be unlike others: features, and the last step of the path.
     """
 
     runs: pd.MultiIndex
@@ -45,6 +51,8 @@ class ForecastInputs:
     notes: list[str]
     depths: tuple[float, ...]
     ends: dict[str, float]
+    own: dict[str, Array]
+    looked_at: Array
 
     @property
     def complete(self) -> NDArray[np.bool_]:
@@ -95,15 +103,40 @@ def build_forecast_inputs(
             "at_depth", depth, "0, or a depth at or after one at which most runs of every task were measured",
             f"They were measured at {', '.join(f'{c:g}' for c in depths[:12])}.",
         )  # fmt: skip
+    known = np.column_stack([used, trajectories.static_columns(features, runs)])
     return ForecastInputs(
         runs,
-        np.column_stack([used, trajectories.static_columns(features, runs)]),
+        known,
         final,
         trajectories.groups_of(frame, groups, runs)[1],
         [_note(at, depth, bool(np.isnan(row).any())) for at, row in zip(lost, used, strict=True)],
         tuple(sorted({float(c) for _, c in wide.columns})),
         ends,
+        _own_curves(wide, metric, ends, final),
+        np.column_stack([known, _last_step(wide, path)]),
     )
+
+
+def _last_step(wide: pd.DataFrame, path: str) -> Array:
+    """How far the path went from the last depth but one to the last, (n, 1); (n, 0) of one depth."""
+    depths = sorted(c for m, c in wide.columns if m == path)[-2:]
+    return (
+        (wide[(path, depths[1])] - wide[(path, depths[0])]).to_numpy()[:, None]
+        if len(depths) == 2
+        else np.empty((len(wide), 0))
+    )
+
+
+def _own_curves(wide: pd.DataFrame, metric: str, ends: Mapping[str, float], final: Array) -> dict[str, Array]:
+    """Forecasts from the curve of the metric itself; none where another one was measured on the way."""
+    depths = np.array(sorted(c for m, c in wide.columns if m == metric), dtype=float)
+    if not len(depths):
+        return {}
+    # where nobody says when a task ends, its runs keep the value they have
+    unknown = next(iter(ends.values())) if len(set(ends.values())) == 1 else depths[-1]
+    end = np.array([ends.get(task, unknown) for task in wide.index.get_level_values(0)])
+    best = (1.0 if np.nanmax(final) <= 1 else 100.0) if is_share(metric) and np.isfinite(final).any() else None
+    return own_curve_forecasts(np.column_stack([wide[(metric, c)] for c in depths]), depths, end, best)
 
 
 def _usual_columns(wide: pd.DataFrame, ended: NDArray[np.bool_], path: str) -> NDArray[np.bool_]:

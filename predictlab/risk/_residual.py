@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,34 +52,64 @@ def ridge(x: Array, y: Array, group: Labels, new: Array) -> Array:
 
 def fit_ridge(x: Array, y: Array, group: Labels) -> tuple[Array, Array, float]:
     """Means and slopes of the columns, and the trace of the hat matrix without its mean: the effective parameters."""
+    centre, slope, shrink, _ = _fitted(x, y, group)
+    return centre, slope, float(shrink.sum())
+
+
+def ridge_and_left_out(x: Array, y: Array, group: Labels, new: Array) -> tuple[Array, Array]:
+    """`ridge` at `new`, (m,), and at each run without its group, (n,): the penalty is that of all, nothing refitted."""
+    centre, slope, shrink, u = _fitted(x, y, group)
+    room = np.ptp(y) / 2
+    at_new = np.clip(y.mean() + (new - centre) @ slope, y.min() - room, y.max() + room)
+    residual = y - y.mean() - u @ (shrink * (u.T @ (y - y.mean())))
+    errors = np.empty(len(y))
+    for members, hat in _hat_blocks(u, shrink[None], group):
+        errors[members] = _without(hat[0], residual[members])
+    return at_new, y - errors
+
+
+def _fitted(x: Array, y: Array, group: Labels) -> tuple[Array, Array, Array, Array]:
+    """Means and slopes of the columns, how much of each direction is kept, and the directions, (n, k)."""
     centre, scale = x.mean(axis=0), x.std(axis=0)
     keep = scale > 1e-12 * np.maximum(1.0, np.abs(centre))
     slope = np.zeros(x.shape[1])
     if not keep.any():
-        return centre, slope, 0.0
+        return centre, slope, np.zeros(0), np.empty((len(y), 0))
     u, d, vt = np.linalg.svd((x[:, keep] - centre[keep]) / scale[keep], full_matrices=False)
     target = u.T @ (y - y.mean())
     shrink = d**2 / (d**2 + len(y) * PENALTIES[:, None] + 1e-300)  # one row for each penalty
     best = shrink[int(np.argmin(_left_out(u, shrink, target, y, group)))]
     slope[keep] = vt.T @ (np.divide(best, d, out=np.zeros_like(d), where=d > 0) * target) / scale[keep]
-    return centre, slope, float(best.sum())
+    return centre, slope, best, u
 
 
 def _left_out(u: Array, shrink: Array, target: Array, y: Array, group: Labels) -> Array:
     """Sum of squared errors of leaving out each group, for each row of `shrink`."""
     residual = y - y.mean() - (shrink * target) @ u.T
-    _, number, sizes = np.unique(group, return_inverse=True, return_counts=True)
-    if len(sizes) == len(y):
+    if len(np.unique(group)) == len(y):
         return np.asarray(np.sum((residual / (1 - 1 / len(y) - shrink @ (u**2).T)) ** 2, axis=1))
-    total, order = np.zeros(len(shrink)), np.argsort(number, kind="stable")
-    starts = np.cumsum(sizes) - sizes
-    for size in np.unique(sizes):  # all groups of one size at once
-        members = order[starts[sizes == size][:, None] + np.arange(size)]
-        hat = 1 / len(y) + (u[members] * shrink[:, None, None, :]) @ u[members].transpose(0, 2, 1)
-        # with a tiny penalty a group can have leverage 1: least squares then gives a large, finite error
-        solve = np.linalg.pinv(np.eye(size) - hat, rcond=size * np.finfo(float).eps, hermitian=True)
-        total += np.sum((solve @ residual[:, members, None]) ** 2, axis=(1, 2, 3))
+    total = np.zeros(len(shrink))
+    for members, hat in _hat_blocks(u, shrink, group):
+        total += np.sum(_without(hat, residual[:, members]) ** 2, axis=(1, 2))
     return total
+
+
+def _hat_blocks(u: Array, shrink: Array, group: Labels) -> Iterator[tuple[Labels, Array]]:
+    """Runs of the groups of one size, (groups, size), and their blocks of the hat matrix for each row of `shrink`."""
+    _, number, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    order = np.argsort(number, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    for size in np.unique(sizes):
+        members = order[starts[sizes == size][:, None] + np.arange(size)]
+        yield members, 1 / len(number) + (u[members] * shrink[:, None, None, :]) @ u[members].transpose(0, 2, 1)
+
+
+def _without(hat: Array, residual: Array) -> Array:
+    """Errors of each group when it is left out, ``(I - H_gg)^-1 r_g``."""
+    size = hat.shape[-1]
+    # with a tiny penalty a group can have leverage 1: least squares then gives a large, finite error
+    solve = np.linalg.pinv(np.eye(size) - hat, rcond=size * np.finfo(float).eps, hermitian=True)
+    return np.asarray((solve @ residual[..., None])[..., 0])
 
 
 def group_folds(group: Labels, folds: int | None, rng: np.random.Generator, alone: int = LEAVE_ONE_OUT) -> list[Labels]:
