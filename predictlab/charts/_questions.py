@@ -63,6 +63,6 @@ def questions_chart(curves: Iterable[RiskCurve], *, width: int = 210, height: in
                     x=alt.value(width - 4), text="text:N"
                 ),
             ]
-        heading = style.title(curve.question, f"known: {known}; predicted: {predicted}")
+        heading = style.title(curve.question, [f"known: {known}", f"predicted: {predicted}"])
         panels.append(style.layered(layers, heading, width, height))
     return alt.hconcat(*panels)

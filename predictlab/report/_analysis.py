@@ -119,7 +119,7 @@ class Analysis:
         """
         rows = []
         for name, fit in self.fits.items():
-            row: dict[str, object] = {"task": name, "runs": fit.curve.n_runs, "diverged": fit.curve.diverged}
+            row: dict[str, object] = {"task": name, "runs": _runs_of(fit), "diverged": fit.curve.diverged}
             row |= {"fitted_from": fit.fitted.depth[0], "fitted_to": fit.fitted.depth[-1]}
             for parameter, limits in fit.conf_int().iterrows():
                 row[f"{parameter}"] = fit.params[parameter]
@@ -359,6 +359,10 @@ def _fit(
     if question == "fresh_run":
         return fresh_run(curve, rows=rows, draws=draws, rng=rng).results()
     return DecayModel(curve, rows=rows).fit()
+
+
+def _runs_of(fit: DecayResults) -> int | None:
+    return fit.fresh.curve.n_runs if isinstance(fit, FreshResults) else fit.curve.n_runs
 
 
 def _optimum(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from predictlab.budget import OptimalDepth, ProbeChoice
+from predictlab.budget import FreshResults, OptimalDepth, ProbeChoice
 from predictlab.decay._draws import CROSS_BEYOND
 from predictlab.phase import PROBABILITY_COLUMNS
 
@@ -44,6 +44,9 @@ def _crossing(analysis: Analysis, task: str, *depths: float) -> str:
     """``c_tau`` with its interval; far beyond what was measured the law says no more than that."""
     if np.isnan(depths[0]):
         return "–"
+    if isinstance(analysis.fits[task], FreshResults):
+        estimate, lower, upper = ("never" if np.isinf(depth) else number(depth) for depth in depths)
+        return estimate if lower == upper else f"{estimate} [{lower}, {upper}]"
     far = CROSS_BEYOND * analysis.fits[task].fitted.depth[-1]
     estimate, lower, upper = (f"> {far:g}" if depth > far else number(depth) for depth in depths)
     return estimate if lower == upper else f"{estimate} [{lower}, {upper}]"
@@ -62,7 +65,7 @@ def fit_table(analysis: Analysis) -> pd.DataFrame:
         rows.append(
             {
                 "task": task,
-                "runs": fit.curve.n_runs,
+                "runs": fit.fresh.curve.n_runs if isinstance(fit, FreshResults) else fit.curve.n_runs,
                 "depths": f"{fit.fitted.depth[0]:g}–{fit.fitted.depth[-1]:g}",
                 "sd of the floor": interval(*np.sqrt(floor)),
                 "alpha": interval(*rate) + ("" if fit.identified else " not identified"),

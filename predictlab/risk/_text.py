@@ -16,7 +16,7 @@ QUESTIONS = {
     "new_task": "how a run of a task drawn from a population will end",
 }
 ASKED = {  # what is known, and what is predicted
-    "agreement": ("seeds at a depth", "how far they are from their mean there"),
+    "agreement": ("seeds at a depth", "their mean there"),
     "this_run": ("one run up to a depth", "its own end"),
     "fresh_run": ("seeds at a depth", "the end of another run"),
     "new_task": ("other tasks, and the first steps of one", "where a run of it ends"),

@@ -131,17 +131,21 @@ function render({ model, el }) {
     const without = `${short(found.without)} ${asked.without}`;
     let text;
     if (!(s.scale > 0)) text = `Nothing decays (K = 0): probing does not pay; the risk is ${without}.`;
+    else if (!found.pays && found.optimal > first) text = `At the best depth, c* = ${short(found.optimal)} steps, the total is ${short(rows.optimal.total)}, against ${without}: probing does not pay.`;
     else if (found.optimal <= first) text = `c* = ${short(found.optimal)} is not beyond the first depth, ${short(first)}: probing does not pay; the risk is ${without}.`;
-    else text = `Probe to c* = ${short(found.optimal)} steps: total ${short(rows.optimal.total)} against ${without}; probing ${found.pays ? "pays" : "does not pay"}.`;
-    if (found.reachable === Infinity) return `${text} The floor is at or above the tolerance: no depth meets it.`;
+    else text = `Probe to c* = ${short(found.optimal)} steps: total ${short(rows.optimal.total)} against ${without}; probing pays.`;
+    if (found.reachable === Infinity) return `${text} ${s.intrinsic_limit >= s.tolerance ? "The floor is at or above the tolerance: no depth meets it." : "No depth meets the tolerance."}`;
     if (found.reachable <= first) return `${text} The tolerance is met at the first depth, ${short(first)}.`;
     return `${text} The tolerance is met from ${short(found.reachable)} steps on.`;
   }
 
   function painting() {
     follow();
+    const { found } = state;
     paintControls();
     const text = words(paintTable());
+    setText(heads.optimal, found.pays ? "Least total, c*" : "Best depth, c*"); // the least of all, not probing included
+    for (const [key, least] of [["optimal", found.pays], ["without", !found.pays]]) heads[key].closest("tr").classList.toggle("plw-least", least);
     setText(heads.without, asked.without.replace(/^./, (c) => c.toUpperCase()));
     setOptions(question, model.get("_questions"), model.get("question"), (name) => QUESTIONS[name]);
     chosen.hidden = model.get("_questions").length < 2;

@@ -88,7 +88,7 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
     ...(split ? [{ low: zero, high: rows, colour: "#808080", slope: -1, name: "rows: σ²_int / n", want: 0.85 }] : []),
     { low: split ? rows : zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : split ? "floor of runs" : "floor L_int", want: 0.85 },
     { low: floor, high: risk, colour: blue, name: priced ? "reducible" : "reducible K c^−α", want: 0.1 },
-    { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.85 },
+    { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.6 },
   ].slice(0, priced || split ? 3 : 2);
   inFrame(ctx, f, () => {
     for (const { low, high, colour, slope } of layers) {

@@ -199,8 +199,8 @@ class RiskDecomposition(Widget):
         self._fit, self._draws, self._parts, self._title, self._metric = None, b"", {}, "", ""
         if fit is not None:
             ends = self._ends or (float(fit.fitted.depth[0]), 32 * float(fit.fitted.depth[-1]))
-            if isinstance(fit, FreshResults):
-                ends = self._ends or (ends[0], max(fit.fresh.horizon, 2 * ends[0]))
+            if fit.question != "agreement" and np.isfinite(last_depth(fit)):  # at its end a recipe is over
+                ends = self._ends or (ends[0], max(last_depth(fit), 2 * ends[0]))
             for name, value in (_from_fit(fit, given) | given).items():
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
@@ -364,7 +364,7 @@ class RiskDecomposition(Widget):
         rows = []
         places = (
             (self._asked["without"], self._first, False),
-            ("least total, c*", self.optimal_depth, True),
+            ("least total, c*" if self.probing_pays else "best depth, c*", self.optimal_depth, True),
             ("tolerance met, c_τ", self.tolerance_depth, True),
         )
         for name, depth, paid in places:
@@ -470,9 +470,10 @@ def _from_fit(fit: DecayResults, given: dict[str, float]) -> dict[str, float]:
     middle = np.sqrt(fitted[0] * fitted[-1])
     risk = float(law(middle, floor, k, a))
     slope = a * (risk - floor) / middle if risk > floor else risk / middle
-    tolerance = float(fit.predict(fitted[-1])[0]) if floor == fitted_law["intrinsic_limit"] else float("nan")
+    at = middle if isinstance(fit, FreshResults) else fitted[-1]  # at its end the risk of another run is least
+    tolerance = float(fit.predict(at)[0]) if floor == fitted_law["intrinsic_limit"] else float("nan")
     if not tolerance > floor:
-        tolerance = float(law(fitted[-1], floor, k, a))
+        tolerance = float(law(at, floor, k, a))
     return fitted_law | {
         "exchange_rate": round3(slope / step), "tolerance": round3(tolerance), "cost_per_step": step,
     }  # fmt: skip

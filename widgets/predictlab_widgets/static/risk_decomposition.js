@@ -321,7 +321,7 @@ function paintLayers(plot, view, look, { priced, level, depth, height, symbol, i
     ...split ? [{ low: zero, high: rows, colour: "#808080", slope: -1, name: "rows: σ²_int / n", want: 0.85 }] : [],
     { low: split ? rows : zero, high: floor, colour: "#808080", slope: 1, name: priced ? "floor" : split ? "floor of runs" : "floor L_int", want: 0.85 },
     { low: floor, high: risk, colour: blue, name: priced ? "reducible" : "reducible K c^−α", want: 0.1 },
-    { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.85 }
+    { low: risk, high: total, colour: orange, slope: -1, name: "price γ C(c)", want: 0.6 }
   ].slice(0, priced || split ? 3 : 2);
   inFrame(ctx, f, () => {
     for (const { low, high, colour, slope } of layers) {
@@ -709,16 +709,20 @@ function render({ model, el }) {
     const without = `${short(found.without)} ${asked.without}`;
     let text;
     if (!(s.scale > 0)) text = `Nothing decays (K = 0): probing does not pay; the risk is ${without}.`;
+    else if (!found.pays && found.optimal > first) text = `At the best depth, c* = ${short(found.optimal)} steps, the total is ${short(rows.optimal.total)}, against ${without}: probing does not pay.`;
     else if (found.optimal <= first) text = `c* = ${short(found.optimal)} is not beyond the first depth, ${short(first)}: probing does not pay; the risk is ${without}.`;
-    else text = `Probe to c* = ${short(found.optimal)} steps: total ${short(rows.optimal.total)} against ${without}; probing ${found.pays ? "pays" : "does not pay"}.`;
-    if (found.reachable === Infinity) return `${text} The floor is at or above the tolerance: no depth meets it.`;
+    else text = `Probe to c* = ${short(found.optimal)} steps: total ${short(rows.optimal.total)} against ${without}; probing pays.`;
+    if (found.reachable === Infinity) return `${text} ${s.intrinsic_limit >= s.tolerance ? "The floor is at or above the tolerance: no depth meets it." : "No depth meets the tolerance."}`;
     if (found.reachable <= first) return `${text} The tolerance is met at the first depth, ${short(first)}.`;
     return `${text} The tolerance is met from ${short(found.reachable)} steps on.`;
   }
   function painting() {
     follow();
+    const { found } = state;
     paintControls();
     const text = words(paintTable());
+    setText(heads.optimal, found.pays ? "Least total, c*" : "Best depth, c*");
+    for (const [key, least] of [["optimal", found.pays], ["without", !found.pays]]) heads[key].closest("tr").classList.toggle("plw-least", least);
     setText(heads.without, asked.without.replace(/^./, (c) => c.toUpperCase()));
     setOptions(question, model.get("_questions"), model.get("question"), (name) => QUESTIONS[name]);
     chosen.hidden = model.get("_questions").length < 2;
