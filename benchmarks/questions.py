@@ -2,6 +2,7 @@
 
     python benchmarks/questions.py --worlds --draws 40          # worlds with a horizon and a mean curve
     python benchmarks/questions.py --store questions.db         # 7 real tasks of 64 or 32 seeds, recorded first
+    python benchmarks/questions.py --published runs.csv         # curves of other people's runs, a tidy table
 
 `fresh_run`: S runs are read up to a quarter, a half or all of the recipe; the end of the other runs of the same task
 is predicted, before T by the law of the mean curve (``drift="mean"``), at T by the mean of the ends. "stated" is the
@@ -14,6 +15,10 @@ others.
 Plans: the cheapest probe for a tolerance of about 2 x Var(R), made from a pilot of 6 runs that ended, replayed with
 seeds it has not seen: how often the mean squared error is within the tolerance, and what full runs, or runs to T/2,
 would take.
+
+Published: each run's training loss up to a quarter or a half of its steps is carried to its end by the law of the mean
+curve, the noise of one run from the second differences of its tail: whether the law's priors are as wide as other
+people's curves ask for.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ import numpy as np
 import pandas as pd
 
 import predictlab as pl
+from predictlab.decay._mean_curve import learning_time, mean_at_end
 
 SEEDS, SHARES = (3, 6, 12), (0.25, 0.5, 1.0)
 HEAD = {"method": "head", "learning_rate": 2e-2, "max_length": 32}
@@ -172,6 +178,26 @@ def replay(name: str, depths: np.ndarray, values: np.ndarray, schedule: str | No
     }  # fmt: skip
 
 
+def published(path: str, metric: str = "train_loss") -> pd.DataFrame:
+    """Stated variance and squared errors of the law of the mean curve over single published runs."""
+    table = pd.read_csv(path)
+    wide = table[table["metric"] == metric].pivot_table(index="run", columns="depth", values="value").dropna()
+    depth = wide.columns.to_numpy(dtype=float)
+    passed = learning_time(depth, depth[-1], "cosine")
+    found = []
+    for values in wide.to_numpy():
+        noise = float(np.mean(np.diff(values[4:], 2) ** 2)) / 6
+        for share in SHARES[:2]:
+            k = int(np.sum(depth <= share * depth[-1]))
+            end = mean_at_end(passed[:k], values[:k], np.eye(k) * noise, passed[-1])
+            stated, made = end.variance + noise, float(values[-1] - end.centre) ** 2
+            found.append({"share": share, "stated": stated, "made": made, "covers": made < 1.96**2 * stated})
+    cells = pd.DataFrame(found).groupby("share")
+    return cells.agg(
+        runs=("stated", "size"), stated=("stated", "median"), made=("made", "median"), covers=("covers", "mean")
+    )
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,7 +205,11 @@ def main() -> None:
     parser.add_argument("--store")
     parser.add_argument("--draws", type=int, default=40, help="worlds of each kind")
     parser.add_argument("--repeats", type=int, default=20, help="subsets of the runs of each real task")
+    parser.add_argument("--published", help="tidy table of single runs, such as published ones")
     given = parser.parse_args()
+    if given.published:
+        print(published(given.published).to_string())
+        return
     cells: list[dict[str, object]] = []
     plans = []
     for kind in ("worlds", "real") if given.worlds and given.store else ("worlds",) if given.worlds else ("real",):

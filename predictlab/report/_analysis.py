@@ -15,6 +15,7 @@ import pandas as pd
 from predictlab._summary import Summary
 from predictlab._validation import nonnegative, option, tolerance_of
 from predictlab.budget import FreshResults, OptimalDepth, ProbeChoice, fresh_run, optimal_depth
+from predictlab.budget._drift import EARLIER_LEAST
 from predictlab.decay import DecayModel, DecayResults
 from predictlab.errors import DataError, UnusualInput, bad_argument
 from predictlab.phase import (
@@ -30,6 +31,7 @@ from predictlab.planning import advise, half_width
 from predictlab.report._tables import phase_table
 from predictlab.risk import QUESTIONS, RiskCurve, over_horizons, risk_curve
 from predictlab.risk._frames import Runs, as_runs_frame
+from predictlab.risk._fresh import end_of
 from predictlab.risk._horizon import by_length, lengths_of
 from predictlab.runs import Imported, ImportReport, RunStore, read_runs
 from predictlab.runs._importers.read import Source
@@ -273,6 +275,11 @@ def analyse(
     if budget is None:
         budget = min((fit.curve.depth[-1] for fit in fits.values()), default=float(runs["depth"].max()))
         taken += (f"no budget was given: {budget:g} steps are taken, the last depth that all tasks were measured at",)
+    pooled = [name for name, fit in fits.items() if isinstance(fit, FreshResults) and fit.fresh.drift == "earlier"]
+    if pooled:
+        taken += (
+            f"no run of {', '.join(pooled)} was measured at its end: how far its mean drifts is that of the others",
+        )
     optima = {name: _optimum(fit, exchange_rate, draws, rng) for name, fit in fits.items()}
     # a budget that no task's law reaches is an error of the call; one that some do not is the answer for those
     too_early = {
@@ -357,8 +364,22 @@ def _fit(
     if curve.n_runs is not None and curve.n_runs < MIN_RUNS:
         raise DataError(f"{curve.n_runs} runs; a fit needs at least {MIN_RUNS}. Probe more seeds.")
     if question == "fresh_run":
-        return fresh_run(curve, rows=rows, draws=draws, rng=rng).results()
+        drift = None if end_of(curve) <= curve.depth[-1] else _drift_of_others(held, name, curve)
+        return fresh_run(curve, drift=drift, rows=rows, draws=draws, rng=rng).results()
     return DecayModel(curve, rows=rows).fit()
+
+
+def _drift_of_others(held: Runs, name: str, curve: RiskCurve) -> list[RiskCurve] | None:
+    """Curves of the other tasks whose runs ended, where they are enough to tell how far a mean drifts."""
+    others = []
+    for other in pd.unique(as_runs_frame(held)["task"]):
+        try:
+            found = risk_curve(held, str(other), metric=curve.metric)
+        except DataError:
+            continue
+        if other != name and end_of(found) <= found.depth[-1]:
+            others.append(found)
+    return others if len(others) >= EARLIER_LEAST else None
 
 
 def _runs_of(fit: DecayResults) -> int | None:

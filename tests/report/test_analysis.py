@@ -139,6 +139,19 @@ def test_another_run_is_asked_of_each_task_by_its_own_measured_ends(tmp_path):
     assert "asked: how another run of the same recipe" in str(result.summary())
 
 
+def test_a_task_that_has_not_ended_takes_its_drift_from_those_that_have(tmp_path):
+    with pl.RunStore(tmp_path / "runs.db") as store:
+        for i in range(4):
+            frame = ends(f"t{i}", i)
+            store.add_frame(frame[frame["depth"] <= (16 if i == 0 else 64)], description={"recipe": {"steps": 64}})
+    result = analyse(tmp_path / "runs.db", tolerance=1e-2, budget=16, question="fresh_run")
+    assert result.fits["t0"].fresh.drift == "earlier"
+    assert {result.fits[f"t{i}"].fresh.drift for i in (1, 2, 3)} == {"runs"}
+    assert any("no run of t0 was measured at its end" in text for text in result.cautions)
+    few = analyse(tmp_path / "runs.db", tolerance=1e-2, budget=16, question="fresh_run", tasks=["t0"])
+    assert few.fits["t0"].fresh.drift == "earlier"
+
+
 def test_a_new_task_is_asked_of_all_tasks_together():
     runs = pd.concat([ends(f"t{i}", i).assign(value=lambda f, i=i: f["value"] + 0.05 * i) for i in range(6)])
     result = analyse(runs, tolerance=1e-2, budget=16, question="new_task")
