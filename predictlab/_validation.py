@@ -60,6 +60,15 @@ def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> flo
 Z95 = 1.96  # half-width of the central 95 % of a Gaussian, in standard deviations
 
 
+def evaluation_rows(value: object, name: str = "rows") -> float | None:
+    """A number of evaluation rows > 0, inf for the population they come from, None for the set at hand."""
+    if value is None:
+        return None
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise bad_argument(name, value, "a number of evaluation rows > 0, inf for the population, or None for this set")
+
+
 def tolerance_of(tolerance: object, margin: object) -> float:
     """The tolerance, metric², from itself or from its margin ``m``, in the metric: ``(m / 1.96)²``; one of them."""
     if margin is not None:

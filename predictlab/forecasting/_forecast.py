@@ -9,13 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from predictlab._validation import confidence_level, generator, nonnegative, number, option, whole_number
+from predictlab._validation import (
+    confidence_level,
+    evaluation_rows,
+    generator,
+    nonnegative,
+    number,
+    option,
+    whole_number,
+)
 from predictlab.errors import DataError, bad_argument
 from predictlab.forecasting._inputs import ForecastInputs, build_forecast_inputs
 from predictlab.forecasting._learning import learning_of
 from predictlab.forecasting._predictive import guaranteed_level
 from predictlab.forecasting._results import ForecastResults
-from predictlab.forecasting._rows import Key, checked_rows, means_of_outcomes, outcomes_behind, rows_of_forecast
+from predictlab.forecasting._rows import Key, means_of_outcomes, outcomes_behind, rows_of_forecast
 from predictlab.forecasting._stack import PREDICTORS, REGRESSION, STACK, Members
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import Runs, rounding_variance, select_rows
@@ -135,7 +143,7 @@ def forecast(
     """
     at_depth = nonnegative("at_depth", at_depth)
     confidence, method = confidence_level(confidence), option("method", method, METHODS)
-    rows = checked_rows(rows)
+    rows = evaluation_rows(rows)
     outcomes: dict[Key, NDArray[np.generic]] = {}
     if isinstance(runs, pd.DataFrame) and "row" in runs.columns:
         runs, outcomes = means_of_outcomes(runs)

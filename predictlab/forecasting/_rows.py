@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from predictlab.errors import DataError, bad_argument
+from predictlab.errors import DataError
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import Runs, is_invalid
 from predictlab.risk._outcomes import outcomes_of
@@ -158,18 +158,3 @@ def jackknifed(missed: Array, ends: Array, ratio: float) -> tuple[float, float]:
 
     of_forecast, of_rows = variance(ends - missed), variance(ends) * ratio
     return of_forecast - variance(missed) + of_rows, of_forecast + of_rows
-
-
-def checked_rows(rows: float | None) -> float | None:
-    """A number of rows > 0, inf or None."""
-    if rows is None:
-        return None
-    try:
-        size = float(rows)
-    except (TypeError, ValueError):
-        size = float("nan")
-    if not size > 0 or isinstance(rows, bool):
-        raise bad_argument(
-            "rows", rows, "a number of evaluation rows > 0, inf for the population, or None for this set"
-        )
-    return size

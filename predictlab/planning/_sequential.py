@@ -12,17 +12,16 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from predictlab._summary import Summary
-from predictlab._validation import Rng, option, positive, share, tolerance_of
+from predictlab._validation import Rng, evaluation_rows, option, positive, share, tolerance_of
 from predictlab.decay import DecayModel, DecayResults, Sample
 from predictlab.errors import DataError, bad_argument
 from predictlab.phase import UNDETERMINED
 from predictlab.planning._boundary import LEAST_LEVEL, SPENDING, Boundary
 from predictlab.planning._next_step import Step, most_informative
 from predictlab.planning._questions import NO_ANSWER, Answer, Answering, answering
-from predictlab.planning._sources import Measure, Source, opened_source
+from predictlab.planning._sources import Measure, Source, curve_of, opened_source
 from predictlab.probing import ProbePlan
 from predictlab.probing._executors import Executor
-from predictlab.risk import risk_curve
 from predictlab.runs import RunStore
 from predictlab.task import Task
 
@@ -71,6 +70,8 @@ class SequentialResult:
         Their measurements, tidy.
     stopped_because : str
         One sentence.
+    rows : float, optional
+        Evaluation rows of the set that was asked about, inf for the population; None: the measured one.
 
     Examples
     --------
@@ -97,6 +98,7 @@ class SequentialResult:
     plan: ProbePlan
     runs: pd.DataFrame = field(repr=False)
     stopped_because: str
+    rows: float | None = None
 
     def _headline(self) -> str:
         if self.question == "regime":
@@ -117,10 +119,25 @@ class SequentialResult:
         return Summary(
             f"{'Decided' if self.decided else 'Not decided'}: {self._headline()}",
             self.stopped_because,
+            *self._about_rows(),
             f"cost {self.cost:g} of {self.max_cost:g}; {len(self.plan.run_seeds)} seeds, depths {self.plan.depths}",
             f"{self.confidence:.0%} confidence over all looks: {self.boundary}",
             self.looks[[*shown, "action"]],
         )
+
+    def _about_rows(self) -> list[str]:
+        """On which rows the answer holds, and what the measured ones add (docs/theory.md, section 8)."""
+        if self.rows is None:
+            return []
+        where = "on the population of rows" if math.isinf(self.rows) else f"on an evaluation set of {self.rows:g} rows"
+        if self.fit is None or self.fit.curve.parts is None:
+            return [f"Asked {where}."]
+        last, depth = self.fit.curve.parts[-1], self.fit.curve.depth[-1]
+        share = min(max(last.rows_share, 0.0), 1.0)
+        return [
+            f"Asked {where}; of the spread measured at {depth:g} steps {share:.0%} is the set of {last.rows} rows, "
+            "which was taken apart."
+        ]
 
     def __repr__(self) -> str:
         return str(self.summary())
@@ -147,6 +164,7 @@ def probe_until(
     boundary: str = "pocock",
     store: str | Path | RunStore | None = None,
     metric: str | None = None,
+    rows: float | None = None,
     rng: Rng = None,
     progress: bool = True,
     executor: str | Executor | None = None,
@@ -199,6 +217,10 @@ def probe_until(
         it was interrupted: what the store holds is not made again.
     metric : str, optional
         As for `pl.risk_curve`.
+    rows : float, optional
+        Evaluation rows of the set that is asked about; inf: the population they come from. None: the measured set, as
+        it is. What the measured rows add is then an offset of the fit, known from their outcomes, which a task keeps,
+        and a callable gives by a column ``row``: a line an outcome.
     rng : int, numpy.random.Generator or None
         Of the draws of each fit; None: a fresh generator of seed 0 at each look.
     progress : bool
@@ -213,7 +235,7 @@ def probe_until(
     Raises
     ------
     ArgumentError
-        Also when `max_cost` does not pay for the first look.
+        Also when `max_cost` does not pay for the first look, and for `rows` without outcomes.
     KeyboardInterrupt
         On Ctrl-C; what was measured is in the store.
 
@@ -246,13 +268,14 @@ def probe_until(
     given = {"tolerance": tolerance, "budget": budget, "exchange_rate": exchange_rate, "within": within}
     answer = answering(question, given, relative, price, confidence)
     asked_at = float(budget or 0) if question == "regime" else 0.0
+    wanted = evaluation_rows(rows)
     spent = Boundary(SPENDING[option("boundary", boundary, SPENDING)][0], 1 - confidence)
     chosen = {name: value for name, value in options.items() if value is not None}
     with opened_source(source, store, max_depth, progress, chosen) as opened:
         first = _first_plan(opened, plan, limit, price, asked_at)
         if 0 < asked_at < first.depths[0]:
             raise bad_argument("budget", budget, f"at least {first.depths[0]} steps, the first depth of the plan")
-        last = _look_until(opened, answer, first, limit, price, spent, metric, rng, progress)
+        last = _look_until(opened, answer, first, limit, price, spent, metric, wanted, rng, progress)
     if last.answer.stands:
         because = f"The answer stands at look {len(last.looks)}, which may err with probability {last.level:.3f}."
     else:
@@ -275,6 +298,7 @@ def probe_until(
         plan=last.plan,
         runs=last.runs,
         stopped_because=because,
+        rows=wanted,
     )
 
 
@@ -330,6 +354,7 @@ def _look_until(
     price: float,
     boundary: Boundary,
     metric: str | None,
+    rows: float | None,
     rng: Rng,
     progress: bool,
 ) -> _Looks:
@@ -344,7 +369,7 @@ def _look_until(
             step, why = None, ""
             at.fit, at.level, at.answer = None, 0.0, NO_ANSWER
             try:
-                at.fit = DecayModel(risk_curve(at.runs, source.name, metric=metric)).fit()
+                at.fit = DecayModel(curve_of(source, at.runs, metric, rows), rows=rows).fit()
             except DataError as error:
                 if not steps:
                     raise

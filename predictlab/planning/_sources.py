@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from predictlab._validation import whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.probing import ProbePlan, probe
-from predictlab.runs import RunStore
+from predictlab.risk import RiskCurve, risk_curve
+from predictlab.risk._spread import with_outcomes
+from predictlab.runs import Entry, RunStore
 from predictlab.task import Task
 
 Measure = Callable[[Sequence[int], Sequence[int]], pd.DataFrame]
@@ -29,6 +32,7 @@ class Source(NamedTuple):
     name: str
     max_depth: int | None
     measure: Callable[[ProbePlan], pd.DataFrame]
+    store: RunStore
 
 
 @contextmanager
@@ -49,13 +53,13 @@ def opened_source(
     try:
         if isinstance(source, Task):
             measure = partial(probe, source, store=opened, progress=progress, **options)  # type: ignore[arg-type]
-            yield Source(str(source.name), min(source.recipe.steps, *limits, sys.maxsize), measure)
+            yield Source(str(source.name), min(source.recipe.steps, *limits, sys.maxsize), measure, opened)
         else:
             name = str(getattr(source, "__name__", type(source).__name__))
             opened.add_task(name, f"function:{name}", {"source": name})
             if own := getattr(source, "max_depth", None):
                 limits.append(own)
-            yield Source(name, min(limits, default=None), partial(_measured, source, name, opened))
+            yield Source(name, min(limits, default=None), partial(_measured, source, name, opened), opened)
     except KeyboardInterrupt:
         if not isinstance(source, Task):  # pl.probe has said so
             goes_on = f"{opened.path} keeps what was measured; the same call goes on."
@@ -68,6 +72,21 @@ def opened_source(
             opened.close()
 
 
+def curve_of(source: Source, runs: pd.DataFrame, metric: str | None, rows: float | None) -> RiskCurve:
+    """Risk curve of the runs; with what their rows add, where another set is asked about."""
+    curve = risk_curve(runs, source.name, metric=metric)
+    if rows is None:
+        return curve
+    curve = with_outcomes(curve, source.store)
+    if curve.parts is None:
+        raise bad_argument(
+            "rows", rows, f"None for {curve.metric} of {source.name!r}, whose outcomes of rows are not kept",
+            "A task keeps them of metrics that are means over rows, in a new store too; a callable gives a line an "
+            "outcome, with a column row.",
+        )  # fmt: skip
+    return curve
+
+
 def _measured(function: Measure, name: str, store: RunStore, plan: ProbePlan) -> pd.DataFrame:
     """Tidy frame of the plan's seeds and depths; the function is asked for what the store lacks, once."""
     runs = {seed: f"{name}:{seed}" for seed in plan.run_seeds}
@@ -78,7 +97,11 @@ def _measured(function: Measure, name: str, store: RunStore, plan: ProbePlan) ->
         if depths:
             lacking.setdefault(depths, []).append(seed)
     for depths, seeds in lacking.items():
-        cells = _cells(function(depths, seeds))
+        made = function(depths, seeds)
+        outcomes: dict[tuple[int, int, str], NDArray[np.generic]] = {}
+        if isinstance(made, pd.DataFrame) and "row" in made.columns:
+            made, outcomes = _of_rows(made, name, store)
+        cells = _cells(made)
         for seed in seeds:
             for depth in depths:
                 if (seed, depth) not in cells:
@@ -91,10 +114,33 @@ def _measured(function: Measure, name: str, store: RunStore, plan: ProbePlan) ->
                     raise DataError(f"source: seed {seed} has two values of one metric at depth {depth}; keep one.")
                 status = next((s for s in cell["status"] if s != "ok"), "ok")
                 values = dict(zip(cell["metric"], cell["value"].astype(float), strict=True))
-                store.record(name, runs[seed], depth, values, seed=int(seed), status=status)
+                rows = {m: y for m in values if (y := outcomes.get((seed, depth, m))) is not None}
+                entry = Entry(runs[seed], int(seed), int(depth), values, status=status, outcomes=rows or None)
+                store.record_all(name, [entry])
     frame = store.frame(name)
     wanted = frame["run"].isin(runs.values()) & frame["depth"].isin(plan.depths)
     return frame[wanted].reset_index(drop=True)
+
+
+def _of_rows(
+    frame: pd.DataFrame, name: str, store: RunStore
+) -> tuple[pd.DataFrame, dict[tuple[int, int, str], NDArray[np.generic]]]:
+    """Means over rows, and the outcomes themselves by seed, depth and metric; the rows are made known to the store."""
+    if missing := [c for c in NEEDED if c not in frame.columns]:
+        raise DataError(
+            f"source: column {missing[0]!r} is missing from its outcomes; it needs {', '.join(NEEDED)}, row."
+        )
+    if frame.duplicated(["seed", "depth", "metric", "row"]).any():
+        raise DataError("source: a row has two outcomes of one metric, of one seed at one depth; keep one.")
+    wide = frame.pivot_table(index=["seed", "depth", "metric"], columns="row", values="value")
+    if wide.isna().to_numpy().any():
+        raise DataError("source: outcomes of some rows are missing; every seed has one of each row at every depth.")
+    store.add_rows(name, [str(row) for row in wide.columns])
+    values = wide.to_numpy(dtype=float)
+    kept: NDArray[np.generic] = values == 1 if np.isin(values, (0, 1)).all() else values.astype(np.float32)
+    keys = [(int(s), int(c), str(m)) for s, c, m in wide.index]
+    means = wide.index.to_frame(index=False).assign(value=kept.mean(axis=1, dtype=float))
+    return means, dict(zip(keys, kept, strict=True))
 
 
 def _cells(frame: object) -> dict[object, pd.DataFrame]:

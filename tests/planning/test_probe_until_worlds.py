@@ -278,3 +278,58 @@ def test_bad_sources_are_named():
         pl.probe_until(lambda depths, seeds: source(depths, seeds[:-1]), **GOOD)
     with pytest.raises(DataError, match="two values of one metric"):
         pl.probe_until(lambda depths, seeds: pd.concat([source(depths, seeds)] * 2), **GOOD)
+
+
+class OfRows:
+    """Runs that do not differ on the population, or do, evaluated on a few rows: a line an outcome."""
+
+    __name__ = "rows"
+
+    def __init__(self, rows=200, run_sd=0.0, seed=0):
+        self.rows, self.run_sd, self.seed = rows, run_sd, seed
+
+    def __call__(self, depths, seeds):
+        parts = []
+        difficulty = np.random.default_rng(self.seed).uniform(0.3, 0.9, self.rows)
+        for seed in seeds:
+            for depth in depths:
+                rng = np.random.default_rng([self.seed, seed, depth])
+                right = rng.random(self.rows) < np.clip(difficulty + self.run_sd * rng.standard_normal(), 0, 1)
+                parts.append(
+                    pd.DataFrame(
+                        {"seed": seed, "depth": depth, "metric": "accuracy", "row": range(self.rows), "value": right}
+                    ).astype({"value": float})
+                )
+        return pd.concat(parts, ignore_index=True)
+
+
+def test_noise_of_the_rows_alone_is_none_on_the_population(tmp_path):
+    """Runs that are right by chance alone, on 200 rows: their spread is the set's. On the population it is none."""
+    options = {"margin": 0.05, "budget": 32, "max_cost": 4000, "confidence": 0.9, "progress": False}
+    plan = pl.ProbePlan((4, 8, 16, 32), 8)
+    here = pl.probe_until(OfRows(), plan=plan, **options)
+    assert here.likely != "Static-Sufficient"
+    assert here.rows is None
+    everywhere = pl.probe_until(OfRows(), plan=plan, rows=np.inf, store=tmp_path / "runs.db", **options)
+    assert everywhere.likely == "Static-Sufficient"
+    assert everywhere.fit.curve.parts is not None
+    assert everywhere.fit.model.rows == np.inf
+    assert "Asked on the population of rows; of the spread measured at" in str(everywhere)
+    assert "200 rows, which was taken apart" in str(everywhere)
+    # the store has the outcomes: the same fit without probing
+    again = pl.DecayModel(pl.risk_curve(tmp_path / "runs.db"), rows=np.inf).fit()
+    np.testing.assert_allclose(again.params, everywhere.fit.params)
+    differ = pl.probe_until(OfRows(run_sd=0.2), plan=plan, rows=np.inf, **options)
+    assert differ.likely != "Static-Sufficient"
+
+
+def test_rows_that_nobody_kept():
+    options = {"tolerance": 0.1, "budget": 64, "max_cost": 3000}
+    with pytest.raises(ArgumentError, match=r"rows=inf: expected None for value of .*whose outcomes of rows are not"):
+        until(STATIC, rows=np.inf, **options)
+    for bad in (0, -1, "all", True, float("nan")):
+        with pytest.raises(ArgumentError, match=r"rows=.*inf for the population"):
+            until(STATIC, rows=bad, **options)
+    one_lost = lambda depths, seeds: OfRows()(depths, seeds).iloc[1:]  # noqa: E731
+    with pytest.raises(DataError, match="outcomes of some rows are missing"):
+        pl.probe_until(one_lost, margin=0.05, budget=32, max_cost=4000, plan=PLAN, rows=100, progress=False)
