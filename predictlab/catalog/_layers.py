@@ -64,19 +64,19 @@ def layer_features(
     from tqdm.auto import tqdm
 
     loaded = model if isinstance(model, Backbone) else None
-    identity = None if loaded or not cache else _identity(model)  # type: ignore[arg-type]
+    identity = None if loaded or not cache else identity_of(model)  # type: ignore[arg-type]
     found: list[np.ndarray] = []
     with tqdm(total=len(texts), desc="features", unit="text", disable=not progress) as bar:
         for start in range(0, len(texts), CHUNK):
             part = list(texts[start : start + CHUNK])
-            file = None if identity is None else _file(identity, part, max_length, pooling, layers, random_seed)
-            features = None if file is None else _read(file)
+            file = None if identity is None else file_of(identity, part, max_length, pooling, layers, random_seed)
+            features = None if file is None else read(file)
             if features is None:
                 if loaded is None:
                     loaded = load_backbone(model) if random_seed is None else _random(model, random_seed)  # type: ignore[arg-type]
                 features = _computed(loaded, part, max_length, pooling, layers)
                 if file is not None:
-                    _keep(file, features)
+                    keep(file, features)
             found.append(features)
             bar.update(len(part))
     every = np.concatenate(found, axis=1)
@@ -146,7 +146,7 @@ def _random(model: str | Path, seed: int) -> Backbone:
     )  # fmt: skip
 
 
-def _identity(model: str | Path) -> str | None:
+def identity_of(model: str | Path) -> str | None:
     """Digest of a model's files; None for one that is not a folder here."""
     from predictlab.catalog import model_path
 
@@ -165,7 +165,7 @@ def _digest(path: Path, changed: int, size: int) -> str:
         return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _file(identity: str, texts: Sequence[str], *settings: object) -> Path:
+def file_of(identity: str, texts: Sequence[str], *settings: object) -> Path:
     content = hashlib.sha256(repr((identity, settings)).encode())
     for text in texts:
         content.update(f"\0{len(text)}:".encode() + text.encode("utf-8", "surrogatepass"))
@@ -173,7 +173,7 @@ def _file(identity: str, texts: Sequence[str], *settings: object) -> Path:
     return cache_dir() / "features" / key[:2] / f"{key}.npy"
 
 
-def _read(file: Path) -> np.ndarray | None:
+def read(file: Path) -> np.ndarray | None:
     """Features that are kept; a file that cannot be read is as good as none."""
     try:
         return np.load(file, allow_pickle=False)
@@ -181,7 +181,7 @@ def _read(file: Path) -> np.ndarray | None:
         return None
 
 
-def _keep(file: Path, features: np.ndarray) -> None:
+def keep(file: Path, features: np.ndarray) -> None:
     """Write whole or not at all; a cache that cannot be written to is done without."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

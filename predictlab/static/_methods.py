@@ -32,6 +32,22 @@ _ROWS = [
      "at most 1", "higher", "jackknife", "Cover, Hart 1967"),
     ("linear_probe_r2", "values", True, "5-fold cross-validated share of variance of a ridge regression",
      "share of variance", "at most 1", "higher", "jackknife", "Hoerl, Kennard 1970"),
+    ("bits_per_byte", "completions", True, "bits that the model needs for a byte of completions, given the prompts",
+     "bits per byte", "at least 0", "lower; ranks no fine-tunes", "t over rows, ratio", "Gao et al. 2020 (The Pile)"),
+    ("ifd", "completions", True, "perplexity of completions with their prompts over that without, geometric mean",
+     "none", "above 0", "lower", "t over rows, of logarithms", "Li et al. 2024 (Superfiltering)"),
+    ("compressed_bits", "completions", True, "bits per byte that the best of three compressors makes, no model needed",
+     "bits per byte", "0 to about 8", "lower", "none", "Delétang et al. 2024"),
+    ("bits_per_byte_shots", "completions", False, "bits_per_byte behind demonstrations", "bits per byte",
+     "at least 0", "lower", "t over rows, ratio", "Brown et al. 2020"),
+    ("in_context_gain", "completions", False, "bits_per_byte less that behind demonstrations: learnable in context",
+     "bits per byte", "unbounded", "higher", "t over rows, ratio", "Brown et al. 2020; null: Min et al. 2022"),
+    ("noise_scale", "completions", False, "tr(Sigma) / |G|² of the first gradients: rows at which noise equals signal",
+     "rows", "at least 0", "lower: less for seeds to differ in", "jackknife", "McCandlish et al. 2018"),
+    ("gradient_consistency", "completions", False, "cosine of the first gradients of two batches of the recipe's size",
+     "none", "at most 1", "higher: less for seeds to differ in", "jackknife", "McCandlish et al. 2018"),
+    ("rectified_law", "losses", False, "loss after training on more data, from three to five sizes",
+     "that of the losses", "above 0", "lower", "posterior", "Lin et al. 2024"),
     ("leep", "source head", False, "how well a model's own classes predict the labels", "nats per row", "at most 0",
      "higher", "none", "Nguyen et al. 2020"),
     ("nce", "source head", False, "entropy that a model's own classes leave of the labels, negative", "nats per row",
@@ -39,10 +55,13 @@ _ROWS = [
 ]  # fmt: skip
 METHODS = pd.DataFrame(_ROWS, columns=_COLUMNS)
 _OF = dict(zip(METHODS["method"], METHODS["of"], strict=True))
+_NAMES = {of: ", ".join(part["method"]) for of, part in METHODS.groupby("of", sort=False)}
 _REASON = {
-    "classes": "it compares classes, and the targets are numbers. For numbers: logme_regression, knn_r2, "
-    "linear_probe_r2",
-    "values": "it predicts numbers, and the targets are classes",
+    "classes": "it compares classes, and the targets are {given}. For those: {known}",
+    "values": "it predicts numbers, and the targets are {given}. For those: {known}",
+    "completions": "it asks a causal language model for completions, and the targets are {given}. For those: {known}",
+    "losses": "it needs losses after training on three sizes of data or more. Call it with those: "
+    "pl.static.rectified_law(sizes, losses)",
     "source head": "it needs what the classification head that comes with a model says of each row, and features have "
     "none. Call it with that: pl.static.leep(probabilities, labels), pl.static.nce(source_labels, labels)",
 }
@@ -54,9 +73,9 @@ def methods() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``method``; ``of``, the data that it applies to (classes, values, or the outputs of a model's own
-        head); ``default``, whether it is computed when none is named; ``measures, unit, range, better, interval,
-        source``.
+        Columns ``method``; ``of``, what it applies to (classes, values, completions, losses of several fine-tunes, or
+        the outputs of a model's own head); ``default``, whether it is computed when none is named; ``measures, unit,
+        range, better, interval, source``.
 
     Examples
     --------
@@ -78,7 +97,9 @@ def chosen(names: str | Sequence[str] | None, of: str) -> list[str]:
         if name not in _OF:
             raise bad_argument("methods", name, f"names among {', '.join(known)}, or 'all'")
         if _OF[name] != of:
-            raise bad_argument("methods", name, f"a score of {of}", f"{name}: {_REASON[_OF[name]]}.")
+            given = {"values": "numbers"}.get(of, of)
+            reason = _REASON[_OF[name]].format(given=given, known=_NAMES[of])
+            raise bad_argument("methods", name, f"a score of {of}", f"{name}: {reason}.")
     if not wanted:
         raise bad_argument("methods", names, f"at least one of {', '.join(known)}, or None for the usual ones")
     return list(dict.fromkeys(wanted))

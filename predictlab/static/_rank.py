@@ -134,7 +134,11 @@ def rank(
     if not isinstance(data, Dataset):
         raise bad_argument("data", data, "a Dataset", "Load it with pl.load_dataset(...).")
     if data.kind == "completions":
-        raise DataError(f"{data.name} has completions, and static scores rate features against labels.")
+        raise DataError(
+            f"{data.name} has completions, and losses before training rank fine-tunes of language models no better "
+            "than chance (docs/static.md). Fine-tune each on three small sizes of data, and rank by what "
+            "pl.static.rectified_law(sizes, losses).predict(all) expects."
+        )
     if not isinstance(method, str) or method == "all":
         raise bad_argument("method", method, "the name of one score", "Score with several by pl.score(task).")
     [score_name] = chosen(method, "classes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from predictlab.static._methods import chosen
 from predictlab.task import Task
 
 LAYERS = ("mean", "last", "each")
+MOST = {"labels": 2000, "completions": 256}  # rows that are used, unless more are asked for
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,7 +90,7 @@ class StaticScores:
         parts: list[str | pd.DataFrame] = [table.reset_index(drop=True)]
         if "says" in table and (table["says"] == "nothing").any():
             silent = table.loc[table["says"] == "nothing", "method"].unique()
-            parts.append(f"Says nothing here (no higher than with permuted labels): {', '.join(silent)}.")
+            parts.append(f"Says nothing here (no better than its null): {', '.join(silent)}.")
         if len(self.controls):
             parts += ["Controls, which no pre-training is in:", self.controls.reset_index(drop=True)]
         parts.append("Intervals: another draw of as many rows, not the outcome of a fine-tune.")
@@ -106,7 +108,8 @@ def score(
     methods: str | Sequence[str] | None = None,
     *,
     layers: str | int = "mean",
-    max_rows: int = 2000,
+    max_rows: int | None = None,
+    shots: int = 4,
     confidence: float = 0.95,
     draws: int = 0,
     permutations: int = PERMUTATIONS,
@@ -115,36 +118,42 @@ def score(
     progress: bool = False,
     rng: Rng = None,
 ) -> StaticScores:
-    """Static scores of a task: what its frozen model's features say about its training labels.
+    """Static scores of a task: what its model says about its training rows before any training.
 
     Parameters
     ----------
     task : Task
-        The model's pooled features of the training texts are computed once and shared by the methods. Labels
-        are those that training would see, ``task.labels("train")``, so `label_noise` is in them.
+        With labels: the model's pooled features of the training texts are computed once and shared by the methods.
+        Labels are those that training would see, ``task.labels("train")``, so `label_noise` is in them. With
+        completions: what the model, as it comes, gives them; log-probabilities are computed once a setting.
     methods : str, sequence of str, or None
         Names from ``pl.static.methods()``, ``"all"``, or None for the usual ones.
     layers : {"mean", "last", "each"} or int
         Of the hidden states, pooled as the recipe says: their mean over the model's layers, the last, each of them, or
-        one (1 is the first; embeddings are none).
-    max_rows : int
-        Training rows used, >= 2; a random choice of them (by `rng`, in their order) where there are more.
+        one (1 is the first; embeddings are none). Only for labels.
+    max_rows : int, optional
+        Training rows used, >= 2; a random choice of them (by `rng`, in their order) where there are more. None: 2,000
+        with labels, and 256 with completions, which take about as long as so many rows of training for each setting.
+    shots : int
+        Demonstrations of ``bits_per_byte_shots`` and ``in_context_gain``, >= 2: training rows, the same before every
+        row.
     confidence : float in (0, 1)
         Of the intervals.
     draws : int
         Halves of the rows for bootstrap intervals; 0 for the intervals that ``methods()`` names.
     permutations : int
-        Times that labels are dealt anew for the null; 0 for none.
+        Times that labels are dealt anew for the null; 0 for none. With completions any number above 0 is one shuffle of
+        prompts, or of the demonstrations' completions, for each costs as much as the score.
     controls : bool
-        Score beside them what needs no pre-training: the largest class, a bag of words, the model's size, and the
-        same architecture with random weights, which costs as much as the model.
+        Score beside them what needs no pre-training: the largest class and a bag of words, or codes that know no
+        language; the model's size, and the same architecture with random weights, which costs as much as the model.
     cache : bool
-        Keep features in ``pl.catalog.cache_dir()``, by content of model, texts and settings: a scoring that was
-        interrupted goes on where it was.
+        Keep what the model computed in ``pl.catalog.cache_dir()``, by content of model, texts and settings: a scoring
+        that was interrupted goes on where it was.
     progress : bool
-        Show a bar over batches of texts.
+        Show a bar over texts.
     rng : None, int or numpy.random.Generator
-        Of the choice of rows, groups, folds, permutations; None is seed 0.
+        Of the choice of rows, groups, folds, permutations, demonstrations; None is seed 0.
 
     Returns
     -------
@@ -154,11 +163,12 @@ def score(
     Raises
     ------
     ArgumentError
-        An unknown method, or a setting out of range.
+        An unknown method, one for other data (with the reason), or a setting out of range.
     DataError
-        Features or labels that no score can be computed from; data with completions, which have no labels.
+        Features or labels that no score can be computed from; empty completions, or ones that do not fit into the
+        recipe's ``max_length``; too few rows.
     ModelError
-        A model that shows no hidden states.
+        A model that shows no hidden states; for completions, one without a language-model head.
 
     Examples
     --------
@@ -170,12 +180,19 @@ def score(
     >>> scores.value("knn") > 0.9
     True
     """
-    _with_labels(task)
-    names = chosen(methods, "classes")
+    _is_task(task)
+    completions = task.data.kind == "completions"
+    names = chosen(methods, "completions" if completions else "classes")
     check_settings(confidence, draws, permutations)
     _check_layers(layers, LAYERS)
+    whole_number("shots", shots, 2)
     seed = library_seed(rng)
-    rows = _rows_of(task, max_rows, seed)
+    rows = _rows_of(task, MOST[task.data.kind] if max_rows is None else max_rows, seed)
+    if completions:
+        if layers != "mean":
+            raise bad_argument("layers", layers, "'mean', its default, for completions", "No layer is scored there.")
+        settings = {"shots": shots, "confidence": confidence, "draws": draws, "permutations": permutations}
+        return _of_completions(task, names, rows, controls, cache, progress, seed, settings)
     labels = task.labels("train")
     texts = task.data.train["text"].iloc[rows].tolist()
     length, pooling = task.recipe.max_length, task.recipe.pooling
@@ -200,6 +217,23 @@ def score(
         first = "mean" if layers == "each" else layers
         beside = controls_of(task.model, texts, labels[rows], names, length, pooling, first, confidence, seed, progress)
     return StaticScores(str(task.name), table, beside)
+
+
+def _of_completions(
+    task: Task, names: list[str], rows: np.ndarray, controls: bool, cache: bool, progress: bool, seed: int,
+    settings: dict[str, Any],
+) -> StaticScores:  # fmt: skip
+    from predictlab.catalog._completions import Completer
+    from predictlab.static._score_completions import score_completions
+
+    part = task.data.train.iloc[rows]
+    completer = Completer(
+        task.model, part["prompt"].tolist(), part["completion"].tolist(), task.recipe.max_length, task.data.name,
+        "train", str(task.name), cache=cache, progress=progress,
+    )  # fmt: skip
+    return StaticScores(
+        str(task.name), *score_completions(task, names, completer, rows, controls=controls, seed=seed, **settings)
+    )
 
 
 def features_of(
@@ -257,13 +291,17 @@ def features_of(
     return next(iter(found.values())), task.labels("train")[rows]
 
 
-def _with_labels(task: Task) -> None:
+def _is_task(task: Task) -> None:
     if not isinstance(task, Task):
         raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
+
+
+def _with_labels(task: Task) -> None:
+    _is_task(task)
     if task.data.kind == "completions":
         raise DataError(
-            f"task {task.name!r}: static scores rate features against labels, and {task.data.name} has completions. "
-            "Probe it instead: its measurements at depth 0 say what the model does before any training."
+            f"task {task.name!r}: features are rated against labels, and {task.data.name} has completions. "
+            "pl.score(task) scores what the model makes of those."
         )
 
 

@@ -578,8 +578,8 @@ def test_what_completions_cannot_have_is_said_at_once(llama, data, recipe):
     assert task.metric == "eval_loss"
     with pytest.raises(DataError, match="no labels"):
         task.labels("train")
-    with pytest.raises(DataError, match=r"static scores rate features against labels.*Probe it"):
-        pl.score(task)
+    with pytest.raises(DataError, match=r"features are rated against labels.*pl.score"):
+        pl.static.features_of(task)
 
 
 def test_risk_of_completions_is_read_from_the_loss_and_exact_matches_have_a_sampling_error(task):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ import torch
 from torch import nn
 
 from predictlab.catalog._features import Backbone
-from predictlab.errors import ModelError, bad_argument
+from predictlab.catalog._targets import adapted_maps, layer_number, transposed
 from predictlab.task import Recipe
 
 # model_type of transformers -> where its layers are. Their layers take (hidden states, attention_mask=) and the last
@@ -27,13 +26,6 @@ LAYERS["distilbert"] = "transformer.layer"
 
 # Decoders whose layers are `layers` and whose own code may begin with activations instead of token ids.
 _DECODERS = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "olmo2", "phi3"})
-
-
-# Query and value projections of architectures that peft has no default for.
-_QUERY_VALUE = {
-    "distilbert": ("q_lin", "v_lin"), "mpnet": ("attn.q", "attn.v"), "phi3": ("qkv_proj",),
-    **dict.fromkeys(("smollm3", "olmo2", "granite"), ("q_proj", "v_proj")),
-}  # fmt: skip
 
 
 class Body:
@@ -135,11 +127,6 @@ def draw_adapters(named: Mapping[str, torch.Tensor], random: torch.Generator) ->
             parameter.zero_()
 
 
-def layer_number(name: str) -> int | None:
-    """Layer that a module lies in: the first number of its dotted name, as in ``encoder.layer.5.output``."""
-    return next((int(part) for part in name.split(".") if part.isdigit()), None)
-
-
 def _set_dropout(encoder: Any, recipe: Recipe, n_layers: int) -> None:
     """The recipe's dropout in trained layers, none elsewhere."""
     trained = recipe.trained_layers(n_layers)
@@ -155,42 +142,13 @@ def _set_dropout(encoder: Any, recipe: Recipe, n_layers: int) -> None:
 def _add_adapters(encoder: Any, recipe: Recipe, backbone: Backbone) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
-    trained = recipe.trained_layers(backbone.n_layers)
-    chosen = [name for name in _targets(encoder, recipe, backbone.name) if layer_number(name) in trained]
-    if not chosen:
-        raise bad_argument("layers", recipe.layers, f"layers of {backbone.name} that hold the target modules")
+    chosen = adapted_maps(encoder, recipe, backbone.name, backbone.n_layers)
     config = LoraConfig(
         r=recipe.rank, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.dropout, target_modules=chosen, bias="none",
-        fan_in_fan_out=encoder.config.model_type == "gpt2",  # its linear maps store their weights transposed
+        fan_in_fan_out=transposed(encoder),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):  # peft draws weights that `draw` replaces
         inject_adapter_in_model(config, encoder)
-
-
-def _targets(encoder: Any, recipe: Recipe, model: str) -> list[str]:
-    """Full names of the linear maps that a recipe adapts, in all layers."""
-    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT_DEFAULTS
-
-    linear = [name for name, module in encoder.named_modules() if is_linear(module) and layer_number(name) is not None]
-    kind = encoder.config.model_type
-    wanted = recipe.target_modules or _QUERY_VALUE.get(kind) or PEFT_DEFAULTS.get(kind)
-    endings = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear}))
-    if wanted is None:
-        raise ModelError(
-            f"There are no default LoRA targets for {kind}: give the recipe target_modules among {endings}."
-        )
-    if isinstance(wanted, str):  # some of peft's defaults are patterns
-        return [name for name in linear if re.fullmatch(wanted, name)]
-    unknown = [w for w in wanted if not any(f".{name}".endswith(f".{w}") for name in linear)]
-    if unknown:
-        raise bad_argument("target_modules", tuple(wanted), f"names among {endings} for {model}")
-    return [name for name in linear if any(f".{name}".endswith(f".{w}") for w in wanted)]
-
-
-def is_linear(module: nn.Module) -> bool:
-    """Whether a module is a linear map, adapted or not."""
-    weight = getattr(module, "weight", None)  # not only nn.Linear: GPT-2 has its own class
-    return isinstance(weight, torch.Tensor) and weight.ndim == 2 and not isinstance(module, nn.Embedding)
 
 
 def computed_layers(encoder: Any, backbone: Backbone, first: int | None) -> tuple[int, int, int, int]:

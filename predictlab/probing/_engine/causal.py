@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch.nn.functional import cross_entropy
 
+from predictlab.catalog._completions import LOGITS, check_causal, head_apart, no_head
 from predictlab.catalog._features import TOKENS_PER_BATCH, Backbone, length_sorted_batches
-from predictlab.errors import ModelError
 from predictlab.probing._engine.architectures import adapt
 from predictlab.probing._engine.generation import GreedyMatch
 from predictlab.probing._engine.inputs import SharedInputs
@@ -17,16 +17,6 @@ from predictlab.probing._engine.learner import Kept, Learner, Outcomes, all_fini
 from predictlab.probing._engine.rows import IGNORED, Ragged
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import METRICS_OF, Task
-
-LOGITS = 1 << 24  # numbers held at once when a model is scored: 64 MB in float32
-
-
-def no_head(model: str) -> ModelError:
-    """The error for completions on a model that has no head for them."""
-    return ModelError(
-        f"Model {model!r} has no language-model head, which completions need. Take a causal language model, such as "
-        "'smollm2-135m' (pl.catalog.models(), kind decoder), or data with labels."
-    )
 
 
 class CausalLearner(Learner):
@@ -57,9 +47,12 @@ class CausalLearner(Learner):
         if backbone.causal is None or backbone.causal.get_output_embeddings() is None:
             raise no_head(backbone.name)
         train, held_out = (shared.completions(task, backbone, split) for split in ("train", "eval"))
-        _check_causal(backbone, train.inputs)
+        longest = int(train.inputs.lengths.argmax())
+        check_causal(backbone, train.prompts[longest] + train.completions[longest][:-1])
         # Where the head is a linear map of the last hidden states, it is computed only where it is asked for.
-        self.apart = _head_apart(backbone, train.inputs)
+        lengths = train.inputs.lengths
+        trial = train.inputs.batch(torch.tensor([int(lengths.argmin()), int(lengths.argmax())]))
+        self.apart = head_apart(backbone, *trial)
         first = shared.first_layer(task, backbone) if self.apart else None
         # Adapters leave the weights below them as they are: those are shared, and only the modules copied.
         frozen = {id(p): p for p in backbone.causal.parameters()} if task.recipe.method == "lora" else {}
@@ -145,32 +138,3 @@ class CausalLearner(Learner):
         targets, mask = of.batch(rows)
         keep = mask & (targets >= 0)
         return keep.to(self.device), targets[keep].to(self.device)
-
-
-@torch.inference_mode()
-def _check_causal(backbone: Backbone, ids: Ragged) -> None:
-    """Refuse a model whose scores at a token depend on the tokens behind it: it would read what it is asked for."""
-    tokens, mask = ids.batch(torch.tensor([int(ids.lengths.argmax())]))
-    changed = tokens.clone()
-    changed[:, -1] = (changed[:, -1] + 1) % backbone.causal.get_output_embeddings().weight.shape[0]
-    one, other = (
-        backbone.causal(input_ids=t.to(backbone.device), attention_mask=mask.long().to(backbone.device)).logits[:, :-1]
-        for t in (tokens, changed)
-    )
-    if not torch.allclose(one, other, rtol=1e-3, atol=1e-3):
-        raise ModelError(
-            f"Model {backbone.name!r} ({backbone.encoder.config.model_type}) looks ahead: its scores at a token depend "
-            "on later ones, so it cannot be trained to complete. Take a causal language model."
-        )
-
-
-@torch.inference_mode()
-def _head_apart(backbone: Backbone, ids: Ragged) -> bool:
-    """Whether the head, by itself, makes of the last hidden states what the model makes of token ids."""
-    lengths = ids.lengths
-    tokens, mask = ids.batch(torch.tensor([int(lengths.argmin()), int(lengths.argmax())]))
-    tokens, mask = tokens.to(backbone.device), mask.to(backbone.device)
-    head = backbone.causal.get_output_embeddings()
-    hidden = backbone.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state[mask]
-    whole = backbone.causal(input_ids=tokens, attention_mask=mask.long()).logits[mask]
-    return whole.shape[-1:] == head.weight.shape[:1] and bool(torch.allclose(whole, head(hidden), rtol=1e-4, atol=1e-4))

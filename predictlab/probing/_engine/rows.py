@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from predictlab.catalog._features import Backbone, quiet_transformers
-from predictlab.errors import DataError, ModelError, bad_argument
+from predictlab.catalog._completions import completion_tokens
+from predictlab.catalog._features import Backbone
 from predictlab.task import Task
 
-log = logging.getLogger("predictlab")
 IGNORED = -100  # target of a position that asks for no completion token
 
 
@@ -96,56 +93,13 @@ def completion_rows(task: Task, backbone: Backbone, split: str) -> CompletionRow
     ModelError
         The tokenizer has no end token.
     """
-    limit, tokenizer = task.recipe.max_length, backbone.tokenizer
-    if not 1 <= limit <= backbone.max_length:
-        raise bad_argument("max_length", limit, f"1 to {backbone.max_length} tokens for {backbone.name}")
-    if tokenizer.eos_token_id is None:
-        raise ModelError(
-            f"The tokenizer of {backbone.name} has no end-of-sequence token (eos_token), which says where a completion "
-            "ends. Set one and save the tokenizer again."
-        )
     part = getattr(task.data, split)
-    begin = _begin(tokenizer)
-    prompts = _tokens(tokenizer, part["prompt"].tolist())
-    completions = _tokens(tokenizer, part["completion"].tolist())
-    needed = [len(begin) + 1 + len(completion) for completion in completions]
-    if too_long := [i for i, n in enumerate(needed) if n > limit]:
-        raise DataError(
-            f"{task.data.name}: {len(too_long)} of {len(part)} completions ({split}, the first in row {too_long[0]}) "
-            f"do not fit into max_length={limit} tokens with a token of their prompt, and are not cut. Raise the "
-            f"recipe's max_length to at least {max(needed)}, or leave these rows out."
-        )
-    rows, cut = [], 0
-    for prompt, completion in zip(prompts, completions, strict=True):
-        if begin and prompt[: len(begin)] == begin:
-            prompt = prompt[len(begin) :]  # written out by the user
-        # A tokenizer may make nothing of a prompt; the first token still needs one before it.
-        prompt = prompt or ([] if begin else [tokenizer.eos_token_id])
-        room = limit - len(begin) - len(completion)
-        cut += len(prompt) > room
-        rows.append(([*begin, *prompt[max(0, len(prompt) - room) :]], [*completion, tokenizer.eos_token_id]))
-    if cut:
-        log.warning(
-            "%s: %d of %d prompts (%s) are cut from the left to max_length=%d.", task.name, cut, len(rows), split, limit
-        )
+    prompts, completions = part["prompt"].tolist(), part["completion"].tolist()
+    limit = task.recipe.max_length
+    rows = completion_tokens(backbone, prompts, completions, limit, task.data.name, split, str(task.name))
     return CompletionRows(
         Ragged.from_ids([prompt + completion[:-1] for prompt, completion in rows]),
         Ragged.from_ids([[IGNORED] * (len(prompt) - 1) + completion for prompt, completion in rows]),
         [prompt for prompt, _ in rows],
         [completion for _, completion in rows],
     )
-
-
-def _tokens(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    if not texts:
-        return []
-    with quiet_transformers():
-        ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    return ids
-
-
-def _begin(tokenizer: Any) -> list[int]:
-    """The begin token, in a list, if the tokenizer sets it before a text."""
-    with quiet_transformers():
-        special = tokenizer("")["input_ids"]
-    return special[:1] if tokenizer.bos_token_id is not None and special[:1] == [tokenizer.bos_token_id] else []

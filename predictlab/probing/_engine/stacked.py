@@ -21,7 +21,8 @@ from torch import nn
 from torch.nn.functional import linear
 
 from predictlab.catalog._features import pool
-from predictlab.probing._engine.architectures import LAYERS, is_linear
+from predictlab.catalog._targets import is_linear
+from predictlab.probing._engine.architectures import LAYERS
 from predictlab.probing._engine.learner import Classifier
 from predictlab.task import Recipe
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from predictlab.catalog._completions import no_head
 from predictlab.catalog._features import Backbone, load_backbone
 from predictlab.errors import bad_argument
-from predictlab.probing._engine.causal import CausalLearner, no_head
+from predictlab.probing._engine.causal import CausalLearner
 from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier
 from predictlab.probing._engine.reference import ReferenceTrainer
