@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         tolerance,
     )
     from predictlab.catalog import load_dataset
-    from predictlab.choosing import Decisions, decide
+    from predictlab.choosing import Decisions, Selection, decide, select
     from predictlab.comparing import (
         Comparison,
         Comparisons,
@@ -84,7 +84,7 @@ _EXPORTS = {  # module -> what of it is public here, beside the module itself
         "tolerance",
     ],
     "catalog": ["load_dataset"],
-    "choosing": ["Decisions", "decide"],
+    "choosing": ["Decisions", "Selection", "decide", "select"],
     "comparing": [
         "Comparison",
         "Comparisons",
@@ -110,14 +110,14 @@ _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in nam
 
 __all__ = [
     "Comparison", "Comparisons", "Dataset", "DecayModel", "DecayResults", "Decisions", "Design", "ForecastResults",
-    "Noise", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "SequentialResult", "Task",
+    "Noise", "ProbePlan", "ProbeRecorder", "Recipe", "RiskCurve", "RunStore", "Selection", "SequentialResult", "Task",
     "__version__", "advise", "allocate", "allocate_design", "analyse", "budget", "catalog", "charts", "choosing",
     "classify", "compare", "compare_design", "comparing", "decay", "decide", "depth_for_tolerance", "describe",
     "errors", "exchange_rate", "forecast", "forecasting", "fresh_run", "frontier", "load_dataset", "noise",
     "optimal_depth", "optimal_design", "phase", "planning", "probe", "probe_until", "probing", "rank",
     "read_outcomes", "read_runs", "report", "resampled_outcomes", "risk", "risk_curve", "rows_for_tolerance", "runs",
-    "score", "set_verbosity", "show_versions", "split_recipes", "start_probe", "static", "task", "tolerance",
-    "worlds",
+    "score", "select", "set_verbosity", "show_versions", "split_recipes", "start_probe", "static", "task",
+    "tolerance", "worlds",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Commands that decide: go, stop or probe on."""
+"""Commands that decide: go, stop or probe on; and the best of several."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from predictlab._cli_runs import AsTask, Depth, Metric, PerEpoch, Seed, Sources, Store, reading, runs_of, show
+from predictlab._cli_runs import AsTask, Depth, Metric, Names, PerEpoch, Seed, Sources, Store, reading, runs_of, show
 from predictlab.errors import bad_argument
 
 
@@ -56,3 +56,40 @@ def decide(
         show(found.errors().reset_index(names="decision"), "Runs whose end is known, as if it were not")
     columns = ["run", "prediction", "sd", "p_good", "decision", "depth", "p_waste", "p_miss", "saving", "final", "note"]
     show(table[columns], found.summary().title)
+
+
+def select(
+    total_budget: Annotated[
+        float | None, typer.Option(help="Steps that may be spent on all together. Default: all that was recorded.")
+    ] = None,
+    source: Sources = None,
+    store: Store = None,
+    task: Names = None,
+    margin: Annotated[float, typer.Option(help="Difference, in the metric, that does not matter.")] = 0.0,
+    confidence: Annotated[float, typer.Option(help="Probability of a right choice at which it stops.")] = 0.95,
+    metric: Metric = None,
+    better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
+    as_task: AsTask = None,
+    seed: Seed = None,
+    depth: Depth = None,
+    steps_per_epoch: PerEpoch = None,
+) -> None:
+    """Which of several tasks ends best, from their recorded runs, which are played back one after the other.
+
+    New runs are trained by pl.select, from Python.
+    """
+    from predictlab.choosing import select as of_runs
+
+    frame, names, _, _ = runs_of(
+        source, store, task, metric=metric, **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+    )
+    frame = frame[frame["task"].isin(names)]
+    recorded = float(frame.groupby(["task", "run"])["depth"].max().sum())
+    found = of_runs(
+        frame, recorded if total_budget is None else total_budget, margin=margin, confidence=confidence, metric=metric,
+        better=better, progress=False,
+    )  # fmt: skip
+    told = found.summary()
+    for part in (told.title, *(part for part in told.parts if isinstance(part, str))):
+        typer.echo(part)
+    show(found.frame().drop(columns="p_best"), f"{found.metric} at the end")

@@ -1,4 +1,4 @@
-"""The `predictlab` command: analyse, tour, score, probe, fit, phase, forecast, decide, fresh, noise, compare ..."""
+"""The `predictlab` command: analyse, tour, score, probe, fit, phase, forecast, decide, select, fresh, noise ..."""
 
 from __future__ import annotations
 
@@ -222,7 +222,14 @@ def probe(
     typer.echo(f"Stored in {store}. Next: predictlab fit --store {store}{' --estimator branch' * (design == 'branch')}")
 
 
-for command in (_cli_runs.analyse, _cli_runs.fit, _cli_runs.phase, _cli_runs.forecast, _cli_choosing.decide):
+for command in (
+    _cli_runs.analyse,
+    _cli_runs.fit,
+    _cli_runs.phase,
+    _cli_runs.forecast,
+    _cli_choosing.decide,
+    _cli_choosing.select,
+):
     app.command()(command)
 
 

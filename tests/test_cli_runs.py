@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import predictlab as pl
@@ -180,3 +181,14 @@ def test_decide_says_what_each_run_should_do(sources, tmp_path):
     assert pl.decide(now, 0.8, 240, 1, later=later).sentence() in done.stdout
     assert "as if it were not" in done.stdout
     assert "--later" in predictlab("decide", sources / "log.csv", *asked[:-1], "deep", cwd=tmp_path).stderr
+
+
+def test_select_says_which_task_ends_best(tmp_path, measured):
+    worse = measured.assign(accuracy=measured["accuracy"] - 0.1)
+    pd.concat([measured.assign(recipe="a"), worse.assign(recipe="b")]).to_csv(tmp_path / "two.csv", index=False)
+    done = predictlab("select", "two.csv", "--as-task", "recipe", "--margin", "0.01", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Take a: it is the best or behind the best by at most 0.01")
+    poor = predictlab("select", "two.csv", "--as-task", "recipe", "--total-budget", "3", cwd=tmp_path)
+    assert poor.returncode == 1
+    assert "total_budget=3.0: expected at least 32" in poor.stderr
