@@ -14,6 +14,7 @@ from predictlab.budget._depth import (
     priced_depth,
     seeds_of,
 )
+from predictlab.budget._design_problem import DesignProblem
 from predictlab.budget._designs import allocate_design, design_frontier
 from predictlab.budget._fits import checked_fits
 from predictlab.budget._fresh import FreshRun
@@ -24,7 +25,7 @@ from predictlab.budget._worth import exchange_rate, tolerance
 from predictlab.decay._law import crossing_depth
 
 __all__ = [
-    "AllocationProblem", "Bounds", "FreshResults", "FreshRun", "OptimalDepth", "OptimalDesign",
+    "AllocationProblem", "Bounds", "DesignProblem", "FreshResults", "FreshRun", "OptimalDepth", "OptimalDesign",
     "PerTask", "PricedDepth",
     "ProbeChoice", "ToleranceDepth", "ToleranceRows", "allocate", "allocate_design", "best_depth", "checked_fits",
     "crossing_depth", "depth_for_tolerance", "design_frontier", "exchange_rate", "fitted_from", "fresh_run",

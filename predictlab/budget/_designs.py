@@ -3,97 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
-from predictlab.budget._allocation import AllocationProblem, Bounds, PerTask
+from predictlab._validation import Rng, confidence_level, positive
+from predictlab.budget._allocation import Bounds, PerTask
 from predictlab.budget._depth import Array
-from predictlab.budget._rows import prices_of, with_rows
+from predictlab.budget._design_problem import HALVINGS, DesignProblem
 from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
-
-_DEPTHS, _BEYOND = 160, 64.0  # depths that are tried, up to so many times the last where a recipe has no known end
-_HALVINGS = 50  # of the range of the multiplier
-LEAST_ROWS = 2.0
-
-
-@dataclass(frozen=True)
-class _Tasks:
-    """Tasks as arrays: depths that are tried (t, m), and of each draw (n) risk and interaction there (n, t, m)."""
-
-    names: list[str]
-    weight: Array
-    step: Array
-    row: Array
-    depth: Array
-    population: Array
-    interaction: Array
-
-    @classmethod
-    def of(
-        cls, fits: Mapping[str, DecayResults], weights: PerTask | None, step: PerTask | None, row: PerTask | None,
-        bounds: Bounds | None, seeds: PerTask | None, draws: int, rng: Rng,
-    ) -> _Tasks:  # fmt: skip
-        problem = AllocationProblem.of(fits, weights, 1.0 if step is None else step, bounds, seeds)
-        source, count = generator(rng), whole_number("draws", draws, 2)
-        given = _each(row, problem.tasks)
-        own = _each(step, problem.tasks)
-        pairs = (prices_of(*of) for of in zip(problem.fits, own, given, strict=True))
-        prices = np.array(list(pairs), dtype=float) * problem.seeds[:, None].astype(float)
-        depths, population, interaction = [], [], []
-        for fit, low, high in zip(problem.fits, problem.low, problem.high, strict=True):
-            end = high if np.isfinite(high) else _BEYOND * float(fit.fitted.depth[-1])
-            depth = np.geomspace(low, max(end, low), _DEPTHS)
-            sample = with_rows(fit, count, source)
-            depths.append(depth)
-            population.append(sample.population(depth))
-            interaction.append(sample.interaction(depth))
-        return cls(
-            problem.tasks, problem.weight, prices[:, 0], prices[:, 1], np.stack(depths),
-            np.stack(population, axis=1), np.stack(interaction, axis=1),
-        )  # fmt: skip
-
-    def middle(self) -> _Tasks:
-        """One draw: the medians."""
-        population, interaction = (np.median(v, axis=0, keepdims=True) for v in (self.population, self.interaction))
-        return replace(self, population=population, interaction=interaction)
-
-    def least(self) -> float:
-        """Cost of the lowest depths and fewest rows."""
-        return float(np.sum(self.step * self.depth[:, 0] + self.row * LEAST_ROWS))
-
-    def at(self, log_price: Array) -> tuple[NDArray[np.intp], Array]:
-        """Best depth (its index) and rows of each draw and task where a unit of cost is worth ``exp(log_price)``."""
-        gamma = np.exp(log_price)[:, None, None]
-        weighted = self.weight[:, None] * self.interaction
-        rows = np.maximum(np.sqrt(weighted / (gamma * self.row[:, None])), LEAST_ROWS)
-        value = self.weight[:, None] * self.population + weighted / rows
-        value += gamma * (self.step[:, None] * self.depth + self.row[:, None] * rows)
-        best = np.argmin(value, axis=2)
-        return best, np.take_along_axis(rows, best[..., None], axis=2)[..., 0]
-
-    def cost(self, best: NDArray[np.intp], rows: Array) -> tuple[Array, Array]:
-        """Cost of steps and of rows, of each draw and task."""
-        depth = np.take_along_axis(self.depth[None], best[..., None], axis=2)[..., 0]
-        return self.step * depth, self.row * rows
-
-    def share(self, budget: float) -> tuple[Array, Array, Array]:
-        """Depths and rows (n, t) that a budget pays for, and the price at which a unit of cost is worth it (n,)."""
-        n = len(self.population)
-        low, high = np.full(n, np.log(1e-30)), np.full(n, np.log(1e12))
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            spent = sum(part.sum(axis=1) for part in self.cost(*self.at(middle)))
-            low, high = np.where(spent > budget, middle, low), np.where(spent > budget, high, middle)
-        best, rows = self.at(high)
-        steps, of_rows = self.cost(best, rows)
-        # depths are those of a grid: what is left over buys rows
-        rows = rows * ((budget - steps.sum(axis=1)) / of_rows.sum(axis=1))[:, None]
-        return np.take_along_axis(self.depth[None], best[..., None], axis=2)[..., 0], rows, np.exp(high)
 
 
 def allocate_design(
@@ -175,8 +94,8 @@ def allocate_design(
     depth, rows, price = (v[0] for v in tasks.middle().share(budget))
     tail = (1 - level) / 2
     each_depth, each_rows, _ = tasks.share(budget)
-    risk = _risk(tasks, depth, rows)
-    table = {"task": tasks.names}
+    risk = tasks.risk(depth, rows)
+    table = {"task": tasks.tasks}
     for name, value, drawn in (("depth", depth, each_depth), ("rows", rows, each_rows)):
         lower, upper = np.quantile(drawn, [tail, 1 - tail], axis=0)
         table |= {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
@@ -243,7 +162,7 @@ def design_frontier(
     lines = []
     for budget in given:
         depth, rows, price = (v[0] for v in middle.share(budget))
-        lower, risk, upper = np.quantile(_risk(tasks, depth, rows) @ tasks.weight, [tail, 0.5, 1 - tail])
+        lower, risk, upper = np.quantile(tasks.risk(depth, rows) @ tasks.weight, [tail, 0.5, 1 - tail])
         spent = float(np.sum(tasks.row * rows))
         lines.append(
             {"total_budget": budget, "risk": risk, "risk_lower": lower, "risk_upper": upper, "steps": depth.sum(),
@@ -260,34 +179,13 @@ def _fits(fits: Mapping[str, DecayResults]) -> list[DecayResults]:
 def _checked(
     fits: Mapping[str, DecayResults], budget: float, weights: PerTask | None, step: PerTask | None,
     row: PerTask | None, bounds: Bounds | None, seeds: PerTask | None, draws: int, rng: Rng,
-) -> _Tasks:  # fmt: skip
-    tasks = _Tasks.of(fits, weights, step, row, bounds, seeds, draws, rng)
-    if budget < tasks.least():
-        raise bad_argument(
-            "total_budget", budget, f"at least {tasks.least():.4g}, for the lowest depths on {LEAST_ROWS:g} rows",
-            "Leave tasks out, lower the bounds, or raise the budget.",
-        )  # fmt: skip
+) -> DesignProblem:  # fmt: skip
+    tasks = DesignProblem.of(fits, weights, step, row, bounds, seeds, draws=draws, rng=rng)
+    tasks.checked_budget(budget)
     return tasks
 
 
-def _each(value: PerTask | None, tasks: list[str]) -> list[float | None]:
-    """A price for each task, or None for each."""
-    if value is None:
-        return [None] * len(tasks)
-    if isinstance(value, Mapping):
-        return [value.get(name) for name in tasks]
-    array = np.broadcast_to(np.asarray(value, dtype=float), (len(tasks),))
-    return [float(v) for v in array]
-
-
-def _risk(tasks: _Tasks, depth: Array, rows: Array) -> Array:
-    """Risk (n, t) of each draw at the depths (t,) of a plan, on so many rows (t,)."""
-    best = np.argmin(np.abs(np.log(tasks.depth / depth[:, None])), axis=1)
-    each = np.arange(len(depth))
-    return tasks.population[:, each, best] + tasks.interaction[:, each, best] / rows
-
-
-def _same_rows(tasks: _Tasks, rows: Array, budget: float) -> float:
+def _same_rows(tasks: DesignProblem, rows: Array, budget: float) -> float:
     """Weighted risk where rows stay as measured, and all else buys steps."""
     left = budget - float(np.sum(tasks.row * rows))
     if not left >= np.sum(tasks.step * tasks.depth[:, 0]):
@@ -296,7 +194,7 @@ def _same_rows(tasks: _Tasks, rows: Array, budget: float) -> float:
     risk = tasks.weight[:, None] * (middle.population[0] + middle.interaction[0] / rows[:, None])
     cost = tasks.step[:, None] * tasks.depth
     low, high = np.log(1e-30), np.log(1e12)
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         price = (low + high) / 2
         best = np.argmin(risk + np.exp(price) * cost, axis=1)
         low, high = (price, high) if cost[np.arange(len(best)), best].sum() > left else (low, price)

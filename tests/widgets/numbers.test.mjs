@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { endsOf, position, positions, scaled, short, tickText, ticksOf } from "../../widgets/js/axis.js";
 import * as numbers from "../../widgets/js/numbers.js";
+import * as designs from "../../widgets/js/designs.js";
 import * as power from "../../widgets/js/power.js";
 
 const words = { NaN, Infinity, "-Infinity": -Infinity };
@@ -27,6 +28,19 @@ test("optimal depth, whether it pays, depth for a tolerance", () => {
 
 test("the normal law", () => {
   for (const { x, below } of cases.normals) close(x.map(power.normalBelow), below, "normal", 1e-11);
+});
+
+test("one budget for steps and rows", () => {
+  for (const { data, budget, locked, weights, expected } of cases.designs) {
+    const typed = Object.fromEntries(Object.entries(data).map(([key, v]) => [key, key !== "names" && Array.isArray(v) ? Float64Array.from(v) : v]));
+    const tasks = designs.designed(typed, weights, locked);
+    const found = designs.allocatedDesign(tasks, budget);
+    const { depth, rows, ...rest } = expected;
+    close(found, rest, "design", 1e-7);
+    found.each.forEach((each, i) => close(each, { depth: depth[i], rows: rows[i] }, "plan", 1e-7));
+    const line = designs.designFrontier(tasks, 4 * budget);
+    line.slice(1).forEach((point, i) => assert.ok(point.budget >= line[i].budget * (1 - 1e-9) && point.risk <= line[i].risk * (1 + 1e-9), "the frontier falls"));
+  }
 });
 
 test("power of a comparison of two recipes", () => {

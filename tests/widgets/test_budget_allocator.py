@@ -11,6 +11,7 @@ import pytest
 
 import predictlab as pl
 from predictlab.errors import ArgumentError
+from predictlab.risk import variance_components
 from predictlab_widgets import BudgetAllocator
 from predictlab_widgets._background import BREATH
 
@@ -290,3 +291,60 @@ def test_the_chart_shows_the_state(widget):
     assert f"{widget.multiplier:.3g}" in text
     widget.lock("slow")
     assert '"state": "locked"' in widget.chart().to_json()
+
+
+# -- steps and rows ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rows_fits():
+    out = {}
+    for name, p, seed in (("easy", 0.97, 0), ("hard", 0.7, 1)):
+        rng = np.random.default_rng(seed)
+        parts = [variance_components(rng.random((8, 200)) < p) for _ in range(4)]
+        curve = pl.RiskCurve([4, 8, 16, 32], [q.spread for q in parts], df=7, parts=parts, metric="accuracy")
+        out[name] = pl.DecayModel(curve).fit()
+    return out
+
+
+def test_with_a_price_of_rows_the_plan_is_that_of_allocate_design(rows_fits):
+    widget = BudgetAllocator(rows_fits, total_budget=3000, cost_per_row=0.5, weights={"hard": 2})
+    asked = {"cost_per_step": 1.0, "cost_per_row": 0.5, "weights": {"easy": 1, "hard": 2}}
+    table = pl.allocate_design(rows_fits, 3000, **asked)
+    assert list(widget.depths.values()) == pytest.approx(table["depth"].tolist())
+    assert list(widget.rows.values()) == pytest.approx(table["rows"].tolist())
+    assert widget.cost == pytest.approx(3000)
+    own = widget.table()
+    for name in ("rows_lower", "rows_upper", "cost", "rows_share"):
+        assert own[name].tolist() == pytest.approx(table[name].tolist(), rel=1e-6), name
+    line = pl.budget.design_frontier(rows_fits, [1000, 3000, 9000], **asked)
+    mine = widget.frontier([1000, 3000, 9000])
+    assert mine["multiplier"].tolist() == pytest.approx(line["exchange_rate"].tolist())
+    assert mine["risk"].is_monotonic_decreasing
+    assert "rows = {'easy':" in widget.plan_text
+    assert "rows, 95 %" in widget._summary().columns
+    assert widget.chart().to_dict()
+    assert set(widget._details) >= {"rows_lower", "rows_upper", "lower", "band"}
+    widget.close()
+
+
+def test_a_locked_depth_leaves_its_rows_free(rows_fits):
+    widget = BudgetAllocator(rows_fits, total_budget=3000, cost_per_row=0.5)
+    depth, before = widget.depths["hard"], widget.rows["hard"]
+    widget.lock("hard")
+    widget.total_budget = 6000
+    assert widget.depths["hard"] == pytest.approx(depth)
+    assert widget.rows["hard"] > before
+    assert widget.table().set_index("task").loc["hard", "note"].startswith("locked")
+    widget.unlock("hard")
+    assert widget.cost == pytest.approx(6000)
+    widget.close()
+
+
+def test_a_price_of_rows_needs_fits_that_know_theirs(fits, rows_fits):
+    with pytest.raises(ArgumentError, match="knows its evaluation rows"):
+        BudgetAllocator(fits, cost_per_row=1.0)
+    with pytest.raises(ArgumentError, match=r"cost_per_row=-1\.0: expected a finite number > 0"):
+        BudgetAllocator(rows_fits, cost_per_row=-1.0)
+    with pytest.raises(ArgumentError, match=r"total_budget=1: expected at least .* for the lowest depths on 2 rows"):
+        BudgetAllocator(rows_fits, cost_per_row=1.0, total_budget=1)

@@ -18,6 +18,7 @@ import predictlab as pl
 from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import law
 from predictlab.errors import UnusualInput
+from predictlab.risk import variance_components
 from predictlab_widgets import BudgetAllocator, NoiseExplorer, PhaseDiagram, RiskDecomposition
 from predictlab_widgets._base import to_jsonable
 
@@ -189,6 +190,40 @@ def allocations():
             widget.close()
 
 
+def rows_fits():
+    """Fits that know their rows, made from outcomes."""
+    out = {}
+    for name, p, seed in (("easy", 0.97, 0), ("hard", 0.7, 1), ("mid", 0.85, 2)):
+        rng = np.random.default_rng(seed)
+        parts = [variance_components(rng.random((8, 200)) < p - 0.1 / c) for c in (1, 2, 4, 8)]
+        curve = pl.RiskCurve([4, 8, 16, 32], [q.spread for q in parts], df=7, parts=parts, metric="accuracy", task=name)
+        out[name] = pl.DecayModel(curve).fit()
+    return out
+
+
+def designs():
+    fits = rows_fits()
+    for weights, lock, budget in (({}, {}, 3000.0), ({"hard": 5.0}, {}, 900.0), ({}, {"mid": 20.0}, 5e4)):
+        widget = BudgetAllocator(fits, total_budget=budget, cost_per_row=0.7, weights=weights, locked=lock)
+        if not lock:
+            asked = {"easy": 1.0, "hard": 1.0, "mid": 1.0} | weights
+            table = pl.allocate_design(fits, budget, cost_per_step=1.0, cost_per_row=0.7, weights=asked)
+            assert list(widget.depths.values()) == pytest.approx(table["depth"].tolist())
+            assert list(widget.rows.values()) == pytest.approx(table["rows"].tolist())
+            assert widget.multiplier == pytest.approx(table["exchange_rate"].iloc[0])
+            assert widget.table()["rows"].tolist() == pytest.approx(table["rows"].tolist())
+        arrays = {key: np.frombuffer(value) for key, value in widget._fixed.items() if isinstance(value, bytes)}
+        data = arrays | {"names": list(fits), "size": 3, "wide": len(arrays["grid"]) // 3}
+        yield {
+            "data": data, "budget": budget, "locked": lock, "weights": list(widget.weights.values()),
+            "expected": {
+                "depth": list(widget.depths.values()), "rows": list(widget.rows.values()), "risk": widget.risk,
+                "multiplier": widget.multiplier, "cost": budget,
+            },
+        }  # fmt: skip
+        widget.close()
+
+
 def powers():
     for run_sd, interaction in ((0.004, 0.05), (0.0, 0.08), (0.02, 0.0)):
         for seeds in (1, 2, 3, 8, 40):
@@ -219,7 +254,7 @@ def test_the_numbers_of_the_page_are_those_of_the_library(tmp_path):
         pytest.skip("no node on the PATH: install it (Debian: apt-get install nodejs)")
     made = {
         make.__name__: list(make())
-        for make in (depths, costs, intervals, reaches, regimes, allocations, powers, normals)
+        for make in (depths, costs, intervals, reaches, regimes, allocations, designs, powers, normals)
     }
     cases = tmp_path / "cases.json"
     cases.write_text(json.dumps(to_jsonable(made)))

@@ -1,6 +1,7 @@
 // View of BudgetAllocator: one slider, the frontier, a row with a bar, a lock and a weight for each task.
 
-import { allocated, arranged, clamp, frontierOf } from "./numbers.js";
+import { allocated, arranged, clamp, frontierOf, sum } from "./numbers.js";
+import { allocatedDesign, designed, designFrontier } from "./designs.js";
 import { clip, positions, short } from "./axis.js";
 import { paintFrontier, paintWorth } from "./budget_plots.js";
 import { requests, SEND_EVERY, typed } from "./kernel.js";
@@ -8,15 +9,21 @@ import { alarm, button, element, legendOf, makeView, onSlide, pagerOf, setCell, 
 
 const ROWS_SHOWN = 15;
 const HEADS = ["Task", "Lock", "Weight", "Depth", "Steps", "95 % interval", "Risk L", "Cost", "Next unit saves"];
+const MANY = 200;
+const ROWS_HEADS = ["Rows", "95 % interval"];
 
 function decodeTasks(model) {
   const [names, fixed] = [model.get("_names"), model.get("_fixed")];
   const arrays = ["floor", "scale", "rate", "step", "low", "high", "last"].map((key) => [key, typed(fixed[key], Float64Array)]);
-  return { names, size: names.length, range: fixed.range, metric: fixed.metric, ...Object.fromEntries(arrays) };
+  const designs = fixed.grid ? ["row", "grid", "population", "interaction"].map((key) => [key, typed(fixed[key], Float64Array)]) : [];
+  const data = { names, size: names.length, range: fixed.range, metric: fixed.metric, ...Object.fromEntries([...arrays, ...designs]) };
+  return fixed.grid ? { ...data, wide: data.grid.length / data.size } : data;
 }
 
 function render({ model, el }) {
   const data = decodeTasks(model);
+  const both = Boolean(data.grid); // steps and rows are paid for
+  const [arrange_, allocate, frontier] = both ? [designed, allocatedDesign, designFrontier] : [arranged, allocated, frontierOf];
   const plots = [
     { name: "Efficiency frontier", note: "least weighted risk for each budget", paint: paintFrontier },
     { name: "Worth of the next unit", note: "the multiplier falls as the budget grows", paint: paintWorth },
@@ -25,7 +32,7 @@ function render({ model, el }) {
   const control = slider("budget", "Budget B", "Total cost shared among the tasks; arrow keys move it, Page Up and Page Down in larger steps");
   const legend = legendOf('<span><i class="plw-bar-seen"></i>depth, within what was measured</span><span><i class="plw-bar-beyond"></i>beyond it: the law is extrapolated</span><span><i class="plw-line"></i>95 % interval</span><span><i class="plw-tangent"></i>what the next unit is worth: slope of the frontier</span>');
   const now = element("p", { className: "plw-now" });
-  const table = tableOf("Depth of each task, with its lock and its weight", HEADS);
+  const table = tableOf("Depth of each task, with its lock and its weight", both ? HEADS.toSpliced(6, 0, ...ROWS_HEADS) : HEADS);
   const copy = button("Copy as ProbePlan", "plw-copy");
   const copied = element("small");
   const text = element("pre", { tabIndex: 0, aria: { role: "region", label: "The plan as Python source" } });
@@ -36,10 +43,10 @@ function render({ model, el }) {
   const state = { data, settled: null };
   function arrange(budget, weights, locked) {
     Object.assign(state, { budget, weights, locked });
-    state.tasks = arranged(data, weights, locked);
+    state.tasks = arrange_(data, weights, locked);
     state.most = Math.max(data.range[1], budget, 1.01 * state.tasks.least);
-    state.frontier = frontierOf(state.tasks, state.most);
-    state.now = allocated(state.tasks, budget);
+    state.frontier = frontier(state.tasks, state.most);
+    state.now = allocate(state.tasks, budget);
   }
   const arrangeAs = ({ total_budget: budget, weights, locked }) => arrange(budget, data.names.map((name) => weights[name] ?? 1), { ...locked });
   const kernel = requests(model, {
@@ -88,7 +95,7 @@ function render({ model, el }) {
   }
   onSlide(control, (value) => {
     state.budget = value;
-    state.now = allocated(state.tasks, value);
+    state.now = allocate(state.tasks, value);
     tell();
   }, () => kernel.flush());
 
@@ -100,7 +107,7 @@ function render({ model, el }) {
     const weight = element("input", { type: "number", min: 0, step: "any", aria: { label: `Weight of ${name}` } });
     const bars = ["seen", "beyond", "interval", "end"].map((part) => element("span", { className: `plw-bar-${part}` }));
     const bar = element("div", { className: "plw-bar", aria: { hidden: "true" } }, ...bars);
-    const cells = Object.fromEntries(["depth", "interval", "risk", "cost", "worth"].map((key) => [key, element("td", { className: `plw-${key}` })]));
+    const cells = Object.fromEntries(["depth", "interval", ...(both ? ["rows", "rows-interval"] : []), "risk", "cost", "worth"].map((key) => [key, element("td", { className: `plw-${key}` })]));
     const row = element("tr", {}, element("th", { scope: "row", textContent: clip(name, 28), title: name }), element("td", {}, element("label", {}, lock, word)),
       element("td", {}, weight), element("td", { className: "plw-bars" }, bar), ...Object.values(cells));
     row.dataset.task = name;
@@ -143,19 +150,23 @@ function render({ model, el }) {
       place(intervalBar, low, high);
       setCell(cells.interval, `[${short(low)}, ${short(high)}]`, `${low},${high}`);
       row.title = state.settled.notes[i];
+      if (both) setCell(cells["rows-interval"], `[${short(state.settled.rows_lower[i])}, ${short(state.settled.rows_upper[i])}]`, `${state.settled.rows_lower[i]},${state.settled.rows_upper[i]}`);
     }
-    for (const key of ["depth", "risk", "cost", "worth"]) setCell(cells[key], short(each[key]), each[key]);
+    for (const key of ["depth", ...(both ? ["rows"] : []), "risk", "cost", "worth"]) setCell(cells[key], short(each[key]), each[key]);
   }
 
   // ---- words ----
   function words() {
     const { budget, now: at, tasks, settled } = state;
+    // of very many tasks read from the frontier: another share of them at each tick would take too long
+    const twice = both && data.size > MANY ? state.frontier.findLast((p) => p.budget <= 2 * budget) ?? at : allocate(tasks, 2 * budget);
     const range = settled ? ` [${short(settled.total[0])}, ${short(settled.total[1])}]` : "";
     const locked = Object.keys(state.locked).length;
     const next = at.multiplier > 0
-      ? `The next unit of budget saves ${short(at.multiplier)}; twice the budget would leave ${short(allocated(tasks, 2 * budget).risk)}.`
+      ? `The next unit of budget saves ${short(at.multiplier)}; twice the budget would leave ${short(twice.risk)}.`
       : "More budget buys nothing: whatever decays is at its highest depth, or locked.";
-    return `B = ${short(budget)}: weighted risk ${short(at.risk)}${range}. ${next}${locked ? ` ${locked} of ${data.size} locked.` : ""}`;
+    const share = both ? ` ${Math.round(100 * sum(at.each.map((of, i) => data.row[i] * of.rows)) / at.cost)} % of it buys rows.` : "";
+    return `B = ${short(budget)}:${share} ${both ? "Weighted" : "weighted"} risk ${short(at.risk)}${range}. ${next}${locked ? ` ${locked} of ${data.size} locked.` : ""}`;
   }
 
   function painting() {

@@ -12,7 +12,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 import predictlab as pl
-from predictlab.budget import AllocationProblem, Bounds, PerTask
+from predictlab.budget import AllocationProblem, Bounds, DesignProblem, PerTask
 from predictlab.decay import DecayResults, law
 from predictlab.errors import PredictlabError, bad_argument
 from predictlab.probing import DEFAULT_SEEDS, ProbePlan
@@ -23,10 +23,15 @@ from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summar
 Array = NDArray[np.float64]
 _BANDED = 50  # tasks up to which the band of the whole frontier is drawn: it takes joint draws at each of its points
 _BAND_POINTS = 24
+_DEPTHS, _FEW_DEPTHS = 160, 64  # that are tried where rows are paid for, of up to `_BANDED` tasks and of more
+_DESIGN_DRAWS, _CELLS = 500, 4e5
 
 
 class BudgetAllocator(FitsWidget):
     """One total budget shared among tasks: minimise ``sum w_t K_t c_t^-alpha_t`` with ``sum lambda_t c_t <= B``.
+
+    With a price of evaluation rows it is shared among steps and rows, as ``pl.allocate_design`` does; that takes fits
+    which know what their rows add. Depths are then those of a grid.
 
     A bar of depth for each task, the efficiency frontier with the point where the budget stands, and what the next unit
     of budget is worth. A task can be weighted, or locked at its depth while the budget moves the others.
@@ -41,7 +46,9 @@ class BudgetAllocator(FitsWidget):
     weights : float, mapping or sequence of float, optional
         ``w_t`` > 0; default 1. A mapping may leave tasks out.
     cost_per_step : float, mapping or sequence of float
-        ``lambda_t`` > 0: what a step costs, with all the seeds that take it.
+        ``lambda_t`` > 0, of a step of one run; all its seeds are paid for.
+    cost_per_row : float, mapping or sequence of float, optional
+        ``kappa_t`` > 0, of evaluating one run on one row. None: rows stay as they are.
     bounds : as for ``pl.allocate``, optional
         Lowest and highest depths, steps.
     locked : mapping of str to float, optional
@@ -51,7 +58,8 @@ class BudgetAllocator(FitsWidget):
     budget_range : pair of float, optional
         Ends of the slider. Default: from the cost of the lowest depths to 32 times that of the last fitted ones.
     draws : int
-        Number of joint draws of the fits, for the intervals.
+        Number of joint draws of the fits, for the intervals; where rows are paid for, at most 500, and fewer of many
+        tasks.
     rng : int, numpy.random.Generator or None
         Where the draws come from; None: a fresh generator of seed 0.
     **options
@@ -63,6 +71,8 @@ class BudgetAllocator(FitsWidget):
         Traits that can be read, set and observed; `weights` holds every task, `locked` those that are.
     depths : dict of str to float
         Trait, read-only: depth of each task, steps, the same as ``pl.allocate`` gives.
+    rows : dict of str to float
+        Trait, read-only: evaluation rows of each task; empty where they are not paid for.
     multiplier : float
         Trait, read-only: weighted risk that the next unit of budget saves, metric²/cost; 0 where it buys nothing.
     risk, cost : float
@@ -99,6 +109,7 @@ class BudgetAllocator(FitsWidget):
     weights = Setting().tag(sync=True)
     locked = Setting().tag(sync=True)
     depths = traitlets.Dict(read_only=True)
+    rows = traitlets.Dict(read_only=True)
     multiplier = traitlets.Float(read_only=True)
     risk = traitlets.Float(read_only=True)
     cost = traitlets.Float(read_only=True)
@@ -114,6 +125,7 @@ class BudgetAllocator(FitsWidget):
         total_budget: float | None = None,
         weights: PerTask | None = None,
         cost_per_step: PerTask = 1.0,
+        cost_per_row: PerTask | None = None,
         bounds: Bounds | None = None,
         locked: Mapping[str, float] | None = None,
         seeds: int | None = None,
@@ -127,15 +139,29 @@ class BudgetAllocator(FitsWidget):
         free = self._free = AllocationProblem.of(
             self.fits, _filled(weights, self.task_names), cost_per_step, bounds, seeds
         )
+        self._designs = None
+        if cost_per_row is not None:
+            many = len(self.fits) > _BANDED
+            grid = _FEW_DEPTHS if many else _DEPTHS
+            keep = int(np.clip(_CELLS / (grid * len(self.fits)), 24, _DESIGN_DRAWS))
+            self._designs = DesignProblem.of(
+                self.fits, None, cost_per_step, cost_per_row, bounds, seeds, grid=grid, keep=keep,
+                draws=min(draws, _DESIGN_DRAWS), rng=self._drawn["rng"],
+            )  # fmt: skip
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
-        least = float(free.step @ free.low)
+        least = float(free.step @ free.low) if self._designs is None else self._designs.least()
         if total_budget is None:
-            total_budget = max(round3(float(free.step @ np.sqrt(first * last))), least)
+            middle = float(free.step @ np.sqrt(first * last))
+            measured = 0.0 if self._designs is None else float(self._designs.row @ _measured_rows(self.fits))
+            total_budget = max(round3(middle + measured), least)
         self._arrangement: dict[str, Any] = {"total_budget": None, "weights": None, "locked": None}
         start = self._arranged(
             total_budget=total_budget, weights=dict(zip(self.task_names, free.weight, strict=True)), locked=locked
         )
-        widest = least, max(32 * float(free.step @ last), 2 * least)
+        most = 32 * float(free.step @ last)
+        if self._designs is not None:
+            most += 32 * float(self._designs.row @ _measured_rows(self.fits))
+        widest = least, max(most, 2 * least)
         self._range = increasing_pair("budget_range", budget_range, "two increasing numbers > 0 (cost)") or widest
         self.plan(self.task_names[0])  # seeds that no plan takes are refused now
         self._jobs = LatestJobRunner()
@@ -145,6 +171,11 @@ class BudgetAllocator(FitsWidget):
             "floor": floor, "scale": scale, "rate": rate, "step": free.step, "low": free.low, "high": free.high,
             "last": last,
         }  # fmt: skip
+        if self._designs is not None:
+            arrays |= {
+                "row": self._designs.row, "grid": self._designs.depth, "population": self._designs.medians[0],
+                "interaction": self._designs.medians[1],
+            }  # fmt: skip
         metric = next(iter(self.fits.values())).curve.metric or ""
         self._fixed = {n: to_bytes(a) for n, a in arrays.items()} | {"range": list(self._range), "metric": metric}
         request = self._own_request()
@@ -174,7 +205,10 @@ class BudgetAllocator(FitsWidget):
                     f"locked[{name!r}]", locked[name],
                     f"a depth within its bounds, {self._free.low[i]:g} to {self._free.high[i]:g} steps",
                 )  # fmt: skip
-        self._problem_of(weights, locked).checked_budget(wanted["total_budget"])
+        if self._designs is None:
+            self._problem_of(weights, locked).checked_budget(wanted["total_budget"])
+        else:
+            self._designed(weights, locked).checked_budget(wanted["total_budget"])
         return {"total_budget": float(wanted["total_budget"]), "weights": weights, "locked": locked}
 
     def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> AllocationProblem:
@@ -182,6 +216,17 @@ class BudgetAllocator(FitsWidget):
         depth = np.array([locked.get(name, np.nan) for name in self.task_names])
         low, high = (np.where(np.isnan(depth), ends, depth) for ends in (self._free.low, self._free.high))
         return replace(self._free, weight=np.array(list(weights.values())), low=low, high=high)
+
+    def _designed(self, weights: dict[str, float], locked: dict[str, float], *, draws: bool = False) -> DesignProblem:
+        """Steps and rows with these weights and locks: of the medians alone, or of the draws too."""
+        assert self._designs is not None
+        at = {
+            i: int(np.argmin(np.abs(np.log(self._designs.depth[i] / locked[name]))))
+            for i, name in enumerate(self.task_names)
+            if name in locked
+        }
+        problem = self._designs if draws else self._designs.middle()
+        return problem.arranged(np.array(list(weights.values())), at)
 
     def _moved(self, change: Any) -> None:
         """A trait was set in Python: the depths follow at once."""
@@ -215,6 +260,18 @@ class BudgetAllocator(FitsWidget):
         """Make `arrangement` the state, with its depths."""
         self._arrangement = arrangement
         self._problem = problem = self._problem_of(arrangement["weights"], arrangement["locked"])
+        if self._designs is not None:
+            designed = self._designed(arrangement["weights"], arrangement["locked"])
+            depths, rows, price = (v[0] for v in designed.share(arrangement["total_budget"]))
+            found = {
+                "depths": dict(zip(self.task_names, depths.tolist(), strict=True)),
+                "rows": dict(zip(self.task_names, rows.tolist(), strict=True)),
+                "multiplier": float(price), "risk": float(designed.risk(depths, rows)[0] @ designed.weight),
+                "cost": float(designed.step @ depths + designed.row @ rows),
+            }  # fmt: skip
+            self._set_traits(**arrangement, **found)
+            self._state = {"request": request, **arrangement}
+            return
         depth, multiplier = problem.share(problem.params[None], problem.checked_budget(arrangement["total_budget"]))
         floor, scale, rate = problem.params.T
         values = {
@@ -263,15 +320,56 @@ class BudgetAllocator(FitsWidget):
     def table(self) -> pd.DataFrame:
         """The plan as ``pl.allocate`` gives it, with its intervals, and a column ``locked``.
 
+        Where rows are paid for, as ``pl.allocate_design`` gives it.
+
         Returns
         -------
         DataFrame
         """
+        if self._designs is not None:
+            return self._design_table()
         table = pl.allocate(self.fits, self.total_budget, **self._arguments())
         table["locked"] = table["task"].isin(list(self.locked))
         at_an_end = table["note"].str.replace(r"^at its (lowest|highest) depth[^;]*", "locked", regex=True)
         table["note"] = at_an_end.where(table["locked"], table["note"])
         return table
+
+    def _design_table(self) -> pd.DataFrame:
+        """Steps and rows of the plan, with what it would be if the truth were each joint draw."""
+        drawn = self._designed(self.weights, self.locked, draws=True)
+        depth, rows = (np.array(list(values.values())) for values in (self.depths, self.rows))
+        each_depth, each_rows, _ = drawn.share(self.total_budget)
+        table: dict[str, Any] = {"task": self.task_names}
+        for name, value, over in (
+            ("depth", depth, each_depth), ("rows", rows, each_rows), ("risk", None, drawn.risk(depth, rows)),
+        ):  # fmt: skip
+            lower, upper = np.quantile(over, [0.025, 0.975], axis=0)
+            value = drawn.middle().risk(depth, rows)[0] if value is None else value
+            table |= {name: value, f"{name}_lower": np.minimum(lower, value), f"{name}_upper": np.maximum(upper, value)}
+        cost = drawn.step * depth + drawn.row * rows
+        locked = [name in self.locked for name in self.task_names]
+        last = np.array([float(fit.fitted.depth[-1]) for fit in self.fits.values()])
+        notes = [
+            "; ".join(text for text, so in (("locked", lock), ("beyond the measured depths: extrapolated", far)) if so)
+            for lock, far in zip(locked, depth > last * (1 + 1e-9), strict=True)
+        ]
+        return pd.DataFrame(table).assign(
+            cost=cost, rows_share=drawn.row * rows / cost, marginal=self.multiplier, note=notes, locked=locked
+        )
+
+    def _design_frontier(self, budgets: Array) -> pd.DataFrame:
+        """What each budget buys in steps and rows."""
+        drawn = self._designed(self.weights, self.locked, draws=True)
+        middle, lines = drawn.middle(), []
+        for budget in budgets:
+            depth, rows, price = (v[0] for v in middle.share(middle.checked_budget(float(budget))))
+            risk = float(middle.risk(depth, rows)[0] @ middle.weight)
+            lower, upper = np.quantile(drawn.risk(depth, rows) @ drawn.weight, [0.025, 0.975])
+            lines.append(
+                {"budget": float(budget), "risk": risk, "multiplier": float(price), "risk_lower": min(lower, risk),
+                 "risk_upper": max(upper, risk), "rows_share": float(middle.row @ rows) / float(budget)}
+            )  # fmt: skip
+        return pd.DataFrame(lines)
 
     def frontier(self, budgets: ArrayLike | None = None) -> pd.DataFrame:
         """``pl.frontier`` with the weights and locks as they are; default at budgets along the slider.
@@ -286,10 +384,15 @@ class BudgetAllocator(FitsWidget):
         DataFrame
         """
         if budgets is None:
-            least = max(float(self._problem.step @ self._problem.low), self._range[0])
+            lowest = float(self._problem.step @ self._problem.low)
+            if self._designs is not None:
+                lowest = self._designed(self.weights, self.locked).least()
+            least = max(lowest, self._range[0])
             beyond = max(self._range[1], self.total_budget, 1.1 * least) - least
             # closer where it is steep: right above the least budget
             budgets = np.append(least, least + np.geomspace(min(0.02 * least, 0.1 * beyond), beyond, _BAND_POINTS - 1))
+        if self._designs is not None:
+            return self._design_frontier(np.asarray(budgets, dtype=float))
         return pl.frontier(self.fits, budgets, **self._arguments())
 
     def plan(self, task: str) -> ProbePlan:
@@ -329,11 +432,13 @@ class BudgetAllocator(FitsWidget):
         """`plans` as Python source, which the page copies."""
         plans = self.plans.items()
         lines = (f"    {name!r}: pl.ProbePlan(depths={p.depths!r}, seeds={len(p.run_seeds)})," for name, p in plans)
-        return "\n".join(["import predictlab as pl", "", "plans = {", *lines, "}"])
+        rows = [f"rows = {{{', '.join(f'{name!r}: {n:.0f}' for name, n in self.rows.items())}}}"] if self.rows else []
+        return "\n".join(["import predictlab as pl", "", "plans = {", *lines, "}", *rows])
 
     def _send_details(self, request: str) -> None:
         """Tell the page what is known once the controls are at rest."""
-        shown = self.table()[["depth_lower", "depth_upper", "risk_lower", "risk_upper", "note"]]
+        columns = ["depth_lower", "depth_upper", "risk_lower", "risk_upper", "note"]
+        shown = self.table()[columns + (["rows_lower", "rows_upper"] if self.rows else [])]
         names = {"depth_lower": "lower", "depth_upper": "upper", "note": "notes"}
         total = self.frontier([self.total_budget])[["risk_lower", "risk_upper"]].iloc[0].tolist()
         about = {"request": request, "total": total, "band": self._frontier_band(), "plan": self.plan_text}
@@ -373,7 +478,9 @@ class BudgetAllocator(FitsWidget):
     def _summary(self) -> Summary:
         rows = [
             [row.task, row.note or "–", f"{self.weights[row.task]:.4g}", f"{row.depth:.4g}",
-             f"{row.depth_lower:.4g} to {row.depth_upper:.4g}", f"{row.risk:.4g}",
+             f"{row.depth_lower:.4g} to {row.depth_upper:.4g}",
+             *([f"{row.rows:.4g}", f"{row.rows_lower:.4g} to {row.rows_upper:.4g}"] if self.rows else []),
+             f"{row.risk:.4g}",
              f"{row.risk_lower:.4g} to {row.risk_upper:.4g}", f"{row.cost:.4g}", f"{row.marginal:.4g}"]
             for row in self.table().head(MAX_ROWS).itertuples()
         ]  # fmt: skip
@@ -382,10 +489,16 @@ class BudgetAllocator(FitsWidget):
             f"unit saves {self.multiplier:.4g} metric² (the multiplier).{self._first_of()}"
         )
         columns = (
-            "task", "note", "weight", "depth (steps)", "depth, 95 %", "risk L", "risk, 95 %", "cost",
+            "task", "note", "weight", "depth (steps)", "depth, 95 %", *(("rows", "rows, 95 %") if self.rows else ()),
+            "risk L", "risk, 95 %", "cost",
             "worth of one more unit",
         )  # fmt: skip
         return Summary("Budget", state, columns, rows, words=2)
+
+
+def _measured_rows(fits: Mapping[str, DecayResults]) -> Array:
+    """Evaluation rows of each task, as they were measured."""
+    return np.array([getattr(fit, "measured_rows", None) or 0.0 for fit in fits.values()])
 
 
 def _filled(weights: Any, names: list[str]) -> Any:

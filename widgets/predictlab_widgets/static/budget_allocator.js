@@ -3,11 +3,11 @@ function scaled(axis, start, end) {
   const { from, to, log, knee } = axis;
   const [f, back] = log ? [Math.log, Math.exp] : knee ? [(v) => Math.log1p(v / knee), (u) => Math.expm1(u) * knee] : [(v) => v, (v) => v];
   const [a, b] = [f(from), f(to)];
-  const at = (v) => start + (f(v) - a) / (b - a) * (end - start);
+  const at2 = (v) => start + (f(v) - a) / (b - a) * (end - start);
   return {
     ...axis,
-    at,
-    held: (v) => at(clamp(v, from, to)),
+    at: at2,
+    held: (v) => at2(clamp(v, from, to)),
     value: (px) => back(a + (px - start) / (end - start) * (b - a)),
     holds: (v) => v >= from - 1e-9 * Math.abs(from) && v <= to + 1e-9 * Math.abs(to)
   };
@@ -138,6 +138,88 @@ function frontierOf(tasks, most, points = 160) {
     const logMu = top + k / points * (bottom - top);
     const depth = depthsAt(tasks, logMu);
     return { budget: tasks.cost(depth), risk: tasks.risk(depth), multiplier: Math.exp(logMu) };
+  });
+}
+
+// js/designs.js
+var HALVINGS = 50;
+var LEAST_ROWS = 2;
+var [LOW, HIGH] = [Math.log(1e-30), Math.log(1e12)];
+function nearest({ grid, wide }, t, depth) {
+  let best = 0;
+  const off = (i) => Math.abs(Math.log(grid[t * wide + i] / depth));
+  for (let i = 1; i < wide; i++) if (off(i) < off(best)) best = i;
+  return best;
+}
+function designed(data, weights, locked) {
+  const { size, wide, grid, population, interaction, step, row } = data;
+  const only = data.names.map((name, t) => name in locked ? nearest(data, t, locked[name]) : -1);
+  const weighted = population.map((v, i) => v * weights[Math.floor(i / wide)]);
+  const ofRows = interaction.map((v, i) => v * weights[Math.floor(i / wide)]);
+  const steps = grid.map((c, i) => c * step[Math.floor(i / wide)]);
+  const lowest = Array.from(only, (j, t) => steps[t * wide + Math.max(j, 0)] + row[t] * LEAST_ROWS);
+  const roots = ofRows.map((v) => 2 * Math.sqrt(v));
+  return { data, weights, only, weighted, ofRows, roots, steps, least: sum(lowest), best: new Int32Array(size), rows: new Float64Array(size) };
+}
+function at({ data, only, weighted, ofRows, roots, steps, best, rows }, gamma) {
+  const { size, wide, row } = data;
+  let spent = 0;
+  for (let t = 0; t < size; t++) {
+    const price = gamma * row[t];
+    const [root, few] = [Math.sqrt(price), price * LEAST_ROWS ** 2];
+    const [from, to] = only[t] < 0 ? [0, wide] : [only[t], only[t] + 1];
+    let least = Infinity;
+    let chosen = t * wide + from;
+    for (let j = chosen; j < t * wide + to; j++) {
+      const rest = ofRows[j] > few ? roots[j] * root : ofRows[j] / LEAST_ROWS + price * LEAST_ROWS;
+      const value = weighted[j] + rest + gamma * steps[j];
+      if (value < least) {
+        least = value;
+        chosen = j;
+      }
+    }
+    best[t] = chosen - t * wide;
+    rows[t] = Math.max(Math.sqrt(ofRows[chosen] / price), LEAST_ROWS);
+    spent += steps[chosen] + row[t] * rows[t];
+  }
+  return spent;
+}
+function planOf(tasks, logMu, times) {
+  const { data, weights, weighted, ofRows, steps, best, rows } = tasks;
+  let [risk, cost] = [0, 0];
+  const each = Array.from(best, (j, t) => {
+    const [i, n] = [t * data.wide + j, rows[t] * times];
+    const [weightedRisk, price] = [weighted[i] + ofRows[i] / n, steps[i] + data.row[t] * n];
+    risk += weightedRisk;
+    cost += price;
+    return { depth: data.grid[i], rows: n, risk: weightedRisk / weights[t], cost: price, worth: Math.exp(logMu) };
+  });
+  return { depth: each.map(({ depth }) => depth), each, multiplier: Math.exp(logMu), risk, cost };
+}
+function allocatedDesign(tasks, budget) {
+  const { data, steps, best, rows } = tasks;
+  const total = Math.max(budget, tasks.least);
+  let [low, high] = [LOW, HIGH];
+  for (let i = 0; i < HALVINGS; i++) {
+    const middle = (low + high) / 2;
+    if (at(tasks, Math.exp(middle)) > total) low = middle;
+    else high = middle;
+  }
+  at(tasks, Math.exp(high));
+  let [ofSteps, paidRows] = [0, 0];
+  best.forEach((j, t) => {
+    ofSteps += steps[t * data.wide + j];
+    paidRows += data.row[t] * rows[t];
+  });
+  return planOf(tasks, high, (total - ofSteps) / paidRows);
+}
+function designFrontier(tasks, most, points = 80) {
+  const [dear, cheap] = [tasks.least * 1.0001, most].map((budget) => Math.log(allocatedDesign(tasks, budget).multiplier));
+  return Array.from({ length: points + 1 }, (_, k) => {
+    const logMu = dear + k / points * (cheap - dear);
+    at(tasks, Math.exp(logMu));
+    const { cost, risk, multiplier } = planOf(tasks, logMu, 1);
+    return { budget: cost, risk, multiplier };
   });
 }
 
@@ -399,9 +481,9 @@ function slider(name, label, hint) {
   return { input, output, row, grid: [] };
 }
 function setSlider({ input, output, grid }, value, text, spoken = text) {
-  const [max, at] = [String(grid.length - 1), String(position(grid, value))];
+  const [max, at2] = [String(grid.length - 1), String(position(grid, value))];
   if (input.max !== max) input.max = max;
-  if (input.value !== at) input.value = at;
+  if (input.value !== at2) input.value = at2;
   setText(output, text);
   input.setAttribute("aria-valuetext", spoken);
 }
@@ -558,13 +640,19 @@ function makeView(model, { name, label, plots }) {
 // js/budget_allocator.js
 var ROWS_SHOWN = 15;
 var HEADS = ["Task", "Lock", "Weight", "Depth", "Steps", "95 % interval", "Risk L", "Cost", "Next unit saves"];
+var MANY = 200;
+var ROWS_HEADS = ["Rows", "95 % interval"];
 function decodeTasks(model) {
   const [names, fixed] = [model.get("_names"), model.get("_fixed")];
   const arrays = ["floor", "scale", "rate", "step", "low", "high", "last"].map((key) => [key, typed(fixed[key], Float64Array)]);
-  return { names, size: names.length, range: fixed.range, metric: fixed.metric, ...Object.fromEntries(arrays) };
+  const designs = fixed.grid ? ["row", "grid", "population", "interaction"].map((key) => [key, typed(fixed[key], Float64Array)]) : [];
+  const data = { names, size: names.length, range: fixed.range, metric: fixed.metric, ...Object.fromEntries([...arrays, ...designs]) };
+  return fixed.grid ? { ...data, wide: data.grid.length / data.size } : data;
 }
 function render({ model, el }) {
   const data = decodeTasks(model);
+  const both = Boolean(data.grid);
+  const [arrange_, allocate, frontier] = both ? [designed, allocatedDesign, designFrontier] : [arranged, allocated, frontierOf];
   const plots = [
     { name: "Efficiency frontier", note: "least weighted risk for each budget", paint: paintFrontier },
     { name: "Worth of the next unit", note: "the multiplier falls as the budget grows", paint: paintWorth }
@@ -573,7 +661,7 @@ function render({ model, el }) {
   const control = slider("budget", "Budget B", "Total cost shared among the tasks; arrow keys move it, Page Up and Page Down in larger steps");
   const legend = legendOf('<span><i class="plw-bar-seen"></i>depth, within what was measured</span><span><i class="plw-bar-beyond"></i>beyond it: the law is extrapolated</span><span><i class="plw-line"></i>95 % interval</span><span><i class="plw-tangent"></i>what the next unit is worth: slope of the frontier</span>');
   const now = element("p", { className: "plw-now" });
-  const table = tableOf("Depth of each task, with its lock and its weight", HEADS);
+  const table = tableOf("Depth of each task, with its lock and its weight", both ? HEADS.toSpliced(6, 0, ...ROWS_HEADS) : HEADS);
   const copy = button("Copy as ProbePlan", "plw-copy");
   const copied = element("small");
   const text = element("pre", { tabIndex: 0, aria: { role: "region", label: "The plan as Python source" } });
@@ -582,10 +670,10 @@ function render({ model, el }) {
   const state = { data, settled: null };
   function arrange(budget, weights, locked) {
     Object.assign(state, { budget, weights, locked });
-    state.tasks = arranged(data, weights, locked);
+    state.tasks = arrange_(data, weights, locked);
     state.most = Math.max(data.range[1], budget, 1.01 * state.tasks.least);
-    state.frontier = frontierOf(state.tasks, state.most);
-    state.now = allocated(state.tasks, budget);
+    state.frontier = frontier(state.tasks, state.most);
+    state.now = allocate(state.tasks, budget);
   }
   const arrangeAs = ({ total_budget: budget, weights, locked }) => arrange(budget, data.names.map((name) => weights[name] ?? 1), { ...locked });
   const kernel = requests(model, {
@@ -634,7 +722,7 @@ function render({ model, el }) {
   }
   onSlide(control, (value) => {
     state.budget = value;
-    state.now = allocated(state.tasks, value);
+    state.now = allocate(state.tasks, value);
     tell();
   }, () => kernel.flush());
   let rows = [];
@@ -644,7 +732,7 @@ function render({ model, el }) {
     const weight = element("input", { type: "number", min: 0, step: "any", aria: { label: `Weight of ${name}` } });
     const bars = ["seen", "beyond", "interval", "end"].map((part) => element("span", { className: `plw-bar-${part}` }));
     const bar = element("div", { className: "plw-bar", aria: { hidden: "true" } }, ...bars);
-    const cells = Object.fromEntries(["depth", "interval", "risk", "cost", "worth"].map((key) => [key, element("td", { className: `plw-${key}` })]));
+    const cells = Object.fromEntries(["depth", "interval", ...both ? ["rows", "rows-interval"] : [], "risk", "cost", "worth"].map((key) => [key, element("td", { className: `plw-${key}` })]));
     const row = element(
       "tr",
       {},
@@ -693,15 +781,18 @@ function render({ model, el }) {
       place(intervalBar, low, high);
       setCell(cells.interval, `[${short(low)}, ${short(high)}]`, `${low},${high}`);
       row.title = state.settled.notes[i];
+      if (both) setCell(cells["rows-interval"], `[${short(state.settled.rows_lower[i])}, ${short(state.settled.rows_upper[i])}]`, `${state.settled.rows_lower[i]},${state.settled.rows_upper[i]}`);
     }
-    for (const key of ["depth", "risk", "cost", "worth"]) setCell(cells[key], short(each[key]), each[key]);
+    for (const key of ["depth", ...both ? ["rows"] : [], "risk", "cost", "worth"]) setCell(cells[key], short(each[key]), each[key]);
   }
   function words() {
-    const { budget, now: at, tasks, settled } = state;
+    const { budget, now: at2, tasks, settled } = state;
+    const twice = both && data.size > MANY ? state.frontier.findLast((p) => p.budget <= 2 * budget) ?? at2 : allocate(tasks, 2 * budget);
     const range = settled ? ` [${short(settled.total[0])}, ${short(settled.total[1])}]` : "";
     const locked = Object.keys(state.locked).length;
-    const next = at.multiplier > 0 ? `The next unit of budget saves ${short(at.multiplier)}; twice the budget would leave ${short(allocated(tasks, 2 * budget).risk)}.` : "More budget buys nothing: whatever decays is at its highest depth, or locked.";
-    return `B = ${short(budget)}: weighted risk ${short(at.risk)}${range}. ${next}${locked ? ` ${locked} of ${data.size} locked.` : ""}`;
+    const next = at2.multiplier > 0 ? `The next unit of budget saves ${short(at2.multiplier)}; twice the budget would leave ${short(twice.risk)}.` : "More budget buys nothing: whatever decays is at its highest depth, or locked.";
+    const share = both ? ` ${Math.round(100 * sum(at2.each.map((of, i) => data.row[i] * of.rows)) / at2.cost)} % of it buys rows.` : "";
+    return `B = ${short(budget)}:${share} ${both ? "Weighted" : "weighted"} risk ${short(at2.risk)}${range}. ${next}${locked ? ` ${locked} of ${data.size} locked.` : ""}`;
   }
   function painting() {
     const grid = positions({ low: data.range[0], high: state.most, zero: false, step: 0 }, state.budget);
