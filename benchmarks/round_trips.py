@@ -1,7 +1,8 @@
 """Runs written by the tools themselves, read back: are the values those that the tool logged, is the report complete?
 
 Run: python benchmarks/round_trips.py [--writer NAME]
-Wants, for all of them: pip install trl lightning mlflow wandb. A writer that is not installed is said and passed over.
+Wants, for all of them: pip install trl lightning mlflow wandb keras dvclive ultralytics.
+A writer that is not installed is said and passed over.
 Each writes four runs of one recipe, in a process of its own; what was logged is collected apart from what is read.
 """
 
@@ -208,6 +209,76 @@ def wandb_offline(folder: Path) -> tuple[Truth, Path, dict[str, Any]]:
     return logged(), folder, {"metric": "eval/accuracy"}
 
 
+def keras_csv(folder: Path) -> tuple[Truth, Path, dict[str, Any]]:
+    """Keras' CSVLogger, on torch; its evaluations as a callback sees them, which counts epochs from 0."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    told: Truth = {}
+    x = np.random.default_rng(0).normal(size=(16, 2)).astype("float32")
+    for seed in SEEDS:
+        keras.utils.set_random_seed(seed)
+        (folder / f"seed-{seed}").mkdir()
+        net = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1, activation="sigmoid")])
+        net.compile(optimizer="sgd", loss="binary_crossentropy", metrics=["accuracy"])
+        told[seed] = {}
+        collect = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs, of=told[seed]: of.update({4 * (epoch + 1): float(logs["val_loss"])})
+        )
+        log = keras.callbacks.CSVLogger(str(folder / f"seed-{seed}" / "training.log.csv"))
+        y = (x[:, 0] > 0).astype("float32")
+        net.fit(x, y, batch_size=4, epochs=4, validation_data=(x, y), callbacks=[log, collect], verbose=0)
+    return told, folder, {"metric": "val_loss", "steps_per_epoch": 4}
+
+
+def dvclive(folder: Path) -> tuple[Truth, Path, dict[str, Any]]:
+    """DVCLive, without a repository."""
+    os.environ |= {"DVC_NO_ANALYTICS": "1", "DVCLIVE_LOG_LEVEL": "ERROR"}
+    from dvclive import Live
+
+    os.chdir(folder)  # where it makes a repository, if there is none
+    for seed in SEEDS:
+        with Live(str(folder / f"exp-{seed}" / "dvclive"), save_dvc_exp=False, dvcyaml=None) as live:
+            live.log_params({"lr": 0.1, "seed": seed})
+            for c, v in values(seed).items():
+                live.step = c
+                live.log_metric("eval/accuracy", v)
+                live.log_metric("train/loss", 1 - v)
+    return logged(), folder, {"metric": "eval/accuracy"}
+
+
+def ultralytics(folder: Path) -> tuple[Truth, Path, dict[str, Any]]:
+    """Ultralytics, a detector on eight grey pictures; its results.csv has six digits."""
+    os.environ |= {"YOLO_OFFLINE": "true", "YOLO_CONFIG_DIR": str(folder / "config"), "YOLO_VERBOSE": "false"}
+    (folder / "config").mkdir()
+    os.chdir(folder)  # where its callbacks leave things
+    import cv2
+    from ultralytics import YOLO
+
+    told: Truth = {}
+    rng = np.random.default_rng(0)
+    for kind in ("images", "labels"):
+        (folder / "data" / kind).mkdir(parents=True)
+    for i in range(8):
+        cv2.imwrite(str(folder / "data" / "images" / f"{i}.png"), rng.integers(0, 255, (32, 32, 3), dtype=np.uint8))
+        (folder / "data" / "labels" / f"{i}.txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    where = folder / "data" / "data.yaml"
+    where.write_text(f"path: {folder / 'data'}\ntrain: images\nval: images\nnames: {{0: square}}\n")
+    for seed in SEEDS:
+        net, told[seed] = YOLO("yolo11n.yaml"), {}
+
+        def collect(trainer: Any, of: dict[int, float] = told[seed]) -> None:
+            if "val/cls_loss" in trainer.metrics:  # not after the last epoch, when the best one is tested
+                of[4 * (trainer.epoch + 1)] = float(f"{trainer.metrics['val/cls_loss']:.6g}")
+
+        net.add_callback("on_fit_epoch_end", collect)
+        net.train(
+            data=str(where), epochs=4, batch=2, imgsz=32, device="cpu", workers=0, seed=seed, plots=False, amp=False,
+            project=str(folder / "runs"), name=f"train{seed}", verbose=False,
+        )  # fmt: skip
+    return told, folder / "runs", {"metric": "val/cls_loss", "steps_per_epoch": 4}
+
+
 WRITERS: dict[str, tuple[str, Callable[[Path], tuple[Truth, Path, dict[str, Any]]]]] = {
     "Trainer": ("transformers", trainer),
     "TRL": ("trl", trl),
@@ -217,6 +288,9 @@ WRITERS: dict[str, tuple[str, Callable[[Path], tuple[Truth, Path, dict[str, Any]
     "MLflow, folder": ("mlflow", mlflow_folder),
     "MLflow, SQLite": ("mlflow", mlflow_database),
     "W&B, offline": ("wandb", wandb_offline),
+    "Keras, CSVLogger": ("keras", keras_csv),
+    "DVCLive": ("dvclive", dvclive),
+    "ultralytics": ("ultralytics", ultralytics),
 }
 
 

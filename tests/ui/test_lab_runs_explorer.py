@@ -77,7 +77,7 @@ def test_from_a_path_over_a_question_to_a_regime(notebook):
     shown = read(notebook, "verbs.csv")
     assert "metric=None" in shown["error"]
     notebook.picture(".plw-runs", "explorer_question")
-    page.locator(".plw-fix button", has_text="metric").click()
+    page.locator(".plw-fix button", has_text="metric").first.click()
     assert page.evaluate("document.activeElement.className") == "plw-argument-metric"
     assert page.locator(".plw-argument-metric").get_attribute("aria-invalid") == "true"
     page.keyboard.type("acc")

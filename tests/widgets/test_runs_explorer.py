@@ -222,6 +222,22 @@ def test_what_only_the_user_can_say_is_one_button(page, tmp_path):
     mixed = page(log_of(lr=lambda t: t["seed"] % 2 / 10))
     assert "They differ in lr" in mixed.error
     assert mixed._study["offer"] == {}, "what differs is no matter of one word"
+    several = page(log_of(**{"train/loss": lambda t: 1 - t["acc"]}).rename(columns={"acc": "eval/acc"}))
+    assert several._study["offer"]["text"] == "metric='eval/acc'"
+    assert ask(several, "offer") == ""
+    assert several.report.metrics == ("eval/acc",)
+
+
+def test_a_long_call_stands_an_argument_a_line(page, tmp_path):
+    place = tmp_path / ("a folder with a long name " * 3).strip()
+    place.mkdir()
+    log_of().to_csv(place / "log.csv", index=False)
+    widget = page(str(place / "log.csv"), arguments={"metric": "acc", "task": "mine"})
+    assert "pl.read_runs(\n    '" in widget.code
+    assert "\n    metric='acc',\n    task='mine',\n    report=True,\n)" in widget.code
+    names = {}
+    exec(widget.code, names)
+    pd.testing.assert_frame_equal(names["runs"], widget.frame)
 
 
 def test_the_metric_shown_first_is_none_of_the_training(page):

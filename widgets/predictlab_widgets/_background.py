@@ -33,6 +33,10 @@ class LatestJobRunner:
             for _ in job:
                 pass
 
+    def drop(self) -> None:
+        """Leave what is being done where it is."""
+        self._job = None
+
     def _step(self, job: Iterator[None]) -> None:
         if job is self._job and next(job, _DONE) is not _DONE:
             asyncio.get_running_loop().call_later(BREATH, self._step, job)

@@ -12,21 +12,20 @@ import traitlets
 
 from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
-from predictlab.phase import PROBABILITY_COLUMNS
 from predictlab.risk import RiskCurve
 from predictlab.runs import ImportReport
 from predictlab_widgets._arguments import Number, Scale, Setting
 from predictlab_widgets._background import LatestJobRunner
-from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_jsonable
+from predictlab_widgets._base import STATIC, Chart, Summary, Widget
 from predictlab_widgets._probe_data import Curves, Findings
-from predictlab_widgets._runs_script import ARGUMENTS, argument_of, arguments_named, offer_of, text_of, with_role
+from predictlab_widgets._runs_page import reading_of, study_of, table_of
+from predictlab_widgets._runs_script import ARGUMENTS, argument_of, arguments_named, offer_of, with_role
 from predictlab_widgets._runs_study import RunsStudy, in_words
 from predictlab_widgets._uploads import Uploads
 
 Source: TypeAlias = "str | PathLike[str] | list[str | PathLike[str]] | pd.DataFrame"
 READ, FIT, CLASSIFY, DRAW = range(4)  # stages, each of which needs those before it
 STAGE_OF = {"source": READ, "arguments": READ, "metric": FIT, "margin": CLASSIFY, "budget": CLASSIFY, "task": DRAW}
-COLUMNS_SHOWN = 200
 NOTHING = {"depths": [], "seeds": [], "forks": [], "diverged": [], "table": [], "values": b""}  # to draw
 
 
@@ -203,7 +202,8 @@ class RunsExplorer(Widget):
             self._do(STAGE_OF[change["name"]])
 
     def _do(self, stage: int) -> None:
-        """All from a stage on, now."""
+        """All from a stage on, now; what the page had asked for and is half done is part of it."""
+        self._jobs.drop()
         for _ in self._steps(stage):
             pass
 
@@ -296,17 +296,9 @@ class RunsExplorer(Widget):
     # -- what the page is told -------------------------------------------------------------------------------------
 
     def _send_reading(self) -> None:
-        rows = self._made.columns.head(COLUMNS_SHOWN)
-        source = self.source
-        said = [{**row, "taken_for": self._made.taken_for.get(row["name"], "")} for row in rows.to_dict("records")]
-        told = None if self.report is None else str(self.report).partition("\n")[0]
-        self._reading = to_jsonable({
-            "source": _path_of(source),
-            "dropped": self._dropped, "max_bytes": self._uploads.max_bytes,
-            "arguments": {name: text_of(self.arguments.get(name)) for name in ARGUMENTS},
-            "columns": said, "more_columns": max(0, len(self._made.columns) - len(said)),
-            "report": told, "notes": [] if self.report is None else self.report.frame().to_numpy().tolist(),
-        })  # fmt: skip
+        self._reading = reading_of(
+            self._made, self.report, self.source, self.arguments, self._dropped, self._uploads.max_bytes
+        )
 
     def _draw(self) -> None:
         """Everything about the task that is shown, and the table of all tasks."""
@@ -316,15 +308,10 @@ class RunsExplorer(Widget):
         self._runs = about | Curves.of(rows).drawing() if len(rows) else about | NOTHING
         curve, fit = self.curve, self.fit
         self._risk = about | Findings(curve, fit, self.unfit.get(self.task or "", "")).drawing()
-        known = self.frame is not None
-        self._study = to_jsonable({
-            **about, "error": self.error, "named": arguments_named(self.error), "code": self.code,
-            "offer": offer_of(self.error, self.source),
-            "tasks": list(map(str, pd.unique(self.frame["task"]))) if known else [],
-            "metrics": list(map(str, pd.unique(self.frame["metric"]))) if known else [],
-            "margin": self.margin, "budget": self.budget, "last": self._budget(),
-            "table": self.table().to_dict("records"), "cautions": self._made.script.cautions,
-        })  # fmt: skip
+        self._study = study_of(
+            self._made, self.frame, self.source, self.error, self.table(),
+            {**about, "margin": self.margin, "budget": self.budget, "last": self._budget()},
+        )  # fmt: skip
 
     def _rows(self) -> pd.DataFrame:
         """What is shown of the frame."""
@@ -349,17 +336,7 @@ class RunsExplorer(Widget):
         -------
         pandas.DataFrame
         """
-        phase = {} if self.phase is None else {row["task"]: row for row in self.phase.to_dict("records")}
-        rows = []
-        for task in [*self.fits, *self.unfit]:
-            curve, placed = self._made.curves.get(task), phase.get(task, {})
-            text = self.unfit.get(task) or self.advice.get(task) or str(placed.get("reason") or "")
-            rows.append({
-                "task": task, "runs": math.nan if curve is None or curve.n_runs is None else curve.n_runs,
-                "depths": 0 if curve is None else len(curve.depth), "regime": str(placed.get("regime", "")),
-                **{name: placed.get(name, math.nan) for name in PROBABILITY_COLUMNS}, "advice": text,
-            })  # fmt: skip
-        return pd.DataFrame(rows, columns=["task", "runs", "depths", "regime", *PROBABILITY_COLUMNS, "advice"])
+        return table_of(self._made.curves, self.fits, self.unfit, self.phase, self.advice)
 
     # -- being asked -----------------------------------------------------------------------------------------------
 
@@ -446,10 +423,3 @@ class RunsExplorer(Widget):
 def _text_of_path(value: Any) -> Any:
     """A path as the text that stands in a call; anything else as it is."""
     return str(value) if isinstance(value, PathLike) else value
-
-
-def _path_of(source: Any) -> str:
-    """A source as the page's field has it."""
-    if source is None or hasattr(source, "columns"):
-        return ""
-    return text_of(source)

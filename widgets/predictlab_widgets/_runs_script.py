@@ -15,6 +15,7 @@ from predictlab.errors import UnusualInput, bad_argument
 
 ARGUMENTS = ("metric", "task", "seed", "run", "depth", "steps_per_epoch", "keep", "format", "columns", "strict")
 NUMBERS = ("steps_per_epoch",)
+WIDE = 100  # characters of a line of code that a page shows
 _LITERAL = re.compile(r"""^\s*([\[{(]|r?["'])""")
 _PATTERN = re.compile(r"^\s*re\.compile\((.*)\)\s*$", re.DOTALL)
 _NAMED = re.compile(rf"\b({'|'.join([*ARGUMENTS, 'margin', 'budget'])})=")
@@ -117,6 +118,8 @@ def offer_of(error: str, source: Any) -> dict[str, Any]:
         says = "They are independent runs of one recipe"
     elif error.startswith("task=None") and "They differ in" not in error:
         says = "They are all of one task"
+    elif error.startswith("metric=None") and (meant := re.search(r"Pass metric='([^']+)'", error)):
+        arguments, says = {"metric": meant[1]}, "This one is meant"
     else:
         return {}
     return {"says": says, "arguments": arguments, "text": ", ".join(f"{k}={v!r}" for k, v in arguments.items())}
@@ -198,7 +201,7 @@ class Script:
                 exec(compile(line, "<RunsExplorer>", "exec"), self.names)
         except Exception as error:
             text = f"{type(error).__name__}: {error}".replace("\n", " ")
-            kept = [line] if stage == "read" else [f"# {line}"]
+            kept = [line] if stage == "read" else [f"# {part}" for part in line.split("\n")]
             self._lines[stage] += [*kept, *(f"# {part}" for part in textwrap.wrap(text, 96))]
             raise
         said = [str(w.message) for w in caught if issubclass(w.category, UnusualInput)]
@@ -225,4 +228,9 @@ def reading(source: Any, arguments: Mapping[str, Any], dropped: bool) -> Iterato
     if dropped:
         yield "# a copy of what was dropped, for as long as the kernel runs; your own path goes here"
     said = [f"{name}={python_of(arguments[name])}" for name in ARGUMENTS if name in arguments]
-    yield f"runs, report = pl.read_runs({', '.join([shown, *said, 'report=True'])})"
+    line = f"runs, report = pl.read_runs({', '.join([shown, *said, 'report=True'])})"
+    if len(line) > WIDE:  # as one would write it, and so that no argument is out of sight
+        line = (
+            "runs, report = pl.read_runs(\n" + "".join(f"    {part},\n" for part in [shown, *said, "report=True"]) + ")"
+        )
+    yield line
