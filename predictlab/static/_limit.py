@@ -72,7 +72,8 @@ class IntrinsicLimit:
         """What the rows of an evaluation set alone are expected to add to the variance of accuracy over runs.
 
         ``kappa error / (2 rows)``, with ``log kappa ~ N(log .45, .5²)`` from 116 recorded task-models. A forecast from
-        elsewhere, and of a run that reaches this limit; outcomes of rows measure it (docs/rows.md).
+        elsewhere, and of a run that reaches this limit; outcomes of rows measure it (docs/rows.md). On eight recorded
+        tasks it held in seven, and with eight classes or more was two to four times too high (docs/static.md).
 
         Parameters
         ----------

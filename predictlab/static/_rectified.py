@@ -16,6 +16,7 @@ from predictlab.errors import DataError, bad_argument
 LEAST_SIZES = 3
 SHAPES = 2048  # of the cloud: transition, beta and the share of the loss that stays
 BELOW, ABOVE = 3, 6  # doublings that a transition may lie below the smallest and above the largest size
+PLAIN = 1 / 3  # of the shapes: power laws, D_l = 0, whose transition is below all sizes
 # Relative error of a loss, and what it is worth in observations: single fine-tunes scatter by about a hundredth.
 NOISE, NOISE_DF = 0.01, 4
 # Variance of the law's own error over that of noise, per cubed e-fold of size: an integrated Brownian motion, which
@@ -35,15 +36,15 @@ class RectifiedLaw:
     confidence : float
         Of intervals, unless another is asked for.
     members : DataFrame
-        The posterior: a row per shape and drift, with ``weight``, ``transition`` (log of the size at which half of the
-        loss that can go has gone), ``beta``, ``stays`` (E over the loss at no examples), ``level`` (log of that loss),
-        ``drift`` and ``spread`` (the sum of squares behind the noise).
+        The posterior: a row per shape and drift, with ``weight``, ``transition`` (log of the size ``D_l^(1/beta)``;
+        minus infinity for a power law), ``beta``, ``stays`` (E over the law's loss at the smallest size), ``level``
+        (log of that loss), ``drift`` and ``spread`` (the sum of squares behind the noise).
 
     Examples
     --------
     >>> import predictlab as pl
     >>> law = pl.static.rectified_law([200, 400, 800, 1600], [3.1, 2.9, 2.6, 2.3])
-    >>> law.predict(3200)["lower"] < 2.05 < law.predict(3200)["upper"]
+    >>> bool(law.predict(3200)["lower"] < 2.05 < law.predict(3200)["upper"])
     True
     """
 
@@ -123,8 +124,8 @@ class RectifiedLaw:
         Returns
         -------
         DataFrame
-            ``B, D_l, beta, E``, and ``transition``, the size ``D_l^(1/beta)`` at which half of the loss that can go has
-            gone.
+            ``B, D_l, beta, E``, and ``transition``, the size ``D_l^(1/beta)`` at which half of ``B / D_l`` has gone; 0
+            of a power law.
         """
         whole_number("draws", draws, 1)
         generate = generator(rng)
@@ -133,10 +134,11 @@ class RectifiedLaw:
         ].reset_index(drop=True)
         df = NOISE_DF + len(self.sizes) - 1
         scale = np.sqrt(member["spread"] / df * member["level_variance"])
-        start = np.exp(member["level"] + scale * generate.standard_t(df, draws))
+        first = np.exp(member["level"] + scale * generate.standard_t(df, draws))
         d_l = np.exp(member["beta"] * member["transition"])
-        made = {"B": start * (1 - member["stays"]) * d_l, "D_l": d_l, "beta": member["beta"],
-                "E": start * member["stays"], "transition": np.exp(member["transition"])}  # fmt: skip
+        b = first * (1 - member["stays"]) * (d_l + self.sizes.min() ** member["beta"])
+        made = {"B": b, "D_l": d_l, "beta": member["beta"], "E": first * member["stays"],
+                "transition": np.exp(member["transition"])}  # fmt: skip
         return pd.DataFrame(made)
 
     @property
@@ -191,7 +193,8 @@ class RectifiedLaw:
         members, known, y = self.members, np.log(self.sizes), np.log(self.losses)
         df = NOISE_DF + len(y) - 1
         shape = members[["transition", "beta", "stays"]].to_numpy().T
-        law, there = _log_law(known, *shape), _log_law(np.array([x]), *shape)[:, 0]
+        law, there = (_log_law(at, known[0], *shape) for at in (known, np.array([x])))
+        there = there[:, 0]
         location, variance = np.empty(len(members)), np.empty(len(members))
         for drift in members["drift"].unique():
             rows = (members["drift"] == drift).to_numpy()
@@ -211,8 +214,8 @@ def rectified_law(sizes: ArrayLike, losses: ArrayLike, *, confidence: float = 0.
 
     Three to five losses do not tell four parameters: the answer is a posterior, and its intervals are as wide as that
     makes them. On a logarithmic scale the loss is level, shape and noise; level and noise are integrated exactly, the
-    shape (transition, beta, the share that stays) over a fixed cloud. The law may be wrong by itself: an integrated
-    Brownian motion on the logarithm of the size is part of the model.
+    shape (transition, beta, the share that stays) over a fixed cloud, a third of it power laws (``D_l = 0``). The law
+    may be wrong by itself: an integrated Brownian motion on the logarithm of the size is part of the model.
 
     Parameters
     ----------
@@ -256,8 +259,9 @@ def rectified_law(sizes: ArrayLike, losses: ArrayLike, *, confidence: float = 0.
     known, n = np.log(x), len(x)
     unit = stats.qmc.Sobol(3, rng=generator(rng)).random(SHAPES)
     first, last = known.min() - BELOW * np.log(2), known.max() + ABOVE * np.log(2)
-    shape = first + (last - first) * unit[:, 0], unit[:, 1], unit[:, 2]
-    left = np.log(y) - _log_law(known, *shape)
+    place = (unit[:, 0] - PLAIN) / (1 - PLAIN)
+    shape = np.where(place < 0, -np.inf, first + (last - first) * place), unit[:, 1], unit[:, 2]
+    left = np.log(y) - _log_law(known, known[0], *shape)
     parts = []
     for drift in DRIFTS:
         inverse, ones = _inverse(known, drift), np.ones(n)
@@ -301,10 +305,14 @@ def _checked(sizes: ArrayLike, losses: ArrayLike) -> tuple[np.ndarray, np.ndarra
     return x[order], y[order]
 
 
-def _log_law(x: np.ndarray, transition: np.ndarray, beta: np.ndarray, stays: np.ndarray) -> np.ndarray:
-    """Logarithm of L(D) over L(0) at log sizes `x`, (shapes, n)."""
-    gone = special.expit(-beta[:, None] * (x[None, :] - transition[:, None]))
-    return np.log((1 - stays)[:, None] * gone + stays[:, None])
+def _log_law(x: np.ndarray, start: float, transition: np.ndarray, beta: np.ndarray, stays: np.ndarray) -> np.ndarray:
+    """Logarithm of the loss at log sizes `x` over that at log size `start`, (shapes, n)."""
+    plain = np.isneginf(transition)
+    finite = np.where(plain, start, transition)
+    bent = special.log_expit(-beta[:, None] * (x[None, :] - finite[:, None]))
+    bent -= special.log_expit(-beta * (start - finite))[:, None]
+    left = np.where(plain[:, None], -beta[:, None] * (x[None, :] - start), bent)
+    return np.log((1 - stays)[:, None] * np.exp(left) + stays[:, None])
 
 
 def _integrated(s: np.ndarray, t: np.ndarray) -> np.ndarray:

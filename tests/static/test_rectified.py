@@ -22,13 +22,15 @@ def brute(sizes, losses, at, draws=400_000, seed=3):
     x, y = np.log(sizes), np.log(losses)
     doubling = np.log(2)
     transition = rng.uniform(x[0] - _rectified.BELOW * doubling, x[-1] + _rectified.ABOVE * doubling, draws)
+    plain = rng.random(draws) < _rectified.PLAIN
     beta, stays = rng.random((2, draws))
     sigma = _rectified.NOISE * np.sqrt(_rectified.NOISE_DF / rng.chisquare(_rectified.NOISE_DF, draws))
     drift = rng.choice(_rectified.DRIFTS, draws)
-    level = rng.uniform(y[0] - 1, y[0] + 3, draws)  # flat
+    level = rng.uniform(y[0] - 1, y[0] + 1, draws)  # flat
 
     def mean(at):
-        return level + np.log((1 - stays) / (1 + np.exp(beta * (at - transition))) + stays)
+        bent = (1 + np.exp(beta * (x[0] - transition))) / (1 + np.exp(beta * (at - transition)))
+        return level + np.log((1 - stays) * np.where(plain, np.exp(-beta * (at - x[0])), bent) + stays)
 
     every = np.r_[x, np.log(at)]
     since = every - x[0]
@@ -126,6 +128,14 @@ def test_draws_lie_on_the_losses():
     assert np.allclose(np.median(at + drawn["E"].to_numpy()[:, None], 0), law(SIZES), rtol=0.03)
     assert found.draws(3, rng=1).equals(found.draws(3, rng=1))
     assert np.allclose(drawn["D_l"], drawn["transition"] ** drawn["beta"])
+    assert (drawn["transition"] == 0).any()  # power laws
+
+
+def test_a_power_law_is_one_of_its_laws():
+    straight = 8 * SIZES**-0.2
+    ends = pl.static.rectified_law(SIZES, straight).predict(64 * SIZES[-1])
+    assert ends["lower"] < 8 * (64 * SIZES[-1]) ** -0.2 < ends["upper"]
+    assert ends["estimate"] == pytest.approx(8 * (64 * SIZES[-1]) ** -0.2, rel=0.2)
 
 
 def test_repeated_sizes_and_order():
