@@ -71,9 +71,10 @@ def worlds(draws: int) -> Iterator[Values]:
             yield f"world, {kind}", depths, 0.6 + 0.3 * curve(depths) + values, "constant"
 
 
-def real(store: str) -> Iterator[Values]:
+def real(store: str, tasks: list[str]) -> Iterator[Values]:
     """The recorded tasks; what is not recorded yet is trained."""
-    for name, (data, seeds, depths, recipe) in TASKS.items():
+    for name in tasks:
+        data, seeds, depths, recipe = TASKS[name]
         loaded = pl.load_dataset(data, eval_size=1000, train_size=1500, seed=0)
         task = pl.Task("minilm-l6", loaded, pl.Recipe(steps=depths[-1], **recipe), name=name)  # type: ignore[arg-type]
         runs = pl.probe(task, pl.ProbePlan(depths, seeds), store=store, progress=True)
@@ -93,8 +94,9 @@ def tidy(depths: np.ndarray, values: np.ndarray) -> pd.DataFrame:
 
 
 def examine(
-    name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int, out: list[dict[str, object]]
-) -> None:
+    name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int,
+    out: list[dict[str, object]], ends_alone: bool,
+) -> None:  # fmt: skip
     """Draw S of the runs again and again, state, and compare with what the others did."""
     rng, horizon = np.random.default_rng(0), depths[-1]
     for s in SEEDS:
@@ -104,7 +106,7 @@ def examine(
             ends = others[:, -1]
             whole = pl.risk_curve(tidy(depths, seen), schedule=schedule)
             fit = pl.DecayModel(whole).fit()
-            for share in SHARES:
+            for share in SHARES[-1:] if ends_alone else SHARES:
                 k = int(np.sum(depths <= share * horizon * (1 + 1e-9)))
                 curve = whole if share == 1 else pl.risk_curve(tidy(depths[:k], seen[:, :k]), schedule=schedule)
                 fresh = pl.fresh_run(curve, horizon=horizon, drift="runs" if share == 1 else "mean")
@@ -119,7 +121,7 @@ def examine(
                     "task": name, "question": "agreement", "S": s, "share": share,
                     "stated": fit.predict(depths[k - 1])[0], "made": others[:, k - 1].var(ddof=1),
                 })  # fmt: skip
-            if s >= 12:
+            if s >= 12 and not ends_alone:
                 out.extend(this_run(name, depths, seen, others))
 
 
@@ -205,6 +207,8 @@ def main() -> None:
     parser.add_argument("--store")
     parser.add_argument("--draws", type=int, default=40, help="worlds of each kind")
     parser.add_argument("--repeats", type=int, default=20, help="subsets of the runs of each real task")
+    parser.add_argument("--ends", action="store_true", help="runs that were read to their end alone, and no plans")
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS), help="of the real ones")
     parser.add_argument("--published", help="tidy table of single runs, such as published ones")
     given = parser.parse_args()
     if given.published:
@@ -213,9 +217,11 @@ def main() -> None:
     cells: list[dict[str, object]] = []
     plans = []
     for kind in ("worlds", "real") if given.worlds and given.store else ("worlds",) if given.worlds else ("real",):
-        tasks = worlds(given.draws) if kind == "worlds" else real(given.store or "questions.db")
+        tasks = worlds(given.draws) if kind == "worlds" else real(given.store or "questions.db", given.tasks)
         for name, depths, values, schedule in tasks:
-            examine(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats, cells)
+            examine(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats, cells, given.ends)
+            if given.ends:
+                continue
             plans.append(replay(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats))
     table = pd.DataFrame(cells)
     grouped = table.groupby(["task", "question", "S", "share"], sort=False)
@@ -225,6 +231,8 @@ def main() -> None:
     print(shown.round(3).to_string(), flush=True)
     over = table.assign(ratio=table["stated"] / table["made"]).groupby(["question", "S", "share"], sort=False)
     print(over.agg(covers=("covers", "mean"), width=("width", "median")).round(3).to_string())
+    if not plans:
+        return
     asked = pd.DataFrame(plans).groupby("task", sort=False)
     print(
         asked.mean(numeric_only=True)

@@ -190,8 +190,8 @@ points = alt.Chart(shown).mark_point(filled=True, size=70, opacity=1)
 #
 # ## 5. The theory in the hand
 # Depth costs something. With `gamma`, the exchange rate, the risk (metric²) that one unit of cost is worth, total cost is a valley
-# and `c*` its bottom. There the next step saves what it costs, `alpha K c^-(alpha + 1) = gamma lambda`. ("Without a probe" in the
-# table below stands for the first depth of the axis, 1 step.) Move the sliders and watch the split, the valley and `c*`.
+# and `c*` its bottom. There the next step saves what it costs, `alpha K c^-(alpha + 1) = gamma lambda`. (The first row
+# of the table below is the first depth of the axis, 1 step: a short probe, with which `c*` is compared.) Move the sliders and watch the split, the valley and `c*`.
 
 # %%
 lesson = RiskDecomposition(intrinsic_limit=0.1, scale=0.9, decay_rate=0.8, exchange_rate=1e-3, tolerance=0.2)

@@ -153,8 +153,8 @@ parts = fresh.frame(seeds=4).set_index("depth")
 
 # %% [markdown]
 # At `T` the risk is `Var(R) (1 + 1/4)`. It is far below `spread(c)` where seeds are far apart, because a mean of four seeds is
-# better known than one seed, and it never falls below `Var(R)`. (`risk` and its parts are medians
-# of a posterior that smooths the spread over the depths: they need not add up, and a spread that stands out is drawn in.)
+# better known than one seed, and it never falls below `Var(R)`, which is measured: the variance of the sixteen ends. (The parts
+# add up to `risk`. The spread before `T` is the fit's, so one that stands out is drawn in.)
 #
 # But who has sixteen finished runs hardly needs to probe: the next one ends about where those did, and the plan says so. The
 # question is worth asking where runs were read *early* only. Then the sixteen runs know nothing of their drift:

@@ -172,7 +172,7 @@ for gamma in (1e-7, 1e-6, 1e-5):
         (gamma, price.optimal_depth, best.depth, *best.conf_int().loc["depth"], best.steps, best.probability_pays)
     )
     assert not best.probing_pays or abs(best.depth / min(price.optimal_depth, END) - 1) < 1e-9
-columns = ["gamma", "bottom of the valley", "c*", "from", "to", "steps of 24 seeds", "P(better than 4 steps)"]
+columns = ["gamma", "bottom of the valley, up to T", "c*", "from", "to", "steps of 24 seeds", "P(better than 4 steps)"]
 pd.DataFrame(rows, columns=columns).map("{:.3g}".format)
 
 # %% [markdown]
@@ -290,10 +290,10 @@ shown.assign(tolerance=TOLERANCE, spread=curves["newsgroups"].risk).map("{:.3g}"
 # %% [markdown]
 # `risk` is that of the end of another run after *four* seeds were read at the depth, with the drift of the mean known from our 24
 # finished runs: `Var(R) + spread / 4 + drift`. Early it lies far below `spread`, for a mean of four is better known than one seed.
-# At the end it lies above, for a new run has its own luck, `end`, and nobody knows the mean exactly. So a tolerance that seeds meet
-# about their mean need not be met by any forecast of a new run: see what the plan says. (`end` is the posterior's, which smooths
-# the spread over the depths; the spread at `T` by itself is the last number of the table.) Nothing here promises an accuracy to a
-# customer who stops at step 64: that is read off the runs at step 64.
+# At the end it lies above, for a new run has its own luck, `end`, and nobody knows the mean exactly. `end` is no fit: it is the
+# variance of the 24 ends, the last number of the column `spread`, and no probe of other runs can leave less. And see what the plan
+# says: there is nothing to probe. The mean of the 24 ends is a forecast already, and its risk is within the tolerance. Nothing here
+# promises an accuracy to a customer who stops at step 64: that is read off the runs at step 64.
 #
 # ## 5. One budget for all
 # Suppose that *you* pay, for four tasks of 24 seeds: 4,800 steps in all, that is 50 steps of each seed. Where do they save most

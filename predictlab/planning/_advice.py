@@ -184,7 +184,7 @@ def _standing(
         ), Step()
     last = float(fit.curve.depth[-1])
     if not deeper and crossing > last:
-        return _at_the_end(fit, rule, wanted), Step()
+        return _at_the_end(fit, rule), Step()
     far = CROSS_BEYOND * float(fit.fitted.depth[-1])  # beyond it nothing is said: "> far", as in the tables
     upper = f"{row['crossing_upper']:.0f}" if row["crossing_upper"] <= far else "unbounded"
     depth, runs = max(crossing, budget + 1), runs_of(fit)[0]
@@ -196,11 +196,14 @@ def _standing(
     ), Step(0, depth, cost=depth * runs)
 
 
-def _at_the_end(fit: DecayResults, rule: Decision, wanted: str) -> str:
+def _at_the_end(fit: DecayResults, rule: Decision) -> str:
     """What is left where runs have come to their end and the tolerance is not met: none can be measured deeper."""
     last, metric = float(fit.curve.depth[-1]), fit.curve.metric or "metric"
     risk = float(fit.predict(last)[0])
-    then = f"±{half_width(risk):.3f} {metric}"
+    digits = next(
+        n for n in (3, 4, 5, 6) if n == 6 or f"{half_width(risk):.{n}f}" != f"{half_width(rule.tolerance):.{n}f}"
+    )
+    then, wanted = f"±{half_width(risk):.{digits}f} {metric}", f"±{half_width(rule.tolerance):.{digits}f}"
     if fit.question != "agreement":
         return f"These runs end at {last:g} steps, where {then} is still open: only the end itself is surer than that."
     seeds = max(2, int(np.ceil(risk / rule.tolerance)))

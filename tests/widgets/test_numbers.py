@@ -108,7 +108,8 @@ def reaches():
                 == found.depth
                 == pl.classify({"t": fit}, tolerance=tau, budget=64, extrapolate=True)["crossing_budget"].iloc[0]
             )
-            assert widget._now == {"tolerance": tau, "depths": [ends["lower"], found.depth, ends["upper"]]}
+            assert widget._now["tolerance"] == tau
+            assert np.frombuffer(widget._now["depths"]).tolist() == [ends["lower"], found.depth, ends["upper"]]
             yield {
                 "tolerance": grid, "depths": np.frombuffer(widget._reach["depths"]), "tau": tau, "exact": exact,
                 "expected": [ends["lower"], found.depth, ends["upper"]],

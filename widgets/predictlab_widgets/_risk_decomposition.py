@@ -265,7 +265,7 @@ class RiskDecomposition(Widget):
             static_risk=self._without(),
             probing_pays=bool(self._paying_depth(*self._law()) > 0),
         )
-        self._now = {} if reach is None else {"tolerance": self.tolerance, "depths": list(reach)}
+        self._now = {} if reach is None else {"tolerance": self.tolerance, "depths": to_bytes(np.array(reach))}
 
     def _reached(self) -> tuple[float, float, float] | None:
         """``c_tau`` of the fit with its interval around, while the law is the fit's; else None."""
@@ -432,7 +432,7 @@ def _by_question(given: Any) -> dict[str, DecayResults]:
 
 def _words(fit: DecayResults | None, first: float) -> dict[str, Any]:
     """What is asked, what it is compared with, and where the recipe ends; risks in metric², None where not known."""
-    short = f"at {first:g} steps, the first depth"
+    short = f"at {first:g} step{'' if first == 1 else 's'}, the first depth"
     if fit is None:
         return {"question": "", "without": short, "static_risk": None, "last": None, "words": ""}
     last, question = last_depth(fit), fit.question

@@ -666,7 +666,7 @@ function render({ model, el }) {
     state.s = s;
     const asFitted = LAW.every((key) => s[key] === start[key]);
     const now = model.get("_now");
-    const ends = asFitted && reach ? now.tolerance === s.tolerance ? now.depths.map(Number) : reachOf(reach, s.tolerance) : null;
+    const ends = asFitted && reach ? now.tolerance === s.tolerance ? typed(now.depths, Float64Array) : reachOf(reach, s.tolerance) : null;
     state.found = {
       optimal,
       reachable: ends ? ends[1] : toleranceDepth(s.intrinsic_limit, s.scale, s.decay_rate, s.tolerance),
