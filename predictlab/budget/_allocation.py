@@ -13,6 +13,7 @@ from scipy.optimize.elementwise import find_root
 from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
 from predictlab.budget._depth import fitted_from, last_depth, seeds_of
 from predictlab.budget._fits import checked_fits, laws_alone
+from predictlab.budget._price import cost_of_step
 from predictlab.decay import DecayResults, law
 from predictlab.errors import bad_argument
 
@@ -262,7 +263,8 @@ def allocate(
     total_budget: float,
     *,
     weights: PerTask | None = None,
-    cost_per_step: PerTask = 1.0,
+    cost_per_step: PerTask | None = None,
+    price_per_hour: float | None = None,
     bounds: Bounds | None = None,
     seeds: PerTask | None = None,
     confidence: float = 0.95,
@@ -279,8 +281,11 @@ def allocate(
         ``B`` over all tasks, in the unit of `cost_per_step`.
     weights : float, mapping or sequence of float, optional
         ``w_t`` > 0; default 1.
-    cost_per_step : float, mapping or sequence
-        ``lambda_t`` > 0, of a step of one run.
+    cost_per_step : float, mapping or sequence, optional
+        ``lambda_t`` > 0, of a step of one run; default 1.
+    price_per_hour : float, optional
+        Of the machine, in money, in its place, where the runs of all tasks told what a step takes: the budget is then
+        one of money.
     bounds : (float, float), mapping of str to such pairs, or sequence of them, optional
         Lowest and highest depth, of every task or of each. Default, also for tasks that a mapping leaves out: from the
         first fitted depth to the end of the recipe, where that is known.
@@ -296,8 +301,8 @@ def allocate(
     Returns
     -------
     pandas.DataFrame
-        One row a task, in the order of `fits`: ``task``, ``depth``, ``seeds``, ``steps`` (of all seeds), ``risk``,
-        ``cost``, ``marginal`` (weighted risk
+        One row a task, in the order of `fits`: ``task``, ``depth``, ``seeds``, ``steps`` (of all seeds), and
+        ``seconds`` where all runs told what a step takes, ``risk``, ``cost``, ``marginal`` (weighted risk
         saved by one more unit of cost on it, metric²/cost), ``depth_lower``, ``depth_upper`` (what the plan would give
         it if the truth were each joint draw of the fits), ``risk_lower``, ``risk_upper`` (at the planned depth), and
         ``note``, empty or why more budget would buy nothing here, or that the law is extrapolated.
@@ -318,7 +323,7 @@ def allocate(
     [60.0, 30.0]
     """
     confidence_level(confidence)
-    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds, seeds)
+    problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, price_per_hour), bounds, seeds)
     total = problem.checked_budget(total_budget)
     depth = problem.share(problem.params[None], total)[0][0]
     floor, k, a = problem.params.T
@@ -327,12 +332,15 @@ def allocate(
     sample = problem.draws(draws, rng)
     depth_lower, depth_upper = _interval(problem.share(sample, total)[0], confidence)
     risk_lower, risk_upper = _interval(law(depth, *np.moveaxis(sample, -1, 0)), confidence)
+    took = np.array([fit.curve.seconds_per_step or np.nan for fit in problem.fits])
+    steps = depth * problem.seeds
     return pd.DataFrame(
         {
             "task": problem.tasks,
             "depth": depth,
             "seeds": problem.seeds,
-            "steps": depth * problem.seeds,
+            "steps": steps,
+            **({} if np.isnan(took).any() else {"seconds": steps * took}),
             "risk": law(depth, floor, k, a),
             "cost": problem.step * depth,
             "marginal": marginal,
@@ -343,6 +351,16 @@ def allocate(
             "note": _notes(problem, depth),
         }
     )
+
+
+def _prices(fits: Mapping[str, DecayResults], cost_per_step: PerTask | None, price_per_hour: float | None) -> PerTask:
+    """Prices of a step of one run: as given, else 1; or money by the seconds that runs told."""
+    if price_per_hour is None:
+        return 1.0 if cost_per_step is None else cost_per_step
+    if cost_per_step is not None:
+        hint = "A price of an hour is one of steps already: leave one of them out."
+        raise bad_argument("cost_per_step", cost_per_step, f"None beside price_per_hour={price_per_hour!r}", hint)
+    return {name: cost_of_step(fit.curve, None, price_per_hour) for name, fit in checked_fits(fits).items()}
 
 
 def _notes(problem: AllocationProblem, depth: Array) -> list[str]:
@@ -372,7 +390,8 @@ def frontier(
     budgets: ArrayLike,
     *,
     weights: PerTask | None = None,
-    cost_per_step: PerTask = 1.0,
+    cost_per_step: PerTask | None = None,
+    price_per_hour: float | None = None,
     bounds: Bounds | None = None,
     seeds: PerTask | None = None,
     confidence: float = 0.95,
@@ -387,7 +406,7 @@ def frontier(
         Decay law of each task.
     budgets : array_like
         Total budgets, each enough for the lowest depths.
-    weights, cost_per_step, bounds, seeds, confidence, draws, rng
+    weights, cost_per_step, price_per_hour, bounds, seeds, confidence, draws, rng
         As for `allocate`.
 
     Returns
@@ -406,7 +425,7 @@ def frontier(
     True
     """
     confidence_level(confidence)
-    problem = AllocationProblem.of(fits, weights, cost_per_step, bounds, seeds)
+    problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, price_per_hour), bounds, seeds)
     totals = np.atleast_1d(np.asarray(budgets, dtype=float))
     depth, multiplier = problem.share(
         problem.params[None], [problem.checked_budget(float(b), "budgets") for b in totals]

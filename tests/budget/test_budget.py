@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import optimize
 
@@ -465,3 +466,24 @@ def test_all_seeds_are_paid_for():
     assert pl.frontier({"t": fit}, [1600])["risk"][0] == pytest.approx(row["risk"])
     with pytest.raises(ArgumentError, match="seeds=0: expected"):
         pl.optimal_depth(fit, exchange_rate=1e-4, seeds=0)
+
+
+def test_a_budget_of_money_is_one_of_seconds():
+    """Tasks whose steps take .5 and 2 seconds, at 7.2 an hour: as prices of .001 and .004 a step."""
+    fits = {
+        name: pl.DecayModel(
+            pl.RiskCurve(
+                depth=[4, 8, 16, 32, 64], risk=scale / 2.0 ** np.arange(5), df=31, task=name, seconds_per_step=took
+            )
+        ).fit("gamma")
+        for name, scale, took in (("reviews", 4e-3, 0.5), ("news", 1e-3, 2.0))
+    }
+    money = pl.allocate(fits, 0.3, price_per_hour=7.2)
+    steps = pl.allocate(fits, 0.3, cost_per_step={"reviews": 0.001, "news": 0.004})
+    pd.testing.assert_frame_equal(money, steps)
+    assert money["cost"].sum() == pytest.approx(0.3)
+    assert (money["seconds"] / money["steps"]).tolist() == pytest.approx([0.5, 2.0])
+    line = pl.frontier(fits, [0.3], price_per_hour=7.2)
+    assert line["risk"].iloc[0] == pytest.approx(pl.frontier(fits, [0.3], cost_per_step=[0.001, 0.004])["risk"].iloc[0])
+    with pytest.raises(ArgumentError, match=r"cost_per_step=1: expected None beside price_per_hour"):
+        pl.allocate(fits, 0.3, price_per_hour=7.2, cost_per_step=1)

@@ -490,3 +490,36 @@ def test_without_known_rows_there_is_no_slider(fits, known_rows):
         with_rows.rows = 0
     for widget in (with_rows, without):
         widget.close()
+
+
+# -- another run ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def another():
+    """Another run of three recipes: nothing to probe, noise, and between."""
+    out = {}
+    for i, (name, limit) in enumerate((("calm", 1e-5), ("apart", 4e-3), ("between", 2e-4))):
+        frame = pl.worlds.MartingaleWorld(limit, 0.01, 1.0).source(seed=i)((4, 8, 16, 32, 64), range(16))
+        out[name] = pl.fresh_run(frame.assign(metric="accuracy"), static_risk=1.0 if name == "between" else None)
+    return out
+
+
+def test_another_run_moves_as_classify_says(another):
+    widget = PhaseDiagram(another, tolerance=5e-4, budget=16)
+    for budget, tolerance in ((16.0, 5e-4), (4.0, 5e-4), (64.0, 3e-4), (16.0, 5e-3)):
+        widget.budget, widget.tolerance = budget, tolerance
+        table = pl.classify(another, tolerance=tolerance, budget=budget)
+        assert list(widget.regimes.values()) == table["regime"].tolist()
+        np.testing.assert_allclose(widget._probabilities, table[list(pl.phase.PROBABILITY_COLUMNS)].to_numpy())
+        np.testing.assert_allclose(widget._crossing, table["crossing_budget"])
+    low, high = (np.frombuffer(widget._grids["budget"])[i] for i in (0, -1))
+    assert (low, high) == (4, 64), "at its end a recipe is over"
+    assert widget._fixed["asked"].startswith("Asked: how another run of the same recipe")
+    assert "after 16 seeds were read" in widget._summary().state
+    assert widget.chart().to_dict()
+
+
+def test_another_run_has_its_own_price(another):
+    with pytest.raises(ArgumentError, match=r"exchange_rate=1e-06: expected None where the end of another run"):
+        PhaseDiagram(another, exchange_rate=1e-6)
