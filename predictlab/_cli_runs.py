@@ -418,7 +418,7 @@ def forecast(
     threshold: Annotated[float | None, typer.Option(help="Where a run has to end to be worth it: go or no-go.")] = None,
     better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
     predictor: Annotated[
-        str | None, typer.Option(help="stack (default), regression, last_value, power_law or log_log.")
+        str | None, typer.Option(help="stack (default), regression, calibrated, last_value, power_law or log_log.")
     ] = None,
     method: Annotated[str, typer.Option(help="Of the intervals: t, jackknife+ or cv+.")] = "t",
     rows: Annotated[

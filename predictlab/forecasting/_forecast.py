@@ -81,10 +81,11 @@ def forecast(
         in parts a little less is proven. "cv+": the same in 10 parts, or `folds`. Both are unbounded below
         ``confidence / (1 - confidence)`` groups (19 at 95 %). `guaranteed` of the results is the proven level, for
         groups that are exchangeable.
-    predictor : {"stack", "regression", "last_value", "power_law", "log_log"}, optional
+    predictor : {"stack", "regression", "last_value", "power_law", "log_log", "calibrated"}, optional
         "last_value", "power_law" and "log_log" know the run's own curve alone, which they draw on to its end;
-        "regression" learns from runs that ended. "stack" is the average of all of them with weights >= 0 that make it
-        best on groups left out; without the group that is forecast all of it is learnt again. Default the stack, or
+        "regression" learns from runs that ended, and "calibrated" does so with what the own curve says among its
+        features. "stack" is the average of all of them with weights >= 0 that make it best on groups left out; without
+        the group that is forecast all of it is learnt again. Default the stack, or
         the regression where a `regressor` is given.
     rows : float, optional
         Evaluation rows of the set that the end is asked on. None: this set, as it was measured. A number: as many
@@ -136,10 +137,10 @@ def forecast(
     >>> runs = source([4, 8, 16, 32], range(8))
     >>> forecasts = pl.forecast(runs, at_depth=16)
     >>> forecasts.coverage()
-    (7, 8)
+    (8, 8)
     >>> going_on = pl.forecast(runs[(runs["run"] != "run-0007") | (runs["depth"] <= 16)], at_depth=16)
     >>> going_on.frame().loc[7, ["prediction", "lower", "upper"]].astype(float).round(2).to_dict()
-    {'prediction': 0.8, 'lower': 0.76, 'upper': 0.84}
+    {'prediction': 0.81, 'lower': 0.79, 'upper': 0.83}
     """
     at_depth = nonnegative("at_depth", at_depth)
     confidence, method = confidence_level(confidence), option("method", method, METHODS)

@@ -72,9 +72,9 @@ class ForecastResults:
     >>> forecasts.question, forecasts.n_groups
     ('this_run', 8)
     >>> forecasts.frame()[["run", "prediction", "lower", "upper", "decision"]].round(2).head(2)
-            run  prediction  lower  upper      decision
-    0  run-0000        0.81   0.77   0.85            go
-    1  run-0001        0.80   0.75   0.84  undetermined
+            run  prediction  lower  upper decision
+    0  run-0000        0.81   0.78   0.85       go
+    1  run-0001        0.81   0.77   0.85       go
     """
 
     table: pd.DataFrame = field(repr=False)

@@ -19,8 +19,8 @@ from predictlab.risk._residual import (
 from predictlab.risk._trajectories import Labels
 
 OWN = ("last_value", "power_law", "log_log")
-REGRESSION, STACK = "regression", "stack"
-PREDICTORS = (STACK, REGRESSION, *OWN)
+REGRESSION, CALIBRATED, STACK = "regression", "calibrated", "stack"
+PREDICTORS = (STACK, REGRESSION, *OWN, CALIBRATED)
 FOLDS = 5  # of a regressor of the user's own, when weights are learnt
 
 
@@ -47,13 +47,16 @@ class Members:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The members, the regression first."""
-        return (REGRESSION, *self.own)
+        """The members: the regression of the features first, that with the own curve's forecasts among them last."""
+        return (REGRESSION, *self.own, CALIBRATED) if self.own else (REGRESSION,)
 
     def each(self, x: Array, y: Array, group: Labels, new: Array) -> Array:
         """Forecasts of the new runs by each member, (m, members)."""
-        learnt = predictor_of(self.regressor)(self._features(x), y, group, self._features(new))
-        return self._cut(np.column_stack([learnt, self._own(new)]), y)
+        predict = predictor_of(self.regressor)
+        learnt = predict(self._features(x), y, group, self._features(new))
+        if not self.own:
+            return self._cut(learnt[:, None], y)
+        return self._cut(np.column_stack([learnt, self._own(new), predict(x, y, group, new)]), y)
 
     def weights(self, x: Array, y: Array, group: Labels) -> Array:
         """Weights of the stack, (members,): not negative, of sum 1, least squares on runs whose group was left out."""
@@ -65,12 +68,16 @@ class Members:
             return self.each(x, y, group, new), np.ones(1)
         if self.regressor is None:
             learnt, without = ridge_and_left_out(self._features(x), y, group, self._features(new))
-            each = self._cut(np.column_stack([learnt, self._own(new)]), y)
+            calibrated, left_out = ridge_and_left_out(x, y, group, new)
+            each = self._cut(np.column_stack([learnt, self._own(new), calibrated]), y)
         else:
             parts = group_folds(group, min(FOLDS, len(np.unique(group))), np.random.default_rng(0))
-            errors, _ = out_of_fold(self._features(x), y, group, predictor_of(self.regressor), parts)
-            each, without = self.each(x, y, group, new) if len(new) else np.empty((0, len(self.names))), y - errors
-        return each, convex_weights(self._cut(np.column_stack([without, self._own(x)]), y), y)
+            predict = predictor_of(self.regressor)
+            without, left_out = (
+                y - out_of_fold(columns, y, group, predict, parts)[0] for columns in (self._features(x), x)
+            )
+            each = self.each(x, y, group, new) if len(new) else np.empty((0, len(self.names)))
+        return each, convex_weights(self._cut(np.column_stack([without, self._own(x), left_out]), y), y)
 
     def predictor(self, which: str) -> Predict:
         """The member, or the stack, as one predictor: weights are learnt of the runs that it is given."""
@@ -88,11 +95,14 @@ class Members:
         """Effective number of parameters: none of a run's own curve, one less than there are weights above 0."""
         if which in self.own:
             return 0.0
+        if which == CALIBRATED:
+            return parameters_of(self.regressor, x, y, group)
         learnt = parameters_of(self.regressor, self._features(x), y, group)
-        if which == REGRESSION:
+        if which == REGRESSION or not self.own:
             return learnt
         weights = self.weights(x, y, group)
-        return float(weights[0] * learnt + np.sum(weights > 0) - 1)
+        calibrated = parameters_of(self.regressor, x, y, group)
+        return float(weights[0] * learnt + weights[-1] * calibrated + np.sum(weights > 0) - 1)
 
     def _features(self, x: Array) -> Array:
         return x[:, : x.shape[1] - len(self.own)]

@@ -110,7 +110,7 @@ def test_a_stack_forecasts_each_run_by_weights_that_have_not_seen_its_group():
     forecasts = pl.forecast(frame, 16)
     table = forecasts.frame(members=True)
     assert (forecasts.predictor, list(forecasts.members.index)) == (
-        STACK, ["regression", "last_value", "power_law", "log_log", "stack"],
+        STACK, ["regression", "last_value", "power_law", "log_log", "calibrated", "stack"],
     )  # fmt: skip
     wide = frame.pivot_table(index=["task", "run"], columns="depth", values="value", sort=False)
     y, group = wide[END].to_numpy(), np.repeat(np.arange(8), 2)
@@ -123,16 +123,17 @@ def test_a_stack_forecasts_each_run_by_weights_that_have_not_seen_its_group():
         each = members.each(x[inside], y[inside], group[inside], x[~inside])
         np.testing.assert_allclose(table["prediction"][~inside], each @ weights)
         np.testing.assert_allclose(table.loc[~inside, list(members.names)], each)
+        np.testing.assert_allclose(each[:, 4], np.clip(ridge(x[inside], y[inside], group[inside], x[~inside]), 0, 1))
         np.testing.assert_allclose(each[:, 0], ridge(x[inside, :2], y[inside], group[inside], x[~inside, :2]))
     errors = y[:, None] - table[list(members.names)].to_numpy()
-    np.testing.assert_allclose(forecasts.members["error"].iloc[:4], np.sqrt(np.mean(errors**2, axis=0)))
+    np.testing.assert_allclose(forecasts.members["error"].iloc[:5], np.sqrt(np.mean(errors**2, axis=0)))
     assert forecasts.members["error"]["stack"] ** 2 == pytest.approx(forecasts.risk)
     assert forecasts.members["weight"].sum() == pytest.approx(1)
     assert (forecasts.members["weight"].dropna() >= 0).all()
     assert "last_value" in str(forecasts.summary())
 
 
-@pytest.mark.parametrize("predictor", ["regression", "last_value", "power_law", "log_log"])
+@pytest.mark.parametrize("predictor", ["regression", "last_value", "power_law", "log_log", "calibrated"])
 def test_a_member_alone(predictor):
     frame = learning(8, 2, seed=0)
     alone, stack = pl.forecast(frame, 16, predictor=predictor), pl.forecast(frame, 16).frame(members=True)
@@ -143,7 +144,7 @@ def test_a_member_alone(predictor):
 
 def test_the_stack_is_no_worse_than_its_members_where_they_err_apart():
     """Noisy power laws of several tasks: what runs teach and what the own curve says are both worth something."""
-    errors = {name: [] for name in ("regression", "last_value", "power_law", "log_log", "stack")}
+    errors = {name: [] for name in ("regression", "last_value", "power_law", "log_log", "calibrated", "stack")}
     depths = np.array([4, 8, 12, 16, 20, 26, 128.0])
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -303,7 +304,10 @@ def test_what_is_proven_is_said():
     ("options", "said"),
     [
         ({"predictor": "mean"}, "predictor='mean': expected one of 'stack'"),
-        ({"predictor": "power_law", "at_depth": 8}, "predictor='power_law'.*'log_log' at depth 8.*three depths"),
+        (
+            {"predictor": "power_law", "at_depth": 8},
+            "predictor='power_law'.*'log_log', 'calibrated' at depth 8.*three depths",
+        ),
         ({"predictor": "last_value", "at_depth": 0}, "predictor='last_value'.*'stack', 'regression' at depth 0"),
         ({"method": "cv"}, "method='cv'"),
     ],
