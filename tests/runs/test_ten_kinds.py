@@ -49,6 +49,13 @@ def evaluated(step, value, name="eval_accuracy"):
     return {name: value, f"{name.partition('_')[0]}_runtime": 1.0, "step": step}
 
 
+def test_a_column_that_only_tables_have_is_refused_under_its_own_name(tmp_path):
+    state(tmp_path / "seed-0", [evaluated(10, 0.5)])
+    for name in ("run", "depth"):
+        with pytest.raises(ArgumentError, match=f"^{name}='file': expected a table"):
+            pl.read_runs(tmp_path, **{name: "file"})
+
+
 def events(path, scalars, restart=None, clock=1e9):
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -350,6 +357,10 @@ def test_axes_of_panels_that_count_calls_are_asked_about(tmp_path):
     table = pd.DataFrame({"Step": [11, 22, 33, 44], "seed-0 - acc": first, "seed-1 - acc": second})
     with pytest.raises(ArgumentError, match=r"counts calls of log.*depth='Step'"):
         pl.read_runs(table)
+    unnamed = table.rename(columns=lambda c: c.replace("seed-0", "glad-sun").replace("seed-1", "wild-hill"))
+    with pytest.raises(ArgumentError, match=r"no seeds either.*depth='Step', seed='enumerate', task='a name'"):
+        pl.read_runs(unnamed)
+    assert len(pl.read_runs(unnamed, depth="Step", seed="enumerate", task="a name")) == 8
     frame, told = said(table, depth="Step")
     assert sorted(set(frame["depth"])) == [11, 22, 33, 44]
     assert "__MIN" in told

@@ -149,6 +149,15 @@ def test_nothing_given_is_refused_and_a_bad_set_changes_nothing():
     assert widget.seeds == 3
 
 
+def test_several_comparisons_and_runs_without_any_spread_are_refused_with_what_to_do():
+    several = pl.compare({"a": outcomes(4), "c": outcomes(3)}, outcomes(2))
+    with pytest.raises(ArgumentError, match=r"one comparison.*found\.of\['a'\]"):
+        NoiseExplorer(several)
+    assert NoiseExplorer(several.of["a"]).seeds == 2
+    with pytest.raises(ArgumentError, match="runs or rows that differ at all"):
+        NoiseExplorer([0.8, 0.8, 0.8])  # whose sample variance is the rounding of sums
+
+
 # -- what stays without a page ------------------------------------------------------------------------------------
 
 

@@ -149,3 +149,20 @@ export function writeInside(ctx, f, look, text, x, y, font = "12px") {
   const width = textWidth(ctx, look, text, font);
   write(ctx, look, text, clamp(x - width / 2, f.x0 + 4, Math.max(f.x0 + 4, f.x1 - width - 2)), y, { font });
 }
+
+const LINE = 16; // px from one text to the next above it
+
+/** Texts around their x, or `beside` it, inside the frame; one that would lie on another steps aside, by a line or more, up or down. */
+export function writeApart(ctx, f, look, labels) {
+  const taken = [];
+  for (const { text, x, y, font = "12px", beside = false } of labels) {
+    const width = textWidth(ctx, look, text, font);
+    const from = beside ? (x + width + 8 < f.x1 ? x + 6 : x - 6 - width) : x - width / 2;
+    const left = clamp(from, f.x0 + 4, Math.max(f.x0 + 4, f.x1 - width - 2));
+    const right = left + width;
+    const free = (at) => at >= f.y1 + 6 && at <= f.y0 - 6 && taken.every((t) => left > t.right + 6 || right + 6 < t.left || Math.abs(at - t.at) >= LINE);
+    const at = [0, -1, 1, -2, 2, -3, 3].map((k) => y + k * LINE).find(free) ?? y;
+    write(ctx, look, text, left, at, { font });
+    taken.push({ left, right, at });
+  }
+}

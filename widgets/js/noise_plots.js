@@ -1,7 +1,7 @@
 // Drawing of NoiseExplorer: what is observed of alike and of different recipes, and what more runs would show.
 
 import { endsOf, roundUp, short } from "./axis.js";
-import { across, drawAxes, frameOf, inFrame, mark, polygon, polyline, startPaint, upright, write, writeInside } from "./canvas.js";
+import { across, drawAxes, frameOf, inFrame, mark, polygon, polyline, startPaint, upright, writeApart } from "./canvas.js";
 import { smallestDifference } from "./power.js";
 
 const SAMPLES = 160;
@@ -40,11 +40,14 @@ export function paintShown(plot, state, look) {
     polyline(ctx, differ, blue, 2.5);
     if (state.known.observed !== undefined) upright(ctx, f, f.x.at(Number(state.known.observed)), look.text, 2);
   });
-  const high = f.y1 + 8;
-  writeInside(ctx, f, look, "alike", f.x.at(0), f.y.at(density(0, 0, found.of)) - 9);
-  writeInside(ctx, f, look, `differ by ${short(s.difference)}`, f.x.at(s.difference), f.y.at(density(0, 0, found.of)) - (Math.abs(s.difference) < found.of ? 24 : 9), "600 12px");
-  if (state.known.observed !== undefined) writeInside(ctx, f, look, `observed ${short(Number(state.known.observed))}`, f.x.at(Number(state.known.observed)), f.y0 - 12);
-  if (!Number.isFinite(found.called)) write(ctx, look, "one run each: nothing is called", (f.x0 + f.x1) / 2, high + 14, { align: "center" });
+  const peak = f.y.at(density(0, 0, found.of)) - 9;
+  const labels = [{ text: "alike", x: f.x.at(0), y: peak }, { text: `differ by ${short(s.difference)}`, x: f.x.at(s.difference), y: peak, font: "600 12px" }];
+  if (state.known.observed !== undefined) {
+    const observed = Number(state.known.observed);
+    labels.push({ text: `observed ${short(observed)}`, x: f.x.at(observed), y: f.y0 - 12, beside: true });
+  }
+  if (!Number.isFinite(found.called)) labels.push({ text: "one run each: nothing is called", x: (f.x0 + f.x1) / 2, y: f.y0 - 30 });
+  writeApart(ctx, f, look, labels);
   drawAxes(ctx, f, look, plot, `observed difference   (${state.metric || "metric"})`, "how often");
 }
 
@@ -70,11 +73,13 @@ export function paintTaken(plot, state, look) {
     across(ctx, f, f.y.at(s.difference), look.text, 1, [7, 4]);
     upright(ctx, f, f.x.held(s.seeds), look.muted, 1, [1, 2]);
   });
-  write(ctx, look, `difference ${short(s.difference)}`, f.x1 - 2, f.y.held(s.difference) - 2, { align: "right", base: "bottom" });
   const last = SEEDS.length - 4;
-  writeInside(ctx, f, look, Number.isFinite(s.rows) ? `${short(s.rows)} rows` : "these rows", f.x.at(SEEDS[3]), f.y.at(now[3][1]) - 12, "600 12px");
-  if (all.length && all[last][1] < 0.93 * now[last][1]) writeInside(ctx, f, look, "all rows", f.x.at(SEEDS[last]), f.y.at(all[last][1]) + 13);
+  const at = s.seeds > 2 && s.seeds < 12 ? 0 : 3; // clear of the mark
+  const named = [{ text: Number.isFinite(s.rows) ? `${short(s.rows)} rows` : "these rows", x: f.x.at(SEEDS[at]), y: f.y.at(now[at][1]) - 12, font: "600 12px" }];
+  if (all.length && all[last][1] < 0.93 * now[last][1]) named.push({ text: "all rows", x: f.x.at(SEEDS[last]), y: f.y.at(all[last][1]) + 13 });
+  if (s.seeds < 2) named.push({ text: "one run each: never", x: f.x.at(1), y: f.y1 + 14 });
+  named.push({ text: `difference ${short(s.difference)}`, x: f.x1, y: f.y.held(s.difference) - 9 });
+  writeApart(ctx, f, look, named);
   if (s.seeds >= 2 && f.y.holds(found.smallest)) mark(ctx, "circle", f.x.held(s.seeds), f.y.at(found.smallest), 5.5, look.text, look.page);
-  if (s.seeds < 2) writeInside(ctx, f, look, "one run each: never", f.x.at(1), f.y1 + 14);
   drawAxes(ctx, f, look, plot, "runs of each recipe", `difference seen in ${(100 * power).toFixed(0)} of 100   (${state.metric || "metric"})`);
 }

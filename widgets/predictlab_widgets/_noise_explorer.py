@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 import predictlab as pl
-from predictlab.comparing import Comparison, Noise
+from predictlab.comparing import Comparison, Comparisons, Noise
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import Number, round3
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_jsonable
@@ -128,6 +128,11 @@ class NoiseExplorer(Widget):
             raise bad_argument("power", power, "a chance in (0, 1), such as 0.8")
         known: dict[str, Any] = {"said": ""}
         found: dict[str, float] = {}
+        if isinstance(source, Comparisons):
+            first = next(iter(source.of))
+            raise bad_argument(
+                "source", f"{len(source.of)} comparisons", "one comparison", f"Pass one: found.of[{first!r}]."
+            )
         if source is not None:
             told = source if isinstance(source, Noise | Comparison) else pl.noise(source)
             found, known = _of_noise(told) if isinstance(told, Noise) else _of_comparison(told)
@@ -236,7 +241,8 @@ def _of_noise(noise: Noise) -> tuple[dict[str, float], dict[str, Any]]:
     if noise.rows is not None and math.isfinite(each) and each > 0:
         found |= {"rows": float(noise.rows), "interaction": each}
     if noise.runs > 1:
-        found |= {"run_sd": math.sqrt(noise.run_variance), "seeds": min(noise.runs, 64)}
+        rounding = noise.run_variance <= 1e-24 * evidence.mean**2
+        found |= {"run_sd": 0.0 if rounding else math.sqrt(noise.run_variance), "seeds": min(noise.runs, 64)}
         ends = noise.conf_int()
         at = ends.iloc[1] if noise.parts is not None else ends.iloc[0]
         known["said"] = f"of {noise.runs} runs; the band is what they leave open of σ_run"

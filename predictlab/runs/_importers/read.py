@@ -177,5 +177,7 @@ def read_source(
     if kind == "wandb":
         return kind, files, wandb_files.read_wandb(files, base, where, metric, found, epochs=epochs)
     for name in where.keys() - {"task", "seed"}:
-        raise bad_argument("columns", {name: where[name]}, f"a table, not {FORMATS[kind]}", "Leave it out.")
+        own = name in ("run", "depth")  # arguments of their own
+        told = where[name] if own else {name: where[name]}
+        raise bad_argument(name if own else "columns", told, f"a table, not {FORMATS[kind]}", "Leave it out.")
     return kind, files, READERS[kind](files, base, metric, found)

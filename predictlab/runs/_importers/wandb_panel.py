@@ -9,7 +9,7 @@ import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._importers.cells import bad_cells, numbers, steps
-from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, left_open, listed
+from predictlab.runs._importers.logs import SEED, Names, RunLogs, chosen_metrics, left_open, listed
 from predictlab.runs._importers.report import Findings
 
 AXES = ("train/global_step", "trainer/global_step", "global_step")
@@ -109,9 +109,20 @@ def _axis(table: pd.DataFrame, file: str, columns: Mapping[str, str]) -> str:
             "depth", f"the x axis of {file} is {shown}, which need not be optimiser steps"
             + (" (W&B's Step counts calls of log)." if axis.lower() in ("step", "_step") else "."),
             f"Export the panel over train/global_step, or pass depth={axis!r} if it counts them, with steps_per_epoch= "
-            "if it counts epochs.",
+            f"if it counts epochs.{_also_open(table, axis)}",
         )  # fmt: skip
     return steps[0]
+
+
+def _also_open(table: pd.DataFrame, axis: str) -> str:
+    """What the names of runs leave open too, so that it is asked once."""
+    runs = {run for run, _ in _measured_columns(table).values()}
+    if all(len(SEED.findall(run)) == 1 for run in runs):
+        return ""
+    return (
+        f" The runs' names say no seeds either ({listed(sorted(runs))}): if these are independent runs of one recipe "
+        f"on one task, pl.read_runs(source, depth={axis!r}, seed='enumerate', task='a name')."
+    )
 
 
 def _refuse_means(table: pd.DataFrame, column: str, run: str, file: str) -> None:
