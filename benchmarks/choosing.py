@@ -93,13 +93,15 @@ def replay(case: str, number: int, folder: Path | None) -> Replayed:
     return Replayed(means, values, MARGIN * float(np.std(ends[: N // 2])))
 
 
-def pruned(one: Replayed, pruner: optuna.pruners.BasePruner, at_once: bool) -> tuple[int, float]:
-    """Choice and cost of a study whose trials are the candidates, one seed each: one by one, or all in step."""
+def pruned(one: Replayed, pruner: optuna.pruners.BasePruner) -> tuple[int, float]:
+    """Choice and cost of a study whose trials are the candidates, one seed each, all in step.
+
+    Each is compared with those that have reported before it; one after the other would give the same.
+    """
     study = optuna.create_study(direction="minimize", pruner=pruner, study_name="select")
     trials = [study.ask() for _ in range(N)]
     cost, done = 0.0, np.zeros(N, dtype=bool)
-    order = [(j, i) for j in range(5) for i in range(N)] if at_once else [(j, i) for i in range(N) for j in range(5)]
-    for j, i in order:
+    for j, i in [(j, i) for j in range(5) for i in range(N)]:
         if done[i]:
             continue
         cost += float(RESOURCE[j] - (RESOURCE[j - 1] if j else 0))
@@ -158,11 +160,9 @@ def work(unit: Line) -> list[Line]:
 
     halving = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     hyperband = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=16, reduction_factor=2)
-    choice, budget = pruned(one, halving, at_once=True)
-    line("Optuna successive halving, 16 at once", choice, budget)
-    line("Optuna successive halving, one by one", *pruned(one, halving, at_once=False))
-    choice, of_hyperband = pruned(one, hyperband, at_once=True)
-    line("Optuna Hyperband, 16 at once", choice, of_hyperband)
+    choice, budget = pruned(one, halving)
+    line("Optuna successive halving", choice, budget)
+    line("Optuna Hyperband", *pruned(one, hyperband))
     line("Optuna Wilcoxon, up to 8 seeds", *wilcoxon(one))
     for times in (1, 3):
         line(f"equal shares, {times} x", equal(one, times * budget), times * budget)

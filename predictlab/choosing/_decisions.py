@@ -37,8 +37,8 @@ class Decisions:
     >>> source = pl.worlds.MartingaleWorld(0.0001, 0.01, 1.0, mean=0.8).source(seed=0)
     >>> forecast = pl.forecast(source([4, 8, 16, 32, 64], range(12)), at_depth=16)
     >>> decisions = pl.decide(forecast, 0.8, cost_full=48, better="higher")
-    >>> print(decisions.sentence("run-0002"))
-    run-0002: stop. It ends at 0.8 or above with probability 0.32; a miss is 0.32 likely, training in vain 0.00.
+    >>> print(decisions.sentence("run-0006"))
+    run-0006: go. It ends at 0.8 or above with probability 0.9...; a miss is 0.00 likely, training in vain 0.0...
     """
 
     table: pd.DataFrame = field(repr=False)

@@ -18,7 +18,7 @@ from scipy.stats import norm, qmc
 from predictlab.choosing._ladder import Posterior
 from predictlab.risk._curve import Array
 
-CHANCE = 0.1  # correlation that some hundred draws show of what has none
+CHANCE = 0.25  # correlation that some hundred draws show of what has none
 _HALF = norm.ppf(qmc.Sobol(8, seed=0).random(64))
 NORMAL = np.concatenate([_HALF, -_HALF])  # where what is read may move the means, in standard deviations
 
@@ -75,15 +75,23 @@ class Chooser:
         self.draws = draws - draws.mean(axis=0)
         self.rng = np.random.default_rng(0)
 
-    def choose(self, budget: float) -> list[Run]:
-        """Runs that cost at most `budget` together, the best first; at least one, if one can be paid."""
+    def choose(self, budget: float, left: float) -> list[Run]:
+        """The best run that `left` pays for, and more as long as all together cost at most `budget`."""
         chosen: list[Run] = []
         while True:
-            found = self._best(budget - sum(run.cost for run in chosen))
+            found = self._best(budget - sum(run.cost for run in chosen) if chosen else left)
             if found is None:
                 return chosen
             self._made(*found)
             chosen.append(found[0])
+
+    def finishing(self, i: int) -> Run | None:
+        """The run that would bring a candidate to its end for least; None where one has come there, or none can."""
+        k = self.prices.shape[1]
+        if self.reached[i] and max(self.reached[i]) == k:
+            return None
+        ends = [run for run, _, _ in self._offered(i, self.reached[i]) if run.rung == k - 1]
+        return min(ends, key=lambda run: run.cost, default=None)
 
     def _best(self, budget: float) -> tuple[Run, Array, Array] | None:
         """The run with the largest gain per cost, what is read of it, and with which noise."""

@@ -53,7 +53,8 @@ def select(
 
     Every candidate is first trained by one seed to the first rung. After each look the next runs are those that are
     expected to better the choice most per cost: new seeds, or runs carried on to a deeper rung, of the candidates that
-    matter. It stops when the choice stands, or when the budget is spent.
+    matter. It stops when the choice stands, or when the budget is spent; money is kept for bringing one run of the
+    chosen one to its end.
 
     Parameters
     ----------
@@ -178,8 +179,14 @@ class _Selecting:
                 if not stands and left >= self.prices[:, 0].min():
                     break
             chooser = Chooser(posterior, sign, [list(r) for r in self.reached], self.prices, self._most(), self._out())
-            share_ = min(left, max(self.limit / LOOKS, float(self.prices[:, 0].min())))
-            batch = [] if stands else chooser.choose(share_) or chooser.choose(left)[:1]
+            last = chooser.finishing(leader)  # what is chosen is to be seen at its end, and kept money for
+            if last is not None and (chance >= self.confidence or last.cost <= left < last.cost + self.limit / LOOKS):
+                batch = [last] if last.cost <= left else []
+            else:
+                kept = 0.0 if last is None or last.cost > left else last.cost
+                free = left - kept
+                batch = [] if stands else chooser.choose(min(free, self.limit / LOOKS), free)
+                batch = batch or ([last] if last is not None and last.cost <= left and not stands else [])
             because = (
                 f"The choice stands at look {len(self.looks) + 1}." if stands
                 else f"The {left:.4g} left of total_budget={self.limit:g} pay for no further run." if not batch else ""
