@@ -20,7 +20,8 @@
 # - score a model on your data without training it, and say what each score measures;
 # - read the interval of a score, and say what it is an interval *for*;
 # - tell a rank from an absolute number, and say when a score gives you neither;
-# - build the control that every score needs: the same model without its pre-training.
+# - build the control that every score needs: the same model without its pre-training;
+# - say what can be known of seed noise before a step, and what a language model says about its completions.
 #
 # Static scores are the free part of the information about a run, `X_s` in the theory. Here they are computed for real
 # texts and a small real model, both from pip packages: the first run fetches them, later ones need no network.
@@ -171,6 +172,77 @@ alt.layer(
 # On news topics random weights come a long way: the words give the topic away. On reviews they are at chance: there the
 # pre-training does all the work. Only the distance to the control is evidence *for this model*. Look at the H-score of
 # the reviews, too: it hardly tells the two models apart. A score that does not beat its control says nothing.
+
+# %% [markdown]
+# ## 6. Which quadrant, before any step?
+# A task whose seeds will never agree to within the tolerance is Noise-Dominant (lesson 5). Of its floor one part can be
+# forecast without a run: what the evaluation rows alone will add. It takes the least error that these features allow,
+# `pl.static.bayes_error`, and constants of other people's runs. Probes then say how it really is.
+
+# %%
+MARGIN, STEPS = 0.02, (12, 24, 48, 96)  # each seed within two points of their mean
+tolerance = (MARGIN / 1.96) ** 2
+static = {}
+for name, task in tasks.items():
+    features, labels = pl.static.features_of(task)
+    told = pd.Series(labels).groupby(labels).transform("size").to_numpy() >= 5  # fewer cannot be held out
+    limit = pl.static.bayes_error(features[told], labels[told])
+    estimate, lower, upper = limit.rows_floor(len(task.data.eval))
+    says = "Noise-Dominant by its rows" if lower > tolerance else "not by its rows" if upper < tolerance else "open"
+    static[name] = {
+        "least error": limit.estimate, "forecast sd": estimate**0.5, "to": upper**0.5, "static says": says
+    }  # fmt: skip
+
+probed = pl.probe([t.replace(name=n) for n, t in tasks.items()], pl.ProbePlan(STEPS, seeds=8), progress=False)
+called = pl.analyse(probed, margin=MARGIN, budget=96, confidence=0.9).phase.set_index("task")
+measured = {name: pl.risk_curve(probed, name, metric="accuracy").risk[-1] ** 0.5 for name in NAMES}
+beside = pd.DataFrame(static).T.assign(measured=pd.Series(measured), probes=called["regime"])
+beside.assign(**{c: beside[c].astype(float).round(4) for c in ("least error", "forecast sd", "to", "measured")})
+
+# %% [markdown]
+# `measured` is the standard deviation of accuracy over eight seeds at the last step, `forecast sd` what rows alone were to
+# make of it. The forecast stays open where its interval spans the tolerance, which is wide: constants of other people's runs. Where
+# it makes a call, the probes' spread should be above a margin's `0.02 / 1.96 = 0.0102`, whether or not they can name the regime.
+# And it can only ever make one call, that seeds will *not* agree: whether probing helps, and how soon, is a matter of how the
+# spread falls, and no frozen feature has seen a step.
+#
+# ## 7. Completions
+# A causal language model is asked itself: how many bits does it need for a byte of the answers, and do the prompts help?
+# Two tasks: word problems, and addition modulo 13, whose answers no text has prepared it for.
+
+# %%
+causal = pl.Recipe(layers="last:2", max_length=64, batch_size=8)
+problems = {
+    "word problems": pl.load_dataset("asdiv", train_size=200, eval_size=50, seed=0),
+    "modulo 13": pl.load_dataset(pl.catalog.modular_arithmetic(13), eval_size=50, seed=0, name="mod13"),
+}
+SCORES = ["bits_per_byte", "ifd", "compressed_bits", "gradient_consistency"]
+answers = {
+    name: pl.score(pl.Task("smollm2-135m", d, causal, name=name), SCORES, max_rows=32).table
+    for name, d in problems.items()
+}
+pd.concat(answers.values())[["task", "method", "value", "lower", "upper", "null", "says"]].round(3)
+
+# %% [markdown]
+# - `bits_per_byte` is per byte, so that models with other tokenizers may be compared. Its null gives each answer the prompt of
+#   another row: what is left is what an answer looks like. `compressed_bits` needs no model at all.
+# - `ifd` is the perplexity of an answer with its prompt over that without; at 1 a prompt is worth nothing.
+# - `gradient_consistency` is the cosine of the first gradients of two batches: what of a first step all seeds share.
+#
+# Read `ifd` beside its null. Modulo 13 it is as low as for word problems, but so is its null: any prompt says that a number
+# comes, none says which one.
+#
+# And they do not rank models: over 30 language models and three data sets the loss before training has a correlation of
+# -.11, .07 and -.49 with the loss after it (docs/static.md). What does is a fine-tune on a few sizes of data, and a law through
+# its losses. Here one of those models, from 3,200 of its 1,638,400 examples:
+
+# %%
+sizes, losses = [200, 400, 800, 1600, 3200], [4.248, 4.188, 4.087, 3.946, 3.808]
+law = pl.static.rectified_law(sizes, losses)
+law.curve([6400, 25_600, 1_638_400]).assign(measured=[3.645, 3.165, 1.743]).round(2)
+
+# %% [markdown]
+# The further away, the wider: at 512 times the data the interval spans a factor, and it should.
 #
 # ## Try
 # 1. Flip half of the labels of `plot_or_review` (`label_noise=0.5`). What happens to each score? Which value would alarm
