@@ -55,6 +55,16 @@ def test_forecast_prints_intervals_and_how_many_held(store):
     early = predictlab("forecast", "--store", str(store), "--at-depth", "2")
     assert early.returncode == 1
     assert "They were measured at 4, 8, 16" in early.stderr
+    other = predictlab(
+        "forecast", "--store", str(store), "--at-depth", "32", "--predictor", "last_value", "--method", "cv+",
+        "--confidence", "0.9",
+    )  # fmt: skip
+    assert "Proven for exchangeable groups" in other.stdout, other.stderr
+    assert "Forecast by last_value" in other.stdout
+    assert "power_law" in other.stdout
+    rows = predictlab("forecast", "--store", str(store), "--at-depth", "32", "--rows", "inf")
+    assert rows.returncode == 1
+    assert "no outcomes of accuracy are known" in rows.stderr
 
 
 def test_phase_prints_the_regime(store):
