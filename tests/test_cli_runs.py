@@ -191,4 +191,4 @@ def test_select_says_which_task_ends_best(tmp_path, measured):
     assert done.stdout.startswith("Take a: it is the best or behind the best by at most 0.01")
     poor = predictlab("select", "two.csv", "--as-task", "recipe", "--total-budget", "3", cwd=tmp_path)
     assert poor.returncode == 1
-    assert "total_budget=3.0: expected at least 32" in poor.stderr
+    assert "expected at least 32, one run of each candidate" in poor.stderr
