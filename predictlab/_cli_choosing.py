@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from predictlab._cli_runs import AsTask, Depth, Metric, Names, PerEpoch, Seed, Sources, Store, reading, runs_of, show
+from predictlab._cli_runs import (
+    AsTask,
+    Depth,
+    Metric,
+    Names,
+    PerEpoch,
+    Seed,
+    Sources,
+    Store,
+    runs_of,
+    runs_to_forecast,
+    show,
+)  # fmt: skip
 from predictlab.errors import bad_argument
 
 
@@ -37,16 +49,14 @@ def decide(
     from predictlab.choosing import decide as of_forecast
     from predictlab.forecasting import forecast as run_forecast
 
-    frame, names, report, _ = runs_of(
-        source, store, [task] if task else None, metric=metric,
-        **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
-    )  # fmt: skip
-    alone = names[0] if task is None and report is not None and len(names) == 1 else task
+    runs, alone = runs_to_forecast(
+        source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
+    )
     try:
         depths = [at_depth, *(float(c) for c in later.split(","))] if later else [at_depth]
     except ValueError:
         raise bad_argument("--later", later, "depths with commas, such as 64,128") from None
-    now, *deeper = (run_forecast(frame, c, task=alone, metric=metric, end=end) for c in depths)
+    now, *deeper = (run_forecast(runs, c, task=alone, metric=metric, end=end) for c in depths)
     found = of_forecast(
         now, threshold, cost_full, cost_probe, later=deeper or None, cost_miss=cost_miss, better=better
     )  # fmt: skip
@@ -79,10 +89,12 @@ def select(
     New runs are trained by pl.select, from Python.
     """
     from predictlab.choosing import select as of_runs
+    from predictlab.risk import as_runs_frame
 
-    frame, names, _, _ = runs_of(
-        source, store, task, metric=metric, **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+    runs, names = runs_of(
+        source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
     )
+    frame = as_runs_frame(runs)
     frame = frame[frame["task"].isin(names)]
     recorded = float(frame.groupby(["task", "run"])["depth"].max().sum())
     found = of_runs(

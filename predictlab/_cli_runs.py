@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from predictlab.report import Analysis
-    from predictlab.runs import ImportReport
+    from predictlab.runs import Imported
 
 STORE = Path("runs.db")
 OPTIONS = (
@@ -86,17 +86,13 @@ SecondsPerStep = Annotated[
 Confidence = Annotated[float, typer.Option(help="Probability that a regime call needs.")]
 
 
-def _checked_margin(margin: float | None) -> None:
-    """An error of the option that was typed, not of the argument it becomes."""
-    if margin is not None and not margin > 0:
-        raise bad_argument("--margin", margin, "a finite number > 0, in the metric", "Such as 0.025.")
-
-
 def tolerance_at(margin: float | None, confidence: float) -> tuple[float | None, float | None]:
     """The margin as it is, or instead the tolerance that it means at another confidence than 95 %."""
+    from predictlab._validation import positive
     from predictlab.budget import tolerance
 
-    _checked_margin(margin)
+    if margin is not None:
+        positive("--margin", margin, ", in the metric", "Such as 0.025.")
     if confidence == 0.95:
         return margin, None
     if margin is None:
@@ -105,10 +101,11 @@ def tolerance_at(margin: float | None, confidence: float) -> tuple[float | None,
 
 
 def rate_of_money(
-    gpu_hour: float | None, worth: float | None, seconds: float | None, frame: pd.DataFrame, tasks: list[str]
+    gpu_hour: float | None, worth: float | None, seconds: float | None, runs: Path | Imported, tasks: list[str]
 ) -> float | None:
     """The exchange rate a step, from prices; None where none was given. Seconds: the slowest of the tasks' as timed."""
     from predictlab.budget import exchange_rate
+    from predictlab.risk import as_runs_frame
 
     if worth is None and seconds is None:
         return None
@@ -116,6 +113,7 @@ def rate_of_money(
         if value is None or not value > 0:
             raise bad_argument(option, value, "a number > 0 (money)", "--gpu-hour and --worth-of-a-point go together.")
     if seconds is None:
+        frame = as_runs_frame(runs)
         timed = frame[frame["task"].isin(tasks) & (frame["seconds"] > 0) & (frame["depth"] > 0)]
         if not len(timed):
             hint = "These runs were not timed."
@@ -190,45 +188,54 @@ def show_analysis(analysis: Analysis, title: str) -> None:
 
 def runs_of(
     sources: list[str] | None, store: Path | None, tasks: list[str] | None, *, quiet: bool = False, **reading: Any
-) -> tuple[pd.DataFrame, list[str], ImportReport | None, Path | None]:
-    """The tidy frame of sources or of a store, the tasks asked for, how it was read, and the path where it is a store.
+) -> tuple[Path | Imported, list[str]]:
+    """The store, or the runs of other sources with the report on them, and the tasks asked for.
 
-    What the reader did is printed, to the standard error; `reading` as for `pl.read_runs`.
+    What the reader did is printed, to the standard error; `reading` as for `pl.read_runs`, but for ``as_task``.
     """
     from predictlab.report._analysis import is_store
-    from predictlab.runs import ImportNotice, RunStore, read_runs
+    from predictlab.risk import as_runs_frame
+    from predictlab.runs import ImportNotice, read_runs
 
     if sources and store is not None:
         raise bad_argument("--store", str(store), f"nothing beside {' '.join(sources)}", "Leave one of them out.")
     given = {name: value for name, value in reading.items() if value not in (None, False)}
-    report: ImportReport | None = None
-    where: Path | None = None
+    found: Path | Imported
     if not sources or (len(sources) == 1 and is_store(sources[0])):
-        where = Path(sources[0]) if sources else store or STORE
-        if not where.exists():
+        found = Path(sources[0]) if sources else store or STORE
+        if not found.exists():
             hint = "Make one with `predictlab probe`, or name the files or folders of runs as SOURCE."
-            raise bad_argument("--store", str(where), "a run store that exists", hint)
+            raise bad_argument("--store", str(found), "a run store that exists", hint)
         if unused := [name for name in given if name != "metric"]:
             raise bad_argument(f"--{unused[0].replace('_', '-')}", given[unused[0]], "nothing with a run store")
-        with RunStore(where) as opened:
-            frame = opened.frame()
     else:
+        given["task"] = given.pop("as_task", None)
         if str(given.get("seed", "")).lstrip("-").isdigit():
             given["seed"] = int(given["seed"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ImportNotice)  # the report says them
             try:
-                frame, report = read_runs(sources[0] if len(sources) == 1 else sources, report=True, **given)
+                found = read_runs(sources[0] if len(sources) == 1 else sources, report=True, **given)
             except (ArgumentError, DataError) as error:  # what it asks for, as it is written here
                 more = f" {OPTIONS}" if "=None:" in str(error) else ""
                 raise type(error)(as_typed(str(error), READING) + more) from error
         if not quiet:
-            typer.echo(str(report), err=True)
-    present = list(dict.fromkeys(frame["task"]))
+            typer.echo(str(found.report), err=True)
+    present = list(dict.fromkeys(as_runs_frame(found)["task"]))
     for name in tasks or []:
         if name not in present:
             raise bad_argument("--task", name, f"a task of the runs: {', '.join(present) or 'there is none'}")
-    return frame, tasks or present, report, where
+    return found, tasks or present
+
+
+def runs_to_forecast(
+    sources: list[str] | None, store: Path | None, task: str | None, **reading: Any
+) -> tuple[Path | pd.DataFrame, str | None]:
+    """The store or the runs, and whose are forecast from each other: the task asked for, or another tool's only one."""
+    runs, names = runs_of(sources, store, [task] if task else None, **reading)
+    if isinstance(runs, Path):
+        return runs, task
+    return runs.runs, names[0] if len(names) == 1 else task
 
 
 def analyse(
@@ -265,21 +272,19 @@ def analyse(
     """From files to an answer: read runs, fit, sort tasks into regimes, say what to do, write a report with charts."""
     from predictlab.report import analyse as of_runs
     from predictlab.report import write_report
-    from predictlab.runs import Imported
 
     if as_json and as_csv:
         raise bad_argument("--csv", True, "nothing beside --json")
     margin, tolerance = tolerance_at(margin, margin_confidence)
     if not worth > 0:
         raise bad_argument("--worth", worth, "a number of steps > 0")
-    frame, names, report, where = runs_of(
-        source, None, task, quiet=not as_csv, metric=metric, **reading(
-            as_task, seed, depth, run, steps_per_epoch, format, keep, strict)
+    runs, names = runs_of(
+        source, None, task, quiet=not as_csv, metric=metric, as_task=as_task, seed=seed, depth=depth, run=run,
+        steps_per_epoch=steps_per_epoch, format=format, keep=keep, strict=strict,
     )  # fmt: skip
-    rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, frame, names)
+    rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, runs, names)
     result = of_runs(
-        where if where is not None else frame if report is None else Imported(frame, report),
-        margin=margin, tolerance=tolerance, budget=budget, exchange_rate=1e-4 / worth if rate is None else rate,
+        runs, margin=margin, tolerance=tolerance, budget=budget, exchange_rate=1e-4 / worth if rate is None else rate,
         metric=metric, confidence=confidence, tasks=names, rows=rows,
         question=question, price_per_hour=gpu_hour,
     )  # fmt: skip
@@ -290,20 +295,10 @@ def analyse(
     elif as_csv:
         typer.echo(_numbers(result).to_csv(index=False), nl=False)
     else:
-        if report is not None:
-            typer.echo(f"{report}\n")
+        if result.imported is not None:
+            typer.echo(f"{result.imported}\n")
         show_analysis(result, result.summary().title)
         typer.echo(f"\nReport: {page}")
-
-
-def reading(
-    as_task: str | None, seed: str | None, depth: str | None, run: str | None, steps_per_epoch: float | None,
-    format: str | None, keep: str | None, strict: bool,
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "task": as_task, "seed": seed, "depth": depth, "run": run, "steps_per_epoch": steps_per_epoch,
-        "format": format, "keep": keep, "strict": strict,
-    }  # fmt: skip
 
 
 def _numbers(analysis: Analysis) -> pd.DataFrame:
@@ -355,12 +350,12 @@ def fit(
     from predictlab.decay import DecayModel
     from predictlab.risk import risk_curve
 
-    frame, names, _, where = runs_of(
-        source, store, task, metric=metric, **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+    runs, names = runs_of(
+        source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
     )
     for name in names:
-        # the store, since it may hold outcomes
-        curve = risk_curve(frame if where is None else where, name, estimator=estimator, metric=metric)
+        # the store itself, since it may hold outcomes
+        curve = risk_curve(runs if isinstance(runs, Path) else runs.runs, name, estimator=estimator, metric=metric)
         typer.echo(f"{DecayModel(curve, rows=rows).fit().summary()}\n")
 
 
@@ -391,14 +386,13 @@ def phase(
     from predictlab.report import analyse as of_runs
 
     margin, tolerance = tolerance_at(margin, margin_confidence)
-    frame, names, _, where = runs_of(
-        source, store, task, metric=metric, **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False)
+    runs, names = runs_of(
+        source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
     )
-    rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, frame, names)
+    rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, runs, names)
     result = of_runs(
-        frame if where is None else where, margin=margin, tolerance=tolerance, budget=budget, metric=metric,
-        confidence=confidence, tasks=names, exchange_rate=exchange_rate if rate is None else rate, rows=rows,
-        question=question, price_per_hour=gpu_hour,
+        runs, margin=margin, tolerance=tolerance, budget=budget, metric=metric, confidence=confidence, tasks=names,
+        exchange_rate=exchange_rate if rate is None else rate, rows=rows, question=question, price_per_hour=gpu_hour,
     )  # fmt: skip
     on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
     show_analysis(result, f"{result.summary().title}{on}")
@@ -434,15 +428,13 @@ def forecast(
 ) -> None:
     """Where runs will end, with intervals, from what is known at a depth; beside it where they did, if they have."""
     from predictlab.forecasting import forecast as run_forecast
+    from predictlab.risk import as_runs_frame
 
-    frame, names, report, where = runs_of(
-        source, store, [task] if task else None, metric=metric,
-        **reading(as_task, seed, depth, None, steps_per_epoch, None, None, False),
-    )  # fmt: skip
-    # runs of another tool that are all of one task are forecast from each other
-    alone = names[0] if task is None and report is not None and len(names) == 1 else task
+    runs, alone = runs_to_forecast(
+        source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
+    )
     # outcomes of rows are in the store, not in its frame
-    given = frame if rows is None or where is None else where
+    given = as_runs_frame(runs) if rows is None else runs
     forecasts = run_forecast(
         given, at_depth, confidence=confidence, task=alone, metric=metric, end=end, threshold=threshold, better=better,
         predictor=predictor, method=method, rows=rows,

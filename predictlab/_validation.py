@@ -18,6 +18,7 @@ DEFAULT_SEED = 0  # of every `rng=None`: results are the same from call to call 
 Option = TypeVar("Option")
 Rng = int | np.random.Generator | None
 if TYPE_CHECKING:
+    import pandas as pd
     from _typeshed import DataclassInstance
 
     Instance = TypeVar("Instance", bound=DataclassInstance)
@@ -118,6 +119,14 @@ def option(name: str, value: object, options: Iterable[Option], hint: str = "") 
             return one
     expected = ", ".join(map(repr, known))
     raise bad_argument(name, value, f"one of {expected}" if len(known) > 1 else expected, hint)
+
+
+def needed_columns(name: str, table: pd.DataFrame, needed: Iterable[str]) -> None:
+    """Raise if a table lacks one of the columns `needed`."""
+    needed = list(needed)
+    if missing := [column for column in needed if column not in table.columns]:
+        expected = f"the columns {', '.join(needed)}"
+        raise bad_argument(name, list(table.columns), expected, f"{missing[0]!r} is not.")
 
 
 def replaced(instance: Instance, changes: Mapping[str, object]) -> Instance:

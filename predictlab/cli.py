@@ -40,9 +40,9 @@ Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
 
 def _tolerance(margin: float) -> float:
     """The variance at which seeds agree within the margin, 95 %."""
-    from predictlab._validation import positive
+    from predictlab._validation import Z95, positive
 
-    return (positive("--margin", margin, hint="Such as 0.025.") / 1.96) ** 2
+    return (positive("--margin", margin, hint="Such as 0.025.") / Z95) ** 2
 
 
 def _task(data: str, model: str, recipe: Recipe, noise: float, name: str | None = None, **loading: Any) -> Task:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from predictlab._validation import option
 from predictlab.errors import ModelError, bad_argument, needs_extra
 
 if TYPE_CHECKING:
@@ -198,41 +197,6 @@ def length_sorted_batches(lengths: Sequence[int] | np.ndarray, tokens: int = TOK
         size = max(1, tokens // int(lengths[order[start]]))
         yield order[start : start + size]
         start += size
-
-
-def pooled_features(
-    model: Backbone | str | Path, texts: Sequence[str], max_length: int = 64, pooling: str = "mean"
-) -> np.ndarray:
-    """Features of texts before any training: pooled last hidden states of the frozen encoder.
-
-    Parameters
-    ----------
-    model : Backbone, str or pathlib.Path
-        What computes them.
-    texts : sequence of str
-    max_length : int
-        Tokens kept of a text.
-    pooling : {"mean", "cls"}
-
-    Returns
-    -------
-    numpy.ndarray, float32 (n, d)
-    """
-    option("pooling", pooling, ("mean", "cls"))
-    backbone = model if isinstance(model, Backbone) else load_backbone(model)
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
-    rows = [torch.tensor(row) for row in tokenise(backbone, texts, max_length)]
-    features = np.empty((len(rows), backbone.hidden_size), dtype=np.float32)
-    with torch.inference_mode():
-        for batch in length_sorted_batches([len(row) for row in rows]):
-            lengths = torch.tensor([len(rows[i]) for i in batch], device=backbone.device)
-            ids = pad_sequence([rows[i] for i in batch], batch_first=True).to(backbone.device)
-            mask = torch.arange(ids.shape[1], device=backbone.device) < lengths[:, None]
-            hidden = backbone.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-            features[batch] = pool(hidden, mask, pooling).float().cpu().numpy()
-    return features
 
 
 def _refuse_pickles(folder: str, name: str) -> None:

@@ -6,9 +6,9 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache as memoised
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -113,19 +113,16 @@ def _computed(backbone: Backbone, texts: Sequence[str], max_length: int, pooling
                     "Use an encoder or a causal model built into transformers."
                 )
             if layers == "mean":  # the mean is pooled, not each layer
-                pooled = [pool(sum(states[2:], start=states[1]) / count, mask, pooling).float()]
+                wanted = [sum(states[2:], start=states[1]) / count]
+            elif isinstance(layers, int):
+                wanted = [states[layers]]
             else:
-                pooled = [pool(state, mask, pooling).float() for state in _wanted(states[1:], layers)]
+                wanted = states[-1:] if layers == "last" else states[1:]
+            pooled = [pool(state, mask, pooling).float() for state in wanted]
             if layers == "each":
                 pooled.append(torch.stack(pooled).mean(0))
             features[:, batch] = torch.stack(pooled).cpu().numpy()
     return features
-
-
-def _wanted(states: Sequence[Any], layers: str | int) -> Sequence[Any]:
-    if layers == "last":
-        return states[-1:]
-    return [states[layers - 1]] if isinstance(layers, int) else states
 
 
 def _random(model: str | Path, seed: int) -> Backbone:
@@ -140,10 +137,7 @@ def _random(model: str | Path, seed: int) -> Backbone:
     if hasattr(encoder, "pooler"):
         encoder.pooler = None
     encoder.eval().requires_grad_(False)
-    return Backbone(
-        f"{source.name}, random weights", encoder, source.tokenizer, source.n_layers, source.hidden_size,
-        source.max_length,
-    )  # fmt: skip
+    return replace(source, name=f"{source.name}, random weights", encoder=encoder, causal=None)
 
 
 def identity_of(model: str | Path) -> str | None:
@@ -154,9 +148,8 @@ def identity_of(model: str | Path) -> str | None:
     if not folder.is_dir():
         return None
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    return hashlib.sha256(
-        "\n".join(_digest(p, p.stat().st_mtime_ns, p.stat().st_size) for p in files).encode()
-    ).hexdigest()
+    digests = (_digest(p, p.stat().st_mtime_ns, p.stat().st_size) for p in files)
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 @memoised

@@ -158,10 +158,8 @@ def select(
     labelled = text is not None or label is not None
     named = prompt or completion
     if named and labelled:
-        raise bad_argument(
-            "prompt" if prompt else "completion", named, "None with text= or label=",
-            "A data set has texts with labels, or prompts with completions.",
-        )  # fmt: skip
+        hint = "A data set has texts with labels, or prompts with completions."
+        raise bad_argument("prompt" if prompt else "completion", named, "None with text= or label=", hint)
     if named or (not labelled and {"prompt", "completion"} <= set(table.columns)):
         prompt = _column(table, "prompt", prompt, source, other=completion)
         completion = _column(table, "completion", completion, source, other=prompt)

@@ -82,12 +82,9 @@ def mean_curve_chart(curve: RiskCurve, *, width: int = 320, height: int = 220) -
     scale = alt.Scale(zero=False, nice=True)
     y = {field: alt.Y(f"{field}:Q", title=curve.metric or "metric", scale=scale) for field in ("mean", "lower")}
     base = alt.Chart(table).encode(x=style.depth_axis(curve.depth))
-    layers = style.banded(base, y["mean"], y["lower"], "upper")
-    layers.append(
-        base.mark_point(filled=True, color=style.INK, size=45, opacity=1).encode(
-            y=y["mean"], tooltip=style.numbers("depth", "mean", "lower", "upper")
-        )
-    )
+    points = base.mark_point(filled=True, color=style.INK, size=45, opacity=1)
+    told = style.numbers("depth", "mean", "lower", "upper")
+    layers = [*style.banded(base, y["mean"], y["lower"], "upper"), points.encode(y=y["mean"], tooltip=told)]
     heading = style.title("Mean curve", f"mean of {curve.n_runs} runs; band: their standard deviation")
     return style.layered(layers, heading, width, height)
 
@@ -159,9 +156,7 @@ def decay_chart(
     elif low < floor < high:
         layers += style.level(floor, "floor", 3, colour=style.MUTED)
     if budget:
-        at = alt.Chart(pd.DataFrame({"depth": [budget], "text": ["budget"]})).encode(x="depth:Q")
-        name = at.mark_text(align="left", dx=3, fontSize=style.WORDS, color=style.INK)
-        layers += [at.mark_rule(strokeDash=[2, 3], color=style.INK), name.encode(y=alt.value(8), text="text:N")]
+        layers += style.upright(budget, "budget")
     return style.layered(layers, style.title(fit.task or "decay fit", heading), width, height)
 
 
@@ -170,20 +165,14 @@ def _law_alone(fit: DecayResults, depths: NDArray[np.float64], x: alt.X, y: Call
     drawn = np.median(law(depths, *fit.draws().to_numpy().T[:, :, None]), axis=0)
     table = pd.DataFrame({"depth": depths, "law": drawn})
     line = alt.Chart(table).mark_line(color=style.INK, strokeDash=[6, 4], strokeWidth=1.2, clip=True)
-    at = alt.Chart(pd.DataFrame({"depth": depths[:1], "text": ["rise over"]})).encode(x=x)
-    words = at.mark_text(align="left", dx=3, fontSize=style.WORDS, color=style.MUTED)
-    return [
-        line.encode(x=x, y=y("law")),
-        at.mark_rule(strokeDash=[2, 3], color=style.MUTED),
-        words.encode(y=alt.value(8), text="text:N"),
-    ]
+    return [line.encode(x=x, y=y("law")), *style.upright(float(depths[0]), "rise over", style.MUTED)]
 
 
 def _rate(fit: DecayResults, confidence: float) -> str:
     lower, upper = fit.conf_int(confidence).loc["decay_rate"]
     if fit.identified:
         return f"alpha {fit.params['decay_rate']:.2g} [{lower:.2g}, {upper:.2g}]"
-    return f"alpha in [{lower:.2g}, {'unbounded' if np.isinf(upper) else format(upper, '.2g')}]: not identified"
+    return f"alpha in [{lower:.2g}, {'unbounded' if np.isinf(upper) else f'{upper:.2g}'}]: not identified"
 
 
 def decay_diagnostics_chart(

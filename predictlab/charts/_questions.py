@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import altair as alt
 import numpy as np
-import pandas as pd
 
 from predictlab.charts import _style as style
 from predictlab.errors import bad_argument
@@ -56,13 +55,7 @@ def questions_chart(curves: Iterable[RiskCurve], *, width: int = 210, height: in
         y = style.risk_axis("lower", risks, curve.metric)
         layers = style.measured(table, style.depth_axis(table["depth"]), y)
         if end > 0:
-            rule = alt.Chart(pd.DataFrame({"lower": [end], "text": ["Var(R)"]})).encode(y=y)
-            layers += [
-                rule.mark_rule(strokeDash=[4, 3], color=style.MUTED),
-                rule.mark_text(align="right", dy=-6, fontSize=style.WORDS, color=style.MUTED).encode(
-                    x=alt.value(width - 4), text="text:N"
-                ),
-            ]
+            layers += style.level(end, "Var(R)", width - 4, "right", colour=style.MUTED)
         heading = style.title(curve.question, [f"known: {known}", f"predicted: {predicted}"])
         panels.append(style.layered(layers, heading, width, height))
     return alt.hconcat(*panels)

@@ -81,6 +81,13 @@ def level(
     return [base.mark_rule(color=colour, strokeDash=[7, 4], opacity=opacity), words]
 
 
+def upright(x: float, text: str, colour: str = INK) -> list[alt.Chart]:
+    """Line from top to bottom at the depth `x`, with its name at the top."""
+    at = alt.Chart(pd.DataFrame({"depth": [x], "text": [text]})).encode(x="depth:Q")
+    words = at.mark_text(align="left", dx=3, fontSize=WORDS, color=colour).encode(y=alt.value(8), text="text:N")
+    return [at.mark_rule(strokeDash=[2, 3], color=colour), words]
+
+
 def banded(base: alt.Chart, line: alt.Y, lower: alt.Y, upper: str, thickness: float = 2) -> list[alt.Chart]:
     """A line, and the band from `lower` to the column `upper` around it."""
     band = base.mark_area(color=LINE, opacity=BAND, clip=True).encode(y=lower, y2=f"{upper}:Q")

@@ -26,7 +26,7 @@ def resampled_risk(curve: RiskCurve, n: int, rng: np.random.Generator, noise: No
         root = np.eye(len(df)) if noise.correlation is None else np.linalg.cholesky(noise.correlation)
         z = rng.standard_normal((n, len(df))) @ root.T * np.sqrt(noise.dispersion)
         return np.asarray(risk * chi2.ppf(np.clip(norm.cdf(z), 1e-12, 1 - 1e-12), df) / df)
-    return _risk_of(curve, curve.errors, _taken(curve.errors, curve.units(), n, rng))
+    return _risk_of(curve, _taken(curve.errors, curve.units(), n, rng))
 
 
 def _taken(errors: Array, unit: NDArray[np.int64], n: int, rng: np.random.Generator) -> Array:
@@ -43,9 +43,10 @@ def _taken(errors: Array, unit: NDArray[np.int64], n: int, rng: np.random.Genera
     return counts
 
 
-def _risk_of(curve: RiskCurve, errors: Array, counts: Array) -> Array:
+def _risk_of(curve: RiskCurve, counts: Array) -> Array:
     """Risks with each run taken as often as `counts` (n, runs) says, (n, k)."""
-    there, errors = np.isfinite(errors).astype(float), np.nan_to_num(errors)
+    assert curve.errors is not None
+    there, errors = np.isfinite(curve.errors).astype(float), np.nan_to_num(curve.errors)
     total = counts @ there  # runs at each depth
     squares = counts @ errors**2
     if curve.estimator == "spread":
@@ -67,8 +68,7 @@ def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> 
     risk = resampled_risk(curve, n, rng, noise)
     if noise.offset is None:
         return _fits(curve, risk, noise)
-    if curve.parts is None:
-        raise ValueError("an offset without the parts that it was made of")
+    assert curve.parts is not None  # which the offset was made of
     if curve.outcomes is None or not curve.outcomes.measured.all():
         freedom = np.array([part.interaction_df for part in curve.parts])
         factor = rng.chisquare(freedom, (n, len(freedom))) / freedom
@@ -82,11 +82,11 @@ def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> 
     return _fits(curve, risk, noise, noise.offset * factor)
 
 
-def jackknife(curve: RiskCurve, errors: Array, noise: Noise) -> Array:
+def jackknife(curve: RiskCurve, noise: Noise) -> Array:
     """``(L_int, K, alpha)`` with each run (or group) left out, (units, 3)."""
     unit = curve.units()
     counts = (unit != np.arange(int(unit.max()) + 1)[:, None]).astype(float)
-    return _fits(curve, _risk_of(curve, errors, counts), noise)
+    return _fits(curve, _risk_of(curve, counts), noise)
 
 
 def _fits(curve: RiskCurve, risk: Array, noise: Noise, offset: Array | None = None) -> Array:

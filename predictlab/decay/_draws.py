@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictlab.decay._law import Array, alpha_max, deviance, profile_scale, shape
 from predictlab.decay._noise import Noise
@@ -19,6 +20,19 @@ def _around(grid: Array, weight: Array) -> Array:
     seen = np.flatnonzero(weight > 1e-6)
     low, high = grid[max(seen[0] - 1, 0)], grid[min(seen[-1] + 1, len(grid) - 1)]
     return np.linspace(low, high, len(grid))
+
+
+def _axes(depth: Array, cells: int) -> list[Array]:
+    """Grids of ``log alpha``, and of the logarithm of the depth at which floor and decaying part are equal."""
+    return [
+        np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), cells),
+        np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), cells),
+    ]
+
+
+def jittered(grid: Array, at: NDArray[np.intp], rng: np.random.Generator) -> Array:
+    """Uniform draws within the cells `at` (n,) of a grid of equal steps."""
+    return np.clip(grid[at] + (grid[1] - grid[0]) * rng.uniform(-0.5, 0.5, len(at)), grid[0], grid[-1])
 
 
 def likelihood_draws(
@@ -48,17 +62,13 @@ def likelihood_draws(
     if noise.offset is not None:
         return _draws_beside(depth, risk, df, n, rng, noise, noise.offset)
     u = np.log(depth / depth[-1])
-    log_alpha = np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), _CELLS)
-    log_cross = np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), _CELLS)
-    phi, nu = noise.dispersion, noise.dispersion_df
+    log_alpha, log_cross = _axes(depth, _CELLS)
 
     def weights() -> tuple[Array, Array]:
         alpha = np.exp(log_alpha)[:, None] * np.ones_like(log_cross)
         value, _, _ = profile_scale(risk, df, shape(u, alpha, alpha * (np.log(depth[-1]) - log_cross)), noise.weight)
-        excess = (value - value.min()) / phi
-        if np.isinf(nu):
-            return np.exp(-excess / 2), excess
-        return np.exp(-(nu + 2) / 2 * np.log1p(excess / nu)), excess
+        excess = (value - value.min()) / noise.dispersion
+        return noise.likelihood(excess, 2), excess
 
     plane, excess = weights()
     for _ in range(_ZOOMS):
@@ -69,22 +79,28 @@ def likelihood_draws(
             break
     cell = rng.choice(plane.size, size=n, p=plane.ravel() / plane.sum())
     row, column = np.divmod(cell, len(log_cross))
-
-    def jitter(grid: Array, index: Array) -> Array:
-        step = grid[1] - grid[0]
-        return np.clip(grid[index] + step * rng.uniform(-0.5, 0.5, n), grid[0], grid[-1])
-
-    rate = np.exp(jitter(log_alpha, row))
-    share = rate * (np.log(depth[-1]) - jitter(log_cross, column))
+    rate = np.exp(jittered(log_alpha, row, rng))
+    share = rate * (np.log(depth[-1]) - jittered(log_cross, column, rng))
     _, log_s, information = profile_scale(risk, df, shape(u, rate, share), noise.weight)
-    spread = np.full(n, phi)
-    if np.isfinite(nu):
-        spread *= (nu + excess.ravel()[cell]) / rng.chisquare(nu + 2, n)
-    # ds/s and a Gamma likelihood of as many degrees of freedom as the curvature in log s says
-    freedom = 2 * information / spread
-    s = np.exp(log_s) * freedom / np.maximum(rng.chisquare(freedom), 1e-300)
+    freedom, drawn = chi_squares(information, excess.ravel()[cell], noise, 2, rng)
+    s = np.exp(log_s) * freedom / drawn
     log_k = np.log(s) - np.logaddexp(0, share) + rate * np.log(depth[-1])
     return s * np.exp(-np.logaddexp(0, -share)), np.exp(log_k), rate
+
+
+def chi_squares(
+    information: Array, excess: Array, noise: Noise, others: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Degrees of freedom (n,) of the scale's law, and a chi² of each: the scale over its best is their ratio.
+
+    ``ds/s`` and a Gamma likelihood of as many degrees of freedom as the curvature in ``log s`` says; the dispersion is
+    drawn at the `others`, as many parameters, whose deviance is `excess` above the least.
+    """
+    spread = np.full(len(information), noise.dispersion)
+    if np.isfinite(noise.dispersion_df):
+        spread *= (noise.dispersion_df + excess) / rng.chisquare(noise.dispersion_df + others, len(information))
+    freedom = 2 * information / spread
+    return freedom, np.maximum(rng.chisquare(freedom), 1e-300)
 
 
 def _draws_beside(
@@ -94,30 +110,22 @@ def _draws_beside(
 
     Its reference is ``ds/s`` from a thousandth of the last offset, where the law is hidden by it, up.
     """
-    u, phi, nu = np.log(depth / depth[-1]), noise.dispersion, noise.dispersion_df
+    u = np.log(depth / depth[-1])
     low = min(1e-3 * float(offset[-1]) + 1e-300, 0.1 * float(risk[-1]))
-    axes = [
-        np.linspace(np.log(ALPHA_LOW), np.log(max(alpha_max(depth), 2 * ALPHA_LOW)), _COARSE),
-        np.linspace(np.log(depth[0] / CROSS_BEFORE), np.log(depth[-1] * CROSS_BEYOND), _COARSE),
-        np.linspace(np.log(low), np.log(30 * float(risk.max())), _COARSE),
-    ]
+    axes = [*_axes(depth, _COARSE), np.linspace(np.log(low), np.log(30 * float(risk.max())), _COARSE)]
     for last in range(_ZOOMS):
         alpha = np.exp(axes[0])[:, None] * np.ones_like(axes[1])
         g = shape(u, alpha, alpha * (np.log(depth[-1]) - axes[1]))
         mu = np.exp(axes[2])[:, None] * g[:, :, None] + offset
         excess = deviance(risk, df, mu, noise.weight)
-        excess = (excess - excess.min()) / phi
-        cube = np.exp(-excess / 2) if np.isinf(nu) else np.exp(-(nu + 3) / 2 * np.log1p(excess / nu))
+        cube = noise.likelihood((excess - excess.min()) / noise.dispersion, 3)
         before = np.prod([np.ptp(axis) for axis in axes])
         closer = [_around(axis, cube.max(axis=tuple({0, 1, 2} - {i}))) for i, axis in enumerate(axes)]
         if last == _ZOOMS - 1 or np.prod([np.ptp(axis) for axis in closer]) > 0.6 * before:
             break
         axes = closer
     cell = np.unravel_index(rng.choice(cube.size, size=n, p=cube.ravel() / cube.sum()), cube.shape)
-    log_rate, cross, log_s = (
-        np.clip(axis[at] + (axis[1] - axis[0]) * rng.uniform(-0.5, 0.5, n), axis[0], axis[-1])
-        for axis, at in zip(axes, cell, strict=True)
-    )
+    log_rate, cross, log_s = (jittered(axis, at, rng) for axis, at in zip(axes, cell, strict=True))
     rate = np.exp(log_rate)
     share = rate * (np.log(depth[-1]) - cross)
     log_k = log_s - np.logaddexp(0, share) + rate * np.log(depth[-1])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import generator, whole_number
+from predictlab._validation import generator, number, whole_number
 from predictlab.decay import _bootstrap as bootstrap
 from predictlab.decay import _standard_errors as standard_errors
 from predictlab.decay._draws import likelihood_draws
@@ -42,7 +43,7 @@ class _EquationResults(DecayResults):
         """Cluster-robust covariance of the logarithms of the parameters of ``fit("gee")`` (cluster = run)."""
         if self.fitted.errors is None:
             raise needs_runs("'profile', 'wald' or 'bootstrap'")
-        return self.model.with_(burn_in=self.burn_in.first).fit("gee").gee
+        return self.model.replace(burn_in=self.burn_in.first).fit("gee").gee
 
     @property
     def _fitting_noise(self) -> Noise:
@@ -64,8 +65,7 @@ class _EquationResults(DecayResults):
 
     @cached_property
     def _left_out(self) -> Array | None:
-        errors = self.fitted.errors
-        return None if errors is None else bootstrap.jackknife(self.fitted, errors, self._fitting_noise)
+        return None if self.fitted.errors is None else bootstrap.jackknife(self.fitted, self._fitting_noise)
 
     def bootstrap(self, draws: int = 1000, rng: Rng = None) -> pd.DataFrame:
         """Refit resamples of whole runs.
@@ -143,18 +143,14 @@ class GammaResults(_EquationResults):
         depth, best = self.fitted.depth, self._estimate
         # relative to the last depth, since c^-alpha alone loses its digits at large alpha
         x = pd.DataFrame({"intrinsic_limit": 1.0, "scale": (depth / depth[-1]) ** -best.decay_rate})
-        start = pd.Series(
-            {"intrinsic_limit": best.intrinsic_limit, "scale": best.scale * depth[-1] ** -best.decay_rate}
-        )
+        start = pd.Series([best.intrinsic_limit, best.scale * depth[-1] ** -best.decay_rate], index=x.columns)
         inside = start.index[start > 0]
         with warnings.catch_warnings():
             # an identity link can leave the Gamma's domain; here both coefficients and regressors are >= 0
             warnings.simplefilter("ignore", sm.tools.sm_exceptions.DomainWarning)
             family = sm.families.Gamma(link=sm.families.links.Identity())
-            risk = pd.Series(self.fitted.risk, name="risk")
-            model = sm.GLM(
-                risk, x[inside], family=family, var_weights=self.fitted.df / 2, offset=self.noise.offset
-            )  # fmt: skip
+            risk, weights = pd.Series(self.fitted.risk, name="risk"), self.fitted.df / 2
+            model = sm.GLM(risk, x[inside], family=family, var_weights=weights, offset=self.noise.offset)
         return model.fit(start_params=start[inside].to_numpy(), scale=1.0, tol=1e-12)
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
@@ -165,9 +161,8 @@ class GammaResults(_EquationResults):
     @cached_property
     def _profiler(self) -> Profiler:
         f = self.fitted
-        return Profiler(
-            Problem.power(f.depth, f.risk, f.df, self.noise.weight, self.noise.rows), float(np.log(f.depth[0]))
-        )
+        problem = Problem.power(f.depth, f.risk, f.df, self.noise.weight, self.noise.rows)
+        return Profiler(problem, float(np.log(f.depth[0])))
 
 
 class GEEResults(_EquationResults):
@@ -212,7 +207,7 @@ class GEEResults(_EquationResults):
 
     @property
     def _fitting_noise(self) -> Noise:
-        return self.noise.independent()
+        return replace(self.noise, correlation=None)  # depths taken as independent
 
 
 class LogLogResults(DecayResults):
@@ -263,7 +258,10 @@ class LogLogResults(DecayResults):
             keep[-1], limit = False, float(risk[-1])
             keep &= risk > limit
         else:
-            limit = _checked_floor(floor, float(np.min(risk)))
+            least = float(np.min(risk))
+            expected = f"'last', None, or a risk in [0, {least:.4g}), below every risk fitted"
+            hint = "What is subtracted has to leave something to take the logarithm of."
+            limit = 0.0 if floor is None else number("floor", floor, expected, hint, least=0, below=least)
         if keep.sum() < 3:
             raise DataError(f"curve {fitted.task!r}: {keep.sum()} depths lie above the floor; a line needs 3.")
         x = pd.DataFrame({"log_scale": 1.0, "minus_decay_rate": np.log(fitted.depth[keep])})
@@ -300,19 +298,6 @@ class LogLogResults(DecayResults):
         """
         why = "The floor was not estimated, and the intervals take it as known and all depths as equally well measured."
         return [why, *super().cautions()]
-
-
-def _checked_floor(floor: float | str | None, least: float) -> float:
-    try:
-        limit = 0.0 if floor is None else float(floor)
-    except ValueError:
-        limit = float("nan")
-    if not 0 <= limit < least:
-        raise bad_argument(
-            "floor", floor, f"'last', None, or a risk in [0, {least:.4g}), below every risk fitted",
-            "What is subtracted has to leave something to take the logarithm of.",
-        )  # fmt: skip
-    return limit
 
 
 def needs_runs(methods: str) -> ArgumentError:

@@ -15,11 +15,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from predictlab._validation import confidence_level, generator, whole_number
-from predictlab.decay._draws import ALPHA_LOW
+from predictlab._validation import confidence_level
+from predictlab.decay._draws import ALPHA_LOW, chi_squares, jittered
 from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, deviance, profile_scale
 from predictlab.decay._noise import Noise
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
+from predictlab.decay._rival_laws import weighed
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 
@@ -35,25 +36,21 @@ _LAW = "K (c^-alpha - T^-alpha)"
 
 def checked_horizon(curve: RiskCurve) -> float:
     """``T`` of a curve that the law is for, or an error that says why it is not."""
-    hint = "It is the law of question='this_run'; a spread has a floor of its own: leave it out."
     if curve.question != "this_run":
-        raise bad_argument("horizon_law", True, f"False for a curve of {curve.question!r}", hint)
-    if curve.horizon is None or curve.schedule is None:
-        raise bad_argument(
-            "horizon_law", True, "False where the recipe's length and schedule are not known",
-            "Take the curve from a store, or say pl.risk_curve(..., horizon=256, schedule='linear').",
-        )  # fmt: skip
-    if curve.schedule not in FALLING:
-        raise bad_argument(
-            "horizon_law", True, f"False for the schedule {curve.schedule!r}",
-            f"The law is for a learning rate that ends at 0 ({', '.join(FALLING)}).",
-        )  # fmt: skip
-    if not curve.depth[-1] < curve.horizon:
-        raise bad_argument(
-            "horizon_law", True, f"False for a curve with a risk at its end, {curve.horizon:g} steps",
-            "The risk there is 0 by the law: leave that depth out.",
-        )  # fmt: skip
-    return float(curve.horizon)
+        why = f"for a curve of {curve.question!r}"
+        hint = "It is the law of question='this_run'; a spread has a floor of its own: leave it out."
+    elif curve.horizon is None or curve.schedule is None:
+        why = "where the recipe's length and schedule are not known"
+        hint = "Take the curve from a store, or say pl.risk_curve(..., horizon=256, schedule='linear')."
+    elif curve.schedule not in FALLING:
+        why = f"for the schedule {curve.schedule!r}"
+        hint = f"The law is for a learning rate that ends at 0 ({', '.join(FALLING)})."
+    elif not curve.depth[-1] < curve.horizon:
+        why = f"for a curve with a risk at its end, {curve.horizon:g} steps"
+        hint = "The risk there is 0 by the law: leave that depth out."
+    else:
+        return float(curve.horizon)
+    raise bad_argument("horizon_law", True, f"False {why}", hint)
 
 
 def _log_expm1(x: Array) -> Array:
@@ -85,10 +82,12 @@ class _Shapes:
         log_scale = np.asarray(log_scale, dtype=float)
         return deviance(self.risk, self.df, np.exp(log_scale)[..., None] * self.of(rate), self.weight)
 
-    def log_k(self, log_scale: ArrayLike, rate: ArrayLike) -> Array:
-        """``ln K`` from the risk at the first depth."""
+    def params(self, log_scale: ArrayLike, rate: ArrayLike) -> Array:
+        """``-K T^-alpha``, ``K`` and ``alpha`` (..., 3) from the logarithm of the risk at the first depth."""
         rate = np.asarray(rate, dtype=float)
-        return np.asarray(log_scale + rate * np.log(self.horizon) - _log_expm1(rate * self.left[0]))
+        log_k = log_scale + rate * np.log(self.horizon) - _log_expm1(rate * self.left[0])
+        constant = -np.exp(log_k - rate * np.log(self.horizon))
+        return np.stack(np.broadcast_arrays(constant, np.exp(log_k), rate), axis=-1)
 
     def estimate(self) -> tuple[float, float, float]:
         """Rate, logarithm of the risk at the first depth, and deviance of the best fit."""
@@ -122,10 +121,6 @@ class HorizonSample(Sample):
     def lasting(self) -> Array:
         """See `Sample.lasting`: none."""
         return np.zeros(len(self.params))
-
-    def first(self, n: int) -> Sample:
-        """See `Sample.first`."""
-        return HorizonSample(self.params[:n])
 
 
 class HorizonResults(DecayResults):
@@ -161,14 +156,14 @@ class HorizonResults(DecayResults):
     method = "gamma"
     description = f"Gamma likelihood of {_LAW}"
     interval_methods = ("profile",)
+    _sample_class = HorizonSample
 
     def __init__(self, model: DecayModel, fitted: RiskCurve, burn_in: BurnIn, noise: Noise) -> None:
         self.horizon = checked_horizon(fitted)
         self._shapes = _Shapes(fitted, self.horizon, noise)
         rate, self._log_scale, least = self._shapes.estimate()
-        log_k = float(self._shapes.log_k(self._log_scale, rate))
-        constant = -float(np.exp(log_k - rate * np.log(self.horizon)))
-        super().__init__(model, fitted, Estimate(constant, float(np.exp(log_k)), rate, least), burn_in, noise)
+        constant, k, _ = map(float, self._shapes.params(self._log_scale, rate))
+        super().__init__(model, fitted, Estimate(constant, k, rate, least), burn_in, noise)
 
     def predict(self, depths: ArrayLike) -> Array:
         """Compute the fitted risk, 0 from the end of the recipe on.
@@ -200,11 +195,8 @@ class HorizonResults(DecayResults):
         if np.linalg.eigvalsh(hessian)[0] <= 0:
             return none
         covariance = np.linalg.inv(hessian / 2) * self.noise.dispersion
-        slope = np.empty((3, 2))  # of the parameters, in (s, q)
-        for i, (ds, dq) in enumerate(((_STEP, 0.0), (0.0, _STEP))):
-            log_k, rate = self._shapes.log_k(s + ds, np.exp(q + dq)), np.exp(q + dq)
-            moved = np.array([-np.exp(log_k - rate * np.log(self.horizon)), np.exp(log_k), rate])
-            slope[:, i] = (moved - self.params.to_numpy()) / _STEP
+        moved = self._shapes.params(s + np.array([_STEP, 0.0]), np.exp(q + np.array([0.0, _STEP])))
+        slope = (moved - self.params.to_numpy()).T / _STEP  # of the parameters, in (s, q)
         return pd.Series(np.sqrt(np.diag(slope @ covariance @ slope.T)), index=list(PARAMETERS))
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
@@ -229,9 +221,8 @@ class HorizonResults(DecayResults):
         reach = 2 * np.sqrt(cut / information)
         levels = log_scale[:, None] + reach[:, None] * np.linspace(-1, 1, _LEVELS)
         close = shapes.deviance(levels, rates) - self.deviance <= cut
-        log_k = shapes.log_k(levels, rates)[close]
-        constant = -np.exp(log_k - (rates * np.log(self.horizon) * np.ones_like(levels))[close])
-        ends_k = float(np.exp(log_k.min())), float(np.exp(log_k.max()))
+        constant, k, _ = shapes.params(levels, rates)[close].T
+        ends_k = float(k.min()), float(k.max())
         if low == 0 or np.isinf(high):  # with alpha to 0, K alpha stays; with alpha to inf, K c_1^-alpha
             ends_k = ends_k[0], np.inf
         lowest = -np.inf if low == 0 else float(constant.min())
@@ -239,37 +230,16 @@ class HorizonResults(DecayResults):
 
     def _draw(self, count: int, rng: np.random.Generator) -> Array:
         """Draws under the reference of `likelihood_draws`: uniform in the logarithms of alpha and of the scale."""
-        shapes, phi, nu = self._shapes, self.noise.dispersion, self.noise.dispersion_df
+        shapes = self._shapes
         logs = np.linspace(np.log(ALPHA_LOW), max(shapes.log_rates[-1], np.log(2 * ALPHA_LOW)), 4 * _RATES)
         excess = shapes.best(np.exp(logs))[0]
-        excess = (excess - excess.min()) / phi
-        weight = np.exp(-excess / 2) if np.isinf(nu) else np.exp(-(nu + 1) / 2 * np.log1p(excess / nu))
+        excess = (excess - excess.min()) / self.noise.dispersion
+        weight = self.noise.likelihood(excess, 1)
         at = rng.choice(len(logs), size=count, p=weight / weight.sum())
-        rate = np.exp(np.clip(logs[at] + (logs[1] - logs[0]) * rng.uniform(-0.5, 0.5, count), logs[0], logs[-1]))
+        rate = np.exp(jittered(logs, at, rng))
         _, log_scale, information = shapes.best(rate)
-        spread = np.full(count, phi)
-        if np.isfinite(nu):
-            spread *= (nu + excess[at]) / rng.chisquare(nu + 1, count)
-        freedom = 2 * information / spread
-        s = log_scale + np.log(freedom / np.maximum(rng.chisquare(freedom), 1e-300))
-        log_k = shapes.log_k(s, rate)
-        return np.column_stack([-np.exp(log_k - rate * np.log(self.horizon)), np.exp(log_k), rate])
-
-    def sample(self, draws: int = 2000, rng: Rng = None) -> Sample:
-        """Draw the fit; see `DecayResults.sample`.
-
-        Parameters
-        ----------
-        draws : int
-            Number of draws.
-        rng : int, numpy.random.Generator or None
-            None: a fresh generator of seed 0.
-
-        Returns
-        -------
-        Sample
-        """
-        return HorizonSample(self._draw(whole_number("draws", draws, 1), generator(rng)))
+        freedom, drawn = chi_squares(information, excess[at], self.noise, 1, rng)
+        return shapes.params(log_scale + np.log(freedom / drawn), rate)
 
     def summary_frame(
         self, depths: ArrayLike | None = None, confidence: float = 0.95, *, draws: int = 2000, rng: Rng = None
@@ -319,33 +289,17 @@ class HorizonResults(DecayResults):
         pandas.DataFrame
             As of `DecayResults.compare_laws`, with a row for this law.
         """
-        table = super().compare_laws()
         mine = {
             "law": "power to T", "formula": _LAW, "parameters": 2, "deviance": self.deviance,
-            "aic": self.deviance / self.noise.dispersion + 4,
             "estimate": f"K {self.params['scale']:.3g}, alpha {self.params['decay_rate']:.3g}, T {self.horizon:g}",
         }  # fmt: skip
-        table = pd.concat([table, pd.DataFrame([mine])], ignore_index=True)
-        table["delta"] = table["aic"] - table["aic"].min()
-        likelihood = np.exp(-table["delta"] / 2)
-        table["weight"] = likelihood / likelihood.sum()
-        return table.sort_values("aic", ignore_index=True, kind="stable")
-
-    def without_modes(self) -> DecayResults:
-        """Fit the runs that do not end apart; see `DecayResults.without_modes`.
-
-        Returns
-        -------
-        DecayResults
-        """
-        return self  # forks carry no runs to leave out
+        table = pd.concat([super().compare_laws(), pd.DataFrame([mine])], ignore_index=True)
+        return weighed(table, self.noise.dispersion)
 
     def _headline(self) -> str:
-        lower, upper = self.conf_int().loc["decay_rate"]
-        high = "unbounded" if np.isinf(upper) else f"{upper:.3g}"
         return (
             f"The risk runs out at the end of the recipe, {self.horizon:g} steps: {_LAW}, "
-            f"alpha = {self.params['decay_rate']:.3g} [{lower:.3g}, {high}] (95 % interval)."
+            f"alpha = {self._in_words('decay_rate')} (95 % interval)."
         )
 
     def _notes(self) -> list[str]:

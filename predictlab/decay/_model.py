@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Literal, overload
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal, overload
 
 import numpy as np
 from scipy.stats import norm
 
-from predictlab._validation import option, share
+from predictlab._validation import option, replaced, share
 from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults, needs_runs
 from predictlab.decay._horizon_law import HorizonResults, checked_horizon
 from predictlab.decay._law import Array, Estimate
@@ -129,39 +129,19 @@ class DecayModel:
         self._beside = self._noise_of_the_law()
         self._estimates: dict[int, Estimate] = {}
 
-    def with_(
-        self,
-        *,
-        curve: RiskCurve | None = None,
-        burn_in: str | float | None = None,
-        significance: float | None = None,
-        correlated: bool | None = None,
-        rows: float | None = None,
-        dispersion: float | None = None,
-        rivals: bool | None = None,
-    ) -> DecayModel:
+    def replace(self, **changes: object) -> DecayModel:
         """Make a model that differs from this one in what is given.
 
         Parameters
         ----------
-        curve : RiskCurve, optional
-        burn_in : "auto" or float, optional
-        significance : float, optional
-        correlated : bool, optional
-        rows : float, optional
-        dispersion : float, optional
-        rivals : bool, optional
-            As for the class; None: as here.
+        **changes : object
+            Parameters of the class by name.
 
         Returns
         -------
         DecayModel
         """
-        given: dict[str, Any] = {
-            "curve": curve, "burn_in": burn_in, "significance": significance, "correlated": correlated, "rows": rows,
-            "dispersion": dispersion, "rivals": rivals,
-        }  # fmt: skip
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
+        return replaced(self, changes)
 
     def given_start(self) -> int:
         """Find the index of the first depth that was given.
@@ -186,12 +166,14 @@ class DecayModel:
         BurnIn, float
             What was found, and the deviance; NaN where fewer than four depths are left.
         """
-        depth, chosen = self.curve.depth, "auto" if self.burn_in == "auto" else "given"
-        if len(depth) - first < TESTED_DEPTHS:
-            return BurnIn(float(depth[first]), float("nan"), chosen), float("nan")
+        left = len(self.curve.depth) - first
+        if left < TESTED_DEPTHS:
+            return self._begun(first), float("nan")
         deviance = self._estimate_from(first).deviance
-        p_value = self._beside.from_index(first).p_value(deviance, len(depth) - first - 3)
-        return BurnIn(float(depth[first]), p_value, chosen), deviance
+        return self._begun(first, self._beside.from_index(first).p_value(deviance, left - 3)), deviance
+
+    def _begun(self, first: int, p_value: float = float("nan")) -> BurnIn:
+        return BurnIn(float(self.curve.depth[first]), p_value, "auto" if self.burn_in == "auto" else "given")
 
     def find_burn_in(self) -> BurnIn:
         """Find the first depth of a fit by a method other than the posterior; see `burn_in` of the class.
@@ -226,22 +208,18 @@ class DecayModel:
         """Whether a method other than the posterior has an answer for the set that is asked for."""
         if self.rows is None:
             return
-        wanted = f"None for method={method!r}"
+        expected = f"None for method={method!r}"
         if method == "loglog":
-            raise bad_argument(
-                "rows", self.rows, wanted,
-                "Least squares in logarithms has no room for what rows add: take 'posterior', 'gamma' or 'gee'.",
-            )  # fmt: skip
-        if self.curve.parts is None:
-            raise bad_argument(
-                "rows", self.rows, f"{wanted} where outcomes of rows are not known",
-                "method='posterior' has a prior for them; or make the curve from outcomes (pl.read_outcomes).",
-            )  # fmt: skip
-        if self.rows < self.curve.parts[-1].rows:
-            raise bad_argument(
-                "rows", self.rows, f"at least the {self.curve.parts[-1].rows} rows that were measured",
-                "method='posterior' speaks of smaller sets too.",
-            )  # fmt: skip
+            hint = "Least squares in logarithms has no room for what rows add: take 'posterior', 'gamma' or 'gee'."
+        elif self.curve.parts is None:
+            expected += " where outcomes of rows are not known"
+            hint = "method='posterior' has a prior for them; or make the curve from outcomes (pl.read_outcomes)."
+        elif self.rows < self.curve.parts[-1].rows:
+            expected = f"at least the {self.curve.parts[-1].rows} rows that were measured"
+            hint = "method='posterior' speaks of smaller sets too."
+        else:
+            return
+        raise bad_argument("rows", self.rows, expected, hint)
 
     def _estimate_from(self, first: int) -> Estimate:
         """Fit by the Gamma likelihood of the depths from index `first` on, made once."""
@@ -261,10 +239,8 @@ class DecayModel:
         checked_horizon(self.curve)
         start = self.given_start()
         fitted, noise = from_depth(self.curve, float(self.curve.depth[start])), self.noise.from_index(start)
-        chosen = "auto" if self.burn_in == "auto" else "given"
-        found = HorizonResults(self, fitted, BurnIn(float(fitted.depth[0]), float("nan"), chosen), noise)
-        p_value = noise.p_value(found.deviance, len(fitted.depth) - 2)
-        found.burn_in = BurnIn(float(fitted.depth[0]), p_value, chosen)
+        found = HorizonResults(self, fitted, self._begun(start), noise)
+        found.burn_in = self._begun(start, noise.p_value(found.deviance, len(fitted.depth) - 2))
         return found
 
     @overload

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import polygamma, psi
 from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 
@@ -22,6 +23,9 @@ _RIDGE = 1e-3
 # Both fitted to simulations by benchmarks/constants.py.
 TAIL_FACTOR = 1.5  # most samples of a heavy tail show less of it than there is; by Student's t with 5 df
 JACKKNIFE_LOSS = {True: 2.9, False: 1.8}  # n / (n - loss) is the jackknife variance of Gaussian runs; mean estimated
+UNKNOWN_CORRELATION = (0.0, 0.5, 0.8)  # of neighbours, alike probable, where a curve has neither runs nor covariance
+UNKNOWN_DISPERSION = {1.0: 0.65, 2.0: 0.25, 4.0: 0.1}  # and its prior probabilities, there
+UNSEEN_TAILS = {1.0: 0.75, 2.0: 0.25}  # times the estimated dispersion: few runs seldom show a tail that is heavy
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +116,15 @@ class Noise:
             return float(chi2.sf(ratio, df))
         return float(f_distribution.sf(ratio / df, df, self.dispersion_df))
 
-    def independent(self) -> Noise:
-        """The same dispersion with the depths taken as independent."""
-        return replace(self, correlation=None)
+    def likelihood(self, excess: Array, parameters: int) -> Array:
+        """Likelihood over its greatest, at deviances that are `excess` dispersions above the least.
+
+        What is known of the dispersion is averaged over, as what is left beside so many parameters.
+        """
+        nu = self.dispersion_df
+        if np.isinf(nu):
+            return np.asarray(np.exp(-excess / 2))
+        return np.asarray(np.exp(-(nu + parameters) / 2 * np.log1p(excess / nu)))
 
     def beside(self, offset: Array, error: Array) -> Noise:
         """The same noise of a law that stands beside `offset` (k,).
@@ -186,3 +196,65 @@ def _dispersion(squares: Array, df: Array, there: NDArray[np.bool_]) -> float:
     gaussian = count / (count - JACKKNIFE_LOSS[centred])
     excess = float(np.mean(jackknife * df / 2 / gaussian)) - 1
     return 1.0 + TAIL_FACTOR * max(0.0, excess)
+
+
+@dataclass(frozen=True)
+class LogErrors:
+    """One law of the errors of ``ln U``.
+
+    Parameters
+    ----------
+    probability : float
+    bias : ndarray, shape (k,)
+        To be added to ``ln U``.
+    covariance : ndarray, shape (k, k)
+    """
+
+    probability: float
+    bias: Array
+    covariance: Array
+
+
+def log_errors(df: Array, correlations: list[Array], dispersions: dict[float, float]) -> list[LogErrors]:
+    """Laws for each correlation (k, k), alike probable, and each dispersion with its probability.
+
+    The tails of a run are its own at all depths. With a scale of its own to every run, ``phi - 1`` comes from scales
+    that two depths share, and ``ln U`` has the correlation ``(r² + (phi - 1)(1 + 2 r²) / 3) / phi``.
+    """
+    bias, variance = np.log(df / 2) - psi(df / 2), polygamma(1, df / 2)
+    out = []
+    for correlation in correlations:
+        for phi, probability in dispersions.items():
+            shared = correlation + (phi - 1) * (1 + 2 * correlation) / 3  # phi on the diagonal
+            covariance = np.sqrt(np.outer(variance, variance)) * shared
+            out.append(LogErrors(probability / len(correlations), bias, covariance))
+    return out
+
+
+def of_curve(curve: RiskCurve, noise: Noise, correlated: bool, given: bool) -> list[LogErrors]:
+    """What is known of the errors of a curve; whether its dispersion was given."""
+    k, unknown = len(curve.depth), UNKNOWN_CORRELATION if correlated else (0.0,)
+    correlations = [chain(np.full(k - 1, max(r2, 1e-9))) for r2 in unknown]
+    if noise.correlation is not None:
+        correlations = [noise.correlation]
+    if given or curve.log_covariance is not None:  # which has the dispersion in it
+        return log_errors(curve.df, correlations, {noise.dispersion: 1.0})
+    if curve.errors is None:
+        return log_errors(curve.df, correlations, UNKNOWN_DISPERSION)
+    return log_errors(curve.df, correlations, {noise.dispersion * x: p for x, p in UNSEEN_TAILS.items()})
+
+
+def expected(errors: list[LogErrors], df: Array) -> tuple[float, Array]:
+    """Dispersion, and correlation (k, k), of the mean of these laws; `df` (k,) as they were made with."""
+    variance = polygamma(1, df / 2)
+    mean = sum(law.probability * law.covariance for law in errors) / np.sqrt(np.outer(variance, variance))
+    phi = float(np.mean(np.diag(mean)))
+    return phi, np.asarray(mean / phi)
+
+
+def freedom(variance: float) -> float:
+    """Degrees of freedom of a mean square whose logarithm has that variance: ``psi'(df / 2) = variance``."""
+    half = 1 / variance + 0.5 if variance < 1 else variance**-0.5  # from both ends of the function, then Newton's steps
+    for _ in range(6):
+        half = half * float(np.exp(np.clip((polygamma(1, half) - variance) / (-half * polygamma(2, half)), -2, 2)))
+    return 2 * half

@@ -16,7 +16,7 @@ from scipy.special import ndtr, psi
 from predictlab.decay._cloud import Cloud, explore
 from predictlab.decay._families import POWER_LAW, Family
 from predictlab.decay._law import Array
-from predictlab.decay._log_errors import LogErrors, freedom
+from predictlab.decay._noise import LogErrors, freedom
 from predictlab.decay._shapes import Shapes
 
 WALK = {0.0: 0.5, 0.25: 0.3, 0.6: 0.2}  # sd of the walk a doubling at the first depth, and its prior probability

@@ -12,15 +12,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._validation import confidence_level, generator, whole_number
-from predictlab.decay._draws import CROSS_BEYOND
+from predictlab.decay._draws import ALPHA_LOW, CROSS_BEYOND
 from predictlab.decay._families import POWER, families
 from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
-from predictlab.decay._log_errors import expected, of_curve
+from predictlab.decay._noise import expected, of_curve
 from predictlab.decay._posterior import Curves, Posterior, between
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
 from predictlab.decay._rival_laws import compare_laws
 from predictlab.decay._rows import RowsDraws, RowsPart
-from predictlab.decay._shapes import ALPHA_LOW, ALTERNATIVES, PRIORS, rate_most
+from predictlab.decay._shapes import ALTERNATIVES, PRIORS, rate_most
 from predictlab.errors import bad_argument
 from predictlab.risk import from_depth
 
@@ -284,7 +284,7 @@ class PosteriorResults(DecayResults):
         Returns
         -------
         PosteriorResults
-            The same as of ``fit.model.with_(rows=rows).fit()``.
+            The same as of ``fit.model.replace(rows=rows).fit()``.
 
         Raises
         ------
@@ -395,10 +395,11 @@ class PosteriorResults(DecayResults):
             return self.gamma._intervals(method, confidence, draws, rng)
         tail = (1 - confidence) / 2
         ends = self._quantiles([tail, 1 - tail]).T
-        low, high = (float(v) for v in ends[2])
-        low = 0.0 if low < SLOWEST * ALPHA_LOW else low
-        high = np.inf if high > FASTEST * rate_most(self._posterior.log_depth) else high
-        return [(float(ends[0][0]), float(ends[0][1])), (float(ends[1][0]), float(ends[1][1])), (low, high)]
+        if ends[2, 0] < SLOWEST * ALPHA_LOW:
+            ends[2, 0] = 0.0
+        if ends[2, 1] > FASTEST * rate_most(self._posterior.log_depth):
+            ends[2, 1] = np.inf
+        return [(float(low), float(high)) for low, high in ends]
 
     def _quantiles(self, shares: list[float]) -> Array:
         """Of floor and scale over all draws, of alpha over those of the power law, (q, 3)."""
@@ -453,8 +454,8 @@ class PosteriorResults(DecayResults):
     @property
     def slope(self) -> tuple[float, float, float]:
         """Local slope of ``log L`` in ``log c`` at the last depth, with its 95 % interval."""
-        middle, low, high = np.quantile(self._main.slope(), [0.5, 0.025, 0.975])
-        return float(middle), float(low), float(high)
+        middle, low, high = map(float, np.quantile(self._main.slope(), [0.5, 0.025, 0.975]))
+        return middle, low, high
 
     def cautions(self) -> list[str]:
         """List what a reader has to know before quoting the fit.
@@ -480,9 +481,9 @@ class PosteriorResults(DecayResults):
         if self.rising <= RISING:
             return super()._headline()
         last, deeper = self.curve.depth[-1], self.falls_by(0.9)
-        by = f"Probe to {deeper:g} steps: by then it falls in 90 % of the draws."
-        if not np.isfinite(deeper):
-            by = f"Not even {64 * last:g} steps are surely deep enough to see it fall."
+        by = f"Not even {64 * last:g} steps are surely deep enough to see it fall."
+        if np.isfinite(deeper):
+            by = f"Probe to {deeper:g} steps: by then it falls in 90 % of the draws."
         return (
             f"Still rising at {last:g} steps with probability {self.rising:.0%}: no rate and no floor are known, the "
             f"prior alone speaks of them. {by}"
@@ -490,11 +491,11 @@ class PosteriorResults(DecayResults):
 
     def _notes(self) -> list[str]:
         middle, low, high = self.slope
+        falls = ", ".join(f"{_FALLS[name]} {p:.0%}" for name, p in self.families.items())
+        prior = ", ".join(f"{name} {p:.0%}" for name, p in self._posterior.prior.items())
         out = [
-            "falls: "
-            + ", ".join(f"{_FALLS[name]} {p:.0%}" for name, p in self.families.items())
-            + "; all but alpha is averaged over them",
-            f"priors: {PRIORS}; falls " + ", ".join(f"{name} {p:.0%}" for name, p in self._posterior.prior.items()),
+            f"falls: {falls}; all but alpha is averaged over them",
+            f"priors: {PRIORS}; falls {prior}",
             f"slope of log L at {self.curve.depth[-1]:g} steps {middle:.2f} [{low:.2f}, {high:.2f}]; "
             f"{self.effective:.0f} effective draws",
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -133,7 +133,7 @@ class Sample:
         -------
         Sample
         """
-        return Sample(self.params[:n])
+        return replace(self, params=self.params[:n])
 
 
 class DecayResults(ABC):
@@ -194,6 +194,7 @@ class DecayResults(ABC):
     interval_methods: ClassVar[tuple[str, ...]]
     _interval_hint: ClassVar[str] = ""
     by_draws: ClassVar[bool] = False
+    _sample_class: ClassVar[type[Sample]] = Sample
     floor: float | str | None = None
 
     def __init__(self, model: DecayModel, fitted: RiskCurve, estimate: Estimate, burn_in: BurnIn, noise: Noise) -> None:
@@ -267,7 +268,7 @@ class DecayResults(ABC):
         -------
         Sample
         """
-        return Sample(self._draw(whole_number("draws", draws, 1), generator(rng)))
+        return self._sample_class(self._draw(whole_number("draws", draws, 1), generator(rng)))
 
     def _draw(self, count: int, rng: np.random.Generator) -> Array:
         """Draws of the parameters (count, 3)."""
@@ -419,7 +420,7 @@ class DecayResults(ABC):
         """
         if self.modes is None:
             return self
-        rest = self.model.with_(curve=without_runs(self.curve, self.modes.index))
+        rest = self.model.replace(curve=without_runs(self.curve, self.modes.index))
         return rest.fit(self.method, floor=self.floor)
 
     def summary_frame(
@@ -446,10 +447,8 @@ class DecayResults(ABC):
         c = self.fitted.depth if depths is None else checked_depths(depths)
         tail = (1 - confidence_level(confidence)) / 2
         lower, upper = np.quantile(self.risk_draws(c, draws, rng), [tail, 1 - tail], axis=0)
-        floor = self.params["intrinsic_limit"]
-        return pd.DataFrame(
-            {"depth": c, "mean": self.predict(c), "mean_ci_lower": lower, "mean_ci_upper": upper, "floor": floor}
-        )
+        table = pd.DataFrame({"depth": c, "mean": self.predict(c), "mean_ci_lower": lower, "mean_ci_upper": upper})
+        return table.assign(floor=self.params["intrinsic_limit"])
 
     def summary(self) -> Summary:
         """Say what the fit says: a sentence, parameters with intervals, how well it fits, cautions.
@@ -486,18 +485,16 @@ class DecayResults(ABC):
 
     def _headline(self) -> str:
         """The rate and the floor with their intervals, in one sentence."""
-        ends = self.conf_int()
-
-        def words(name: str) -> str:
-            lower, upper = ends.loc[name]
-            return f"{self.params[name]:.3g} [{lower:.3g}, {'unbounded' if np.isinf(upper) else f'{upper:.3g}'}]"
-
+        floor = self._in_words("intrinsic_limit")
         if not self.params["scale"] > 0:
-            return f"Nothing decays: the risk stays at {words('intrinsic_limit')} (95 % interval)."
-        return (
-            f"The risk falls with alpha = {words('decay_rate')} towards a floor of {words('intrinsic_limit')} "
-            "(95 % intervals)."
-        )
+            return f"Nothing decays: the risk stays at {floor} (95 % interval)."
+        rate = self._in_words("decay_rate")
+        return f"The risk falls with alpha = {rate} towards a floor of {floor} (95 % intervals)."
+
+    def _in_words(self, name: str) -> str:
+        """A parameter with its 95 % interval."""
+        lower, upper = self.conf_int().loc[name]
+        return f"{self.params[name]:.3g} [{lower:.3g}, {'unbounded' if np.isinf(upper) else f'{upper:.3g}'}]"
 
     def cautions(self) -> list[str]:
         """List what a reader has to know before quoting the fit.

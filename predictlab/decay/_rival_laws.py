@@ -77,9 +77,14 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         fits["schedule + floor"] = with_floor(followed, follows)
     columns = ["law", "formula", "parameters", "deviance", "estimate"]
     table = pd.DataFrame([(law, LAWS[law], *fit) for law, fit in fits.items()], columns=columns)
-    table["aic"] = table["deviance"] / noise.dispersion + 2 * table["parameters"]
-    table["delta"] = table["aic"] - table["aic"].min()
-    likelihood = np.exp(-table["delta"] / 2)
-    table["weight"] = likelihood / likelihood.sum()
-    order = [*columns[:4], "aic", "delta", "weight", "estimate"]
+    return weighed(table, noise.dispersion)
+
+
+def weighed(table: pd.DataFrame, dispersion: float) -> pd.DataFrame:
+    """Laws with their ``aic``, that less the least, and Akaike's weights; the best first."""
+    aic = table["deviance"] / dispersion + 2 * table["parameters"]
+    delta = aic - aic.min()
+    likelihood = np.exp(-delta / 2)
+    table = table.assign(aic=aic, delta=delta, weight=likelihood / likelihood.sum())
+    order = ["law", "formula", "parameters", "deviance", "aic", "delta", "weight", "estimate"]
     return table.sort_values("aic", ignore_index=True, kind="stable")[order]

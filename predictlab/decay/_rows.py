@@ -7,13 +7,12 @@ known is a prior of the churn factor ``h``: ``sigma_int² = h (1 - p) / 2``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from predictlab.decay._law import Array, law
-from predictlab.decay._log_errors import log_errors
-from predictlab.decay._noise import chain
+from predictlab.decay._noise import chain, log_errors
 from predictlab.decay._posterior import Curves, Offset, Posterior, between
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
@@ -56,18 +55,17 @@ class RowsPart:
             # where runs never disagree only a bound is known, and that barely
             df = np.maximum([p.interaction_df for p in curve.parts], 1.0)
             df_of_law, neighbours = np.minimum(df, LAW_DF), [chain(np.full(len(share) - 1, NEIGHBOURS))]
-            own = Posterior(
-                curve.depth, share, df_of_law, errors=log_errors(df_of_law, neighbours, {1.0: 1.0}), rng=rng
-            )
+            errors = log_errors(df_of_law, neighbours, {1.0: 1.0})
+            own = Posterior(curve.depth, share, df_of_law, errors=errors, rng=rng)
             return cls(rows, rows if wanted is None else wanted, Offset(share, df), False, own)
         if wanted is None:
             return None
         if curve.estimator != "spread" or not curve.sampling_error or curve.mean is None:
-            raise bad_argument(
-                "rows", wanted, "None for a curve whose evaluation rows are not known",
+            hint = (
                 "Make the curve from outcomes of rows (pl.probe(..., outcomes=True), pl.read_outcomes), or of a share "
-                "of rows with pl.risk_curve(runs, eval_rows=n).",
-            )  # fmt: skip
+                "of rows with pl.risk_curve(runs, eval_rows=n)."
+            )
+            raise bad_argument("rows", wanted, "None for a curve whose evaluation rows are not known", hint)
         p = np.clip(curve.mean, 0.0, 1.0)
         rows = float(p[-1] * (1 - p[-1]) / curve.sampling_error)
         share = np.maximum(CHURN * (1 - p) / (2 * rows), 1e-3 * curve.risk)
@@ -108,7 +106,7 @@ class RowsDraws:
 
     def first(self, n: int) -> RowsDraws:
         """The first `n` of them."""
-        return RowsDraws(self.measured, self.wanted, self.log_depth, self.log_measured[:n], self.law[:n])
+        return replace(self, log_measured=self.log_measured[:n], law=self.law[:n])
 
     def risk(self, depth: Array) -> Array:
         """On the set that is asked about, at depths (m,) or (n, m), metric²: (n, m)."""

@@ -16,24 +16,19 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import t as student
 
+from predictlab.decay._draws import ALPHA_LOW
 from predictlab.decay._families import POWER_LAW, Family
 from predictlab.decay._law import Array
 
-ALPHA_LOW = 0.05  # slower than this, a thousandfold depth does not even halve the risk
 ALPHA_MOST, FALL_MOST = 50.0, 1e4  # the rate is searched up to that, and no decay by more than this between depths
-NO_FLOOR, UNSEEN_FLOOR = (
-    0.2,
-    0.4,
-)  # prior probabilities of no floor, and of one no depth has shown; else seen on the way
+NO_FLOOR, UNSEEN_FLOOR = 0.2, 0.4  # prior probabilities of none, and of one no depth has shown; else met on the way
 NO_RISE, STEEP_RISE = 0.6, 0.22  # of no rise, and of one that is steeper than the fall at first; else a mere bend
 _UNSEEN = 4.0  # logit of the share from which down a floor counts as unseen
 PRIORS = (
     f"log alpha Student t(3); floor none {NO_FLOOR:.0%}, not yet seen {UNSEEN_FLOOR:.0%}, else met on the way; "
     f"rise none {NO_RISE:.0%}, steep {STEEP_RISE:.0%}, else a bend"
 )
-ALTERNATIVES = (
-    "alpha uniform", "floor uniform in its standard deviation", "floor uniform in its variance"
-)  # fmt: skip
+ALTERNATIVES = ("alpha uniform", "floor uniform in its standard deviation", "floor uniform in its variance")
 
 
 def rate_most(log_depth: Array) -> float:
@@ -77,9 +72,8 @@ class Shapes:
         of = np.zeros(len(u), dtype=np.intp) if family is None else family
         rate = np.empty(len(u))
         for i, one in enumerate(families):
-            rate[of == i] = np.exp(
-                np.interp(u[of == i, 0], *_log_rate(max(one.least, ALPHA_LOW), rate_most(log_depth)))
-            )
+            quantiles = _log_rate(max(one.least, ALPHA_LOW), rate_most(log_depth))
+            rate[of == i] = np.exp(np.interp(u[of == i, 0], *quantiles))
         # floor and fall are equal from a quarter of the first depth on
         crossed = rate * (1 - u[:, 2]) * _reach(families, log_depth)[of]
         logit = np.where(u[:, 1] < NO_FLOOR + UNSEEN_FLOOR, _UNSEEN * (u[:, 2] - 1), crossed)
@@ -94,22 +88,18 @@ class Shapes:
 
     def first(self, n: int) -> Shapes:
         """The first `n` of them."""
-        return self.only(np.arange(min(n, len(self.rate))))
-
-    def only(self, which: NDArray[np.intp]) -> Shapes:
-        """Those of some indices."""
         return replace(
-            self, rate=self.rate[which], logit=self.logit[which], rise=self.rise[which], centre=self.centre[which],
-            sharpness=self.sharpness[which], family=self.family[which],
+            self, rate=self.rate[:n], logit=self.logit[:n], rise=self.rise[:n], centre=self.centre[:n],
+            sharpness=self.sharpness[:n], family=self.family[:n],
         )  # fmt: skip
 
     def _by_family(self, of: Callable[[Family], Array], like: Array) -> Array:
         """A function of depths like these, (m,) or (n, m), of each shape's own family."""
         if len(self.families) == 1:
             return of(self.families[0])
-        if like.ndim == 1:
-            return np.asarray(np.stack([of(family) for family in self.families])[self.family])
         every = np.stack([of(family) for family in self.families])
+        if like.ndim == 1:
+            return np.asarray(every[self.family])
         return np.asarray(np.take_along_axis(every, self.family[None, :, None], axis=0)[0])
 
     def clock(self, log_depth: Array, log_last: float) -> Array:

@@ -135,19 +135,19 @@ class Driver:
 
     def _train_what_is_free(self) -> bool:
         """Train all groups that can start now and are not claimed elsewhere; False if there were none."""
-        claimed: dict[int, Group] = {}  # by identity: tasks hold frames, which are not compared in one word
+        claimed: set[Group] = set()
         started = False
 
         def groups() -> Iterator[Group]:
             nonlocal started
             for group in self._claimed_groups():
                 started = True
-                claimed[id(group)] = group
+                claimed.add(group)
                 self.check_cancelled()
                 yield group
 
         def release(group: Group) -> None:
-            del claimed[id(group)]
+            claimed.remove(group)
             self.store.release(str(group.task.name), [segment.run for segment in group.segments], token=self._token)
 
         try:
@@ -160,7 +160,7 @@ class Driver:
                     self.progress.step(str(update.group.task.name), update.steps)
                     self.check_cancelled()
         finally:
-            for group in list(claimed.values()):  # where an error is on its way, which no second one may hide
+            for group in list(claimed):  # where an error is on its way, which no second one may hide
                 try:
                     release(group)
                 except StoreError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from predictlab._validation import option
+from predictlab._validation import number, option
 from predictlab.catalog._features import let_threads_sleep
 from predictlab.errors import bad_argument, needs_extra
 from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
@@ -48,10 +48,9 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         option("engine", self.engine, ENGINES)
-        if self.cache_limit < 0:
+        if not self.cache_limit >= 0:
             raise bad_argument("cache_limit", self.cache_limit, "a number of bytes >= 0")
-        if self.memory_limit <= 0:
-            raise bad_argument("memory_limit", self.memory_limit, "a number of bytes > 0")
+        number("memory_limit", self.memory_limit, "a number of bytes > 0", above=0)
 
 
 class Executor(Protocol):
@@ -99,7 +98,7 @@ class LocalExecutor:
         let_threads_sleep()
         with needs_extra("Training probes", "probe"):
             from predictlab.probing._engine.trainers import TrainerCache
-        return TrainerCache(**asdict(self.options))
+        return TrainerCache(self.options)
 
     def check(self, tasks: Sequence[Task], check_cancelled: CancelCheck = never_cancelled) -> None:
         """See `Executor.check`."""

@@ -21,6 +21,7 @@ from predictlab.probing._plan import ProbePlan, checked_tasks
 from predictlab.probing._progress import Progress
 from predictlab.probing._ray.executor import RayExecutor
 from predictlab.runs import RunStore
+from predictlab.runs._store import opened
 from predictlab.task import Task
 
 
@@ -109,16 +110,14 @@ def probe(
     """
     chosen = checked_tasks(tasks, plan)
     trained_by = make_executor(executor, TrainingOptions(engine, device, cache_limit, memory_limit))
-    with ExitStack() as ending:
-        opened = store if isinstance(store, RunStore) else ending.enter_context(_open(store))
-        shown = ending.enter_context(closing(Progress(progress)))
-        driver = Driver(chosen, plan, opened, trained_by, shown, outcomes=outcomes)
-        add_tasks(opened, chosen, outcomes)
+    with opened(store) as held, closing(Progress(progress)) as shown:
+        driver = Driver(chosen, plan, held, trained_by, shown, outcomes=outcomes)
+        add_tasks(held, chosen, outcomes)
         try:
             driver.run()
         except KeyboardInterrupt:
             shown.close()
-            tqdm.write(_interrupted(opened, chosen), file=sys.stderr)
+            tqdm.write(_interrupted(held, chosen), file=sys.stderr)
             raise
         return driver.frame()
 
@@ -181,18 +180,14 @@ def start_probe(
     options = TrainingOptions(engine, device, cache_limit, memory_limit)
     make_executor(executor, options)  # what is wrong with it is said before a store is made
     with ExitStack() as on_error:
-        opened = store if isinstance(store, RunStore) else on_error.enter_context(_open(store))
-        add_tasks(opened, chosen, outcomes)
+        held = on_error.enter_context(opened(store))
+        add_tasks(held, chosen, outcomes)
         on_error.pop_all()
-    run = ProbeRun(chosen, plan, opened, lambda: make_executor(executor, options), progress, outcomes)
-    if opened is not store:
+    run = ProbeRun(chosen, plan, held, lambda: make_executor(executor, options), progress, outcomes)
+    if held is not store:
         run._owns_store = True
-        weakref.finalize(run, opened.close).atexit = False  # `_end_all` does it once nothing trains any more
+        weakref.finalize(run, held.close).atexit = False  # `_end_all` does it once nothing trains any more
     return run
-
-
-def _open(store: str | Path | None) -> RunStore:
-    return RunStore(":memory:" if store is None else store)
 
 
 def add_tasks(store: RunStore, tasks: Sequence[Task], outcomes: bool = True) -> None:
@@ -205,9 +200,8 @@ def add_tasks(store: RunStore, tasks: Sequence[Task], outcomes: bool = True) -> 
         }  # fmt: skip
         store.add_task(str(task.name), task.fingerprint, description)
         if outcomes and not store.read_only:
-            store.add_rows(
-                str(task.name), ("\x1f".join(map(str, row)) for row in task.data.eval.itertuples(index=False))
-            )
+            rows = ("\x1f".join(map(str, row)) for row in task.data.eval.itertuples(index=False))
+            store.add_rows(str(task.name), rows)
 
 
 def make_executor(executor: str | Executor, options: TrainingOptions) -> Executor:
@@ -219,10 +213,9 @@ def make_executor(executor: str | Executor, options: TrainingOptions) -> Executo
     if isinstance(executor, str) or not all(hasattr(executor, part) for part in ("run", "group_size", "check")):
         raise bad_argument("executor", executor, "'local', 'ray' or an executor")
     if options != TrainingOptions():
-        raise bad_argument(
-            "executor", executor, "'local' or 'ray' beside engine=, device=, cache_limit= or memory_limit=",
-            "An executor of your own has these options itself: RayExecutor(engine=...).",
-        )  # fmt: skip
+        expected = "'local' or 'ray' beside engine=, device=, cache_limit= or memory_limit="
+        hint = "An executor of your own has these options itself: RayExecutor(engine=...)."
+        raise bad_argument("executor", executor, expected, hint)
     return executor
 
 

@@ -7,7 +7,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ import pandas as pd
 from predictlab.errors import DataError, StoreError, bad_argument, needs_extra
 from predictlab.runs import RunStore
 from predictlab.runs._importers.trainer_state import evaluation, logged
+from predictlab.runs._store import opened
 
 with needs_extra("ProbeRecorder", "probe"):
     import torch.distributed
@@ -114,10 +114,8 @@ class ProbeRecorder(TrainerCallback):
         self._ask = stop_at if callable(stop_at) else None
         self._stop = math.inf if callable(stop_at) or stop_at is None else steps_of(stop_at)
         if self._stop < 1:
-            raise bad_argument(
-                "stop_at", stop_at, "a depth of at least one step",
-                "A depth of 0 says that probing does not pay at this price: decide without training.",
-            )  # fmt: skip
+            hint = "A depth of 0 says that probing does not pay at this price: decide without training."
+            raise bad_argument("stop_at", stop_at, "a depth of at least one step", hint)
         self.stopped_at: int | None = None
         self._name = ""
         self._seed = 0
@@ -165,9 +163,6 @@ class ProbeRecorder(TrainerCallback):
             raise bad_argument("metrics", metrics, "a function of an EvalPrediction")
         return self._rows.metrics_of(metrics)
 
-    def _opened(self) -> AbstractContextManager[RunStore]:
-        return nullcontext(self.store) if isinstance(self.store, RunStore) else RunStore(self.store)
-
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
@@ -194,7 +189,7 @@ class ProbeRecorder(TrainerCallback):
         self._resumed = state.global_step > 0
         if not state.is_world_process_zero:
             return
-        with self._opened() as store:
+        with opened(self.store) as store:
             store.check_writable()
             store.add_task(self.task, self._fingerprint, self._description)
             if self._resumed:
@@ -312,7 +307,7 @@ class ProbeRecorder(TrainerCallback):
         if self._phase == "" or not values:
             return control
         if state.is_world_process_zero:
-            with self._opened() as store:
+            with opened(self.store) as store:
                 self._write(store, state, values, rows)
                 self._stop = self._answer(store)
         if self._ask is not None:
@@ -342,13 +337,13 @@ class ProbeRecorder(TrainerCallback):
         by_row: tuple[dict[str, Values], bytes] | None,
     ) -> None:
         lost = any(name.lower().endswith("loss") and not math.isfinite(v) for name, v in values.items())
-        rows = pd.DataFrame({"metric": list(values), "value": list(values.values())})
-        rows["status"] = np.where(lost | ~np.isfinite(rows["value"]), "diverged", "ok")
         flops = float(state.total_flos or 0)
-        rows = rows.assign(
-            task=self.task, run=self._name, seed=self._seed, depth=state.global_step, seconds=self._seconds,
-            flops=flops if flops > 0 or state.global_step == 0 else math.nan,
-        )  # fmt: skip
+        rows = pd.DataFrame({
+            "task": self.task, "run": self._name, "seed": self._seed, "depth": state.global_step,
+            "metric": list(values), "value": list(values.values()), "seconds": self._seconds,
+            "flops": flops if flops > 0 or state.global_step == 0 else math.nan,
+        })  # fmt: skip
+        rows["status"] = np.where(lost | ~np.isfinite(rows["value"]), "diverged", "ok")
         outcomes: dict[tuple[str, int, str], Values] = {}
         if by_row is not None and not lost:
             store.add_rows(self.task, by_row[1])
@@ -398,10 +393,8 @@ def steps_of(depth: object) -> float:
     """A depth in steps from a number or from an object that has one, such as OptimalDepth."""
     value = getattr(depth, "depth", depth)
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
-        raise bad_argument(
-            "stop_at", depth, "a depth in steps, an OptimalDepth, or a callable that gives one",
-            "For a fit and a price pass pl.optimal_depth(fit, exchange_rate=...).",
-        )  # fmt: skip
+        hint = "For a fit and a price pass pl.optimal_depth(fit, exchange_rate=...)."
+        raise bad_argument("stop_at", depth, "a depth in steps, an OptimalDepth, or a callable that gives one", hint)
     return float(value)
 
 

@@ -71,7 +71,7 @@ class RunSegment:
         return (0.0, 0.0) if self.state is None or self.fresh_fork else (self.state.seconds, self.state.flops)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """Segments of runs of one task that start at one depth and visit the same ones, and are trained together."""
 

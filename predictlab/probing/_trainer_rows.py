@@ -81,10 +81,8 @@ def checked(name: str, values: Any, rows: int) -> Values:
     """Outcomes as a store takes them: bool where all are 0 or 1, else floats."""
     array = plain(values)
     if array.shape != (rows,) or not (array.dtype == bool or np.issubdtype(array.dtype, np.number)):
-        raise bad_argument(
-            f"by_row(...)[{name!r}]", f"array of shape {array.shape} and {array.dtype}",
-            f"one number or bool for each of the {rows} rows, or one number alone for a metric that is no mean",
-        )  # fmt: skip
+        expected = f"one number or bool for each of the {rows} rows, or one number alone for a metric that is no mean"
+        raise bad_argument(f"by_row(...)[{name!r}]", f"array of shape {array.shape} and {array.dtype}", expected)
     if np.issubdtype(array.dtype, np.integer) and np.isin(array, (0, 1)).all():
         return array.astype(bool)
     return array if array.dtype == bool else array.astype(float)
@@ -94,10 +92,9 @@ def joined(batches: list[tuple[dict[str, Any], list[str]]]) -> tuple[dict[str, A
     """One evaluation from its batches."""
     first = batches[0][0]
     if alone := [name for name, value in first.items() if not plain(value).ndim]:
-        raise bad_argument(
-            f"by_row(...)[{alone[0]!r}]", first[alone[0]], "an outcome for each row where batch_eval_metrics is on",
-            "A metric that is no mean over rows needs all of them at once: batch_eval_metrics=False.",
-        )  # fmt: skip
+        expected = "an outcome for each row where batch_eval_metrics is on"
+        hint = "A metric that is no mean over rows needs all of them at once: batch_eval_metrics=False."
+        raise bad_argument(f"by_row(...)[{alone[0]!r}]", first[alone[0]], expected, hint)
     outcomes = {name: np.concatenate([plain(found[name]) for found, _ in batches]) for name in first}
     return outcomes, [text for _, labels in batches for text in labels]
 
@@ -119,9 +116,7 @@ def row_texts(loader: Any, rows: int) -> list[str] | None:
     if not hasattr(data, "__len__") or len(data) != rows:
         return None
     items = [data[i] for i in range(rows)]
-    if not all(isinstance(item, Mapping) for item in items):
-        return None
-    return [row_text(item) for item in items]
+    return [row_text(item) for item in items] if all(isinstance(item, Mapping) for item in items) else None
 
 
 def row_text(item: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import f as f_law
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
@@ -135,8 +137,6 @@ def _share_interval(means: Array, sizes: Array, within: float, df_within: int) -
     At the true ratio ``rho = between / within`` the group means, weighted by ``M / (1 + M rho)``, have a sum of squares
     over `within` that is F; it falls with rho.
     """
-    from scipy.optimize import brentq
-    from scipy.stats import f as f_law
 
     def excess(rho: float, quantile: float) -> float:
         weight = sizes / (1 + sizes * rho)
@@ -157,8 +157,6 @@ def _share_interval(means: Array, sizes: Array, within: float, df_within: int) -
 
 def _two_sided(ratio: float, *df: float) -> float:
     """P value of a ratio of mean squares, F under the null hypothesis."""
-    from scipy.stats import f as f_law
-
     return float(2 * min(f_law.cdf(ratio, *df), f_law.sf(ratio, *df)))
 
 
@@ -301,11 +299,8 @@ def _at_depth(depth: float, forks: pd.DataFrame, own: pd.Series) -> dict[str, fl
     table = anova(list(groups.values()))
     shared = np.array([name in own.index for name in groups])
     known = [name for name in groups if name in own.index]
-    return (
-        row
-        | asdict(table)
-        | {
-            "total_p_value": total_p_value(table, sizes, shared, own.to_numpy()),
-            "own_end_p_value": own_end_p_value(table, [groups[name] for name in known], own[known].to_numpy()),
-        }
-    )
+    tests = {
+        "total_p_value": total_p_value(table, sizes, shared, own.to_numpy()),
+        "own_end_p_value": own_end_p_value(table, [groups[name] for name in known], own[known].to_numpy()),
+    }
+    return row | asdict(table) | tests

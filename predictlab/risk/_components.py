@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, kurtosis, norm
 from scipy.stats import f as f_law
 from scipy.stats import t as student
 
@@ -217,10 +217,8 @@ def variance_components(outcomes: ArrayLike, cluster: ArrayLike | None = None) -
     """
     y = np.asarray(outcomes, dtype=float)
     if y.ndim != 2 or min(y.shape) < 2:
-        raise bad_argument(
-            "outcomes", f"array of shape {y.shape}", "shape (runs, rows), at least two of each",
-            "One run says nothing about how runs differ, one row nothing about how rows do.",
-        )  # fmt: skip
+        hint = "One run says nothing about how runs differ, one row nothing about how rows do."
+        raise bad_argument("outcomes", f"array of shape {y.shape}", "shape (runs, rows), at least two of each", hint)
     if not np.all(np.isfinite(y)):
         raise bad_argument("outcomes", "an array with NaN or inf", "finite numbers", "Leave those rows or runs out.")
     runs, rows = y.shape
@@ -229,14 +227,11 @@ def variance_components(outcomes: ArrayLike, cluster: ArrayLike | None = None) -
     squares = unit * len(sizes) * np.sum(rest**2, axis=0) / (runs - 1)
     raw_row = unit * len(sizes) * difficulty**2
     interaction_error, row_error = _errors_over_runs(rest, difficulty, unit)
-    spread, kurtosis = float(by_run.var(ddof=1)), _excess_kurtosis(by_run)
     few = float(np.sum(rest**4)) / runs / rows**4
     size, reach = float(sizes.max()), float(np.ptp(y) or 1.0)
     most = unit * (size * reach) ** 2 / 4 * runs / (runs - 1)
     most_row = unit * (size * max(float(np.abs(y - mean).max()), reach / 2)) ** 2
-    parts = _from_squares(
-        runs, rows, mean, spread, squares, raw_row, few, kurtosis, interaction_error, row_error, most, most_row
-    )
+    parts = _from_squares(by_run, rows, mean, squares, raw_row, few, interaction_error, row_error, most, most_row)
     # the residuals of the clusters, with each run's own deviation put back
     sums, half = rest + (by_run - mean)[:, None] * sizes, len(sizes) // 2
     first, second = sums[:, :half].sum(axis=1) / sizes[:half].sum(), sums[:, half:].sum(axis=1) / sizes[half:].sum()
@@ -275,7 +270,11 @@ def _residual_sums(y: Array, cluster: ArrayLike | None) -> tuple[Array, Array, f
     rest = y - by_run[:, None] - by_row + mean
     difficulty, sizes = by_row - mean, np.ones(y.shape[1])
     if cluster is not None:
-        label = np.unique(_labels(cluster, y.shape[1]), return_inverse=True)[1]
+        given = np.asarray(cluster)
+        if given.shape != sizes.shape or pd.isna(given).any():
+            expected = f"a label without gaps for each of the {len(sizes)} rows"
+            raise bad_argument("cluster", f"array of shape {given.shape}", expected)
+        label = np.unique(given, return_inverse=True)[1]
         if label.max() < 1:
             raise bad_argument("cluster", cluster, "at least two clusters of rows")
         order = np.argsort(label, kind="stable")
@@ -309,18 +308,7 @@ def _errors_over_runs(rest: Array, difficulty: Array, unit: float) -> tuple[floa
 
 def _excess_kurtosis(values: Array) -> float:
     """Unbiased for Gaussian values, and not below 0: light tails are not relied on."""
-    from scipy.stats import kurtosis
-
     return max(0.0, float(kurtosis(values, bias=False))) if len(values) > 3 and np.ptp(values) > 0 else 0.0
-
-
-def _labels(cluster: ArrayLike, rows: int) -> NDArray[np.object_]:
-    label = np.asarray(cluster)
-    if label.shape != (rows,) or pd.isna(label).any():
-        raise bad_argument(
-            "cluster", f"array of shape {label.shape}", f"a label without gaps for each of the {rows} rows"
-        )
-    return np.asarray(label)
 
 
 def components_of_margins(run_means: ArrayLike, row_means: ArrayLike) -> VarianceComponents:
@@ -361,9 +349,8 @@ def components_of_margins(run_means: ArrayLike, row_means: ArrayLike) -> Varianc
     p = float(by_row.mean())
     # means printed to six digits agree to their rounding
     if abs(by_run.mean() - p) > max(1e-6, 0.5 / rows / runs):
-        raise bad_argument(
-            "row_means", p, f"the mean of run_means, {by_run.mean():.6g}", "Both are margins of one table of outcomes."
-        )
+        hint = "Both are margins of one table of outcomes."
+        raise bad_argument("row_means", p, f"the mean of run_means, {by_run.mean():.6g}", hint)
     offset = by_run - by_run.mean()
     # of row j: sum over runs of (y - run mean - row mean + mean)², up to a covariance that adds up to the runs' own sum
     own = runs * by_row * (1 - by_row)
@@ -371,21 +358,21 @@ def components_of_margins(run_means: ArrayLike, row_means: ArrayLike) -> Varianc
     squares = own * (total / own.sum() if own.sum() > 0 else 0.0) / (runs - 1) * rows / (rows - 1)
     raw_row = (by_row - p) ** 2 * rows / (rows - 1)
     most = 0.25 * runs / (runs - 1) / rows
-    spread, kurtosis = float(by_run.var(ddof=1)), _excess_kurtosis(by_run)
     few = total / runs / rows**4
     most_row = max(p, 1 - p) ** 2 / rows
-    return _from_squares(runs, rows, p, spread, squares, raw_row, few, kurtosis, 0.0, 0.0, most, most_row)
+    return _from_squares(by_run, rows, p, squares, raw_row, few, 0.0, 0.0, most, most_row)
 
 
 def _from_squares(
-    runs: int, rows: int, mean: float, spread: float, squares: Array, raw_row: Array,
-    few: float, kurtosis: float, interaction_error: float, row_error: float, most: float, most_row: float,
+    by_run: Array, rows: int, mean: float, squares: Array, raw_row: Array,
+    few: float, interaction_error: float, row_error: float, most: float, most_row: float,
 ) -> VarianceComponents:  # fmt: skip
     """Components from what each row (or cluster) adds to the interaction and to ``row + interaction / S``."""
+    runs, spread = len(by_run), float(by_run.var(ddof=1))
     interaction, both = float(squares.mean()), float(raw_row.mean())
     variance = max(spread, interaction / rows)
     # few rows that can go either way make a run's mean skew, whatever runs are like
-    tails = max(kurtosis, few / variance**2) if variance > 0 else 0.0
+    tails = max(_excess_kurtosis(by_run), few / variance**2) if variance > 0 else 0.0
     return VarianceComponents(
         runs=runs, rows=rows, clusters=len(squares), mean=mean, spread=spread,
         run=spread - interaction / rows, interaction=interaction, row=both - interaction / runs,

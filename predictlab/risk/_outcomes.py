@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -174,11 +174,14 @@ def outcomes_of(frame: pd.DataFrame, cluster: str | Mapping[Hashable, Hashable] 
     kept = rows[common]
     return Outcomes(
         task, metric, np.asarray(depths, dtype=float), tuple(map(str, runs)), tuple(kept), full[:, :, common], measured,
-        None if cluster is None else _clusters(frame, kept, cluster), int((~common).sum()),
+        None if cluster is None else cluster_labels(frame, kept, cluster), int((~common).sum()),
     )  # fmt: skip
 
 
-def _clusters(frame: pd.DataFrame, rows: pd.Index, cluster: str | Mapping[Hashable, Hashable]) -> NDArray[np.generic]:
+def cluster_labels(
+    frame: pd.DataFrame, rows: Iterable[Hashable], cluster: str | Mapping[Hashable, Hashable]
+) -> NDArray[np.generic]:
+    """Cluster of each of `rows`, by a column of the outcomes or as a mapping says."""
     if isinstance(cluster, str):
         if cluster not in frame.columns:
             raise bad_argument("cluster", cluster, f"a column of the outcomes: {', '.join(map(str, frame.columns))}")
@@ -187,11 +190,9 @@ def _clusters(frame: pd.DataFrame, rows: pd.Index, cluster: str | Mapping[Hashab
             row = labels.loc[labels["row"].duplicated(), "row"].iloc[0]
             raise DataError(f"row {row} is in two clusters of {cluster!r}.")
         cluster = dict(labels.itertuples(index=False, name=None))
-    missing = [row for row in rows if row not in cluster]
-    if missing:
-        raise bad_argument(
-            "cluster", f"{len(missing)} rows without one, such as {missing[0]}", "a cluster for each row"
-        )
+    if missing := [row for row in rows if row not in cluster]:
+        given = f"{len(missing)} rows without one, such as {missing[0]}"
+        raise bad_argument("cluster", given, "a cluster for each row")
     return np.asarray([cluster[row] for row in rows])
 
 

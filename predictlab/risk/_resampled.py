@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import generator, whole_number
+from predictlab._validation import generator, needed_columns, whole_number
 from predictlab.errors import DataError, bad_argument
+from predictlab.risk._outcomes import cluster_labels
 
 #: Of references and predictions, in that order, as those of scikit-learn.
 CorpusMetric: TypeAlias = "Callable[[NDArray[Any], NDArray[Any]], float]"
@@ -129,10 +130,7 @@ def resampled_outcomes(
     >>> bool(abs(curve.mean[0] - outcomes[outcomes["depth"] == 8]["value"].mean()) < 1e-12)
     True
     """
-    if missing := [c for c in NEEDED if c not in predictions.columns]:
-        raise bad_argument(
-            "predictions", list(predictions.columns), f"the columns {', '.join(NEEDED)}", f"{missing[0]!r} is not."
-        )
+    needed_columns("predictions", predictions, NEEDED)
     if not callable(metric):
         raise bad_argument("metric", metric, "a function of references and predictions")
     count = whole_number("groups", groups, 10)
@@ -161,18 +159,8 @@ def _groups_of(
     if pairs["row"].duplicated().any():
         raise DataError(f"row {pairs.loc[pairs['row'].duplicated(), 'row'].iloc[0]} has two references.")
     rows = pairs["row"]
-    label = rows
-    if isinstance(cluster, str):
-        if cluster not in frame.columns:
-            raise bad_argument("cluster", cluster, f"a column: {', '.join(map(str, frame.columns))}")
-        label = frame.drop_duplicates("row")[cluster]
-    elif cluster is not None:
-        if lost := [row for row in rows if row not in cluster]:
-            raise bad_argument("cluster", f"{len(lost)} rows without one, such as {lost[0]}", "a cluster for each row")
-        label = rows.map(cluster)
-    code, names = pd.factorize(label)
+    code, names = pd.factorize(rows if cluster is None else cluster_labels(frame, rows, cluster))
     if len(names) < 2 * groups:
-        raise bad_argument(
-            "groups", groups, f"at most half of the {len(names)} rows or clusters", "Evaluate on more rows."
-        )
+        expected = f"at most half of the {len(names)} rows or clusters"
+        raise bad_argument("groups", groups, expected, "Evaluate on more rows.")
     return dict(zip(rows, (rng.permutation(len(names)) % groups)[code].tolist(), strict=True))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
 from predictlab.risk._frames import is_fork, is_invalid, rounding_variance, sampling_variance
 from predictlab.risk._outcomes import Outcomes, components_of
+from predictlab.risk._text import listed
 from predictlab.runs import Margins, RunStore
+from predictlab.runs._store import opened
 
 
 def spread(values: ArrayLike) -> Array:
@@ -61,7 +63,7 @@ def spread_curve(frame: pd.DataFrame, task: str, metric: str, eval_rows: float |
         shared = ""
         if len(table) >= 2 and table.shape[1] >= 2:
             shared = (
-                f" The runs share hardly a depth: most were measured by few of them ({_shown(odd)}). A sampled history "
+                f" The runs share hardly a depth: most were measured by few of them ({listed(odd)}). A sampled history "
                 "(W&B's history()) does that; scan_history() has all rows."
             )
         raise DataError(
@@ -118,10 +120,6 @@ def usual_depths(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[float, ...]]:
     return kept[kept.notna().any(axis=1)], tuple(float(c) for c in table.columns[~usual])
 
 
-def _shown(depths: tuple[float, ...]) -> str:
-    return ", ".join(f"{c:g}" for c in depths[:6]) + (", ..." if len(depths) > 6 else "")
-
-
 def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
     """Risk curve of the means over rows, with what runs and rows add to it."""
     curve = spread_curve(outcomes.means(), outcomes.task, outcomes.metric, None)
@@ -131,34 +129,26 @@ def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
 
 def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> RiskCurve:
     """The curve with the outcomes that a store holds of its runs, where it holds them of all that were measured."""
-    if not isinstance(store, RunStore):
-        with RunStore(Path(store), read_only=True) as opened:
-            return with_outcomes(curve, opened)
     number = {run: i for i, run in enumerate(curve.runs or ())}
     at = {int(c): i for i, c in enumerate(curve.depth)}
-    found = {(at[c], number[run]): y for c, run, y in store.iter_outcomes(curve.task, curve.metric)
-             if c in at and run in number}  # fmt: skip
     measured = np.ones((len(at), len(number)), dtype=bool) if curve.errors is None else np.isfinite(curve.errors).T
-    if not found or any((int(i), int(s)) not in found for i, s in np.argwhere(measured)):
-        return curve
-    nothing = np.zeros_like(next(iter(found.values())))
-    values = np.stack([
-        np.stack([found[i, s] if measured[i, s] else nothing for s in range(len(number))]) for i in range(len(at))
-    ])  # fmt: skip
-    outcomes = Outcomes(
-        curve.task, curve.metric, curve.depth, curve.runs or (), tuple(store.row_names(curve.task)), values,
-        measured, seconds=_seconds(store, curve.task),
-    )  # fmt: skip
+    cells = [(i, s) for i, s in np.argwhere(measured).tolist()]
+    seconds = float("nan"), float("nan")
+    with opened(store, read_only=True) as held:
+        found = {(at[c], number[run]): y for c, run, y in held.iter_outcomes(curve.task, curve.metric)
+                 if c in at and run in number}  # fmt: skip
+        if not found or not found.keys() >= set(cells):
+            return curve
+        rows = tuple(held.row_names(curve.task))
+        with suppress(DataError):  # where nobody measured them
+            costs = held.costs(curve.task)
+            seconds = costs.seconds_per_step, costs.seconds_per_row
+    values = np.zeros((*measured.shape, len(rows)), dtype=found[cells[0]].dtype)
+    for cell in cells:
+        values[cell] = found[cell]
+    runs = curve.runs or ()
+    outcomes = Outcomes(curve.task, curve.metric, curve.depth, runs, rows, values, measured, seconds=seconds)
     return replace(curve, outcomes=outcomes, parts=outcomes.components())
-
-
-def _seconds(store: RunStore, task: str) -> tuple[float, float]:
-    """Seconds a step and an evaluation row of a task's runs, NaN where nobody measured them."""
-    try:
-        costs = store.costs(task)
-    except DataError:
-        return float("nan"), float("nan")
-    return costs.seconds_per_step, costs.seconds_per_row
 
 
 def margins_curve(margins: Margins) -> RiskCurve:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 if TYPE_CHECKING:
     from predictlab.risk._curve import RiskCurve
@@ -60,6 +62,11 @@ ANOVA_SHOWN = [
 ]  # fmt: skip
 
 
+def listed(depths: Sequence[float] | pd.Series) -> str:
+    """The first depths of a list, in words."""
+    return ", ".join(f"{c:g}" for c in depths[:8]) + (", ..." if len(depths) > 8 else "")
+
+
 def headline(curve: RiskCurve) -> str:
     """The risk at the last depth as a standard deviation with its interval, in one sentence."""
     last = curve.frame().iloc[-1]
@@ -88,8 +95,7 @@ def notes(curve: RiskCurve) -> list[str]:
         kind = "forks" if curve.estimator == "branch" else "runs"
         out.append(f"left out: {curve.diverged} diverged, {curve.incomplete} incomplete {kind}")
     if curve.odd_depths:
-        at = ", ".join(f"{c:g}" for c in curve.odd_depths[:8]) + (", ..." if len(curve.odd_depths) > 8 else "")
-        out.append(f"left out: depths that few of the runs were measured at ({at})")
+        out.append(f"left out: depths that few of the runs were measured at ({listed(curve.odd_depths)})")
     if curve.sampling_error is not None:
         out.append(f"sampling error of the evaluation set (not in the risk): sd {np.sqrt(curve.sampling_error):.4g}")
     if curve.parts is not None:
@@ -104,8 +110,7 @@ def notes(curve: RiskCurve) -> list[str]:
     if curve.anova is not None:
         zero = curve.anova.loc[curve.anova["between"] == 0, "depth"]
         if len(zero):
-            at = ", ".join(f"{c:g}" for c in zero)
-            out.append(f"at depth {at} forks of one parent differ as much as any: between is reported as 0")
+            out.append(f"at depth {listed(zero)} forks of one parent differ as much as any: between is reported as 0")
         for column, meaning in (
             ("total_p_value", "within + between is not the variance over independent runs"),
             ("own_end_p_value", "parents do not end as their forks do"),
@@ -113,5 +118,5 @@ def notes(curve: RiskCurve) -> list[str]:
             # one in a hundred over all depths: depths are tests of one and the same thing
             odd = curve.anova.loc[curve.anova[column] < 0.01 / len(curve.anova), "depth"]
             if len(odd):
-                out.append(f"caution: {meaning} at depth {', '.join(f'{c:g}' for c in odd)}")
+                out.append(f"caution: {meaning} at depth {listed(odd)}")
     return out

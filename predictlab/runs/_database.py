@@ -44,7 +44,7 @@ class Database:
     committed last and does not wait for a writer. A store in memory has one connection for both.
     """
 
-    def __init__(self, path: str | Path, read_only: bool) -> None:
+    def __init__(self, path: str | os.PathLike[str], read_only: bool) -> None:
         if not isinstance(path, (str, os.PathLike)) or not str(path):
             raise bad_argument("path", path, "a file path or ':memory:'")
         self.path = str(path)

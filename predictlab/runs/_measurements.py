@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from predictlab._validation import needed_columns
 from predictlab.errors import StoreError, bad_argument
 from predictlab.runs._outcomes import insert_outcomes
 from predictlab.runs._schema import COLUMNS, EVALUATIONS, STATUSES, Entry
@@ -24,10 +25,7 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The tidy columns of `frame` with their types, or an error that names the column and what is wrong."""
     if not isinstance(frame, pd.DataFrame):
         raise bad_argument("frame", frame, "a tidy frame of runs", "pl.read_runs(source) makes one.")
-    if missing := [c for c in REQUIRED if c not in frame.columns]:
-        raise bad_argument(
-            "frame", list(frame.columns), f"the columns {', '.join(REQUIRED)}", f"{missing[0]!r} is not."
-        )
+    needed_columns("frame", frame, REQUIRED)
     rows = frame.reindex(columns=list(COLUMNS)).reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
     for name in ("task", "run", "metric"):

@@ -81,6 +81,12 @@ def rows_of(db: sqlite3.Connection, task_id: int) -> bytes | None:
     return None if found is None else found[0]
 
 
+def row_count(db: sqlite3.Connection, task_id: int) -> int | None:
+    """Number of a task's evaluation rows; None where none are known."""
+    ids = rows_of(db, task_id)
+    return None if ids is None else len(ids) // ID_BYTES
+
+
 def check_outcomes(entry: Entry, where: str = "") -> None:
     """Raise ArgumentError if the outcomes of `entry` are none, or not those of its values."""
     for metric, values in (entry.outcomes or {}).items():
@@ -121,9 +127,8 @@ def entries_of(frame: pd.DataFrame, outcomes: Mapping[tuple[str, int, str], Valu
         row = frame.iloc[index.get_loc(key)]
         run, depth, metric = key
         parent = None if pd.isna(row["parent"]) or row["parent"] == "" else str(row["parent"])
-        entry = Entry(
-            run, int(row["seed"]), depth, {metric: float(row["value"])}, parent=parent, outcomes={metric: values}
-        )
+        measured = {metric: float(row["value"])}
+        entry = Entry(run, int(row["seed"]), depth, measured, parent=parent, outcomes={metric: values})
         check_outcomes(entry)
         entries.append((str(row["task"]), entry))
     return entries

@@ -217,18 +217,12 @@ def _melted(table: pd.DataFrame, where: Mapping[str, str]) -> tuple[pd.DataFrame
     fixed = {name: column for name, column in where.items() if name != "value"}
     rows = [c for c in table.columns if c not in fixed.values()]
     if len(rows) < 2:
-        raise bad_argument(
-            "row", None, "the column that names the evaluation row, or a column for each row",
-            f"The table has {_shown(table)}.",
-        )  # fmt: skip
-    words = [
-        c for c in rows if not pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c])
-    ]
-    if words:
-        raise bad_argument(
-            "source", f"column {words[0]!r} of words", "a column of numbers for each evaluation row",
-            "Leave it out, or name what it is: run=, seed=, task=, metric=, depth=, row=.",
-        )  # fmt: skip
+        expected = "the column that names the evaluation row, or a column for each row"
+        raise bad_argument("row", None, expected, f"The table has {_shown(table)}.")
+    if words := [c for c in rows if not pd.api.types.is_numeric_dtype(table[c])]:
+        expected = "a column of numbers for each evaluation row"
+        hint = "Leave it out, or name what it is: run=, seed=, task=, metric=, depth=, row=."
+        raise bad_argument("source", f"column {words[0]!r} of words", expected, hint)
     # line by line, so that the rows of a run stay together and in order
     long = pd.DataFrame({name: np.repeat(table[column].to_numpy(), len(rows)) for name, column in fixed.items()})
     long["row"] = np.tile(rows, len(table))
@@ -248,14 +242,9 @@ def _named(table: pd.DataFrame, where: Mapping[str, str], constants: Mapping[str
     for name in ("task", "metric"):
         out[name] = table[where[name]].astype(str) if name in where else str(constants[name])
     out["run"] = table[where.get("run", where.get("seed", ""))].astype(str)
-    out["seed"] = (
-        pd.array(table[where["seed"]], dtype="Int64") if "seed" in where else pd.array([pd.NA] * len(out), "Int64")
-    )
-    if "depth" in where:
-        out["depth"] = _steps(table[where["depth"]])
-    else:
-        out["depth"] = constants.get("depth", pd.NA)
-    out["depth"] = out["depth"].astype("Int64")
+    out["seed"] = pd.array(table[where["seed"]] if "seed" in where else [pd.NA] * len(out), dtype="Int64")
+    depth = _steps(table[where["depth"]]) if "depth" in where else [constants.get("depth", pd.NA)] * len(out)
+    out["depth"] = pd.array(depth, dtype="Int64")
     if "row" in where:
         out["row"] = table[where["row"]]
     out["value"] = value
@@ -284,15 +273,12 @@ def _margins(
     numbers = [c for c in rows.columns if c not in ("row", column) and pd.api.types.is_numeric_dtype(rows[c])]
     chosen = "right" if "right" in numbers else numbers[0] if len(numbers) == 1 else None
     if chosen is None:
-        raise bad_argument(
-            "rows",
-            f"columns {_shown(rows)}",
-            "one column of numbers, or one called 'right': how many runs have each row",
-        )
-    depth = _steps(rows[column]).astype("Int64") if column in rows else pd.array([pd.NA] * len(rows), "Int64")
-    if column not in rows and len(of_runs["depth"].unique()) == 1:
-        depth = pd.array([of_runs["depth"].iloc[0]] * len(rows), "Int64")
-    of_rows = pd.DataFrame({"row": rows.get("row", rows.index), "depth": depth, "value": rows[chosen]})
+        expected = "one column of numbers, or one called 'right': how many runs have each row"
+        raise bad_argument("rows", f"columns {_shown(rows)}", expected)
+    known = of_runs["depth"].unique()
+    depth = _steps(rows[column]) if column in rows else [known[0] if len(known) == 1 else pd.NA] * len(rows)
+    at = pd.array(depth, dtype="Int64")
+    of_rows = pd.DataFrame({"row": rows.get("row", rows.index), "depth": at, "value": rows[chosen]})
     count = of_runs.groupby("depth", dropna=False)["run"].nunique()
     if set(count.index.map(str)) != set(of_rows["depth"].map(str)):
         raise bad_argument("rows", "other depths than the runs'", "both margins of the same depths")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
+from contextlib import AbstractContextManager, nullcontext, suppress
+from os import PathLike
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,15 @@ from predictlab.runs._costs import RunCosts, costs_of, read_evaluations
 from predictlab.runs._database import Database
 from predictlab.runs._schema import Entry, check_entry
 from predictlab.runs._states import Saved, StateFolder, put_state, states_to_write, stored_states
+
+
+def opened(
+    store: RunStore | str | PathLike[str] | None, *, read_only: bool = False
+) -> AbstractContextManager[RunStore]:
+    """A store as it is, to stay open; else the one at a path (None: a new one in memory), open until the block ends."""
+    if isinstance(store, RunStore):
+        return nullcontext(store)
+    return RunStore(":memory:" if store is None else store, read_only=read_only)
 
 
 class RunStore:
@@ -59,7 +67,7 @@ class RunStore:
     0  demo:0      4  accuracy    0.5
     """
 
-    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
         self._database = Database(path, read_only)
         self.path = self._database.path
         self.read_only = self._database.read_only
@@ -158,14 +166,9 @@ class RunStore:
         StoreError
             The store has no such task, or no outcomes of the metric at that depth.
         """
-        if depth is None:
-            with self._database.read() as db:
-                find = (
-                    "SELECT max(o.depth) FROM outcomes o JOIN runs r ON r.id = o.run_id JOIN metrics n ON n.id = "
-                    "o.metric_id WHERE r.task_id = ? AND n.name = ?"
-                )
-                depth = db.execute(find, (self._database.task_id(db, task), metric)).fetchone()[0]
-        found = list(self.iter_outcomes(task, metric, depth=-1 if depth is None else depth))
+        with self._database.read() as db:
+            keys = _outcomes.stored_keys(db, self._database.task_id(db, task), metric, depth, None)
+        found = list(self.iter_outcomes(task, metric, depth=keys[-1][0])) if keys else []
         if not found:
             at = "" if depth is None else f" at depth {depth}"
             raise StoreError(
@@ -220,11 +223,11 @@ class RunStore:
         """
         with self._database.read() as db:
             task_id = self._database.task_id(db, task)
-            ids = _outcomes.rows_of(db, task_id) or b""
+            rows = _outcomes.row_count(db, task_id) or 0
             keys = _outcomes.stored_keys(db, task_id, metric, depth, run)
         for at, name, key in keys:
             with self._database.read() as db:
-                yield at, name, _outcomes.read_outcomes_of(db, key, name, at, len(ids) // _outcomes.ID_BYTES)
+                yield at, name, _outcomes.read_outcomes_of(db, key, name, at, rows)
 
     def record(
         self,
@@ -319,8 +322,7 @@ class RunStore:
         try:
             with self._database.write() as db:
                 task_id = self._database.task_id(db, task)
-                ids = _outcomes.rows_of(db, task_id)
-                rows = None if ids is None else len(ids) // _outcomes.ID_BYTES
+                rows = _outcomes.row_count(db, task_id)
                 for at, entry in enumerate(entries):
                     run_id, *_ = _measurements.get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
                     if entry.values is not None:
@@ -390,11 +392,9 @@ class RunStore:
             written = _measurements.insert_frame(db, rows)
             for task, entry in new:
                 task_id = self._database.task_id(db, task)
-                ids = _outcomes.rows_of(db, task_id)
                 run_id, *_ = _measurements.get_run(db, task_id, entry.run, entry.parent, int(entry.seed))
                 names = _measurements.metric_ids(db, entry.values or {})
-                size = None if ids is None else len(ids) // _outcomes.ID_BYTES
-                _outcomes.insert_outcomes(db, run_id, entry, size, names)
+                _outcomes.insert_outcomes(db, run_id, entry, _outcomes.row_count(db, task_id), names)
             return written
 
     def measured_depths(self, task: str) -> dict[str, frozenset[int]]:
@@ -629,9 +629,7 @@ class RunStore:
     def __enter__(self) -> RunStore:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import polygamma
 
 import predictlab as pl
-from predictlab.decay._log_errors import UNKNOWN_DISPERSION, freedom, log_errors
+from predictlab.decay._noise import UNKNOWN_DISPERSION, freedom, log_errors
 
 DEPTH = 2.0 ** np.arange(2, 11)
 

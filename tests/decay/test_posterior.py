@@ -9,7 +9,7 @@ from scipy.stats import t as student
 import predictlab as pl
 from predictlab.decay import ALTERNATIVES, law
 from predictlab.decay._cloud import explore
-from predictlab.decay._log_errors import log_errors
+from predictlab.decay._noise import log_errors
 from predictlab.decay._posterior import Offset, Posterior, between, walk_covariance
 from predictlab.decay._shapes import NO_FLOOR, NO_RISE, STEEP_RISE, Shapes
 from predictlab.errors import ArgumentError, DataError

@@ -11,7 +11,8 @@ import pytest
 import torch
 import transformers
 
-from predictlab.catalog._features import length_sorted_batches, load_backbone, pool, pooled_features, tokenise
+from predictlab.catalog._features import length_sorted_batches, load_backbone, pool, tokenise
+from predictlab.catalog._layers import layer_features
 from predictlab.errors import ArgumentError, ModelError
 
 
@@ -128,7 +129,7 @@ def test_loading_restores_the_log_level_and_the_progress_bars(bert):
 def test_features_equal_one_text_at_a_time_without_padding(model_of, data, kind, pooling):
     backbone = load_backbone(model_of(kind))
     texts = data.eval["text"].tolist()
-    features = pooled_features(backbone, texts, max_length=10, pooling=pooling)
+    features = layer_features(backbone, texts, 10, pooling, "last")["last"]
     assert features.dtype == np.float32
     assert features.shape == (40, 16)
     for text, vector in zip(texts, features, strict=True):
@@ -141,16 +142,13 @@ def test_features_equal_one_text_at_a_time_without_padding(model_of, data, kind,
 
 def test_features_are_those_of_the_model_by_its_name(task):
     texts = ["w1 w2 w3", "w4"]
-    expected = pooled_features(load_backbone(task.model), texts, 16)
-    np.testing.assert_array_equal(pooled_features(task.model, texts, 16), expected)
-    assert pooled_features(task.model, [], 16).shape == (0, 16)
+    expected = layer_features(load_backbone(task.model), texts, 16)["mean"]
+    np.testing.assert_array_equal(layer_features(task.model, texts, 16, cache=False)["mean"], expected)
 
 
-def test_lengths_and_poolings_that_cannot_be(bert):
+def test_a_length_that_cannot_be(bert):
     with pytest.raises(ArgumentError, match=r"max_length=33: expected 1 to 32"):
-        pooled_features(bert, ["w1"], max_length=33)
-    with pytest.raises(ArgumentError, match="pooling='max'"):
-        pooled_features(bert, ["w1"], 16, pooling="max")
+        layer_features(bert, ["w1"], 33, cache=False)
 
 
 def test_mean_pooling_ignores_padding_whatever_it_holds():

@@ -12,7 +12,7 @@ import pytest
 import predictlab as pl
 from predictlab.errors import ArgumentError
 from predictlab_widgets import PhaseDiagram
-from predictlab_widgets._regime_counts import by_budget, by_tolerance, tabulate
+from predictlab_widgets._regime_counts import tabulate
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 DEPTHS = (8, 16, 32, 64, 128, 192)
@@ -128,13 +128,13 @@ def test_counts_of_a_law_worked_out_by_hand(fits):
     risks = np.log(sample.params[:, 0] + np.exp(-nodes)[:, None])
     known = {"log_nodes": nodes, "log_envelope": risks.astype(np.float32), "exact": None, "left": sample.params[:, 0]}
     sample = replace(sample, **known, left_by_rows=np.zeros(3), priors=np.ones((1, 3)))
-    found = by_tolerance(sample, 4.0, np.array([0.05, 0.3, 0.5, 0.9]))
+    found = sample.by_tolerance(4.0, np.array([0.05, 0.3, 0.5, 0.9]))
     assert [found.sufficient.tolist(), found.noise.tolist()] == [[0, 1, 2, 3], [2, 1, 1, 0]]
-    found = by_budget(sample, 0.5, np.array([1.5, 2.5, 3.0, 4.0, 1000.0]))
+    found = sample.by_budget(0.5, np.array([1.5, 2.5, 3.0, 4.0, 1000.0]))
     assert [found.sufficient.tolist(), found.noise.tolist()] == [[0, 1, 1, 2, 2], [1] * 5]
     assert (found.least == 65_535).all(), "no other prior, nothing to stand under"
     heavy = np.array([[1 / 3] * 3, [0.8, 0.1, 0.1]])
-    assert by_budget(replace(sample, priors=heavy), 0.5, np.array([4.0])).least.tolist() == [int(0.9 * 65_535)]
+    assert replace(sample, priors=heavy).by_budget(0.5, np.array([4.0])).least.tolist() == [int(0.9 * 65_535)]
 
 
 def test_beyond_the_exact_ones_the_tables_answer_within_a_few_draws(fits, monkeypatch):
@@ -446,7 +446,7 @@ def known_rows():
 @pytest.mark.parametrize("rows", [None, 50.0, 1000.0, np.inf])
 def test_a_fit_asked_of_another_set_is_the_fit_of_that_set(known_rows, rows):
     fit = known_rows["runs"]
-    asked, fresh = fit.on_rows(rows), fit.model.with_(rows=rows).fit()
+    asked, fresh = fit.on_rows(rows), fit.model.replace(rows=rows).fit()
     np.testing.assert_array_equal(asked.params, fresh.params)
     np.testing.assert_array_equal(asked.sample(50).params, fresh.sample(50).params)
     assert (asked.rising, asked.burn_in) == (fresh.rising, fresh.burn_in)

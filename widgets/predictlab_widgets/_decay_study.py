@@ -161,7 +161,7 @@ class Study:
         if (s.method, s.burn_in) == (given.method, given.model.burn_in):
             return given
         floor = given.floor if s.method == given.method else None
-        return given.model.with_(burn_in=s.burn_in).fit(s.method, floor=floor)
+        return given.model.replace(burn_in=s.burn_in).fit(s.method, floor=floor)
 
     def drawn(self, settings: Settings) -> tuple[Array, Array]:
         """Depths (m,) that the fit of a setting is drawn at, its rise among them, and the risk there (m,)."""

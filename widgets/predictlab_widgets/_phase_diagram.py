@@ -16,15 +16,7 @@ from predictlab.errors import bad_argument
 from predictlab.risk import FLOORS, QUESTIONS
 from predictlab_widgets._arguments import Number, TaskName, increasing_pair, paying_depth, round3
 from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summary, rounded, to_bytes
-from predictlab_widgets._regime_counts import (
-    EXACT,
-    Tabulated,
-    by_budget,
-    by_tolerance,
-    crossings,
-    median_crossing,
-    tabulate,
-)
+from predictlab_widgets._regime_counts import EXACT, Tabulated, tabulate
 
 _QUANTILES = (0.025, 0.5, 0.975)
 _MOST_DRAWS = 65_535  # counts of draws take two bytes
@@ -262,14 +254,14 @@ class PhaseDiagram(FitsWidget):
             moved = {"budget", "tolerance"} if fitted else changed
             counts = dict(self._counts)
             if "tolerance" in moved:
-                along = [by_budget(sample, self.tolerance, self._positions["budget"]) for sample in self._samples]
+                along = [sample.by_budget(self.tolerance, self._positions["budget"]) for sample in self._samples]
                 counts["by_budget"] = self._packed([a.sufficient for a in along])
                 counts["least_by_budget"] = self._packed([a.least for a in along])
-                crossing = [median_crossing(*pair, self.tolerance) for pair in self._pairs()]
+                crossing = [sample.median_crossing(self.tolerance) for sample in self._samples]
                 self._crossing = np.array(crossing)[self._which]
                 counts["crossing"] = to_bytes(self._crossing)
             if "budget" in moved:
-                along = [by_tolerance(sample, self.budget, self._positions["tolerance"]) for sample in self._samples]
+                along = [sample.by_tolerance(self.budget, self._positions["tolerance"]) for sample in self._samples]
                 counts["by_tolerance"] = self._packed([a.sufficient for a in along])
                 counts["noise_by_tolerance"] = self._packed([a.noise for a in along])
                 counts["least_by_tolerance"] = self._packed([a.least for a in along])
@@ -290,9 +282,6 @@ class PhaseDiagram(FitsWidget):
     def _packed(self, rows: list[NDArray[np.uint16]]) -> bytes:
         """Rows of the different fits as rows of the tasks."""
         return np.stack(rows)[self._which].tobytes()
-
-    def _pairs(self) -> list[tuple[DecayResults, Tabulated]]:
-        return list(zip(self._different, self._samples, strict=True))
 
     def _price(self) -> None:
         """Bring `optimal_depths` up to date."""
@@ -330,7 +319,8 @@ class PhaseDiagram(FitsWidget):
         # ln V_opt bends so gently in ln B that the browser can draw it through a few knots
         knots = np.geomspace(*ranges["budget"], _KNOTS if len(self._samples) <= _MANY else _FEW_KNOTS)
         grids = {name: to_bytes(places) for name, places in (self._positions | {"knots": knots}).items()}
-        reach = np.stack([crossings(*pair, self._positions["tolerance"]) for pair in self._pairs()])[self._which]
+        tolerances = self._positions["tolerance"]
+        reach = np.stack([sample.median_crossings(tolerances) for sample in self._samples])[self._which]
         self._grids = grids | {
             "decay": self._decay(knots).astype("<f4").tobytes(), "crossing": reach.astype("<f4").tobytes()
         }  # fmt: skip

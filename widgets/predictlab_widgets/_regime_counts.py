@@ -29,6 +29,22 @@ _BEYOND = 2.0**20  # times the last depth: where the table ends, in wider steps 
 _FAR = 30
 
 
+class Along(NamedTuple):
+    """Draws along a slider, each of shape (m,), in whole numbers.
+
+    Parameters
+    ----------
+    sufficient, noise : ndarray of uint16
+        Draws that are Static-Sufficient, and that are Noise-Dominant.
+    least : ndarray of uint16
+        Least probability of the likeliest regime under the alternative priors, in 65,535ths, rounded down.
+    """
+
+    sufficient: Counts
+    noise: Counts
+    least: Counts
+
+
 @dataclass(frozen=True, eq=False)
 class Tabulated(Sample):
     """Draws of a fit with the largest risk from each depth on as a table.
@@ -49,6 +65,8 @@ class Tabulated(Sample):
         First depth that the fit speaks of, steps.
     exact : Sample or None
         The draws themselves, where they are kept.
+    estimate : tuple of float or None
+        ``L_int``, ``K``, ``alpha`` of a fit whose crossing is that of its estimate; None of one that goes by its draws.
     ends : bool
         Whether nothing comes after the last node: then no law reaches beyond it.
     """
@@ -60,6 +78,7 @@ class Tabulated(Sample):
     priors: NDArray[np.float32]
     known_from: float
     exact: Sample | None
+    estimate: tuple[float, float, float] | None
     ends: bool = False
     last: dict[bytes, Floats] = field(default_factory=dict, repr=False)  # answer to the last question, asked often
 
@@ -108,6 +127,55 @@ class Tabulated(Sample):
         """Weights (p, n) under each prior; the fit's own first."""
         return self.priors.astype(float)
 
+    def median_crossing(self, tolerance: float) -> float:
+        """Depth as ``pl.depth_for_tolerance`` has it: of a posterior the median of the draws, else the estimate's."""
+        if self.estimate is not None:
+            return float(crossing_depth(*self.estimate, tolerance))
+        found = (self if self.exact is None else self.exact).crossing(tolerance)
+        return float(np.quantile(found, 0.5, method="nearest"))
+
+    def median_crossings(self, tolerances: Floats) -> Floats:
+        """The same at many tolerances, from the table: where the median of the largest risks meets them."""
+        if self.estimate is not None:
+            return np.asarray(crossing_depth(*self.estimate, tolerances))
+        middle, goal = np.median(self.log_envelope, axis=1)[::-1], np.log(tolerances)
+        found = np.exp(np.interp(goal, middle, self.log_nodes[::-1]))
+        # outside the table, and before what was measured
+        outside = np.flatnonzero((goal < middle[0]) | (found < self.known_from))
+        found[outside] = [np.quantile(self.crossing(float(t)), 0.5, method="nearest") for t in tolerances[outside]]
+        return np.asarray(found)
+
+    def by_budget(self, tolerance: float, budgets: Floats) -> Along:
+        """Count along budgets (m,), increasing, in steps, with the tolerance (metric²) held."""
+        size = len(budgets)
+        noise = self.left > tolerance
+        first = np.where(noise, size, np.searchsorted(np.log(budgets), self.log_crossing(tolerance)))
+        return self._along(first, np.where(noise, size, 0), size)
+
+    def by_tolerance(self, budget: float, tolerances: Floats) -> Along:
+        """Count along tolerances (m,), increasing, metric², with the budget (steps) held."""
+        risk = np.maximum(self.envelope(np.array([budget]))[:, 0], self.left)
+        return self._along(np.searchsorted(tolerances, risk), np.searchsorted(tolerances, self.left), len(tolerances))
+
+    def _along(self, sufficient: NDArray[np.intp], start: NDArray[np.intp], size: int) -> Along:
+        """Counts from positions (``size``: never) from which on each draw is sufficient, and is not noise any more."""
+        n = len(sufficient)
+
+        def counted(first: NDArray[np.intp], weight: Floats | None = None) -> Floats:
+            return np.asarray(np.bincount(first, weight, size + 1)[:size].cumsum())
+
+        static = counted(sufficient)
+        noise = n - counted(start)
+        counts = np.stack([static, n - static - noise, noise])
+        least = np.ones(size)
+        best = counts.argmax(axis=0)
+        for weight in self.priors[1:]:
+            inside, quiet = counted(sufficient, weight), counted(start, weight)
+            shares = np.stack([inside, quiet - inside, 1 - quiet])
+            least = np.minimum(least, np.take_along_axis(shares, best[None], axis=0)[0])
+        low = np.floor(np.clip(least, 0, 1) * FULL + 1e-3)
+        return Along(static.astype(np.uint16), noise.astype(np.uint16), low.astype(np.uint16))
+
 
 def tabulate(fit: DecayResults, draws: int, rng: Any, ends: tuple[float, float], keep: bool) -> Tabulated:
     """Draw a fit and tabulate it.
@@ -133,10 +201,14 @@ def tabulate(fit: DecayResults, draws: int, rng: Any, ends: tuple[float, float],
         envelope = np.log(np.maximum(sample.envelope(np.exp(nodes)), np.finfo(np.float32).tiny))
     left = sample.lasting()
     by_rows = sample.lasting_of_rows() if hasattr(sample, "lasting_of_rows") else np.zeros_like(left)
+    estimate = None
+    if not fit.by_draws:
+        limit, scale, rate = map(float, fit.params)
+        estimate = (limit, scale, rate)
     return Tabulated(
         sample.params, nodes, np.ascontiguousarray(envelope.T, dtype=np.float32), left, by_rows,
         sample.weights().astype(np.float32), fit.known_from, sample if keep else None,
-        isinstance(fit, FreshResults),
+        estimate, isinstance(fit, FreshResults),
     )  # fmt: skip
 
 
@@ -150,102 +222,3 @@ def _nodes(measured: Floats, low: float, high: float) -> Floats:
     parts.append(np.linspace(last, end, int((end - last) / _STEP) + 2))
     most = max(last + np.log(_BEYOND), end + _STEP)
     return np.concatenate([*parts, np.linspace(end, most, _FAR)[1:]])
-
-
-def median_crossing(fit: DecayResults, sample: Tabulated, tolerance: float) -> float:
-    """Depth as ``pl.depth_for_tolerance`` has it: of a posterior the median of the draws, else that of the estimate."""
-    if not fit.by_draws:
-        limit, scale, rate = fit.params.to_numpy(dtype=float)
-        return float(crossing_depth(limit, scale, rate, tolerance))
-    found = sample.crossing(tolerance) if sample.exact is None else sample.exact.crossing(tolerance)
-    return float(np.quantile(found, 0.5, method="nearest"))
-
-
-def crossings(fit: DecayResults, sample: Tabulated, tolerances: Floats) -> Floats:
-    """`median_crossing` at many tolerances, from the table: where the median of the largest risks meets them."""
-    if not fit.by_draws:
-        limit, scale, rate = fit.params.to_numpy(dtype=float)
-        return np.asarray(crossing_depth(limit, scale, rate, tolerances))
-    middle, goal = np.median(sample.log_envelope, axis=1)[::-1], np.log(tolerances)
-    found = np.exp(np.interp(goal, middle, sample.log_nodes[::-1]))
-    # outside the table, and before what was measured
-    outside = np.flatnonzero((goal < middle[0]) | (found < fit.known_from))
-    found[outside] = [np.quantile(sample.crossing(float(t)), 0.5, method="nearest") for t in tolerances[outside]]
-    return np.asarray(found)
-
-
-class Along(NamedTuple):
-    """Draws along a slider, each of shape (m,), in whole numbers.
-
-    Parameters
-    ----------
-    sufficient, noise : ndarray of uint16
-        Draws that are Static-Sufficient, and that are Noise-Dominant.
-    least : ndarray of uint16
-        Least probability of the likeliest regime under the alternative priors, in 65,535ths, rounded down.
-    """
-
-    sufficient: Counts
-    noise: Counts
-    least: Counts
-
-
-def by_budget(sample: Tabulated, tolerance: float, budgets: Floats) -> Along:
-    """Count along budgets, the tolerance held.
-
-    Parameters
-    ----------
-    sample : Tabulated
-    tolerance : float
-        Metric².
-    budgets : ndarray, shape (m,)
-        Increasing, steps.
-
-    Returns
-    -------
-    Along
-    """
-    size = len(budgets)
-    noise = sample.lasting() > tolerance
-    first = np.where(noise, size, np.searchsorted(np.log(budgets), sample.log_crossing(tolerance)))
-    return _along(sample, first, np.where(noise, size, 0), size)
-
-
-def by_tolerance(sample: Tabulated, budget: float, tolerances: Floats) -> Along:
-    """Count along tolerances, the budget held.
-
-    Parameters
-    ----------
-    sample : Tabulated
-    budget : float
-        Steps.
-    tolerances : ndarray, shape (m,)
-        Increasing, metric².
-
-    Returns
-    -------
-    Along
-    """
-    floor = sample.lasting()
-    risk = np.maximum(sample.envelope(np.array([budget]))[:, 0], floor)
-    return _along(sample, np.searchsorted(tolerances, risk), np.searchsorted(tolerances, floor), len(tolerances))
-
-
-def _along(sample: Tabulated, sufficient: NDArray[np.intp], start: NDArray[np.intp], size: int) -> Along:
-    """Counts from the positions (``size``: never) from which on each draw is sufficient, and is not noise any more."""
-    n = len(sufficient)
-
-    def counted(first: NDArray[np.intp], weight: Floats | None = None) -> Floats:
-        return np.asarray(np.bincount(first, weight, size + 1)[:size].cumsum())
-
-    static = counted(sufficient)
-    noise = n - counted(start)
-    counts = np.stack([static, n - static - noise, noise])
-    least = np.ones(size)
-    best = counts.argmax(axis=0)
-    for weight in sample.priors[1:]:
-        inside, quiet = counted(sufficient, weight), counted(start, weight)
-        shares = np.stack([inside, quiet - inside, 1 - quiet])
-        least = np.minimum(least, np.take_along_axis(shares, best[None], axis=0)[0])
-    low = np.floor(np.clip(least, 0, 1) * FULL + 1e-3)
-    return Along(static.astype(np.uint16), noise.astype(np.uint16), low.astype(np.uint16))

@@ -109,8 +109,8 @@ class StackedGradients:
     ) -> None:
         self.learner, self.encoder = learner, encoder
         self.train_rows, self.eval_rows = learner.train_rows, learner.eval_rows
-        if shared and encoder.projects:
-            projected = shared.projected((self.train_rows, self.eval_rows), encoder.first_maps(), encoder.dtype)
+        if shared and (maps := encoder.first_maps()):
+            projected = shared.projected((self.train_rows, self.eval_rows), maps, encoder.dtype)
             if projected is not None:
                 self.train_rows, self.eval_rows = projected
                 encoder.projected = True

@@ -145,14 +145,10 @@ class StackedEncoder:
         bias = bias if bias is None else bias.detach().to(self.dtype)
         return Linear(weight, bias, adapter if adapter[0] in learner.named else None)
 
-    @property
-    def projects(self) -> bool:
-        """Whether the first layer's projections of the base are worth being read: not for one token only."""
-        return len(self.layers) > (self.recipe.pooling == "cls")
-
     def first_maps(self) -> tuple[Linear, ...]:
-        """Query, key and value map of the first layer's base."""
-        return tuple(self.layers[0][name] for name in ("query", "key", "value"))
+        """Query, key and value map of the first layer's base; none where reading them does not pay: for one token."""
+        read = len(self.layers) > (self.recipe.pooling == "cls")
+        return tuple(self.layers[0][name] for name in ("query", "key", "value")) if read else ()
 
     def activation_bytes(self, rows: int, length: int) -> int:
         """About what the activations of one run's pass take until its gradients are known.

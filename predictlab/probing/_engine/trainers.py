@@ -12,6 +12,7 @@ from predictlab.probing._engine.inputs import SharedInputs
 from predictlab.probing._engine.learner import Classifier
 from predictlab.probing._engine.reference import ReferenceTrainer
 from predictlab.probing._engine.shared import SharedTrainer
+from predictlab.probing._executors import TrainingOptions
 from predictlab.probing._segments import CancelCheck, never_cancelled
 from predictlab.task import Task
 
@@ -25,14 +26,13 @@ class TrainerCache:
 
     Parameters
     ----------
-    engine, device, cache_limit, memory_limit
-        See `TrainingOptions`.
+    options : TrainingOptions
     """
 
-    def __init__(self, engine: str, device: str | None, cache_limit: int, memory_limit: int) -> None:
-        self.engine, self.memory_limit = engine, memory_limit
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.inputs = SharedInputs(cache_limit)
+    def __init__(self, options: TrainingOptions) -> None:
+        self.options = options
+        self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.inputs = SharedInputs(options.cache_limit)
         self._backbones: dict[str, Backbone] = {}
         self._trainers: dict[int, tuple[Task, Trainer, int]] = {}  # by identity; the task is held as long
 
@@ -46,9 +46,8 @@ class TrainerCache:
             raise no_head(name)
         task.recipe.trained_layers(backbone.n_layers)
         if task.recipe.max_length > backbone.max_length:
-            raise bad_argument(
-                "max_length", task.recipe.max_length, f"at most {backbone.max_length} tokens, what {name} can take"
-            )
+            expected = f"at most {backbone.max_length} tokens, what {name} can take"
+            raise bad_argument("max_length", task.recipe.max_length, expected)
         return backbone
 
     def trainer(self, task: Task, check_cancelled: CancelCheck = never_cancelled) -> tuple[Trainer, int]:
@@ -66,7 +65,7 @@ class TrainerCache:
     def _made(self, task: Task) -> tuple[Trainer, int]:
         kind = CausalLearner if task.data.kind == "completions" else Classifier
         learner = kind(task, self.backbone(task), self.inputs)
-        if self.engine == "reference":
+        if self.options.engine == "reference":
             return ReferenceTrainer(task.recipe, learner), 1
-        trainer = SharedTrainer(task, learner, self.inputs, self.memory_limit)
+        trainer = SharedTrainer(task, learner, self.inputs, self.options.memory_limit)
         return trainer, min(LARGEST_GROUP, trainer.largest_group)

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
-from predictlab._validation import whole_number
+from predictlab._validation import number, whole_number
 from predictlab.errors import WorkerError, bad_argument, needs_extra
 from predictlab.probing._executors import CACHE_LIMIT, MEMORY_LIMIT, TrainingOptions
 from predictlab.probing._segments import CancelCheck, Group, GroupUpdate, never_cancelled
@@ -90,15 +90,12 @@ class RayExecutor:
             workers = whole_number("workers", workers, 1)
         if not patience > 0:
             raise bad_argument("patience", patience, "seconds > 0")
-        if not keep >= 0:
-            raise bad_argument("keep", keep, "seconds >= 0")
+        number("keep", keep, "seconds >= 0", least=0)
         if reserved := {"num_cpus", "num_gpus"} & set(options or {}):
             raise bad_argument("options", sorted(reserved), "options other than these", "Use cpus= and gpus=.")
         if not gpus and device is not None and device != "cpu":
-            raise bad_argument(
-                "device", device, "'cpu' or None for workers without a GPU",
-                "Give them one, or a part of one: executor=RayExecutor(device=..., gpus=0.25).",
-            )  # fmt: skip
+            hint = "Give them one, or a part of one: executor=RayExecutor(device=..., gpus=0.25)."
+            raise bad_argument("device", device, "'cpu' or None for workers without a GPU", hint)
         self.training = TrainingOptions(engine, device or (None if gpus else "cpu"), cache_limit, memory_limit)
         self.cpus, self.gpus, self.workers, self.patience, self.keep = cpus, gpus, workers, patience, keep
         self.options: dict[str, Any] = dict(options or {})
@@ -231,5 +228,5 @@ class RayExecutor:
 
 def _quantity(value: Any) -> bool:
     """Whether Ray takes it as a quantity of a resource."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 <= value < float("inf") and (value <= 1 or value == int(value))
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return real and 0 <= value < float("inf") and (value <= 1 or value == int(value))

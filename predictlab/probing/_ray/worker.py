@@ -83,10 +83,9 @@ class Worker:
             return
         most = self.executor.group_size(task)
         if len(segments) > most:
-            raise bad_argument(
-                "group", len(segments), f"at most {most}, the runs of {task.name} that memory_limit has room for",
-                f"Give executor=RayExecutor(group={most}), or a larger memory_limit.",
-            )  # fmt: skip
+            expected = f"at most {most}, the runs of {task.name} that memory_limit has room for"
+            hint = f"Give executor=RayExecutor(group={most}), or a larger memory_limit."
+            raise bad_argument("group", len(segments), expected, hint)
         for update in self.executor.run([Group(task, tuple(segments))]):
             updates.put(update)
 
