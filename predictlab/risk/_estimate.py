@@ -150,31 +150,37 @@ def risk_curve(
         for name, value in {"regressor": regressor, "features": features, "groups": groups, "folds": folds}.items():
             if value is not None:
                 raise bad_argument(name, value, f"None with estimator {estimator!r}", "It belongs to 'residual'.")
+    known: float | None = None
+    falls: str | None = None
     if isinstance(runs, Margins) or (isinstance(runs, pd.DataFrame) and "row" in runs.columns):
         option("estimator", estimator, ("spread",), "Of outcomes of rows; give the runs for others.")
         curve = _curve_of_rows(runs, task, metric, cluster)
-        curve = _on_recipe(curve, horizon, schedule)
-        return fresh_curve(curve, seeds) if question == "fresh_run" else curve
-    if cluster is not None:
-        raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given", "See pl.read_outcomes.")
-    frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")
-    took = None if task is None else seconds_per_step(frame)
-    rows = frame[frame["metric"] == metric]
-    refuse_duplicates(rows)
-    if task is None or estimator == "residual":
-        curve = residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, generator(rng))
-        if question not in (None, curve.question):
-            _refuse(
-                question, curve.question, "It is decided by the runs: several tasks, or groups=, ask about new ones."
-            )
-        curve = replace(curve, seconds_per_step=took)
-        return curve if task is None else _on_recipe(curve, horizon, schedule, rows["depth"].max(), runs, task)
-    if estimator == "branch":
-        curve = replace(branch_curve(frame, task, metric, eval_rows), seconds_per_step=took)
-        return _on_recipe(curve, horizon, schedule, rows["depth"].max(), runs, task)
-    curve = replace(spread_curve(rows, task, metric, eval_rows), seconds_per_step=took)
-    curve = _on_recipe(curve, horizon, schedule, None, runs, task)
-    curve = curve if isinstance(runs, pd.DataFrame) else with_outcomes(curve, runs)
+    else:
+        if cluster is not None:
+            hint = "See pl.read_outcomes."
+            raise bad_argument("cluster", cluster, "None where the outcomes of rows are not given", hint)
+        frame, task, metric = select_rows(runs, task, metric, several=estimator == "residual")
+        rows = frame[frame["metric"] == metric]
+        refuse_duplicates(rows)
+        if task is None or estimator == "residual":
+            curve = residual_curve(frame, task, metric, eval_rows, regressor, features, groups, folds, generator(rng))
+            if question not in (None, curve.question):
+                expected = f"{curve.question!r}, {QUESTIONS[curve.question]}, for these runs"
+                hint = "It is decided by the runs: several tasks, or groups=, ask about new ones."
+                raise bad_argument("question", question, expected, hint)
+            if task is None:
+                return curve
+        elif estimator == "branch":
+            curve = branch_curve(frame, task, metric, eval_rows)
+        else:
+            curve = with_outcomes(spread_curve(rows, task, metric, eval_rows), runs)
+        curve = replace(curve, seconds_per_step=seconds_per_step(frame))
+        known, falls = recipe_of(runs, task)
+        if known is None and estimator != "spread":  # to the end that was predicted
+            known = float(rows["depth"].max())
+    curve = replace(
+        curve, horizon=known if horizon is None else horizon, schedule=falls if schedule is None else schedule
+    )
     return fresh_curve(curve, seeds) if question == "fresh_run" else curve
 
 
@@ -190,41 +196,19 @@ def _asked(
     if estimator is not None:
         option("estimator", estimator, QUESTIONS_OF)
     if question is None:
-        return {"spread": "agreement", "branch": "this_run", "residual": None}[
-            estimator or "spread"
-        ], estimator or "spread"
+        usual = {"spread": "agreement", "branch": "this_run", "residual": None}
+        return usual[estimator or "spread"], estimator or "spread"
     if estimator is None:
         estimator = {"new_task": "residual"}.get(question, "spread")
         if question == "this_run":
             forked = not isinstance(runs, Margins) and bool(is_fork(as_runs_frame(runs, task)).any())
             estimator = "branch" if forked else "residual"
     if question not in QUESTIONS_OF[estimator]:
-        raise bad_argument(
-            "estimator", estimator, f"None, or one that answers question={question!r}, {QUESTIONS[question]}: "
-            f"{', '.join(e for e, asked in QUESTIONS_OF.items() if question in asked)}",
-            f"{estimator!r} answers {' or '.join(map(repr, QUESTIONS_OF[estimator]))}.",
-        )  # fmt: skip
+        fitting = ", ".join(name for name, asked in QUESTIONS_OF.items() if question in asked)
+        expected = f"None, or one that answers question={question!r}, {QUESTIONS[question]}: {fitting}"
+        hint = f"{estimator!r} answers {' or '.join(map(repr, QUESTIONS_OF[estimator]))}."
+        raise bad_argument("estimator", estimator, expected, hint)
     return question, estimator
-
-
-def _refuse(question: str, found: str, why: str) -> None:
-    raise bad_argument("question", question, f"{found!r}, {QUESTIONS[found]}, for these runs", why)
-
-
-def _on_recipe(
-    curve: RiskCurve,
-    horizon: float | None,
-    schedule: str | None,
-    deepest: float | None = None,
-    runs: Runs | None = None,
-    task: str | None = None,
-) -> RiskCurve:
-    """The curve with what is known of its recipe: as given, as the store says, or to the end that was predicted."""
-    known, falls = (None, None) if runs is None else recipe_of(runs, task)
-    end = horizon if horizon is not None else known
-    if end is None and deepest is not None:
-        end = float(deepest)
-    return replace(curve, horizon=end, schedule=schedule if schedule is not None else falls)
 
 
 def _curve_of_rows(

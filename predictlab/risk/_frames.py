@@ -6,19 +6,17 @@ import re
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array
+from predictlab.runs import RunStore
 from predictlab.task import METRICS_OF, is_share
 
-if TYPE_CHECKING:
-    from predictlab.runs import RunStore
-
-Runs: TypeAlias = "pd.DataFrame | RunStore | str | PathLike[str]"
+Runs: TypeAlias = pd.DataFrame | RunStore | str | PathLike[str]
 
 
 def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
@@ -55,8 +53,6 @@ def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
                 "made one by pl.read_runs(table)."
             )
         return runs
-    from predictlab.runs import RunStore  # the store is needed for a path alone
-
     if isinstance(runs, RunStore):
         return runs.frame(task)
     if isinstance(runs, tuple) and len(runs) == 2 and isinstance(runs[0], pd.DataFrame):  # with its import report
@@ -65,7 +61,7 @@ def as_runs_frame(runs: Runs, task: str | None = None) -> pd.DataFrame:
         raise bad_argument("runs", runs, "a tidy frame (pl.read_runs makes one), a RunStore, or the path of one")
     if not Path(runs).is_file():  # opening a store creates it, which a mistyped path must not
         raise DataError(f"runs: no run store at {runs}. Check the path, or probe first.")
-    with RunStore(Path(runs)) as store:
+    with RunStore(runs) as store:
         return store.frame(task)
 
 

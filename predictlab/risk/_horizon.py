@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from predictlab.errors import DataError
 from predictlab.risk._frames import Runs, as_runs_frame, is_fork, select_single
-
-if TYPE_CHECKING:
-    from predictlab.runs import RunStore
+from predictlab.runs import RunStore
+from predictlab.runs._store import opened
 
 _LENGTH = re.compile(r"(?P<name>.+), (?P<steps>\d+) steps")  # names of tasks that a plan over horizons trains
 
 
-def recipe_of(runs: pd.DataFrame | RunStore | str | PathLike[str], task: str | None) -> tuple[float | None, str | None]:
+def recipe_of(runs: Runs, task: str | None) -> tuple[float | None, str | None]:
     """Find the steps and the schedule of a task's recipe, where a store knows them.
 
     Parameters
@@ -38,14 +35,10 @@ def recipe_of(runs: pd.DataFrame | RunStore | str | PathLike[str], task: str | N
     >>> recipe_of(pd.DataFrame(), "a")
     (None, None)
     """
-    if isinstance(runs, pd.DataFrame) or task is None:
+    if task is None or not isinstance(runs, RunStore | str | PathLike):
         return None, None
-    from predictlab.runs import RunStore
-
-    if not isinstance(runs, RunStore):
-        with RunStore(Path(runs), read_only=True) as opened:
-            return recipe_of(opened, task)
-    described = runs.tasks().set_index("task")["description"].to_dict().get(task) or {}
+    with opened(runs, read_only=True) as store:
+        described = store.tasks().set_index("task")["description"].to_dict().get(task) or {}
     recipe = described.get("recipe") if isinstance(described, Mapping) else None
     if not isinstance(recipe, Mapping) or "steps" not in recipe:
         return None, None

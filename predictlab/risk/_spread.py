@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
-from predictlab.risk._frames import is_fork, is_invalid, rounding_variance, sampling_variance
+from predictlab.risk._frames import Runs, is_fork, is_invalid, rounding_variance, sampling_variance
 from predictlab.risk._outcomes import Outcomes, components_of
 from predictlab.risk._text import listed
 from predictlab.runs import Margins, RunStore
@@ -127,14 +127,16 @@ def outcomes_curve(outcomes: Outcomes) -> RiskCurve:
     return replace(curve, outcomes=kept, parts=kept.components())
 
 
-def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> RiskCurve:
-    """The curve with the outcomes that a store holds of its runs, where it holds them of all that were measured."""
+def with_outcomes(curve: RiskCurve, runs: Runs) -> RiskCurve:
+    """The curve with the outcomes of its runs, where these are in a store that holds them of all that were measured."""
+    if not isinstance(runs, RunStore | str | PathLike):
+        return curve
     number = {run: i for i, run in enumerate(curve.runs or ())}
     at = {int(c): i for i, c in enumerate(curve.depth)}
     measured = np.ones((len(at), len(number)), dtype=bool) if curve.errors is None else np.isfinite(curve.errors).T
     cells = [(i, s) for i, s in np.argwhere(measured).tolist()]
     seconds = float("nan"), float("nan")
-    with opened(store, read_only=True) as held:
+    with opened(runs, read_only=True) as held:
         found = {(at[c], number[run]): y for c, run, y in held.iter_outcomes(curve.task, curve.metric)
                  if c in at and run in number}  # fmt: skip
         if not found or not found.keys() >= set(cells):
@@ -146,8 +148,8 @@ def with_outcomes(curve: RiskCurve, store: RunStore | str | PathLike[str]) -> Ri
     values = np.zeros((*measured.shape, len(rows)), dtype=found[cells[0]].dtype)
     for cell in cells:
         values[cell] = found[cell]
-    runs = curve.runs or ()
-    outcomes = Outcomes(curve.task, curve.metric, curve.depth, runs, rows, values, measured, seconds=seconds)
+    names = curve.runs or ()
+    outcomes = Outcomes(curve.task, curve.metric, curve.depth, names, rows, values, measured, seconds=seconds)
     return replace(curve, outcomes=outcomes, parts=outcomes.components())
 
 

@@ -27,7 +27,7 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
         raise bad_argument("frame", frame, "a tidy frame of runs", "pl.read_runs(source) makes one.")
     needed_columns("frame", frame, REQUIRED)
     rows = frame.reindex(columns=list(COLUMNS)).reset_index(drop=True)
-    rows["status"] = rows["status"].fillna("ok")
+    rows["status"] = rows["status"].astype(object).fillna("ok")
     for name in ("task", "run", "metric"):
         _require(rows[name].notna() & (rows[name] != ""), rows, name, "a name in every row")
         rows[name] = rows[name].astype(str)
