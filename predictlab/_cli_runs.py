@@ -92,7 +92,7 @@ def tolerance_at(margin: float | None, confidence: float) -> tuple[float | None,
     from predictlab.budget import tolerance
 
     if margin is not None:
-        positive("--margin", margin, ", in the metric", "Such as 0.025.")
+        positive("margin", margin, ", in the metric", "Such as 0.025.")
     if confidence == 0.95:
         return margin, None
     if margin is None:
@@ -391,8 +391,9 @@ def phase(
     )
     rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, runs, names)
     result = of_runs(
-        runs, margin=margin, tolerance=tolerance, budget=budget, metric=metric, confidence=confidence, tasks=names,
-        exchange_rate=exchange_rate if rate is None else rate, rows=rows, question=question, price_per_hour=gpu_hour,
+        runs if isinstance(runs, Path) else runs.runs, margin=margin, tolerance=tolerance, budget=budget, metric=metric,
+        confidence=confidence, tasks=names, exchange_rate=exchange_rate if rate is None else rate, rows=rows,
+        question=question, price_per_hour=gpu_hour,
     )  # fmt: skip
     on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
     show_analysis(result, f"{result.summary().title}{on}")

@@ -38,13 +38,6 @@ Noise = Annotated[float, typer.Option(help="Share of labels flipped on purpose, 
 Store = Annotated[Path, typer.Option(help="Run store (a SQLite file).")]
 
 
-def _tolerance(margin: float) -> float:
-    """The variance at which seeds agree within the margin, 95 %."""
-    from predictlab._validation import Z95, positive
-
-    return (positive("--margin", margin, hint="Such as 0.025.") / Z95) ** 2
-
-
 def _task(data: str, model: str, recipe: Recipe, noise: float, name: str | None = None, **loading: Any) -> Task:
     """The task of these options; `loading` as for `load_dataset`."""
     from predictlab.catalog import load_dataset
@@ -62,10 +55,12 @@ def tour(
     budget: Annotated[float, typer.Option(help="Probing budget of a task, steps.")] = 64.0,
 ) -> None:
     """The whole analysis on real fine-tunes of a small embedded model; writes tour/report.html."""
+    from predictlab._validation import tolerance_of
     from predictlab.report._tables import fit_table, score_table
     from predictlab.report._tour import run_tour
 
-    result = run_tour(out, quick=quick, store=store, tolerance=_tolerance(margin), budget=budget, narrate=typer.echo)
+    tolerance = tolerance_of(None, margin)
+    result = run_tour(out, quick=quick, store=store, tolerance=tolerance, budget=budget, narrate=typer.echo)
     a = result.analysis
     show(score_table(result.scores), "Static scores [95 %]")
     if a.fits:
@@ -110,28 +105,12 @@ def score(
 
 
 def _plan(design: str, depths: str, seeds: int | None, parents: int | None, forks: int | None) -> ProbePlan:
-    """The plan that the options ask for; what does not fit the design is named as it was written."""
-    from predictlab.probing._plan import DESIGNS, ProbePlan
+    from predictlab.probing import ProbePlan
 
-    if design not in DESIGNS:
-        raise bad_argument("--design", design, "spread (independent seeds) or branch (forks of parents)")
-    needed: dict[str, tuple[int | None, int]]
-    if design == "spread":
-        others, hint = {"--parents": parents, "--forks": forks}, "Add --design branch, or leave it out."
-        needed = {} if seeds is None else {"--seeds": (seeds, 1)}
-    else:
-        others, hint = {"--seeds": seeds}, "Its seeds are its parents: give --parents."
-        needed = {"--parents": (parents, 2), "--forks": (forks, 2)}
-    for option, value in others.items():
-        if value is not None:
-            raise bad_argument(option, value, f"nothing with --design {design}", hint)
-    for option, (value, least) in needed.items():
-        if value is None or value < least:
-            raise bad_argument(option, value, f"a number >= {least} with --design {design}", f"Such as {option} 8.")
     try:
         steps = tuple(map(int, depths.split(",")))
     except ValueError:
-        raise bad_argument("--depths", depths, "whole numbers with commas, such as 8,16,32,64") from None
+        raise bad_argument("depths", depths, "whole numbers with commas, such as 8,16,32,64") from None
     return ProbePlan(steps, seeds, design, parents, forks)
 
 
@@ -359,6 +338,7 @@ def fresh(
     confidence: Confidence = 0.95,
 ) -> None:
     """Where another run of a recipe will end, and how many seeds to probe how deep for that."""
+    from predictlab._validation import tolerance_of
     from predictlab.budget import fresh_run
     from predictlab.report._analysis import readable
 
@@ -368,7 +348,8 @@ def fresh(
         typer.echo(part)
     show(found.frame(seeds, confidence), "Risk by depth, metric²")
     if margin is not None:
-        typer.echo(f"Known to ±{margin:g}: {found.plan(tolerance=_tolerance(margin), price_per_hour=gpu_hour)}")
+        plan = found.plan(tolerance=tolerance_of(None, margin), price_per_hour=gpu_hour)
+        typer.echo(f"Known to ±{margin:g}: {plan}")
     if exchange_rate is not None:
         typer.echo(f"At {exchange_rate:g} a step: {found.optimal(exchange_rate=exchange_rate)}")
 

@@ -302,10 +302,8 @@ class PosteriorResults(DecayResults):
         True
         """
         if self._rows is None:
-            raise bad_argument(
-                "rows", rows, "None for a fit that does not know what its evaluation rows add",
-                "Make the curve from outcomes of rows, or give rows= to pl.DecayModel.",
-            )  # fmt: skip
+            hint = "Make the curve from outcomes of rows, or give rows= to pl.DecayModel."
+            raise bad_argument("rows", rows, "None for a fit that does not know what its evaluation rows add", hint)
         return PosteriorResults(replace(self.model, rows=rows), like=self)
 
     def sample(self, draws: int = 2000, rng: Rng = None) -> CurveSample:

@@ -59,7 +59,7 @@ def outcomes_behind(runs: Runs, frame: pd.DataFrame) -> dict[Key, NDArray[np.gen
     if isinstance(runs, pd.DataFrame):
         return {}
     if not isinstance(runs, RunStore):
-        with RunStore(runs, read_only=True) as store:  # type: ignore[arg-type]
+        with RunStore(runs, read_only=True) as store:
             return outcomes_behind(store, frame)
     wanted = {(str(t), str(r), float(c), str(m)) for t, r, c, m in frame[["task", "run", "depth", "metric"]].to_numpy()}
     found: dict[Key, NDArray[np.generic]] = {}

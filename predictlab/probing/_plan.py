@@ -302,17 +302,14 @@ def check_fit(tasks: Iterable[Task], plan: ProbePlan) -> None:
     for task in tasks:
         recipe = task.recipe
         if plan.depths[-1] > recipe.steps:
-            raise bad_argument(
-                "depths", plan.depths, f"at most {recipe.steps}, the steps of the recipe of {task.name}",
-                "Raise the recipe's steps (its schedule ends there) or leave the deeper depths out.",
-            )  # fmt: skip
+            expected = f"at most {recipe.steps}, the steps of the recipe of {task.name}"
+            hint = "Raise the recipe's steps (its schedule ends there) or leave the deeper depths out."
+            raise bad_argument("depths", plan.depths, expected, hint)
         dropout_is_free = recipe.dropout > 0 and recipe.dropout_seed is None
         if plan.fork_depths and recipe.order_seed is not None and not dropout_is_free:
-            raise bad_argument(
-                "order_seed", recipe.order_seed,
-                f"None with design='branch', since {task.name} has no unpinned dropout: all forks would be equal",
-                "Leave the data order or the dropout of the recipe free.",
-            )  # fmt: skip
+            expected = f"None with design='branch', since {task.name} has no unpinned dropout: all forks would be equal"
+            hint = "Leave the data order or the dropout of the recipe free."
+            raise bad_argument("order_seed", recipe.order_seed, expected, hint)
 
 
 def _of_length(task: Task, steps: int) -> Task:

@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-_NO_ROWS = (
-    "the curve has no outcomes of evaluation rows, so runs and rows cannot be told apart. Make it with "
-    "pl.risk_curve(pl.read_outcomes(...)); a metric that is no mean over rows takes pl.resampled_outcomes."
-)
-
-
 @dataclass(frozen=True, eq=False, init=False)
 class RiskCurve:
     """Estimates of the risk at increasing depths.
@@ -287,10 +281,8 @@ class RiskCurve:
         Source: docs/theory.md, section 8.
         """
         level = confidence_level(confidence)
-        if self.parts is None:
-            raise DataError(_NO_ROWS)
         table = []
-        for depth, parts in zip(self.depth, self.parts, strict=True):
+        for depth, parts in zip(self.depth, self._known_parts, strict=True):
             line: dict[str, float] = {"depth": depth}
             for name in ("run", "interaction", "row"):
                 ends = parts.interval(name, level)
@@ -320,12 +312,20 @@ class RiskCurve:
         ArgumentError
             A depth that was not measured.
         """
-        if self.parts is None:
-            raise DataError(_NO_ROWS)
+        known = self._known_parts
         at = self.depth[-1] if depth is None else float(depth)
         if at not in self.depth:
             raise bad_argument("depth", depth, f"one of the measured depths {self.depth.tolist()}")
-        return reliability(self.parts[int(np.flatnonzero(self.depth == at)[0])], confidence)
+        return reliability(known[int(np.flatnonzero(self.depth == at)[0])], confidence)
+
+    @property
+    def _known_parts(self) -> tuple[VarianceComponents, ...]:
+        if self.parts is None:
+            raise DataError(
+                "the curve has no outcomes of evaluation rows, so runs and rows cannot be told apart. Make it with "
+                "pl.risk_curve(pl.read_outcomes(...)); a metric that is no mean over rows takes pl.resampled_outcomes."
+            )
+        return self.parts
 
     def summary(self) -> Summary:
         """Say what the curve is, in words and tables.
