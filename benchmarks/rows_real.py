@@ -91,7 +91,7 @@ def probed(stores: list[Path]) -> dict[str, pl.RiskCurve]:
         with pl.RunStore(store, read_only=True) as opened:
             for name in opened.tasks()["task"]:
                 depths = list(opened.measured_depths(name).values())
-                if len(depths) >= SEEDS and len(set(depths)) == 1 and opened.row_names(name):
+                if len(depths) >= SEEDS and len(set(depths)) == 1 < len(depths[0]) and opened.row_names(name):
                     found[f"{name} ({len(depths)})"] = pl.risk_curve(opened, name, metric="accuracy")
     return found
 
