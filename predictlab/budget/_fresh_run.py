@@ -82,7 +82,7 @@ def fresh_run(
     >>> import predictlab as pl
     >>> runs = pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0).source(seed=0)([4, 8, 16, 32, 64], range(12))
     >>> print(pl.fresh_run(runs).plan(tolerance=1e-3))
-    No probe: without one the risk is 0.00024 already, within 0.001.
+    No probe: without one the risk is 0.000204 already, within 0.001.
     """
     curve = _agreement(source, task, metric, horizon, schedule)
     count, random = whole_number("draws", draws, 1), generator(rng)
