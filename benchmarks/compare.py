@@ -22,7 +22,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm, ttest_ind, ttest_rel
 
 import predictlab as pl
-from predictlab.comparing._mixture import Spread, mixture_of
+from predictlab.comparing._mixture import Spread, mixture_of, wide_prior
 from predictlab.comparing._results import RECIPES
 from predictlab.risk import components_of_margins
 
@@ -116,7 +116,9 @@ def mnli(folder: Path, pairs: int) -> None:
                 difference = a.mean() - b.mean()
                 if e and seeds > 1:
                     spreads = tuple(Spread(seeds, float(v.var(ddof=1)), e) for v in (a, b))
-                    false["rows known"] += mixture_of(spreads, 2 * e / seeds).two_sided(difference) < 0.05
+                    prior = wide_prior(float(np.mean([a.mean(), b.mean()])), 2 * (seeds - 1))
+                    known = mixture_of(spreads, 2 * e / seeds, prior=prior)
+                    false["rows known"] += known.two_sided(difference) < 0.05
                 false["row-paired"] += bool(e) and abs(difference) > 1.96 * np.sqrt(2 * e / seeds)
             line = {"set": column, "seeds": seeds} | {what: n / pairs for what, n in false.items()}
             if not e:

@@ -27,7 +27,7 @@ PRIOR_SCALE, PRIOR_SD = 0.0145, 1.15
 RATIO_SCALE = 0.35  # of the log ratio of two recipes' standard deviations over seeds, Student's t with 3 df
 # Where few runs tell it, on rows that are known: beyond this sigma_run / sqrt(p (1 - p)) falls off.
 WIDE_SCALE, WIDE_SD = 0.1, 0.5
-_BELOW = 0.08  # how far below the rows' part the flat prior of log sigma_run goes, in units of its standard deviation
+_BELOW = 0.1  # how far below the rows' part the flat prior of log sigma_run goes, in units of its standard deviation
 _SIGMAS, _RATIOS, _STRETCHES = 160, 15, 6
 
 
