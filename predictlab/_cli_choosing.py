@@ -6,19 +6,8 @@ from typing import Annotated
 
 import typer
 
-from predictlab._cli_runs import (
-    AsTask,
-    Depth,
-    Metric,
-    Names,
-    PerEpoch,
-    Seed,
-    Sources,
-    Store,
-    runs_of,
-    runs_to_forecast,
-    show,
-)  # fmt: skip
+from predictlab import _cli_runs
+from predictlab._cli_runs import AsTask, Depth, Metric, Names, PerEpoch, Seed, Sources, Store, show
 from predictlab.errors import bad_argument
 
 
@@ -49,7 +38,7 @@ def decide(
     from predictlab.choosing import decide as of_forecast
     from predictlab.forecasting import forecast as run_forecast
 
-    runs, alone = runs_to_forecast(
+    runs, alone = _cli_runs.runs_to_forecast(
         source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
     )
     try:
@@ -91,7 +80,7 @@ def select(
     from predictlab.choosing import select as of_runs
     from predictlab.risk import as_runs_frame
 
-    runs, names = runs_of(
+    runs, names = _cli_runs.runs_of(
         source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
     )
     frame = as_runs_frame(runs)
