@@ -113,7 +113,7 @@ def forecast(
     ForecastResults
         Runs that diverge are outside: the intervals are for runs that do not. Shares such as accuracies are cut to
         [0, 1]. A run whose features, or whose last step, are beyond those of the runs learnt from has an interval that
-        reaches towards how those ended, the whole way where its note says "unlike".
+        reaches towards how those ended and where its own curve goes, the whole way where its note says "unlike".
 
     Raises
     ------
@@ -239,7 +239,7 @@ def _say_undecided(runs: pd.Index) -> None:
     if len(runs):
         names = ", ".join(map(str, runs[:5])) + (", ..." if len(runs) > 5 else "")
         warnings.warn(
-            f"{UNLIKE}, and therefore left undetermined: {names}. Their intervals reach to where the others ended.",
+            f"{UNLIKE}, and therefore left undetermined: {names}. Their intervals reach to where the others ended and where their own curve goes.",
             stacklevel=3,
         )
 

@@ -132,7 +132,8 @@ class Learning:
                 blind = predictive(nothing[0], y, g, nothing[1], ridge, 0.0, self.folds, rng, method, resolution)
             if beside is not None:
                 own, blind = (law.on_other_rows(beside.added, beside.least, beside.df) for law in (own, blind))
-            law = Widened(own, blind, unlike[targets])
+            path = np.column_stack([np.empty((len(new), 0)), *(end[targets] for end in inputs.own.values())])
+            law = Widened(own, blind, unlike[targets], path)
             above = np.full(len(new), np.nan) if threshold is None else law.above(threshold)
             values[targets] = np.column_stack([law.centre, *law.interval(confidence), law.sd, above])
         known = learnt & np.isfinite(values[:, 0])

@@ -65,12 +65,21 @@ class Widened:
     blind : Student or Jackknife
         From the ends of the other runs alone.
     share : ndarray, shape (m,)
-        0: the own interval. 1: the smallest interval that holds both.
+        0: the own interval. 1: the smallest interval that holds both, and the own curve.
+    path : ndarray, shape (m, c)
+        Ends by the run's own curve alone, metric; NaN where unknown.
     """
 
     own: Law
     blind: Law
     share: Array
+    path: Array
+
+    @property
+    def _ends(self) -> tuple[Array, Array]:
+        """Lowest and highest end by the own curve, (m,); the centre where there is none."""
+        ends = np.column_stack([self.own.centre, self.path])
+        return np.nanmin(ends, axis=1), np.nanmax(ends, axis=1)
 
     @property
     def centre(self) -> Array:
@@ -80,13 +89,16 @@ class Widened:
     @property
     def sd(self) -> Array:
         """Root mean square error to expect, (m,), metric: where nothing is known, that of an end like any other."""
-        own = self.own.sd**2
-        blind = self.blind.sd**2 + (self.blind.centre - self.own.centre) ** 2
+        own, centre = self.own.sd**2, self.own.centre
+        away = np.max([np.abs(end - centre) for end in (self.blind.centre, *self._ends)], axis=0)
+        blind = self.blind.sd**2 + away**2
         return np.asarray(np.sqrt(own + self.share * np.maximum(blind - own, 0.0)))
 
     def interval(self, confidence: float | Array) -> tuple[Array, Array]:
         """Lower and upper limits, (m,) each."""
         (low, high), (least, most) = self.own.interval(confidence), self.blind.interval(confidence)
+        lowest, highest = self._ends
+        least, most = np.fmin(least, lowest), np.fmax(most, highest)
         wide, share = self.share > 0, np.where(self.share > 0, self.share, 1.0)
         with np.errstate(invalid="ignore"):
             lower = np.where(wide & (least < low), low + share * (least - low), low)

@@ -263,7 +263,8 @@ def test_widened_laws_are_laws():
     """Between the own interval and one that holds both; probabilities are those at which a limit is reached."""
     centre = np.array([0.3, 0.3, 0.3])
     own, blind = Student(centre, 0.02**2, 10), Student(np.full(3, 0.8), 0.05**2, 10)
-    law = Widened(own, blind, np.array([0.0, 0.5, 1.0]))
+    unknown = np.full((3, 1), np.nan)
+    law = Widened(own, blind, np.array([0.0, 0.5, 1.0]), unknown)
     lower, upper = law.interval(0.9)
     (own_low, own_high), (_, most) = own.interval(0.9), blind.interval(0.9)
     np.testing.assert_allclose(lower, own_low)
@@ -276,8 +277,10 @@ def test_widened_laws_are_laws():
     assert law.above(0.55)[2] == 0.5, "between what its path says and where the others ended, nobody knows"
     assert law.sd.tolist() == sorted(law.sd)
     few = Jackknife(centre, np.zeros((3, 3)), np.ones(3), np.full(3, 0.25))
-    lower, upper = Widened(few, few, np.ones(3)).interval(0.9)
+    lower, upper = Widened(few, few, np.ones(3), unknown).interval(0.9)
     assert np.isinf([lower, upper]).all()
+    far = Widened(own, own, np.array([0.0, 0.5, 1.0]), np.full((3, 1), 0.9))  # its own curve goes elsewhere
+    np.testing.assert_allclose(far.interval(0.9)[1], [own_high[0], (own_high[1] + 0.9) / 2, 0.9])
 
 
 def test_what_is_proven_is_said():
