@@ -286,7 +286,7 @@ def analyse(
     result = of_runs(
         runs, margin=margin, tolerance=tolerance, budget=budget, exchange_rate=1e-4 / worth if rate is None else rate,
         metric=metric, confidence=confidence, tasks=names, rows=rows,
-        question=question, price_per_hour=gpu_hour,
+        question=question, gpu_hour=gpu_hour,
     )  # fmt: skip
     command = " ".join(["predictlab", *sys.argv[1:]])
     page = write_report(out, result, title=f"predictlab: {', '.join(source or [str(STORE)])}"[:120], facts=[command])
@@ -393,7 +393,7 @@ def phase(
     result = of_runs(
         runs if isinstance(runs, Path) else runs.runs, margin=margin, tolerance=tolerance, budget=budget, metric=metric,
         confidence=confidence, tasks=names, exchange_rate=exchange_rate if rate is None else rate, rows=rows,
-        question=question, price_per_hour=gpu_hour,
+        question=question, gpu_hour=gpu_hour,
     )  # fmt: skip
     on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
     show_analysis(result, f"{result.summary().title}{on}")

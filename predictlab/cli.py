@@ -348,7 +348,7 @@ def fresh(
         typer.echo(part)
     show(found.frame(seeds, confidence), "Risk by depth, metric²")
     if margin is not None:
-        plan = found.plan(tolerance=tolerance_of(None, margin), price_per_hour=gpu_hour)
+        plan = found.plan(tolerance=tolerance_of(None, margin), gpu_hour=gpu_hour)
         typer.echo(f"Known to ±{margin:g}: {plan}")
     if exchange_rate is not None:
         typer.echo(f"At {exchange_rate:g} a step: {found.optimal(exchange_rate=exchange_rate)}")

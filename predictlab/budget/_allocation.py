@@ -264,7 +264,7 @@ def allocate(
     *,
     weights: PerTask | None = None,
     cost_per_step: PerTask | None = None,
-    price_per_hour: float | None = None,
+    gpu_hour: float | None = None,
     bounds: Bounds | None = None,
     seeds: PerTask | None = None,
     confidence: float = 0.95,
@@ -283,7 +283,7 @@ def allocate(
         ``w_t`` > 0; default 1.
     cost_per_step : float, mapping or sequence, optional
         ``lambda_t`` > 0, of a step of one run; default 1.
-    price_per_hour : float, optional
+    gpu_hour : float, optional
         Of the machine, in money, in its place, where the runs of all tasks told what a step takes: the budget is then
         one of money.
     bounds : (float, float), mapping of str to such pairs, or sequence of them, optional
@@ -323,7 +323,7 @@ def allocate(
     [60.0, 30.0]
     """
     confidence_level(confidence)
-    problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, price_per_hour), bounds, seeds)
+    problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, gpu_hour), bounds, seeds)
     total = problem.checked_budget(total_budget)
     depth = problem.share(problem.params[None], total)[0][0]
     floor, k, a = problem.params.T
@@ -353,14 +353,14 @@ def allocate(
     )
 
 
-def _prices(fits: Mapping[str, DecayResults], cost_per_step: PerTask | None, price_per_hour: float | None) -> PerTask:
+def _prices(fits: Mapping[str, DecayResults], cost_per_step: PerTask | None, gpu_hour: float | None) -> PerTask:
     """Prices of a step of one run: as given, else 1; or money by the seconds that runs told."""
-    if price_per_hour is None:
+    if gpu_hour is None:
         return 1.0 if cost_per_step is None else cost_per_step
     if cost_per_step is not None:
         hint = "A price of an hour is one of steps already: leave one of them out."
-        raise bad_argument("cost_per_step", cost_per_step, f"None beside price_per_hour={price_per_hour!r}", hint)
-    return {name: cost_of_step(fit.curve, None, price_per_hour) for name, fit in checked_fits(fits).items()}
+        raise bad_argument("cost_per_step", cost_per_step, f"None beside gpu_hour={gpu_hour!r}", hint)
+    return {name: cost_of_step(fit.curve, None, gpu_hour) for name, fit in checked_fits(fits).items()}
 
 
 def _notes(problem: AllocationProblem, depth: Array) -> list[str]:
@@ -391,7 +391,7 @@ def frontier(
     *,
     weights: PerTask | None = None,
     cost_per_step: PerTask | None = None,
-    price_per_hour: float | None = None,
+    gpu_hour: float | None = None,
     bounds: Bounds | None = None,
     seeds: PerTask | None = None,
     confidence: float = 0.95,
@@ -406,7 +406,7 @@ def frontier(
         Decay law of each task.
     budgets : array_like
         Total budgets, each enough for the lowest depths.
-    weights, cost_per_step, price_per_hour, bounds, seeds, confidence, draws, rng
+    weights, cost_per_step, gpu_hour, bounds, seeds, confidence, draws, rng
         As for `allocate`.
 
     Returns
@@ -425,7 +425,7 @@ def frontier(
     True
     """
     confidence_level(confidence)
-    problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, price_per_hour), bounds, seeds)
+    problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, gpu_hour), bounds, seeds)
     totals = np.atleast_1d(np.asarray(budgets, dtype=float))
     depth, multiplier = problem.share(
         problem.params[None], [problem.checked_budget(float(b), "budgets") for b in totals]

@@ -331,7 +331,7 @@ def optimal_depth(
     *,
     exchange_rate: float,
     cost_per_step: float | None = None,
-    price_per_hour: float | None = None,
+    gpu_hour: float | None = None,
     fixed_cost: float = 0.0,
     bounds: tuple[float, float] | None = None,
     static_risk: float | None = None,
@@ -349,7 +349,7 @@ def optimal_depth(
         ``gamma`` > 0, metric² per unit of cost.
     cost_per_step : float, optional
         ``lambda`` > 0, cost per step of one run; default 1.
-    price_per_hour : float, optional
+    gpu_hour : float, optional
         Of the machine, in money, in its place, where the runs told what a step takes (those of `pl.probe` do): the
         exchange rate is then metric² per unit of money, and `fixed_cost` money.
     fixed_cost : float
@@ -397,7 +397,7 @@ def optimal_depth(
         raise bad_argument("bounds", bounds, "(lowest, highest) depth with 0 < lowest <= highest (steps)")
     gamma = positive("exchange_rate", exchange_rate, " (metric² per unit of cost)")
     count = seeds_of(fit, seeds)
-    step = count * cost_of_step(fit.curve, cost_per_step, price_per_hour)
+    step = count * cost_of_step(fit.curve, cost_per_step, gpu_hour)
     fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
@@ -425,7 +425,7 @@ def optimal_depth(
         seeds=count,
         static_depth=first if given is None else 0.0,
         seconds=seconds_of(fit.curve, count * depth),
-        price=float("nan") if price_per_hour is None else cost,
+        price=float("nan") if gpu_hour is None else cost,
     )
 
 

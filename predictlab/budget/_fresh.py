@@ -231,7 +231,7 @@ class FreshRun:
         confidence: float = 0.9,
         max_seeds: int = MAX_SEEDS,
         cost_per_step: float | None = None,
-        price_per_hour: float | None = None,
+        gpu_hour: float | None = None,
     ) -> ProbeChoice:
         """Find the fewest seed-steps after which the end of another run is known to a tolerance.
 
@@ -248,7 +248,7 @@ class FreshRun:
             Most runs.
         cost_per_step : float, optional
             ``lambda`` > 0, of a step of one run; default 1.
-        price_per_hour : float, optional
+        gpu_hour : float, optional
             Of the machine, in money, in its place: where runs told what a step takes.
 
         Returns
@@ -257,7 +257,7 @@ class FreshRun:
         """
         tau = tolerance_of(tolerance, margin)
         level = share("confidence", confidence, "a probability in (0, 1)")
-        price = cost_of_step(self.curve, cost_per_step, price_per_hour)
+        price = cost_of_step(self.curve, cost_per_step, gpu_hour)
         if self.static_risk is not None and np.mean(self.static_risk <= tau) >= level:
             return self._without(f"without one the risk is {self.static_estimate:.3g} already, within {tau:.3g}", tau)
         depth, seeds = self._grid(max_seeds)
@@ -277,7 +277,7 @@ class FreshRun:
             return ProbeChoice(np.inf, -1, np.inf, np.inf, middle, low, high, float(within.max()), why)
         i, j = np.unravel_index(np.argmin(steps), steps.shape)
         text = f"the end of another run is then known to {tau:.3g} with probability {within[i, j]:.2f}"
-        money = price_per_hour is not None
+        money = gpu_hour is not None
         return self._choice(depth[i], int(seeds[j]), price, float(within[i, j]), text, money=money)
 
     def optimal(
@@ -285,7 +285,7 @@ class FreshRun:
         *,
         exchange_rate: float,
         cost_per_step: float | None = None,
-        price_per_hour: float | None = None,
+        gpu_hour: float | None = None,
         fixed_cost: float = 0.0,
         max_seeds: int = MAX_SEEDS,
     ) -> ProbeChoice:
@@ -297,7 +297,7 @@ class FreshRun:
             ``gamma`` > 0, metric² per unit of cost.
         cost_per_step : float, optional
             ``lambda`` > 0, cost of a step of one run; default 1.
-        price_per_hour : float, optional
+        gpu_hour : float, optional
             Of the machine, in money, in its place: the exchange rate is then metric² per unit of money.
         fixed_cost : float
             ``C_s`` >= 0.
@@ -311,7 +311,7 @@ class FreshRun:
             without one is not known.
         """
         gamma = positive("exchange_rate", exchange_rate, " (metric² per cost)")
-        price, money = cost_of_step(self.curve, cost_per_step, price_per_hour), price_per_hour is not None
+        price, money = cost_of_step(self.curve, cost_per_step, gpu_hour), gpu_hour is not None
         fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
         depth, seeds = self._grid(max_seeds)
         total = self.risk(depth, seeds) + gamma * (fixed + price * depth[:, None] * seeds)

@@ -10,14 +10,14 @@ from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 
 
-def cost_of_step(curve: RiskCurve, cost_per_step: float | None, price_per_hour: float | None) -> float:
+def cost_of_step(curve: RiskCurve, cost_per_step: float | None, gpu_hour: float | None) -> float:
     """Cost of a step of one run: as given, else 1; with a price of an hour, money by the seconds that were measured.
 
     Parameters
     ----------
     curve : RiskCurve
         Whose runs may have told what a step took.
-    cost_per_step, price_per_hour : float, optional
+    cost_per_step, gpu_hour : float, optional
         One of them.
 
     Returns
@@ -30,15 +30,15 @@ def cost_of_step(curve: RiskCurve, cost_per_step: float | None, price_per_hour: 
     >>> cost_of_step(curve, None, None), cost_of_step(curve, None, 7.2)
     (1.0, 0.001)
     """
-    if price_per_hour is None:
+    if gpu_hour is None:
         return 1.0 if cost_per_step is None else positive("cost_per_step", cost_per_step, " (cost per step)")
-    hourly = positive("price_per_hour", price_per_hour, " (money per hour)")
+    hourly = positive("gpu_hour", gpu_hour, " (money per hour)")
     if cost_per_step is not None:
         hint = "A price of an hour is one of steps already: leave one of them out."
-        raise bad_argument("cost_per_step", cost_per_step, f"None beside price_per_hour={price_per_hour!r}", hint)
+        raise bad_argument("cost_per_step", cost_per_step, f"None beside gpu_hour={gpu_hour!r}", hint)
     if curve.seconds_per_step is None:
         raise bad_argument(
-            "price_per_hour", price_per_hour, "None where no run told the seconds of its steps",
+            "gpu_hour", gpu_hour, "None where no run told the seconds of its steps",
             "Runs of pl.probe tell them; else give cost_per_step=, in money.",
         )  # fmt: skip
     return hourly / 3600 * curve.seconds_per_step

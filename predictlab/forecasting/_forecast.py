@@ -239,7 +239,8 @@ def _say_undecided(runs: pd.Index) -> None:
     if len(runs):
         names = ", ".join(map(str, runs[:5])) + (", ..." if len(runs) > 5 else "")
         warnings.warn(
-            f"{UNLIKE}, and therefore left undetermined: {names}. Their intervals reach to where the others ended and where their own curve goes.",
+            f"{UNLIKE}, and therefore left undetermined: {names}. "
+            "Their intervals reach to where the others ended and where their own curve goes.",
             stacklevel=3,
         )
 

@@ -55,7 +55,7 @@ def advise(
     exchange_rate: float | None = None,
     extrapolate: bool = False,
     deeper: bool | None = None,
-    price_per_hour: float | None = None,
+    gpu_hour: float | None = None,
     draws: int = 10_000,
     rng: Rng = None,
 ) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def advise(
     deeper : bool, optional
         Whether runs can be measured deeper than they were; False for runs that are over, such as logs. Default: unless
         they are known to have come to the end of their recipe.
-    price_per_hour : float, optional
+    gpu_hour : float, optional
         Of the machine, in money: what steps cost is said, where runs told the seconds of one; seconds are said anyway.
     draws : int
         Number of draws of each fit that a further measurement is weighed with. Few leave little to weigh: twenty times
@@ -115,11 +115,11 @@ def advise(
         text, step = f"The call stands: {regime}.", Step()
         further = can_go_deeper(fit) if deeper is None else deeper
         if regime == UNDETERMINED:
-            text, step = _settle(fit, row, chosen, confidence, sample, further, price_per_hour, rng)
+            text, step = _settle(fit, row, chosen, confidence, sample, further, gpu_hour, rng)
         elif isinstance(chosen, Decision) and isinstance(fit, FreshResults):
-            text, step = of_fresh(fit, row, chosen, exchange_rate, price_per_hour)
+            text, step = of_fresh(fit, row, chosen, exchange_rate, gpu_hour)
         elif isinstance(chosen, Decision):
-            text, step = _standing(fit, row, chosen, sample, further, price_per_hour)
+            text, step = _standing(fit, row, chosen, sample, further, gpu_hour)
             if exchange_rate is not None and regime != NOISE_DOMINANT:
                 best = optimal_depth(fit, exchange_rate=exchange_rate, rng=rng)
                 text += _price_says(best.verdict(confidence), best.probability_pays)
@@ -164,7 +164,7 @@ _KNOWN = {  # what is within a margin, by question; the paper's proxy speaks of 
 
 def _standing(
     fit: DecayResults, row: Mapping[str, float], rule: Decision, sample: Sample, deeper: bool,
-    price_per_hour: float | None,
+    gpu_hour: float | None,
 ) -> tuple[str, Step]:  # fmt: skip
     """What to do where the call stands: nothing more, or the present runs up to the crossing depth."""
     budget, crossing, agreement = rule.budget, row["crossing_budget"], fit.question == "agreement"
@@ -192,7 +192,7 @@ def _standing(
     return (
         f"{act}, to about {crossing:.0f} steps (95 %: {row['crossing_lower']:.0f} to {upper}){_longer(fit, crossing)}: "
         f"{known} from there on, and {now} at {budget:g} steps."
-        + (f" For {runs} seeds that is {in_all(fit, depth * runs, price_per_hour)}." if runs > 1 else "")
+        + (f" For {runs} seeds that is {in_all(fit, depth * runs, gpu_hour)}." if runs > 1 else "")
     ), Step(0, depth, cost=depth * runs)
 
 
@@ -241,14 +241,14 @@ def _settle(
     confidence: float,
     sample: Sample,
     deeper: bool,
-    price_per_hour: float | None,
+    gpu_hour: float | None,
     rng: Rng,
 ) -> tuple[str, Step]:
     """What would settle an Undetermined call, in words and in numbers."""
     if isinstance(fit, PosteriorResults) and still_rising(fit, confidence):
         return _past_the_peak(fit, confidence, deeper)
     if isinstance(fit, FreshResults) and not fit.fresh.ended:
-        return train_to_the_end(fit, row, price_per_hour)
+        return train_to_the_end(fit, row, gpu_hour)
     p_static, p_dynamic, p_noise = (float(str(row[column])) for column in PROBABILITY_COLUMNS)
     floor_is_open = p_noise > min(p_static, p_dynamic)
     floor, rate = sample.lasting(), sample.params[:, 2]
@@ -285,7 +285,7 @@ def _settle(
     if steps:
         best, *second = steps[:2]
         text = (
-            f"{_in_words(fit, best, unit)}, {in_all(fit, best.cost, price_per_hour)}: in about "
+            f"{_in_words(fit, best, unit)}, {in_all(fit, best.cost, gpu_hour)}: in about "
             f"{10 * best.chance:.0f} of 10 cases that settles {side}"
         )
         for other in second:

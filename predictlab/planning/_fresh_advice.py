@@ -16,7 +16,7 @@ def of_fresh(
     row: Mapping[str, object],
     rule: Decision,
     exchange_rate: float | None,
-    price_per_hour: float | None,
+    gpu_hour: float | None,
 ) -> tuple[str, Step]:
     """What to do where the call stands: nothing, the cheapest probe that suffices, or what is left if none does."""
     fresh, metric = fit.fresh, fit.curve.metric or "metric"
@@ -39,16 +39,16 @@ def of_fresh(
         f"At {rule.budget:g} steps of {fit.seeds} seeds ±{half_width(float(fit.predict(rule.budget)[0])):.3f} is open"
     )
     seeds = "1 seed" if plan.seeds == 1 else f"{plan.seeds} seeds"
-    text = f"{head}. Probe {seeds} to {plan.depth:.3g} steps, {in_all(fit, plan.steps, price_per_hour)}: then {known}."
+    text = f"{head}. Probe {seeds} to {plan.depth:.3g} steps, {in_all(fit, plan.steps, gpu_hour)}: then {known}."
     if exchange_rate is not None:
         text += f" At the stated price of a step the best is: {fresh.optimal(exchange_rate=exchange_rate)}"
     return text, Step(plan.seeds, plan.depth, cost=plan.steps)
 
 
-def train_to_the_end(fit: FreshResults, row: Mapping[str, object], price_per_hour: float | None) -> tuple[str, Step]:
+def train_to_the_end(fit: FreshResults, row: Mapping[str, object], gpu_hour: float | None) -> tuple[str, Step]:
     """What to do where a call is open and no run was measured at the end: that is what nothing is known of."""
     runs, end = int(fit.fresh.curve.n_runs or 1), fit.fresh.horizon
     return (
         f"Most likely {row['likely']}, not surely: how runs differ at {end:g} steps was not measured. Train the same "
-        f"{runs} runs to there, {in_all(fit, runs * end, price_per_hour)}."
+        f"{runs} runs to there, {in_all(fit, runs * end, gpu_hour)}."
     ), Step(0, end, cost=runs * end)

@@ -204,10 +204,10 @@ def half_width(risk: float) -> float:
     return Z95 * float(np.sqrt(risk))
 
 
-def in_all(fit: DecayResults, steps: float, price_per_hour: float | None) -> str:
+def in_all(fit: DecayResults, steps: float, gpu_hour: float | None) -> str:
     """What steps of all runs cost, in words: seconds where runs told them, money where an hour has a price."""
     seconds = seconds_of(fit.curve, steps)
-    money = math.nan if price_per_hour is None else positive("price_per_hour", price_per_hour) / 3600 * seconds
+    money = math.nan if gpu_hour is None else positive("gpu_hour", gpu_hour) / 3600 * seconds
     return f"{steps:,.0f} steps in all{price_in_words(seconds, money)}"
 
 

@@ -210,14 +210,14 @@ class ProbePlan:
         """
         return self if self.horizons is None else ProbePlan((task.recipe.steps,), self.seeds)
 
-    def cost(self, costs: RunCosts | None = None, *, price_per_hour: float | None = None) -> PlanCost:
+    def cost(self, costs: RunCosts | None = None, *, gpu_hour: float | None = None) -> PlanCost:
         """Tell what the plan costs from nothing: steps, and with measured costs seconds and money.
 
         Parameters
         ----------
         costs : RunCosts, optional
             ``store.costs(task)``, of this task or of one like it.
-        price_per_hour : float, optional
+        gpu_hour : float, optional
             Of the machine, in money.
 
         Returns
@@ -240,10 +240,10 @@ class ProbePlan:
         """
         if costs is not None and not isinstance(costs, RunCosts):
             raise bad_argument("costs", costs, "a RunCosts", "store.costs(task) makes one.")
-        if price_per_hour is not None:
-            nonnegative("price_per_hour", price_per_hour)
+        if gpu_hour is not None:
+            nonnegative("gpu_hour", gpu_hour)
             if costs is None:
-                raise bad_argument("price_per_hour", price_per_hour, "nothing without costs=", "A step has no price.")
+                raise bad_argument("gpu_hour", gpu_hour, "nothing without costs=", "A step has no price.")
         runs, last = len(self.run_seeds), self.depths[-1]
         steps, evaluations = runs * (sum(self.depths) if self.horizons else last), runs * len(self.depths)
         if self.horizons:
@@ -256,8 +256,8 @@ class ProbePlan:
         if costs is not None:
             evaluation = costs.seconds_per_evaluation if costs.evaluations else 0.0
             seconds = steps * costs.seconds_per_step + evaluations * evaluation
-        if price_per_hour is not None:
-            price = seconds / 3600 * price_per_hour
+        if gpu_hour is not None:
+            price = seconds / 3600 * gpu_hour
         return PlanCost(runs, last, steps, evaluations, seconds, price)
 
     def _extended(self, seeds: int | Iterable[int] | None, depths: int | Iterable[int] | None) -> ProbePlan:

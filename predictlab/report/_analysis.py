@@ -178,7 +178,7 @@ def analyse(
     margin: float | None = None,
     budget: float | None = None,
     exchange_rate: float = EXCHANGE_RATE,
-    price_per_hour: float | None = None,
+    gpu_hour: float | None = None,
     metric: str | None = None,
     question: str = "agreement",
     confidence: float = 0.95,
@@ -207,7 +207,7 @@ def analyse(
     exchange_rate : float
         ``gamma`` > 0, metric² per step: the risk that one step is worth. Default 1e-7: a thousand steps, of all seeds
         together, for the risk of one point of accuracy.
-    price_per_hour : float, optional
+    gpu_hour : float, optional
         Of the machine, in money: what is advised then says what it costs, where runs told the seconds of a step.
     metric : str, optional
         See `pl.risk_curve`.
@@ -270,7 +270,7 @@ def analyse(
     if tolerance is None:
         margin, said = _usual_margin(fits, runs, metric)
         tolerance, taken = tolerance_of(None, margin), (*taken, said)
-    if price_per_hour is not None and all(fit.curve.seconds_per_step is None for fit in fits.values()):
+    if gpu_hour is not None and all(fit.curve.seconds_per_step is None for fit in fits.values()):
         taken += ("no run told the seconds of its steps, so what they cost in money is not known",)
     if budget is None:
         budget = min((fit.curve.depth[-1] for fit in fits.values()), default=float(runs["depth"].max()))
@@ -299,7 +299,7 @@ def analyse(
             phase = classify(placed, tolerance=tolerance, budget=budget, confidence=confidence, draws=draws, rng=rng)
             advice = advise(
                 placed, tolerance=tolerance, budget=budget, confidence=confidence, exchange_rate=exchange_rate, rng=rng,
-                price_per_hour=price_per_hour, deeper=None if imported is None else False,
+                gpu_hour=gpu_hour, deeper=None if imported is None else False,
             )  # fmt: skip
         recommendations = advice.set_index("task")["advice"].to_dict()
     for name, reason in (too_early | unfit).items():

@@ -478,12 +478,12 @@ def test_a_budget_of_money_is_one_of_seconds():
         ).fit("gamma")
         for name, scale, took in (("reviews", 4e-3, 0.5), ("news", 1e-3, 2.0))
     }
-    money = pl.allocate(fits, 0.3, price_per_hour=7.2)
+    money = pl.allocate(fits, 0.3, gpu_hour=7.2)
     steps = pl.allocate(fits, 0.3, cost_per_step={"reviews": 0.001, "news": 0.004})
     pd.testing.assert_frame_equal(money, steps)
     assert money["cost"].sum() == pytest.approx(0.3)
     assert (money["seconds"] / money["steps"]).tolist() == pytest.approx([0.5, 2.0])
-    line = pl.frontier(fits, [0.3], price_per_hour=7.2)
+    line = pl.frontier(fits, [0.3], gpu_hour=7.2)
     assert line["risk"].iloc[0] == pytest.approx(pl.frontier(fits, [0.3], cost_per_step=[0.001, 0.004])["risk"].iloc[0])
-    with pytest.raises(ArgumentError, match=r"cost_per_step=1: expected None beside price_per_hour"):
-        pl.allocate(fits, 0.3, price_per_hour=7.2, cost_per_step=1)
+    with pytest.raises(ArgumentError, match=r"cost_per_step=1: expected None beside gpu_hour"):
+        pl.allocate(fits, 0.3, gpu_hour=7.2, cost_per_step=1)

@@ -70,17 +70,17 @@ def test_a_price_is_one_of_the_seconds_that_runs_told():
     frame = world(1, 8)
     fresh = pl.fresh_run(frame.assign(seconds=frame["depth"] * 0.5), static_risk=1.0)
     assert fresh.curve.seconds_per_step == pytest.approx(0.5)
-    plan = fresh.plan(tolerance=2e-3, price_per_hour=7.2)
+    plan = fresh.plan(tolerance=2e-3, gpu_hour=7.2)
     assert plan.seconds == plan.steps * 0.5
     assert plan.price == plan.cost == pytest.approx(plan.seconds * 0.002)
     assert f"{plan.steps:,.0f} steps in all, {plan.seconds:.3g} s, price {plan.price:.3g}" in str(plan)
-    rates = fresh.optimal(exchange_rate=1e-6), fresh.optimal(exchange_rate=1e-3, price_per_hour=7.2)
+    rates = fresh.optimal(exchange_rate=1e-6), fresh.optimal(exchange_rate=1e-3, gpu_hour=7.2)
     assert (rates[0].depth, rates[0].seeds) == (rates[1].depth, rates[1].seeds)  # 1e-3 a unit of .001 a step
     assert fresh.frame(seeds=2)["seconds"].tolist() == [4, 8, 16, 32, 64]
-    with pytest.raises(ArgumentError, match=r"price_per_hour=7\.2: expected None where no run told the seconds"):
-        pl.fresh_run(frame.drop(columns="seconds", errors="ignore"), static_risk=1.0).plan(1e-3, price_per_hour=7.2)
-    with pytest.raises(ArgumentError, match=r"cost_per_step=2: expected None beside price_per_hour"):
-        fresh.plan(1e-3, price_per_hour=7.2, cost_per_step=2)
+    with pytest.raises(ArgumentError, match=r"gpu_hour=7\.2: expected None where no run told the seconds"):
+        pl.fresh_run(frame.drop(columns="seconds", errors="ignore"), static_risk=1.0).plan(1e-3, gpu_hour=7.2)
+    with pytest.raises(ArgumentError, match=r"cost_per_step=2: expected None beside gpu_hour"):
+        fresh.plan(1e-3, gpu_hour=7.2, cost_per_step=2)
 
 
 def test_intervals_of_an_end_hold():

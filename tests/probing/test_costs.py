@@ -99,7 +99,7 @@ def test_what_a_probe_records_is_what_its_plan_counts(task, engine, plan):
     ],
 )
 def test_steps_seconds_and_money(plan, runs, steps, evaluations):
-    told = plan.cost(COSTS, price_per_hour=7.2)
+    told = plan.cost(COSTS, gpu_hour=7.2)
     assert (told.runs, told.steps, told.evaluations) == (runs, steps, evaluations)
     assert told.seconds == pytest.approx(0.5 * steps + 2.0 * evaluations)
     assert told.price == pytest.approx(told.seconds * 0.002)
@@ -110,10 +110,10 @@ def test_steps_seconds_and_money(plan, runs, steps, evaluations):
 
 
 def test_prices_that_cannot_be():
-    with pytest.raises(ArgumentError, match="price_per_hour"):
-        BRANCH.cost(price_per_hour=1.0)
-    with pytest.raises(ArgumentError, match="price_per_hour"):
-        BRANCH.cost(COSTS, price_per_hour=-1.0)
+    with pytest.raises(ArgumentError, match="gpu_hour"):
+        BRANCH.cost(gpu_hour=1.0)
+    with pytest.raises(ArgumentError, match="gpu_hour"):
+        BRANCH.cost(COSTS, gpu_hour=-1.0)
     with pytest.raises(ArgumentError, match=r"^costs="):
         BRANCH.cost(0.5)
 

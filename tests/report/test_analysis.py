@@ -197,12 +197,12 @@ def test_logs_are_over_and_nobody_is_told_to_go_on(tmp_path):
 def test_money_is_said_where_runs_told_their_seconds():
     timed = runs_of("timed", 0.1 * DEPTHS**-0.5, runs=40).assign(seconds=lambda f: 0.5 * f["depth"])
     asked = {"tolerance": 1e-3, "budget": 64.0}
-    told = analyse(timed, **asked, price_per_hour=7.2)
+    told = analyse(timed, **asked, gpu_hour=7.2)
     cost = re.search(r"([\d,]+) steps in all, ([\d.]+) (s|min|h), price ([\d.e+]+)", told.recommendations["timed"])
     if cost:
         assert float(cost[4]) == pytest.approx(float(cost[1].replace(",", "")) * 0.001, rel=0.01)
-    plan = pl.optimal_depth(told.fits["timed"], exchange_rate=1e-3, price_per_hour=7.2)
+    plan = pl.optimal_depth(told.fits["timed"], exchange_rate=1e-3, gpu_hour=7.2)
     assert plan.price == pytest.approx(plan.seconds * 0.002)
     assert "price" in repr(plan)
-    untold = analyse(timed.assign(seconds=np.nan), **asked, price_per_hour=7.2)
+    untold = analyse(timed.assign(seconds=np.nan), **asked, gpu_hour=7.2)
     assert any("not known" in text and "money" in text for text in untold.cautions)
