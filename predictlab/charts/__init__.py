@@ -15,13 +15,14 @@ from predictlab.charts._phase import phase_diagram, phase_planes
 from predictlab.charts._probe import probe_chart, runs_chart
 from predictlab.charts._questions import questions_chart
 from predictlab.charts._render import enable, png, svg
+from predictlab.charts._scores import rankings_chart, scores_chart
 from predictlab.charts._selection import selection_chart
 
 __all__ = [
     "allocation_chart", "comparison_chart", "decay_chart", "decay_diagnostics_chart", "enable", "forecast_chart",
     "frontier_chart", "mean_curve_chart", "noise_chart", "phase_diagram", "phase_planes", "png", "power_chart",
-    "probe_chart", "questions_chart", "risk_curve_chart", "risk_decomposition_chart", "runs_chart",
-    "selection_chart", "svg",
+    "probe_chart", "questions_chart", "rankings_chart", "risk_curve_chart", "risk_decomposition_chart", "runs_chart",
+    "scores_chart", "selection_chart", "svg",
 ]  # fmt: skip
 
 if _alt.renderers.active == "default":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from predictlab.static._controls import controls_of
 from predictlab.static._features_table import PERMUTATIONS, check_settings, score_features
 from predictlab.static._methods import chosen
 from predictlab.task import Task
+
+if TYPE_CHECKING:
+    import altair as alt
 
 LAYERS = ("mean", "last", "each")
 MOST = {"labels": 2000, "completions": 256}  # rows that are used, unless more are asked for
@@ -77,6 +80,23 @@ class StaticScores:
             if not len(rows):
                 raise bad_argument("layer", layer, f"one of {', '.join(self.table['layer'].unique())}")
         return float(rows["value"].iloc[0])
+
+    def plot(self, *, width: int = 420) -> alt.VConcatChart:
+        """Draw the scores beside what permuted labels reach, and the controls.
+
+        Parameters
+        ----------
+        width : int
+            Pixels.
+
+        Returns
+        -------
+        altair.VConcatChart
+            See `predictlab.charts.scores_chart`.
+        """
+        from predictlab.charts import scores_chart
+
+        return scores_chart(self, width=width)
 
     def summary(self) -> Summary:
         """Scores and controls, and what to read first.

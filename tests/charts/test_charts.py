@@ -184,3 +184,45 @@ def test_names_stand_where_they_were_placed_also_in_the_vega_lite_of_jupyterlab(
     spec.pop("$schema")
     scene = vl_convert.vegalite_to_scenegraph(spec, vl_version=version)
     assert json.dumps(scene).count('"text": "slow"') >= 2
+
+
+def test_scores_stand_beside_their_null_and_the_controls_of_their_unit():
+    rows = [
+        {"method": m, "layer": layer, "value": v, "lower": v - 0.1, "upper": v + 0.1, "null": n, "says": says}
+        for m, layer, v, n, says in (
+            ("hscore", "1", 1.5, 0.4, "something"), ("hscore", "mean", 1.7, 0.5, "something"),
+            ("knn", "1", 0.5, 0.6, "nothing"), ("knn", "mean", 0.5, 0.6, "nothing"),
+        )
+    ]  # fmt: skip
+    controls = pd.DataFrame(
+        [("largest class", "accuracy", 0.52), ("random weights", "hscore", 1.1), ("size", "parameters", 1e7)],
+        columns=["control", "method", "value"],
+    )
+    scores = pl.static.StaticScores("a task", pd.DataFrame(rows), controls)
+    drawn = scores.plot().to_dict()
+    first, second = drawn["vconcat"]
+    assert first["title"]["text"] == "hscore"
+    assert second["title"]["text"] == "knn: says nothing"
+    shown = {name: pd.DataFrame(values) for name, values in drawn["datasets"].items()}
+    marks = [shown[(panel.get("data") or panel["layer"][0]["data"])["name"]] for panel in (first, second)]
+    assert sorted(marks[0]["what"].unique()) == ["hscore", "random weights"]
+    assert sorted(marks[1]["what"].unique()) == ["knn", "largest class"]
+    assert marks[0].groupby("kind")["value"].apply(list).to_dict() == {
+        "control": [1.1], "permuted labels reach": [0.4, 0.5], "score": [1.5, 1.7],
+    }  # fmt: skip
+    with pytest.raises(ArgumentError, match="scores="):
+        pl.charts.scores_chart(pd.DataFrame(rows))
+
+
+def test_rankings_are_placed_on_each_data_set_by_one_score():
+    def ranking(data, method, values):
+        table = pd.DataFrame({"model": ["a", "b", "c"], "value": values, "apart": [v < 2 for v in values]})
+        return pl.static.Ranking(data, method, table, 0.95)
+
+    drawn = pl.charts.rankings_chart([ranking("x", "logme", [3.0, 1.0, 2.0]), ranking("y", "logme", [0.1, 2.5, 2.5])])
+    cells = pd.DataFrame(next(iter(drawn.to_dict()["datasets"].values())))
+    assert cells["place"].tolist() == [1, 3, 2, 3, 1, 1]
+    assert cells["of_best"].tolist() == [1, 0, 0.5, 0, 1, 1]
+    assert cells["open"].tolist() == [True, False, True, False, True, True]
+    with pytest.raises(ArgumentError, match="one score"):
+        pl.charts.rankings_chart([ranking("x", "logme", [1, 2, 3]), ranking("x", "hscore", [1, 2, 3])])
