@@ -107,7 +107,7 @@ def test_report_is_one_offline_page(analysis, tmp_path):
     page = write_report(
         tmp_path / "new" / "report.html", analysis, scores=scores, tasks=tasks, title="T <1>", facts=["Fact <2>."]
     ).read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3  # the diagram, the decays, the questions side by side
     assert "easy &lt;b&gt;" in page
     assert "T &lt;1&gt;" in page
     assert "Fact &lt;2&gt;." in page
