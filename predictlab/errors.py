@@ -15,8 +15,16 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
+LONGEST = 4000  # characters of a message: a name out of a damaged file may have no end
+
+
 class PredictlabError(Exception):
     """Base of every error that predictlab raises on purpose; the command line prints these in one line."""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        half = LONGEST // 2
+        return message if len(message) <= LONGEST else f"{message[:half]} [...] {message[-half:]}"
 
 
 class ArgumentError(PredictlabError, ValueError):

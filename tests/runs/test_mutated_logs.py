@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from predictlab.errors import DataError
+
 EACH = 25
 
 
@@ -56,3 +58,11 @@ def test_what_hangs_or_breaks_is_seen(mutations, monkeypatch, tmp_path):
     counts, faults, _ = mutations.run("table", 2, seed=0)
     assert counts == {"FAULT": 2}
     assert "KeyError" in faults[0]
+
+
+def test_a_name_without_end_leaves_a_message_that_can_be_read():
+    """Number 2134 of MLflow's folders: the name of a run is a line of 40,000 characters."""
+    said = str(DataError(f"run {'9,' * 20_000!r}: its seed is 'x', which is no whole number. Fill it in."))
+    assert len(said) < 4100
+    assert said.startswith("run '9,9")
+    assert said.endswith("Fill it in.")
