@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def select(
         Where measurements go; None keeps them in this process only. The same call with the same store goes on where it
         was interrupted: what the store holds is not made again.
     on_look : callable, optional
-        Called with the `Selection` so far after each look.
+        Called with the `Selection` so far after each look. Where it returns False the selection ends with that look;
+        the same call with the same store goes on.
     rng : int, numpy.random.Generator or None
         None: a fresh generator of seed 0.
     progress : bool
@@ -192,10 +194,11 @@ class _Selecting:
                 else f"The {left:.4g} left of total_budget={self.limit:g} pay for no further run." if not batch else ""
             )  # fmt: skip
             found = self._selection(posterior, leader, chance, stands, batch, because)
-            if on_look is not None:
-                on_look(found)
+            asked = on_look(found) if on_look is not None else None
             if not batch:
                 return found
+            if asked is False:
+                return replace(found, stopped_because=f"Stopped at look {len(self.looks)}, as it was told to.")
 
     def _most(self) -> list[int | None]:
         return [one.most for one in self.candidates]
@@ -251,7 +254,7 @@ class _Selecting:
         option("better", self.better, ("higher", "lower"), "" if self.better else expected)
         rows = frame[frame["metric"] == metric]
         known = [self.frames[one.name]] if one.name in self.frames else []
-        joined = pd.concat([*known, frame.assign(candidate=one.name)], ignore_index=True)
+        joined = pd.concat([*known, frame.assign(candidate=one.name, look=len(self.looks) + 1)], ignore_index=True)
         self.frames[one.name] = joined.drop_duplicates(["run", "depth", "metric"])
         values = rows["value"].astype(float).where(~is_invalid(rows))
         wide = rows.assign(value=values).pivot_table(index="seed", columns="depth", values="value", dropna=False)

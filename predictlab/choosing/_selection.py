@@ -50,7 +50,7 @@ class Selection:
     needs : dict of str to float
         Empty where decided, else ``seeds``, ``difference`` and ``run_variance``: see `seeds_needed`.
     runs : pandas.DataFrame
-        All measurements, tidy, with the `candidate`.
+        All measurements, tidy, with the `candidate` and the ``look`` at which each was first seen.
     stopped_because : str
         One sentence; empty while it goes on.
 

@@ -178,6 +178,31 @@ def test_every_look_can_be_watched():
     assert all(not one.stopped_because for one in seen[:-1])
 
 
+def test_it_stops_after_a_look_where_it_is_told_to_and_goes_on_from_its_store(tmp_path):
+    means, whole = [0.7, 0.75, 0.8], []
+    choose(worlds(means), 600, on_look=whole.append)
+    cut = choose(worlds(means), 600, on_look=lambda so_far: len(so_far.looks) < 2, store=tmp_path / "runs.db")
+    assert len(cut.looks) == 2
+    assert cut.stopped_because == "Stopped at look 2, as it was told to."
+    pd.testing.assert_frame_equal(cut.frame(), whole[1].frame())
+    counting = {name: Counting(source) for name, source in worlds(means).items()}
+    again = choose(counting, 600, store=tmp_path / "runs.db")
+    pd.testing.assert_frame_equal(again.frame(), whole[-1].frame())
+    first = {name: max(depths) for name, (depths, _) in ((n, c.asked[0]) for n, c in counting.items() if c.asked)}
+    assert all(depth > 4 for depth in first.values()), "the first rung of each was in the store"
+
+
+def test_each_measurement_says_at_which_look_it_was_first_seen():
+    seen = []
+    last = choose(worlds([0.7, 0.75, 0.8]), 400, on_look=seen.append)
+    assert len(seen) > 2
+    for look, so_far in enumerate(seen, 1):
+        assert so_far.runs["look"].max() == look
+        earlier = last.runs[last.runs["look"] <= look].drop(columns="candidate")
+        key = ["task", "run", "depth", "value", "look"]
+        pd.testing.assert_frame_equal(*(f[key].sort_values(key, ignore_index=True) for f in (so_far.runs, earlier)))
+
+
 def test_within_a_margin():
     end = np.array([[1.0, 0.95, 0.5], [0.9, 1.0, 0.5]])
     assert within(end, 0.0).tolist() == [0.5, 0.5, 0.0]
