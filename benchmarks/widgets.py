@@ -48,12 +48,46 @@ def curve(seed, S=16):
     return law.spread(S, depths, seed=seed)
 many = {{f"task {{i}}": curve(i) for i in range({explored})}}
 """
+SELECTED = """
+import numpy as np
+import predictlab as pl
+from predictlab_widgets import SelectionMonitor
+means = 0.8 + 0.06 * np.random.default_rng(2).standard_normal({candidates})
+worlds = [pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0, mean=m) for m in means]
+sources = {{f"recipe {{i}}": world.source(seed=100 + i, max_depth=64) for i, world in enumerate(worlds)}}
+found = pl.select(sources, 60 * {candidates}, better="higher", progress=False)
+"""
+SCORED = """
+import numpy as np, pandas as pd
+import predictlab as pl
+from predictlab_widgets import StaticScores
+rng, models = np.random.default_rng(0), [f"model {i}" for i in range(20)]
+def ranking(data):
+    value, null = np.sort(rng.uniform(0.3, 1, 20))[::-1], rng.uniform(0.2, 0.6, 20)
+    columns = {"model": rng.permutation(models), "value": value, "lower": value - 0.05, "upper": value + 0.05,
+               "null": null, "says": np.where(value > null, "something", "nothing"), "apart": np.arange(20) > 2}
+    return pl.static.Ranking(data, "linear_probe", pd.DataFrame(columns), 0.95)
+sets = [f"set {i}" for i in range(6)]
+rankings = [ranking(name) for name in sets]
+reached = {name: {model: rng.uniform(0.5, 0.9, 3) for model in models} for name in sets}
+"""
 EXPLORER = "DecayExplorer(many, interval='bootstrap', resamples=1000)"
-WIDGETS = ["RiskDecomposition", "NoiseExplorer", "PhaseDiagram", "BudgetAllocator", "DecayExplorer"]
+WIDGETS = [
+    "RiskDecomposition",
+    "NoiseExplorer",
+    "PhaseDiagram",
+    "BudgetAllocator",
+    "SelectionMonitor",
+    "StaticScores",
+    "DecayExplorer",
+]
 PHASE = "PhaseDiagram(fits, budget=100, tolerance=2e-4, exchange_rate=1e-7)"
 
 DRAG = """async ([slider, ticks]) => {
-    const input = document.querySelector(slider), root = input.closest(".plw"), top = Number(input.max);
+    const input = document.querySelector(slider), root = input.closest(".plw");
+    const choice = input.tagName === "SELECT", top = choice ? input.options.length - 1 : Number(input.max);
+    // where there are few positions each tick goes to another one
+    const place = (i) => (top < 30 ? i % (top + 1) : Math.round(top * (0.5 + 0.45 * Math.sin(i / 9))));
     const frame = () => new Promise(requestAnimationFrame);
     const rest = (ms) => new Promise((done) => setTimeout(done, ms));
     const channel = new MessageChannel();
@@ -64,8 +98,9 @@ DRAG = """async ([slider, ticks]) => {
         await rest(17 * Math.random());
         const before = Number(root.dataset.paints || 0);
         const began = performance.now();
-        input.value = Math.round(top * (0.5 + 0.45 * Math.sin(i / 9)));
-        input.dispatchEvent(new Event("input", { bubbles: true }));
+        if (choice) input.selectedIndex = place(i);
+        else input.value = place(i);
+        input.dispatchEvent(new Event(choice ? "change" : "input", { bubbles: true }));
         const heard = performance.now();
         const drawn = new Promise((done) => requestAnimationFrame((start) => done([start, performance.now()])));
         const [start, end] = await drawn; // asked for after the widget asked, so called after it, in the same frame
@@ -202,6 +237,12 @@ def main() -> None:
             cells = [FITS.format(distinct=min(asked.distinct, tasks), tasks=tasks), "BudgetAllocator(fits)"]
             if "BudgetAllocator" in asked.only:
                 measure(opener, f"BudgetAllocator, {tasks} tasks", cells, {"budget": ".plw-budget"}, asked.ticks)
+        for candidates in (8, 32) if "SelectionMonitor" in asked.only else ():
+            cells = [SELECTED.format(candidates=candidates), "SelectionMonitor(found)"]
+            measure(opener, f"SelectionMonitor, {candidates} candidates", cells, {"look": ".plw-look"}, asked.ticks)
+        if "StaticScores" in asked.only:
+            cells, choices = [SCORED, "StaticScores(rankings, reached)"], {"data set": "select.plw-data"}
+            measure(opener, "StaticScores, 20 models on 6 data sets", cells, choices, asked.ticks)
         if "DecayExplorer" in asked.only:
             print("\n| widget | change of | event to painted fit, median / p95 (ms) | intervals (ms) | all (ms) |")
             print("| --- | --- | --- | --- | --- |")

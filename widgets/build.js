@@ -6,6 +6,8 @@ import { context } from "esbuild";
 
 const widgets = [
   "budget_allocator", "decay_explorer", "noise_explorer", "phase_diagram", "probe_monitor", "risk_decomposition", "runs_explorer",
+  "selection_monitor",
+  "static_scores",
 ];
 const check = process.argv.includes("--check");
 const build = await context({

@@ -14,5 +14,5 @@ export default [
   { ignores: ["predictlab_widgets/", "node_modules/", "build/"] },
   { files: ["js/**/*.js"], rules, languageOptions: { globals: globals.browser } },
   // No page: node runs these too.
-  { files: ["js/numbers.js", "js/axis.js", "*.js"], rules, languageOptions: { globals: globals.node } },
+  { files: ["js/numbers.js", "js/axis.js", "js/strips.js", "*.js"], rules, languageOptions: { globals: globals.node } },
 ];

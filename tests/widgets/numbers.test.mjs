@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { endsOf, position, positions, scaled, short, tickText, ticksOf } from "../../widgets/js/axis.js";
+import { endsOf, evenTicks, position, positions, scaled, short, tickText, ticksOf } from "../../widgets/js/axis.js";
 import * as numbers from "../../widgets/js/numbers.js";
 import * as designs from "../../widgets/js/designs.js";
 import * as power from "../../widgets/js/power.js";
+import * as scores from "../../widgets/js/scores.js";
+import * as selections from "../../widgets/js/selections.js";
+import * as strips from "../../widgets/js/strips.js";
 
 const words = { NaN, Infinity, "-Infinity": -Infinity };
 const cases = JSON.parse(readFileSync(process.env.PREDICTLAB_CASES, "utf8"), (_, v) => words[v] ?? v);
@@ -102,6 +105,59 @@ test("allocation of one budget, and its frontier", () => {
     close(frontier[0].budget, tasks.least, "the frontier begins at the least budget", 1e-6);
     close(frontier.at(-1).risk, twice, "and ends where it was asked to", 1e-6);
   }
+});
+
+test("looks of a selection", () => {
+  for (const { sent, looks } of cases.selections) {
+    const n = selections.selectionNumbers(sent);
+    assert.equal(n.looks, looks.length);
+    looks.forEach((expected, k) => {
+      const look = k + 1;
+      const order = selections.orderAt(n, look);
+      assert.deepEqual(order, expected.order);
+      for (const column of ["mean", "cost"]) close(order.map((i) => n.at(look, i, column)), expected[column], column);
+      assert.equal(order.filter((i) => n.state(look, i) !== selections.ASIDE).length, expected.open);
+      assert.equal(n.state(look, n.leader[k]), selections.CHOSEN);
+      const known = n.runs.flatMap(({ points }) => points.filter((p) => p.look <= look));
+      assert.equal(known.length, expected.values);
+      close(known.reduce((sum, { value }) => sum + value, 0), expected.sum, "values");
+      assert.ok(known.every(({ share }) => share > 0 && share <= 1));
+      assert.equal(selections.lookNear(n, expected.spent + 0.1), look);
+    });
+  }
+  assert.deepEqual([1 / 16, 0.25, 0.75, 1].map(selections.shareText), ["1/16", "1/4", "0.75", "1"]);
+});
+
+test("orders of static scores, and the map of them", () => {
+  for (const { sent, asked, rows, value, place, tau } of cases.scores) {
+    const records = scores.recordsOf(sent);
+    const found = scores.ordered(records, { ...asked, better: sent.about[asked.method].better });
+    assert.deepEqual(found.map((r) => r.row), rows);
+    close(found.map((r) => r.value), value, "values");
+    assert.deepEqual(found.map((r) => r.place), place);
+    const map = scores.mapOf(records, asked.method, sent.rows, sent.data);
+    const at = sent.data.indexOf(asked.data);
+    for (const r of found) assert.equal(map[sent.rows.indexOf(r.row)][at], r);
+    const agreement = sent.agreement.find((a) => a.method === asked.method && a.data === asked.data);
+    const said = scores.agreementWords(agreement, sent.of);
+    if (Number.isNaN(tau)) assert.equal(said, "");
+    else assert.ok(said.includes(`: ${tau.toFixed(2).replace("-", "−")}`) && said.includes("dealt at random") === agreement.chance);
+  }
+  assert.equal(scores.agreementWords({ method: "m", rows: 3, tau: 1, p: 0.3, chance: true }, "tasks"), "");
+  assert.match(scores.agreementWords({ method: "m", rows: 9, tau: 0.8, p: 0.001, chance: false }, "models"), /reached: 0.80 \(p 0.0010\)\.$/);
+});
+
+test("strips share a scale and stay in their cell", () => {
+  const scale = strips.stripScale([0.8, NaN, 0.9, Infinity]);
+  assert.ok(scale.at(0.8) > 0 && scale.at(0.8) < 10 && scale.at(0.9) > 90 && scale.at(0.9) < 100);
+  const place = (drawn, name) => Number(drawn.match(new RegExp(` ${name}="([-.0-9]+)%"`))[1]);
+  assert.equal(place(strips.rule(scale, -5, 0.9, "a"), "x1"), 0, "cut at the edge");
+  assert.equal(place(strips.area(scale, -Infinity, 0.85, "a"), "x"), 0);
+  close(place(strips.area(scale, 0.85, Infinity, "a"), "width"), 50, "half of it", 1e-3);
+  close(place(strips.spot(scale, 0.85, "circle", "a"), "x"), 50, "in the middle", 1e-3);
+  for (const drawn of [strips.spot(scale, NaN, "circle", "a"), strips.tick(scale, NaN, "a"), strips.rule(scale, NaN, 1, "a"), strips.area(scale, NaN, 1, "a")]) assert.equal(drawn, "");
+  assert.deepEqual(evenTicks({ from: 0.7881, to: 0.7923 }, 4).map(([, text]) => text), ["0.790", "0.792"]);
+  assert.deepEqual(evenTicks({ from: 0, to: 900 }, 4).map(([, text]) => text), ["0", "500"]);
 });
 
 test("scales, ticks and positions of sliders", () => {

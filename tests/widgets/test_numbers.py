@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
@@ -19,7 +20,14 @@ from predictlab.budget import best_depth, crossing_depth
 from predictlab.decay import law
 from predictlab.errors import UnusualInput
 from predictlab.risk import variance_components
-from predictlab_widgets import BudgetAllocator, NoiseExplorer, PhaseDiagram, RiskDecomposition
+from predictlab_widgets import (
+    BudgetAllocator,
+    NoiseExplorer,
+    PhaseDiagram,
+    RiskDecomposition,
+    SelectionMonitor,
+    StaticScores,
+)
 from predictlab_widgets._base import to_jsonable
 
 HERE = Path(__file__).parent
@@ -250,12 +258,77 @@ def normals():
     yield {"x": x, "below": norm.cdf(x)}
 
 
+def selections():
+    """A selection as the page is told of it, and each look as Python tells it."""
+    means = {"a": 0.7, "b": 0.75, "c": 0.76, "d": 0.5}
+    sources = {
+        name: pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0, mean=m).source(seed=i, max_depth=64)
+        for i, (name, m) in enumerate(means.items())
+    }
+    for better in ("higher", "lower"):
+        found = pl.select(sources, 500, better=better, margin=0.01, progress=False)
+        widget = SelectionMonitor(found)
+        sent = dict(widget._seen)
+        sent |= {name: np.frombuffer(sent[name]) for name in ("history", "runs")}
+        sent["states"] = list(sent["states"])
+        looks = []
+        for look in range(1, len(found.looks) + 1):
+            widget.look = look
+            table = widget.table()
+            known = found.runs[(found.runs["look"] <= look) & (found.runs["metric"] == found.metric)]
+            looks.append(
+                {
+                    "order": [list(means).index(name) for name in table["candidate"]], "mean": table["mean"],
+                    "cost": table["cost"], "open": int((table["state"] != "set aside").sum()),
+                    "values": len(known), "sum": known["value"].sum(), "spent": found.looks["cost"].iloc[look - 1],
+                }
+            )  # fmt: skip
+        yield {"sent": sent, "looks": looks}
+
+
+def scores():
+    """Scores as the page is told of them, and the rows as Python orders them."""
+    rng = np.random.default_rng(4)
+    names = [f"model {i}" for i in range(7)]
+
+    def ranking(data, method):
+        value = np.round(rng.uniform(0, 1, 7), 1)  # with ties
+        table = pd.DataFrame({"model": rng.permutation(names), "value": value, "null": 0.3, "says": "something"})
+        return pl.static.Ranking(data, method, table, 0.95)
+
+    reached = {"films": {name: rng.uniform(0.5, 0.9, 2) for name in names[:5]}}
+    widget = StaticScores([ranking(d, m) for d in ("films", "news") for m in ("hscore", "bits_per_byte")], reached)
+    for data in widget.data_sets:
+        for method in widget.methods:
+            for order in ("score", "reached", "name", "given"):
+                widget.data, widget.method, widget.order = data, method, order
+                table = widget.table()
+                told = widget.agreement().set_index(["data", "method"]).loc[(data, method)]
+                asked = {"data": data, "method": method, "order": order}
+                yield {
+                    "sent": widget._all, "asked": asked, "rows": table["row"], "value": table["value"],
+                    "place": table["place"], "tau": told["tau"],
+                }  # fmt: skip
+
+
 def test_the_numbers_of_the_page_are_those_of_the_library(tmp_path):
     if shutil.which("node") is None:
         pytest.skip("no node on the PATH: install it (Debian: apt-get install nodejs)")
     made = {
         make.__name__: list(make())
-        for make in (depths, costs, intervals, reaches, regimes, allocations, designs, powers, normals)
+        for make in (
+            depths,
+            costs,
+            intervals,
+            reaches,
+            regimes,
+            allocations,
+            designs,
+            powers,
+            normals,
+            selections,
+            scores,
+        )
     }
     cases = tmp_path / "cases.json"
     cases.write_text(json.dumps(to_jsonable(made)))

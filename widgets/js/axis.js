@@ -101,4 +101,13 @@ export function tickText(value) {
   return `${lead === 1 ? "" : `${lead}·`}10${exponent}`;
 }
 
+/** Ticks of a linear axis with texts that differ, however narrow it is: as many decimals as their step has. */
+export function evenTicks(axis, room) {
+  const ticks = ticksOf(axis, room);
+  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 0;
+  const digits = step > 0 ? Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) : 0;
+  if (!step || digits > 5 || Math.max(...ticks.map(Math.abs)) >= 1e5) return ticks.map((v) => [v, tickText(v)]);
+  return ticks.map((v) => [v, v.toFixed(digits).replace("-", "−")]);
+}
+
 export const clip = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);

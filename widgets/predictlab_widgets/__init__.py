@@ -9,11 +9,13 @@ from predictlab_widgets._phase_diagram import PhaseDiagram
 from predictlab_widgets._probe_monitor import ProbeMonitor
 from predictlab_widgets._risk_decomposition import RiskDecomposition
 from predictlab_widgets._runs_explorer import RunsExplorer
+from predictlab_widgets._selection_monitor import SelectionMonitor
+from predictlab_widgets._static_scores import StaticScores
 
 __version__ = "0.1.0"
 __all__ = [
     "BudgetAllocator", "DecayExplorer", "NoiseExplorer", "PhaseDiagram", "ProbeMonitor", "RiskDecomposition",
-    "RunsExplorer",
+    "RunsExplorer", "SelectionMonitor", "StaticScores",
 ]  # fmt: skip
 
 
