@@ -12,9 +12,10 @@ variance. `agreement`: the fitted spread over the squared distance of the other 
 `this_run`: the residual's risk over the squared errors that a predictor learnt from the same S runs makes on the
 others.
 
-Plans: the cheapest probe for a tolerance of about 2 x Var(R), made from a pilot of 6 runs that ended, replayed with
-seeds it has not seen: how often the mean squared error is within the tolerance, and what full runs, or runs to T/2,
-would take.
+Plans: the cheapest probe for a tolerance of 2.1, 3 or 5 times Var(R), made from a pilot of 6 runs that ended, replayed
+with 20 draws of the seeds it has not seen. "kept": the squared error of such probes, in the mean, was within the
+tolerance, which the plan promises with 90 %; "kept by one probe": that of a single probe was. Prices of full runs, and
+of runs to T/2, for the same promise are over the plan's.
 
 Published: each run's training loss up to a quarter or a half of its steps is carried to its end by the law of the mean
 curve, the noise of one run from the second differences of its tail: whether the law's priors are as wide as other
@@ -26,11 +27,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
 
 import predictlab as pl
 from predictlab.decay._mean_curve import learning_time, mean_at_end
@@ -48,6 +51,8 @@ TASKS: dict[str, tuple[str, int, tuple[int, ...], dict[str, object]]] = {
     "medical head, constant rate": ("medical_subject", 64, DEEP, HEAD | {"schedule": "constant"}),
     "reviews lora": ("review_sentences", 32, SHORT, LORA),
 }
+TOLERANCES, PROBES = (2.1, 3.0, 5.0), 20  # of Var(R); probes that each plan is replayed with
+Asked = dict[str, Any]
 Values = tuple[str, np.ndarray, np.ndarray, str | None]  # name, depths, values (runs, depths), schedule
 
 
@@ -95,7 +100,7 @@ def tidy(depths: np.ndarray, values: np.ndarray) -> pd.DataFrame:
 
 def examine(
     name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int,
-    out: list[dict[str, object]], ends_alone: bool,
+    out: list[Asked], ends_alone: bool,
 ) -> None:  # fmt: skip
     """Draw S of the runs again and again, state, and compare with what the others did."""
     rng, horizon = np.random.default_rng(0), depths[-1]
@@ -125,7 +130,7 @@ def examine(
                 out.extend(this_run(name, depths, seen, others))
 
 
-def this_run(name: str, depths: np.ndarray, seen: np.ndarray, others: np.ndarray) -> Iterator[dict[str, object]]:
+def this_run(name: str, depths: np.ndarray, seen: np.ndarray, others: np.ndarray) -> Iterator[Asked]:
     """The residual's stated risk, and the errors of its predictor on runs it has not seen."""
     curve = pl.risk_curve(tidy(depths, seen), question="this_run", estimator="residual")
     for share in SHARES[:2]:
@@ -143,41 +148,55 @@ def this_run(name: str, depths: np.ndarray, seen: np.ndarray, others: np.ndarray
         }  # fmt: skip
 
 
-def replay(name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int) -> dict[str, object]:
+def replay(name: str, depths: np.ndarray, values: np.ndarray, schedule: str | None, repeats: int) -> list[Asked]:
     """Plans from a pilot, and whether what they promise held with seeds that the pilot has not seen."""
-    rng, plans = np.random.default_rng(1), 0
-    kept: list[bool] = []
-    steps: list[float] = []
-    full: list[float] = []
-    half: list[float] = []
+    rng, end = np.random.default_rng(1), values[:, -1].var(ddof=1)
+    found: list[Asked] = []
     for _ in range(repeats):
         order = rng.permutation(len(values))
-        pilot = pl.risk_curve(tidy(depths, values[order[:6]]), schedule=schedule)
-        fresh = pl.fresh_run(pilot, static_risk=1e3)
-        tolerance = 1.3 * values[:, -1].var(ddof=1) * 1.6  # what 6 runs can promise at 90 %
-        plan = fresh.plan(tolerance, max_seeds=24)
-        if plan.seeds <= 0:
-            continue
-        plans += 1
-        at = int(np.argmin(np.abs(depths - plan.depth)))
-        drift = values[order[:6], -1].mean() - values[order[:6], at].mean()
-        probed, others = order[6 : 6 + plan.seeds], order[6 + plan.seeds :]
-        predicted = values[probed, at].mean() + drift
-        kept.append(np.mean((values[others, -1] - predicted) ** 2) <= tolerance)
-        steps.append(plan.steps)
-        for share, prices in ((1.0, full), (0.5, half)):
-            counts = np.arange(1, 25)
-            within = np.mean(fresh.risk_draws(share * depths[-1], counts)[:, 0] <= tolerance, axis=0) >= 0.9
-            prices.append(counts[np.argmax(within)] * share * depths[-1] / plan.steps if within.any() else np.nan)
-    row: dict[str, object] = {"task": name, "asked": repeats, "plans": plans}
-    if not plans:
-        return row
-    of_full, of_half = np.array(full), np.array(half)
-    return row | {
-        "kept": np.mean(kept), "steps": np.mean(steps), "full runs, times the steps": np.nanmedian(of_full),
-        "to T/2, times the steps": np.nanmedian(of_half) if np.isfinite(of_half).any() else np.nan,
-        "T/2 cannot": np.mean(~np.isfinite(of_half)),
-    }  # fmt: skip
+        known, fresh_seeds = order[:6], order[6:]
+        fresh = pl.fresh_run(pl.risk_curve(tidy(depths, values[known]), schedule=schedule), static_risk=1e3)
+        for factor in TOLERANCES:
+            tolerance = factor * end
+            row: Asked = {"task": name, "tolerance": factor, "plan": 0.0}
+            found.append(row)
+            plan = fresh.plan(tolerance, max_seeds=24)
+            if plan.seeds <= 0:
+                continue
+            at = int(np.argmin(np.abs(depths - plan.depth)))
+            drift = values[known, -1].mean() - values[known, at].mean()
+            made = []
+            for _ in range(PROBES):
+                chosen = rng.permutation(fresh_seeds)
+                predicted = values[chosen[: plan.seeds], at].mean() + drift
+                made.append(np.mean((values[chosen[plan.seeds :], -1] - predicted) ** 2))
+            row |= {
+                "plan": 1.0, "kept": float(np.mean(made) <= tolerance), "kept by one probe": np.mean(made <= tolerance),
+                "steps": plan.steps,
+            }  # fmt: skip
+            for share, what in ((1.0, "full runs"), (0.5, "to T/2")):
+                counts = np.arange(1, 25)
+                within = np.mean(fresh.risk_draws(share * depths[-1], counts)[:, 0] <= tolerance, axis=0) >= 0.9
+                row[what] = counts[np.argmax(within)] * share * depths[-1] / plan.steps if within.any() else np.inf
+    return found
+
+
+def print_plans(table: pd.DataFrame) -> None:
+    """Print by task, and by tolerance, how many plans there were, kept their promise, and what else would have cost."""
+    for by in ("task", "tolerance", None):
+        lines = []
+        for name, of in table.groupby(by, sort=False) if by else [("all", table)]:
+            made = of[of["plan"] == 1]
+            kept = int(made["kept"].sum())
+            low, high = proportion_confint(kept, max(len(made), 1), method="wilson")
+            line = {by or "": name, "asked": len(of), "plans": len(made), "kept": kept, "lower": low, "upper": high}
+            line |= {"kept by one probe": made["kept by one probe"].mean(), "steps": made["steps"].median()}
+            for what in ("full runs", "to T/2"):
+                # medians and quartiles of the price over the plan's; inf: not to be had so
+                quartiles = made[what].quantile([0.25, 0.5, 0.75], interpolation="lower")
+                line[f"{what}, price"] = "{:.2f} [{:.2f}, {:.2f}]".format(*quartiles.iloc[[1, 0, 2]])
+            lines.append(line)
+        print(pd.DataFrame(lines).round(3).to_string(index=False), flush=True)
 
 
 def published(path: str, metric: str = "train_loss") -> pd.DataFrame:
@@ -208,22 +227,31 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=40, help="worlds of each kind")
     parser.add_argument("--repeats", type=int, default=20, help="subsets of the runs of each real task")
     parser.add_argument("--ends", action="store_true", help="runs that were read to their end alone, and no plans")
+    parser.add_argument("--plans", action="store_true", help="plans alone")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS), help="of the real ones")
     parser.add_argument("--published", help="tidy table of single runs, such as published ones")
     given = parser.parse_args()
     if given.published:
         print(published(given.published).to_string())
         return
-    cells: list[dict[str, object]] = []
-    plans = []
+    cells: list[Asked] = []
+    plans: list[Asked] = []
     for kind in ("worlds", "real") if given.worlds and given.store else ("worlds",) if given.worlds else ("real",):
         tasks = worlds(given.draws) if kind == "worlds" else real(given.store or "questions.db", given.tasks)
         for name, depths, values, schedule in tasks:
-            examine(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats, cells, given.ends)
-            if given.ends:
-                continue
-            plans.append(replay(name, depths, values, schedule, 1 if kind == "worlds" else given.repeats))
-    table = pd.DataFrame(cells)
+            repeats = 1 if kind == "worlds" else given.repeats
+            if not given.plans:
+                examine(name, depths, values, schedule, repeats, cells, given.ends)
+            if not given.ends:
+                plans.extend(replay(name, depths, values, schedule, repeats))
+    if cells:
+        print_questions(pd.DataFrame(cells))
+    if plans:
+        print_plans(pd.DataFrame(plans))
+
+
+def print_questions(table: pd.DataFrame) -> None:
+    """Print what was stated over what was made, by task and over all."""
     grouped = table.groupby(["task", "question", "S", "share"], sort=False)
     shown = grouped[["stated", "made"]].mean()
     shown = shown.assign(stated=shown["stated"] / shown["made"]).drop(columns="made")
@@ -231,15 +259,6 @@ def main() -> None:
     print(shown.round(3).to_string(), flush=True)
     over = table.assign(ratio=table["stated"] / table["made"]).groupby(["question", "S", "share"], sort=False)
     print(over.agg(covers=("covers", "mean"), width=("width", "median")).round(3).to_string())
-    if not plans:
-        return
-    asked = pd.DataFrame(plans).groupby("task", sort=False)
-    print(
-        asked.mean(numeric_only=True)
-        .round(3)
-        .assign(asked=asked["asked"].sum(), plans=asked["plans"].sum())
-        .to_string()
-    )
 
 
 if __name__ == "__main__":
