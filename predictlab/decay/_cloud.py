@@ -1,8 +1,9 @@
 """Weighted points of a posterior: a fixed quasi-random cloud, and more points around those that carry the weight.
 
 Importance sampling from a mixture that grows: after each round all points are weighted by the likelihood over the
-density of the prior and of all kernels that points were drawn from (balance heuristic: Veach, Guibas 1995; adaptive
-rounds: Cornuet and others 2012, AMIS). Coordinates are standard normal under the prior.
+density of the prior and of all proposals that points were drawn from (balance heuristic: Veach, Guibas 1995; adaptive
+rounds: Cornuet and others 2012, AMIS; proposals that are mixtures of t laws: Cappé and others 2008). Coordinates are
+standard normal under the prior.
 """
 
 from __future__ import annotations
@@ -12,16 +13,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
 from predictlab.decay._law import Array
+from predictlab.decay._proposal import Proposal, resampled
 
-CLOUD, MORE, KERNELS, ROUNDS, ENOUGH = 2**14, 2**12, 128, 6, 500
-_REACH = 40.0  # below the largest logarithm of a likelihood, where a point has no weight whatever it came from
+CLOUD, MORE, ROUNDS, ENOUGH = 2**14, 2**12, 6, 500
+_NEGLIGIBLE = 1e-4  # share of the posterior
 _FEW = 100  # points that carry the weight after tempering, where hardly one did before
-_ROWS = 1024  # points whose distances to all kernels stay in a processor's cache
 _EDGE = 5.9  # in standard deviations of a coordinate
 
 
@@ -46,7 +46,7 @@ class Cloud:
 
     def resample(self, n: int, rng: np.random.Generator) -> Array:
         """Draw `n` points, systematically: (n, d)."""
-        return self.points[_resampled(self.weight, n, rng)]
+        return self.points[resampled(self.weight, n, rng)]
 
 
 def explore(log_likelihood: Callable[[Array], Array], dimensions: int, rng: np.random.Generator) -> Cloud:
@@ -62,58 +62,24 @@ def explore(log_likelihood: Callable[[Array], Array], dimensions: int, rng: np.r
         Of the further points.
     """
     points = _fixed_cloud(dimensions)
-    value, kernels = log_likelihood(points), list[_Kernels]()
-    density = np.zeros((len(points), 1))  # of the prior and of each mixture of kernels, over that of the prior
+    value, proposals = log_likelihood(points), list[Proposal]()
+    density = np.full(len(points), float(CLOUD))  # of all that was drawn, over the prior's
     while True:
-        kept = value > value.max() - _REACH
-        points, value, density = points[kept], value[kept], density[kept]
-        drawn = np.array([CLOUD, *[MORE] * len(kernels)])
-        log_weight = value - logsumexp(density + np.log(drawn / drawn.sum()), axis=1)
+        drawn = CLOUD + MORE * len(proposals)
+        log_weight = value - np.log(density / drawn)
+        # what lies below has less than this share of the posterior, even if all of the prior were there
+        kept = value > logsumexp(log_weight) - np.log(drawn) + np.log(_NEGLIGIBLE)
+        points, value, density, log_weight = points[kept], value[kept], density[kept], log_weight[kept]
         cloud = Cloud(points, _normalised(log_weight))
-        if cloud.effective >= ENOUGH or len(kernels) == ROUNDS:
+        if cloud.effective >= ENOUGH or len(proposals) == ROUNDS:
             return cloud
         aim = cloud.weight if cloud.effective > _FEW / 2 else _tempered(log_weight)
-        kernels.append(_Kernels.around(points, aim, rng))
-        more = kernels[-1].draw(MORE, rng)
-        old = np.column_stack([density, kernels[-1].log_density(points)])
-        new = np.column_stack([np.zeros(MORE), *(kernel.log_density(more) for kernel in kernels)])
-        points, density = np.vstack([points, more]), np.vstack([old, new])
+        proposals.append(Proposal.around(points, aim, rng))
+        more = proposals[-1].draw(MORE, rng)
+        density += MORE * proposals[-1].over_normal(points)
+        of_more = CLOUD + MORE * np.sum([proposal.over_normal(more) for proposal in proposals], axis=0)
+        points, density = np.vstack([points, more]), np.concatenate([density, of_more])
         value = np.concatenate([value, log_likelihood(more)])
-
-
-@dataclass(frozen=True)
-class _Kernels:
-    """A mixture of equal normal laws around some points."""
-
-    centres: Array
-    root: Array
-
-    @classmethod
-    def around(cls, points: Array, weight: Array, rng: np.random.Generator) -> _Kernels:
-        mean = weight @ points
-        covariance = (points - mean).T @ ((points - mean) * weight[:, None])
-        d, effective = points.shape[1], min(float(KERNELS), 1 / float(np.sum(weight**2)))
-        width = (4 / ((d + 2) * max(effective, 10.0))) ** (2 / (d + 4))  # Silverman's rule
-        root = np.linalg.cholesky(covariance * width + 1e-4 * np.eye(d))
-        return cls(points[_resampled(weight, KERNELS, rng)], root)
-
-    def draw(self, n: int, rng: np.random.Generator) -> Array:
-        centre = self.centres[rng.integers(len(self.centres), size=n)]
-        return np.asarray(centre + rng.standard_normal((n, len(self.root))) @ self.root.T)
-
-    def log_density(self, z: Array) -> Array:
-        """Logarithm of the density over that of the prior, at points (m, d): (m,)."""
-        centres = np.linalg.solve(self.root, self.centres.T)
-        at = np.linalg.solve(self.root, z.T).T
-        length, own = np.sum(at**2, axis=1) / 2, np.sum(centres**2, axis=0) / 2
-        out = np.empty(len(z))
-        for start in range(0, len(z), _ROWS):
-            rows = slice(start, start + _ROWS)
-            near = at[rows] @ centres - own
-            most = near.max(axis=1)
-            near -= most[:, None]
-            out[rows] = most + np.log(np.exp(near, out=near).mean(axis=1))
-        return np.asarray(out - length + np.sum(z**2, axis=1) / 2 - np.log(np.diag(self.root)).sum())
 
 
 @lru_cache(2)
@@ -136,8 +102,3 @@ def _tempered(log_weight: Array) -> Array:
         few = np.sum(_normalised(power * finite) ** 2) > 1 / _FEW
         low, high = (low, power) if few else (power, high)
     return _normalised(low * finite)
-
-
-def _resampled(weight: Array, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    at = np.searchsorted(np.cumsum(weight), (rng.random() + np.arange(n)) / n)
-    return np.minimum(at, len(weight) - 1)
