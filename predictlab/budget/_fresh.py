@@ -261,10 +261,7 @@ class FreshRun:
         if self.static_risk is not None and np.mean(self.static_risk <= tau) >= level:
             return self._without(f"without one the risk is {self.static_estimate:.3g} already, within {tau:.3g}", tau)
         depth, seeds = self._grid(max_seeds)
-        # what is promised is of these runs and their drift, which errs by one error, not by errors on average
-        luck = np.random.default_rng(0).chisquare(1, len(self.end_draws))[:, None, None]
-        drawn = self.risk_draws(depth, seeds) + (luck - 1) * self.drift_draws(*self._checked(depth, seeds))
-        within = np.mean(drawn <= tau, axis=0)
+        within = self._promise(depth, seeds, tau)
         steps = np.where(within >= level, depth[:, None] * seeds, np.inf)
         if not np.isfinite(steps).any():
             most = float(np.mean(self.end_draws <= tau))
@@ -282,6 +279,15 @@ class FreshRun:
         text = f"the end of another run is then known to {tau:.3g} with probability {within[i, j]:.2f}"
         money = gpu_hour is not None
         return self._choice(depth[i], int(seeds[j]), price, float(within[i, j]), text, money=money)
+
+    def _promise(self, depth: Array, seeds: Array, tolerance: float) -> Array:
+        """Probability that other runs are predicted within the tolerance, (m, s), with the drift of the runs at hand.
+
+        That errs by one error, and not by errors on average.
+        """
+        luck = np.random.default_rng(0).chisquare(1, len(self.end_draws))[:, None, None]
+        drawn = self.risk_draws(depth, seeds) + (luck - 1) * self.drift_draws(depth, seeds)
+        return np.asarray(np.mean(drawn <= tolerance, axis=0))
 
     def optimal(
         self,

@@ -55,7 +55,7 @@ def questions_chart(curves: Iterable[RiskCurve], *, width: int = 210, height: in
         y = style.risk_axis("lower", risks, curve.metric)
         layers = style.measured(table, style.depth_axis(table["depth"]), y)
         if end > 0:
-            layers += style.level(end, "Var(R)", width - 4, "right", colour=style.MUTED)
+            layers += style.level(end, "Var(R)", width + 4, colour=style.MUTED)  # outside: no point is there
         heading = style.title(curve.question, [f"known: {known}", f"predicted: {predicted}"])
         panels.append(style.layered(layers, heading, width, height))
     return alt.hconcat(*panels)

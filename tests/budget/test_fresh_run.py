@@ -143,11 +143,23 @@ def test_the_fewest_steps_are_the_fewest(fresh):
     dear = pl.fresh_run(world(0), static_risk=1.0)
     plan = dear.plan(tolerance=1e-3)
     depth, seeds = dear._grid(64)
+    # a drift of twelve runs errs by a few per cent of this tolerance, so that its luck hardly counts
     within = np.mean(dear.risk_draws(depth, seeds) <= 1e-3, axis=0) >= 0.9
     assert plan.steps == np.min((depth[:, None] * seeds)[within])
     assert plan.probability >= 0.9
     assert str(plan).endswith(f"{plan.probability:.2f}.")
     assert fresh.plan(margin=1.96 * 1e-3**0.5).seeds == 0
+
+
+def test_a_plan_counts_the_one_error_of_the_drift_at_hand():
+    few = pl.fresh_run(world(1, runs=4), static_risk=1.0)
+    depth, tolerance, rng = 4.0, 1e-3, np.random.default_rng(5)
+    rest = (few.risk_draws(depth, 24) - few.drift_draws(np.array([depth]), np.array([24.0])))[:, 0, 0]
+    # what is not known of a drift of four runs is Student's t with 3 degrees of freedom
+    error = few.drift_draws.estimate(np.array([depth]), np.ones(1))[0, 0] * rng.standard_t(3, len(rest)) ** 2
+    expected = np.mean(rest + error <= tolerance)
+    assert few._promise(np.array([depth]), np.array([24.0]), tolerance)[0, 0] == pytest.approx(expected, abs=0.03)
+    assert abs(np.mean(few.risk_draws(depth, 24) <= tolerance) - expected) > 0.015
 
 
 def test_what_is_at_hand_may_suffice_and_nothing_may(fresh):
