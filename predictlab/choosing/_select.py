@@ -163,7 +163,7 @@ class _Selecting:
         self.cost = 0.0
         self.looks: list[dict[str, object]] = []
         self.history: list[pd.DataFrame] = []
-        self.frames: dict[str, pd.DataFrame] = {}
+        self.frames: dict[str, list[pd.DataFrame]] = {}
 
     def run(self, on_look: Callable[[Selection], object] | None, bar: tqdm) -> Selection:
         batch = [Run(i, 0, 0, float(price)) for i, price in enumerate(self.prices[:, 0])]
@@ -180,7 +180,8 @@ class _Selecting:
                 stands = chance >= self.confidence and bool(np.isfinite(self.values[leader][:, -1]).any())
                 if not stands and left >= self.prices[:, 0].min():
                     break
-            chooser = Chooser(posterior, sign, [list(r) for r in self.reached], self.prices, self._most(), self._out())
+            reached = [list(r) for r in self.reached]
+            chooser = Chooser(posterior, sign, reached, self.prices, self._most(), self._out(), self.margin)
             last = chooser.finishing(leader)  # what is chosen is to be seen at its end, and kept money for
             if last is not None and (chance >= self.confidence or last.cost <= left < last.cost + self.limit / LOOKS):
                 batch = [last] if last.cost <= left else []
@@ -253,13 +254,9 @@ class _Selecting:
         expected = f"'higher' or 'lower', since {metric} is no metric of predictlab's own"
         option("better", self.better, ("higher", "lower"), "" if self.better else expected)
         rows = frame[frame["metric"] == metric]
-        known = [self.frames[one.name]] if one.name in self.frames else []
-        joined = pd.concat([*known, frame.assign(candidate=one.name, look=len(self.looks) + 1)], ignore_index=True)
-        self.frames[one.name] = joined.drop_duplicates(["run", "depth", "metric"])
-        values = rows["value"].astype(float).where(~is_invalid(rows))
-        wide = rows.assign(value=values).pivot_table(index="seed", columns="depth", values="value", dropna=False)
-        for seed in seeds:
-            line = wide.reindex(index=[seed], columns=list(one.depths)).to_numpy(dtype=float)[0].copy()
+        self.frames.setdefault(one.name, []).append(frame.assign(candidate=one.name, look=len(self.looks) + 1))
+        wide = _wide(rows, seeds, one.depths)
+        for line, seed in zip(wide, seeds, strict=True):
             line[rung + 1 :] = np.nan
             if not np.isfinite(line[: rung + 1]).all():  # it diverged: nothing of it counts from there on
                 line[int(np.argmin(np.isfinite(line))) :] = np.nan
@@ -268,6 +265,11 @@ class _Selecting:
                 self.reached[i].append(0)
             self.values[i][seed] = line
             self.reached[i][seed] = rung + 1
+
+    def _runs(self) -> pd.DataFrame:
+        """All measurements; those of runs that were carried on come again with them."""
+        joined = pd.concat([frame for frames in self.frames.values() for frame in frames], ignore_index=True)
+        return joined.drop_duplicates(["candidate", "run", "depth", "metric"], ignore_index=True)
 
     def _selection(
         self, posterior: Posterior, leader: int, chance: float, stands: bool, batch: list[Run], because: str
@@ -314,7 +316,7 @@ class _Selecting:
             history=pd.concat(self.history, ignore_index=True), depths={c.name: c.depths for c in self.candidates},
             correlation=posterior.correlation,
             needs={} if stands else needs_of(end, leader, self.margin, self.confidence, posterior.end_noise),
-            runs=pd.concat(self.frames.values(), ignore_index=True), stopped_because=because,
+            runs=self._runs(), stopped_because=because,
         )  # fmt: skip
 
     def _in_words(self, batch: list[Run]) -> list[str]:
@@ -323,3 +325,15 @@ class _Selecting:
             one = self.candidates[run.candidate]
             by.setdefault(one.name, []).append(f"{run.seed} to {one.depths[run.rung]}")
         return [f"{name}: run {', '.join(what)}" for name, what in by.items()]
+
+
+def _wide(rows: pd.DataFrame, seeds: Sequence[int], depths: Sequence[int]) -> Array:
+    """Values of runs at depths, (S, K); NaN where one was not measured, or diverged."""
+    values = rows["value"].to_numpy(dtype=float).copy()
+    values[is_invalid(rows).to_numpy()] = np.nan
+    seed, depth = rows["seed"].to_numpy(), rows["depth"].to_numpy()
+    found = np.full((len(seeds), len(depths)), np.nan)
+    for line, column in np.ndindex(found.shape):
+        here = values[(seed == seeds[line]) & (depth == depths[column])]
+        found[line, column] = here.mean() if len(here) else np.nan
+    return found
