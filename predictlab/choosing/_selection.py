@@ -60,8 +60,8 @@ class Selection:
     >>> worlds = {f"mean {m}": pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0, mean=m) for m in (0.7, 0.8)}
     >>> sources = {name: world.source(seed=i, max_depth=64) for i, (name, world) in enumerate(worlds.items())}
     >>> found = pl.select(sources, total_budget=2000, better="higher", progress=False)
-    >>> found.frame()[["candidate", "state"]].to_dict("list")
-    {'candidate': ['mean 0.8', 'mean 0.7'], 'state': ['chosen', 'open']}
+    >>> found.choice, found.decided
+    ('mean 0.8', True)
     """
 
     choice: str
