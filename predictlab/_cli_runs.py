@@ -391,9 +391,8 @@ def phase(
     )
     rate = rate_of_money(gpu_hour, worth_of_a_point, seconds_per_step, runs, names)
     result = of_runs(
-        runs if isinstance(runs, Path) else runs.runs, margin=margin, tolerance=tolerance, budget=budget, metric=metric,
-        confidence=confidence, tasks=names, exchange_rate=exchange_rate if rate is None else rate, rows=rows,
-        question=question, gpu_hour=gpu_hour,
+        runs, margin=margin, tolerance=tolerance, budget=budget, metric=metric, confidence=confidence, tasks=names,
+        exchange_rate=exchange_rate if rate is None else rate, rows=rows, question=question, gpu_hour=gpu_hour,
     )  # fmt: skip
     on = "" if rows is None else ", on the population of rows" if math.isinf(rows) else f", on {rows:,.0f} rows"
     show_analysis(result, f"{result.summary().title}{on}")

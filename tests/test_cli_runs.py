@@ -102,6 +102,9 @@ def test_fit_phase_and_forecast_take_any_source(sources, tmp_path, name):
     assert "12 runs, 72 measurements" in fitted.stderr
     sorted_ = predictlab("phase", sources / name, "--budget", "64", cwd=tmp_path)
     assert "P(static)" in sorted_.stdout, sorted_.stderr
+    # runs of other tools have ended, and nobody is told to train them on
+    narrow = predictlab("phase", sources / name, "--margin", "0.01", "--budget", "64", cwd=tmp_path)
+    assert "these runs have ended" in narrow.stdout, narrow.stdout
     ends = predictlab("forecast", sources / name, "--at-depth", "64", cwd=tmp_path)
     assert "of 12 known ends lie in their intervals" in ends.stdout, ends.stderr
 
