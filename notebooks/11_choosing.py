@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 import predictlab as pl
+from predictlab_widgets import SelectionMonitor
 
 pl.charts.enable()
 
@@ -106,8 +107,12 @@ recipes = {
 found = pl.select(recipes, total_budget=900, margin=0.01, better="higher", progress=False)
 found
 
+# %% [markdown]
+# How it came to that: go back through the looks with the slider, or with the arrow keys on it. A row of the table that is
+# clicked stands out in both pictures.
+
 # %%
-found.plot(width=380)
+SelectionMonitor(found)
 
 # %% [markdown]
 # Every recipe was begun, few were finished. How well each rung predicts the end was learnt on the way, from those that went
@@ -132,7 +137,8 @@ pl.select(alike, total_budget=200, better="higher", progress=False)
 # %% [markdown]
 # ## 6. A real choice: three learning rates
 # Film reviews, a head on MiniLM-L6 with 16 steps of training. These are `pl.Task`s, and `select` trains what it wants to know.
-# With `store=` the same call would go on where it was interrupted.
+# With `store=` the same call would go on where it was interrupted. `SelectionMonitor` takes what `pl.select` takes, and shows it
+# as it unfolds; its button stops it after the present look, and what was measured is kept.
 
 # %%
 data = pl.load_dataset("rotten_tomatoes", eval_size=200, train_size=200, seed=0)
@@ -143,7 +149,11 @@ tasks = {
     )
     for rate in (1e-4, 1e-2, 1.0)
 }  # fmt: skip
-rates = pl.select(tasks, total_budget=160, margin=0.02, rungs=(0.25, 0.5, 1), progress=False)
+monitor = SelectionMonitor(tasks, total_budget=160, margin=0.02, rungs=(0.25, 0.5, 1))
+monitor
+
+# %%
+rates = monitor.wait()
 rates
 
 # %%
