@@ -35,6 +35,7 @@ import torch
 import transformers
 
 import predictlab as pl
+from predictlab_widgets import StaticScores
 
 pl.charts.enable()
 transformers.utils.logging.disable_progress_bar()
@@ -126,6 +127,14 @@ ranks["rank by logme"] = ranks["logme"].rank(ascending=False).astype(int)
 ranks["rank by accuracy"] = ranks["accuracy"].rank(ascending=False).astype(int)
 ranks["rank above chance"] = (ranks["accuracy"] - compared["chance"]).rank(ascending=False).astype(int)
 ranks.sort_values("rank by logme").round(3)
+
+# %% [markdown]
+# All four scores in the hand, beside what the seeds reached: choose a score and an order, and a task to have it told in words.
+# The band is what permuted labels reach; a score inside it would be hollow.
+
+# %%
+reached = runs[runs["metric"] == "accuracy"].groupby("task")["value"].apply(list).to_dict()
+StaticScores(results.values(), reached, method="logme", order="reached")
 
 # %% [markdown]
 # LogME is the evidence of a linear model *of these labels*. Other labels, other classes, another scale: **across tasks its
