@@ -266,7 +266,7 @@ def selections():
         for i, (name, m) in enumerate(means.items())
     }
     for better in ("higher", "lower"):
-        found = pl.select(sources, 500, better=better, margin=0.01, progress=False)
+        found = pl.select(sources, 300, better=better, margin=0.01, rungs=(0.25, 1), progress=False)
         widget = SelectionMonitor(found)
         sent = dict(widget._seen)
         sent |= {name: np.frombuffer(sent[name]) for name in ("history", "runs")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from predictlab_widgets import SelectionMonitor
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PATIENCE = 60  # seconds; a guard against hanging, not a claim about speed
-MEANS = (0.7, 0.75, 0.8, 0.81)
+MEANS = (0.7, 0.8, 0.81)
+ASKED = {"better": "higher", "margin": 0.01, "rungs": (0.25, 1)}
 
 
 def worlds(means=MEANS, floor=1e-4, scale=0.01, max_depth=64):
@@ -64,13 +66,13 @@ class Counting:
 
 @pytest.fixture(scope="module")
 def found():
-    return pl.select(worlds(), 600, better="higher", margin=0.01, progress=False)
+    return pl.select(worlds(), 300, **ASKED, progress=False)
 
 
 @pytest.fixture
 def gated():
     gate = Gate()
-    widget = SelectionMonitor(worlds(), 600, better="higher", margin=0.01, on_look=gate)
+    widget = SelectionMonitor(worlds(), 300, **ASKED, on_look=gate)
     gate.stands()
     yield widget, gate
     widget.close()
@@ -81,7 +83,7 @@ def gated():
 
 
 def test_it_is_what_select_gives(found):
-    widget = SelectionMonitor(worlds(), 600, better="higher", margin=0.01)
+    widget = SelectionMonitor(worlds(), 300, **ASKED)
     same = widget.wait(PATIENCE)
     pd.testing.assert_frame_equal(same.frame(), found.frame())
     pd.testing.assert_frame_equal(widget.table(), found.frame())
@@ -115,7 +117,7 @@ def test_it_follows_look_by_look_and_goes_back(gated, found):
 
 def test_stopped_after_a_look_it_goes_on_without_making_a_run_again(found):
     gate, sources = Gate(), {name: Counting(source) for name, source in worlds().items()}
-    widget = SelectionMonitor(sources, 600, better="higher", margin=0.01, on_look=gate)
+    widget = SelectionMonitor(sources, 300, **ASKED, on_look=gate)
     gate.stands()
     widget.stop()
     assert widget._progress["stopping"]
@@ -131,11 +133,25 @@ def test_stopped_after_a_look_it_goes_on_without_making_a_run_again(found):
     pd.testing.assert_frame_equal(again.frame(), found.frame())
     assert widget.status == "done"
     once = {name: Counting(source) for name, source in worlds().items()}
-    pl.select(once, 600, better="higher", margin=0.01, progress=False)
+    pl.select(once, 300, **ASKED, progress=False)
     assert {n: s.asked for n, s in sources.items()} == {n: s.asked for n, s in once.items()}
     widget.go_on()
     assert widget.status == "done", "where it has come to its end nothing is gone on with"
     widget.close()
+
+
+def test_between_looks_the_page_hears_that_it_is_alive(gated):
+    widget, gate = gated
+    end = time.monotonic() + PATIENCE
+    while widget._progress["seconds"] < 1:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert (widget.looks, widget.status) == (1, "running")
+    gate.leave(widget)
+    while widget._pulse.beating:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert widget._progress["status"] == "done"
 
 
 def test_a_function_that_watches_may_end_it_and_the_page_may(gated, found):
@@ -147,7 +163,7 @@ def test_a_function_that_watches_may_end_it_and_the_page_may(gated, found):
     widget._on_request(widget, {"do": "go on", "request": "view 2"}, [])
     gate.leave(widget)
     assert (widget.status, widget.looks) == ("done", len(found.looks))
-    ended = SelectionMonitor(worlds(), 600, better="higher", margin=0.01, on_look=lambda so_far: len(so_far.looks) < 2)
+    ended = SelectionMonitor(worlds(), 300, **ASKED, on_look=lambda so_far: len(so_far.looks) < 2)
     assert len(ended.wait(PATIENCE).looks) == 2
     assert ended.status == "stopped"
     ended.close()
@@ -161,8 +177,8 @@ def test_what_breaks_later_is_said_and_gone_on_from(found):
                 raise RuntimeError("the disk is full")
             return super().__call__(depths, seeds)
 
-    sources = worlds() | {"c3": Breaking(worlds()["c3"])}
-    widget = SelectionMonitor(sources, 600, better="higher", margin=0.01)
+    sources = worlds() | {"c2": Breaking(worlds()["c2"])}
+    widget = SelectionMonitor(sources, 300, **ASKED)
     with pytest.raises(RuntimeError, match="the disk is full"):
         widget.wait(PATIENCE)
     assert widget.status == "failed"
@@ -175,7 +191,7 @@ def test_what_breaks_later_is_said_and_gone_on_from(found):
 
 
 def test_a_generator_gives_one_seed_so_that_going_on_is_the_same(found):
-    widget = SelectionMonitor(worlds(), 600, better="higher", rng=np.random.default_rng(3))
+    widget = SelectionMonitor(worlds(), 300, **ASKED, rng=np.random.default_rng(3))
     widget.wait(PATIENCE)
     assert isinstance(widget._options["rng"], int)
     assert f"rng={widget._options['rng']}" in widget.code
@@ -187,12 +203,12 @@ def test_a_generator_gives_one_seed_so_that_going_on_is_the_same(found):
 
 def test_a_finished_selection_is_shown_as_it_is(found):
     widget = SelectionMonitor(found)
-    assert (widget.status, widget.looks, widget.leader) == ("done", len(found.looks), "c3")
+    assert (widget.status, widget.looks, widget.leader) == ("done", len(found.looks), found.choice)
     assert widget.wait() is found
     with pytest.raises(ArgumentError, match=r"candidates to go on with.*store="):
         widget.go_on()
-    with pytest.raises(ArgumentError, match="total_budget=600"):
-        SelectionMonitor(found, 600)
+    with pytest.raises(ArgumentError, match="total_budget=300"):
+        SelectionMonitor(found, 300)
     with pytest.raises(ArgumentError, match="margin"):
         SelectionMonitor(found, margin=0.1)
     for look in range(1, len(found.looks) + 1):
@@ -245,7 +261,7 @@ def test_runs_that_all_diverge_are_refused_too():
 
 
 def test_the_code_makes_it_again(found):
-    widget = SelectionMonitor(worlds(), 600, better="higher", margin=0.01, confidence=0.95)
+    widget = SelectionMonitor(worlds(), 300, **ASKED, confidence=0.95)
     widget.wait(PATIENCE)
     scope = {"candidates": worlds()}
     exec(widget.code, scope)
@@ -262,7 +278,7 @@ def test_picture_and_table_stay(found):
     bundle, _ = widget._repr_mimebundle_()
     assert VIEW in bundle
     assert base64.b64decode(bundle["image/png"])[:4] == b"\x89PNG"
-    assert "Take c3" in bundle["text/html"] or "Cannot be told apart" in bundle["text/html"]
+    assert f"done, look {len(found.looks)} of {len(found.looks)}: " in bundle["text/html"]
     assert bundle["text/html"].count("<tr>") == 1 + len(MEANS)
     assert "probability" in repr(widget)
 

@@ -13,6 +13,7 @@ const SHAPES = ["circle", "triangle", "square"];
 const HEADS = ["Candidate", "State", "", "Mean at the end", "P(good enough)", "Runs (to the end)", "Deepest", "Cost"];
 const LOOK_HEADS = ["Look", "Spent", "Leads", "With probability", "In contention", "What came next"];
 
+const ended = ({ status }) => ["done", "stopped"].includes(status);
 const percent = (v) => `${(100 * v).toFixed(0)} %`;
 const chance = (v) => (v > 0 && v < 0.01 ? "< 0.01" : v < 1 && v > 0.99 ? "> 0.99" : v.toFixed(2));
 const money = (v) => Number(v.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
@@ -144,7 +145,7 @@ function render({ model, el }) {
     bar.value = number(now.spent);
     setText(spent, `${money(number(now.spent))} of ${money(state.total)} spent${n.looks ? ` · ${n.looks} ${n.looks === 1 ? "look" : "looks"}` : ""}`);
     bar.setAttribute("aria-valuetext", spent.textContent);
-    setText(doing, !running ? "" : now.stopping ? "stops after this look" : now.doing);
+    setText(doing, !running ? "" : now.stopping ? "stops after this look" : `${now.doing}${now.seconds > 1 ? ` · ${now.seconds} s` : ""}`);
     const onStop = document.activeElement === stop;
     stop.hidden = !running;
     stop.setAttribute("aria-disabled", now.stopping); // a disabled button would lose the focus
@@ -157,7 +158,7 @@ function render({ model, el }) {
   function words(now) {
     const { n, look } = state;
     if (!n.looks) return now.status === "running" ? "No look yet: one run of each candidate goes to its first depth." : "There was no look.";
-    if (state.last && now.status !== "running") return n.sentence;
+    if (state.last && ended(now)) return n.sentence;
     const name = n.names[n.leader[look - 1]];
     const apart = number(n.margin) > 0 ? ` or behind the best by at most ${short(number(n.margin))}` : "";
     const aside = n.size - n.open[look - 1];
@@ -172,7 +173,7 @@ function render({ model, el }) {
     const order = orderAt(n, look);
     const open = order.filter((i) => n.state(look, i) !== ASIDE);
     const scale = stripScale([...order.map((i) => n.at(look, i, "mean")), ...open.flatMap((i) => [n.at(look, i, "lower"), n.at(look, i, "upper")])]);
-    const best = state.last && now.status !== "running" && n.decided ? "chosen" : "leads";
+    const best = state.last && ended(now) && n.decided ? "chosen" : "leads";
     const key = `${look} ${n.looks} ${state.last ? now.status : ""} ${model.get("selected")}`;
     setChildren(table.body, key, () => order.map((i) => {
       const [kind, at] = [n.state(look, i), (column) => n.at(look, i, column)];
@@ -212,7 +213,7 @@ function render({ model, el }) {
     paintTable(now);
     const said = words(now);
     setText(verdict, said);
-    setText(because, state.last && now.status !== "running" ? (n.stopped ?? "") : n.looks && !state.last ? `Next: ${clip(n.action[look - 1], 160)}.` : "");
+    setText(because, state.last && ended(now) ? (n.stopped ?? "") : n.looks && !state.last ? `Next: ${clip(n.action[look - 1], 160)}.` : "");
     const unit = n.looks && !n.alike ? "by share of each recipe" : "";
     setText(plots[0].caption, [`${n.runs.filter(({ points }) => points.some((p) => p.look <= look)).length} runs`, unit].filter(Boolean).join(", "));
     setText(plots[1].caption, n.looks && number(n.margin) > 0 ? `behind the best by at most ${short(number(n.margin))}` : "the best of all");

@@ -15,6 +15,7 @@ import predictlab as pl
 from predictlab.choosing import Selection
 from predictlab.errors import bad_argument
 from predictlab_widgets._arguments import Setting
+from predictlab_widgets._background import PollingThread
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, rounded, with_interval
 from predictlab_widgets._selection_data import code_of, drawing, in_short, looked, names_of
 
@@ -107,7 +108,8 @@ class SelectionMonitor(Widget):
         self._thread: threading.Thread | None = None
         self._store: pl.RunStore | None = None
         self._live = False
-        self._pictured = time.monotonic()
+        self._pictured = self._since = time.monotonic()
+        self._pulse = PollingThread(self._beat)
         layout = {"layout": options.pop("layout")} if "layout" in options else {}
         asked: dict[str, Any] = dict(options)  # pl.select checks them
         if isinstance(candidates, Selection):
@@ -155,10 +157,18 @@ class SelectionMonitor(Widget):
 
     def _start(self) -> None:
         self._wanted.clear()
-        self.error = None
+        self.error, self._since = None, time.monotonic()
         self._set_traits(status="running")
         self._thread = threading.Thread(target=self._work, name="predictlab-select", daemon=True)
         self._thread.start()
+        self._pulse.wake()
+
+    def _beat(self) -> bool:
+        """Tell the page that the selection is alive, once a second; whether it still is."""
+        with self._turn:
+            if self.status == "running":
+                self._tell()
+            return self.status == "running"
 
     def _work(self) -> None:
         kept: dict[str, Any] = {} if self._store is None else {"store": self._store}
@@ -184,7 +194,7 @@ class SelectionMonitor(Widget):
         with self._turn:
             new = self.selection is None or len(so_far.looks) > len(self.selection.looks)
             if new:  # what was seen before a stop is seen again on the way to where it goes on
-                self.selection = so_far
+                self.selection, self._since = so_far, time.monotonic()
                 self._update()
         self._told.set()
         asked = self._on_look(so_far) if new and self._on_look is not None else None
@@ -214,6 +224,8 @@ class SelectionMonitor(Widget):
     def wait(self, timeout: float | None = None) -> Selection | None:
         """Wait for the end of the selection.
 
+        While a cell waits, the kernel hears no button of the page; interrupting the kernel ends the wait alone.
+
         Parameters
         ----------
         timeout : float, optional
@@ -238,6 +250,7 @@ class SelectionMonitor(Widget):
     def close(self) -> None:
         """Take the widget off the page; a selection that runs ends after the present look."""
         self._wanted.set()
+        self._pulse.stop()
         super().close()
 
     # -- what is shown -------------------------------------------------------------------------------------------
@@ -296,7 +309,7 @@ class SelectionMonitor(Widget):
         self._progress = {
             "status": self.status, "doing": doing, "stopping": self._wanted.is_set(), "total": float(self._total),
             "spent": 0.0 if found is None else float(found.cost), "code": self.code,
-            "can_go_on": self._candidates is not None,
+            "can_go_on": self._candidates is not None, "seconds": int(time.monotonic() - self._since),
             "error": "" if self.error is None else f"{type(self.error).__name__}: {self.error}",
         }  # fmt: skip
 

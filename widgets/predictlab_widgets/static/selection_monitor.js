@@ -576,12 +576,12 @@ function onSlide(control, move, end) {
     moving = true;
     move(control.grid[Number(control.input.value)]);
   });
-  const ended = () => {
+  const ended2 = () => {
     if (moving) end();
     moving = false;
   };
-  for (const event of ["change", "keyup", "blur"]) control.input.addEventListener(event, ended);
-  for (const event of ["pointerup", "pointercancel"]) control.input.addEventListener(event, () => setTimeout(ended));
+  for (const event of ["change", "keyup", "blur"]) control.input.addEventListener(event, ended2);
+  for (const event of ["pointerup", "pointercancel"]) control.input.addEventListener(event, () => setTimeout(ended2));
 }
 function setOptions(select, values, value, worded = (v) => v) {
   setChildren(select, values.join("\n"), () => values.map((v) => element("option", { value: v, textContent: worded(v) })));
@@ -730,6 +730,7 @@ var BADGES = { running: "▶", done: "✓", stopped: "■", failed: "✕" };
 var SHAPES3 = ["circle", "triangle", "square"];
 var HEADS = ["Candidate", "State", "", "Mean at the end", "P(good enough)", "Runs (to the end)", "Deepest", "Cost"];
 var LOOK_HEADS = ["Look", "Spent", "Leads", "With probability", "In contention", "What came next"];
+var ended = ({ status }) => ["done", "stopped"].includes(status);
 var percent2 = (v) => `${(100 * v).toFixed(0)} %`;
 var chance = (v) => v > 0 && v < 0.01 ? "< 0.01" : v < 1 && v > 0.99 ? "> 0.99" : v.toFixed(2);
 var money = (v) => Number(v.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
@@ -850,7 +851,7 @@ function render({ model, el }) {
     bar.value = number(now.spent);
     setText(spent, `${money(number(now.spent))} of ${money(state.total)} spent${n.looks ? ` · ${n.looks} ${n.looks === 1 ? "look" : "looks"}` : ""}`);
     bar.setAttribute("aria-valuetext", spent.textContent);
-    setText(doing, !running ? "" : now.stopping ? "stops after this look" : now.doing);
+    setText(doing, !running ? "" : now.stopping ? "stops after this look" : `${now.doing}${now.seconds > 1 ? ` · ${now.seconds} s` : ""}`);
     const onStop = document.activeElement === stop;
     stop.hidden = !running;
     stop.setAttribute("aria-disabled", now.stopping);
@@ -862,7 +863,7 @@ function render({ model, el }) {
   function words(now) {
     const { n, look } = state;
     if (!n.looks) return now.status === "running" ? "No look yet: one run of each candidate goes to its first depth." : "There was no look.";
-    if (state.last && now.status !== "running") return n.sentence;
+    if (state.last && ended(now)) return n.sentence;
     const name = n.names[n.leader[look - 1]];
     const apart = number(n.margin) > 0 ? ` or behind the best by at most ${short(number(n.margin))}` : "";
     const aside = n.size - n.open[look - 1];
@@ -876,7 +877,7 @@ function render({ model, el }) {
     const order = orderAt(n, look);
     const open = order.filter((i) => n.state(look, i) !== ASIDE);
     const scale = stripScale([...order.map((i) => n.at(look, i, "mean")), ...open.flatMap((i) => [n.at(look, i, "lower"), n.at(look, i, "upper")])]);
-    const best = state.last && now.status !== "running" && n.decided ? "chosen" : "leads";
+    const best = state.last && ended(now) && n.decided ? "chosen" : "leads";
     const key = `${look} ${n.looks} ${state.last ? now.status : ""} ${model.get("selected")}`;
     setChildren(table.body, key, () => order.map((i) => {
       const [kind, at] = [n.state(look, i), (column) => n.at(look, i, column)];
@@ -925,7 +926,7 @@ function render({ model, el }) {
     paintTable(now);
     const said = words(now);
     setText(verdict, said);
-    setText(because, state.last && now.status !== "running" ? n.stopped ?? "" : n.looks && !state.last ? `Next: ${clip(n.action[look - 1], 160)}.` : "");
+    setText(because, state.last && ended(now) ? n.stopped ?? "" : n.looks && !state.last ? `Next: ${clip(n.action[look - 1], 160)}.` : "");
     const unit = n.looks && !n.alike ? "by share of each recipe" : "";
     setText(plots[0].caption, [`${n.runs.filter(({ points }) => points.some((p) => p.look <= look)).length} runs`, unit].filter(Boolean).join(", "));
     setText(plots[1].caption, n.looks && number(n.margin) > 0 ? `behind the best by at most ${short(number(n.margin))}` : "the best of all");
