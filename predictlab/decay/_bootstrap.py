@@ -59,15 +59,28 @@ def _risk_of(curve: RiskCurve, counts: Array) -> Array:
     return np.asarray(np.maximum(risk, max(curve.resolution, 1e-9 * float(np.min(curve.risk)))))
 
 
-def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> Array:
+def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise, left_out: bool = False) -> Array:
     """``(L_int, K, alpha)`` of `n` resamples, (n, 3); alpha is NaN where there is no decay.
 
     Where rows' parts stand beside the law, they are drawn too: from resamples of the rows, or from their law where only
     margins are known. A resample of S runs spreads by (S - 1) / S less than the runs do, rows' part and all.
+
+    With `left_out` the fits with each run (or group) left out follow, where the curve carries its runs.
     """
-    risk = resampled_risk(curve, n, rng, noise)
-    if noise.offset is None:
-        return _fits(curve, risk, noise)
+    risk, offset = resampled_risk(curve, n, rng, noise), noise.rows
+    if noise.offset is not None:
+        offset = noise.offset * _offset_factors(curve, n, rng)
+    if left_out and curve.errors is not None:
+        unit = curve.units()
+        counts = (unit != np.arange(int(unit.max()) + 1)[:, None]).astype(float)
+        left = _risk_of(curve, counts)
+        offset = np.concatenate([np.broadcast_to(offset, risk.shape), np.broadcast_to(noise.rows, left.shape)])
+        risk = np.concatenate([risk, left])
+    return np.stack(fit_many(curve.depth, risk, curve.df, noise.weight, offset)[:3], axis=1)
+
+
+def _offset_factors(curve: RiskCurve, n: int, rng: np.random.Generator) -> Array:
+    """What the rows' parts of `n` resamples are over those of the curve, (n, k)."""
     assert curve.parts is not None  # which the offset was made of
     if curve.outcomes is None or not curve.outcomes.measured.all():
         freedom = np.array([part.interaction_df for part in curve.parts])
@@ -77,25 +90,11 @@ def refits(curve: RiskCurve, n: int, rng: np.random.Generator, noise: Noise) -> 
         least = np.array([part.largest for part in curve.parts])
         used = np.maximum([part.interaction for part in curve.parts], least)
         factor = np.maximum(np.stack(drawn, axis=1), least) / used
-    if curve.errors is not None:
-        factor *= 1 - 1 / len(curve.errors)
-    return _fits(curve, risk, noise, noise.offset * factor)
-
-
-def jackknife(curve: RiskCurve, noise: Noise) -> Array:
-    """``(L_int, K, alpha)`` with each run (or group) left out, (units, 3)."""
-    unit = curve.units()
-    counts = (unit != np.arange(int(unit.max()) + 1)[:, None]).astype(float)
-    return _fits(curve, _risk_of(curve, counts), noise)
-
-
-def _fits(curve: RiskCurve, risk: Array, noise: Noise, offset: Array | None = None) -> Array:
-    beside = noise.rows if offset is None else offset
-    return np.stack(fit_many(curve.depth, risk, curve.df, noise.weight, beside)[:3], axis=1)
+    return factor if curve.errors is None else factor * (1 - 1 / len(curve.errors))
 
 
 def bca(
-    sample: Array, estimate: float, left_out: Array | None, confidence: float, unbounded: NDArray[np.bool_]
+    sample: Array, estimate: float, left_out: Array, confidence: float, unbounded: NDArray[np.bool_]
 ) -> tuple[float, float]:
     """Bias-corrected and accelerated interval (Efron 1987, JASA 82, 171-185).
 
@@ -106,7 +105,7 @@ def bca(
     sample : ndarray, shape (n,)
         Bootstrap values on a scale from 0 to inf.
     estimate : float
-    left_out : ndarray, shape (m,), or None
+    left_out : ndarray, shape (m,)
         Jackknife values.
     confidence : float
     unbounded : ndarray of bool, shape (n,)
@@ -119,13 +118,11 @@ def bca(
     below = (np.sum(kept < estimate) + np.sum(kept <= estimate)) / 2 + open_share * n / 2
     bias = float(norm.ppf(np.clip(below / n, 0.5 / n, 1 - 0.5 / n)))
     acceleration = 0.0
-    if left_out is not None:
-        with np.errstate(divide="ignore"):
-            logs = np.log(left_out[np.isfinite(left_out) & (left_out > 0)])
-        if len(logs) == len(left_out):
-            pull = logs.mean() - logs
-            spread = float(np.sum(pull**2))
-            acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
+    if len(left_out) and np.all(np.isfinite(left_out) & (left_out > 0)):
+        logs = np.log(left_out)
+        pull = logs.mean() - logs
+        spread = float(np.sum(pull**2))
+        acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
     ends = []
     for tail in ((1 - confidence) / 2, (1 + confidence) / 2):
         z = bias + norm.ppf(tail)

@@ -53,19 +53,16 @@ class _EquationResults(DecayResults):
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
         if method != "bootstrap":
             return (self.wald if method == "wald" else self.gee).intervals(confidence)
-        sample = self.bootstrap(draws, rng).to_numpy()
+        count = whole_number("draws", draws, 1)
+        every = bootstrap.refits(self.fitted, count, generator(rng), self._fitting_noise, left_out=True)
+        sample, left_out = every[:count], every[count:]
         rate, none = bootstrap.at_the_ends(sample[:, 2], self.fitted.depth)
         columns = [sample[:, 0], np.where(np.isinf(rate), np.inf, sample[:, 1]), rate]
         says_nothing = (np.zeros_like(none), none, none)
-        left_out = [None] * 3 if self._left_out is None else self._left_out.T
         return [
             bootstrap.bca(column, estimate, pulls, confidence, unbounded)
-            for column, estimate, pulls, unbounded in zip(columns, self.params, left_out, says_nothing, strict=True)
+            for column, estimate, pulls, unbounded in zip(columns, self.params, left_out.T, says_nothing, strict=True)
         ]
-
-    @cached_property
-    def _left_out(self) -> Array | None:
-        return None if self.fitted.errors is None else bootstrap.jackknife(self.fitted, self._fitting_noise)
 
     def bootstrap(self, draws: int = 1000, rng: Rng = None) -> pd.DataFrame:
         """Refit resamples of whole runs.

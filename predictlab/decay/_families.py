@@ -56,7 +56,7 @@ def _logarithm(log_depth: Array, log_last: float) -> Array:
 
 
 def _ratio(log_depth: Array, log_last: float) -> Array:
-    return np.asarray(np.expm1(log_depth - log_last))
+    return np.asarray(np.expm1(np.minimum(log_depth - log_last, 600.0)))
 
 
 def _rate(schedule: str, horizon: float, log_depth: Array) -> Array:

@@ -8,6 +8,7 @@ was measured early says less about the law than what was measured late. Source: 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,14 @@ class Curves:
         At a measured depth the law's own error is in it, between two of them it is interpolated.
         """
         log_depth, last = np.log(depth), self.log_depth[-1]
-        smooth = self.shapes.log_risk(self.log_depth, last) + self.level[:, None]
-        error = between(self.log_depth, np.log(self.measured) - smooth, log_depth)  # 0 at the last depth, and beyond
+        error = between(self.log_depth, self._error, log_depth)  # 0 at the last depth, and beyond
         return np.asarray(np.exp(self.level[:, None] + self.shapes.log_risk(log_depth, last) + error))
+
+    @cached_property
+    def _error(self) -> Array:
+        """The law's own error at the measured depths, (n, k)."""
+        smooth = self.shapes.log_risk(self.log_depth, self.log_depth[-1]) + self.level[:, None]
+        return np.asarray(np.log(self.measured) - smooth)
 
     def first(self, n: int) -> Curves:
         """The first `n` of them."""

@@ -113,14 +113,22 @@ class Shapes:
 
     def log_law(self, log_depth: Array, log_last: float) -> Array:
         """The law alone, less the level, at depths (m,): (n, m)."""
-        floor, rest = -np.logaddexp(0, -self.logit), -np.logaddexp(0, self.logit)
-        fallen = self.rate[:, None] * self.clock(log_depth, log_last)
-        return np.asarray(np.logaddexp(floor[:, None], rest[:, None] - fallen))
+        floor, rest = -np.logaddexp(0, -self.logit)[:, None], -np.logaddexp(0, self.logit)[:, None]
+        left = rest - self.rate[:, None] * self.clock(log_depth, log_last)
+        # np.logaddexp, in a third of its time
+        near = np.abs(floor - left)
+        np.log1p(np.exp(np.negative(near, out=near), out=near), out=near)
+        near += np.maximum(floor, left, out=left)
+        return near
 
     def log_risk(self, log_depth: Array, log_last: float) -> Array:
         """``ln mu - s`` at depths (m,): (n, m)."""
-        before = np.minimum(self.sharpness[:, None] * (self.centre[:, None] - log_depth), 500.0)
-        return self.log_law(log_depth, log_last) - (self.rise / self.sharpness)[:, None] * np.logaddexp(0, before)
+        log_risk = self.log_law(log_depth, log_last)
+        rises = np.flatnonzero(self.rise)
+        since = self.centre[rises, None] - (log_depth if log_depth.ndim == 1 else log_depth[rises])
+        before = np.minimum(self.sharpness[rises, None] * since, 500.0)
+        log_risk[rises] -= (self.rise / self.sharpness)[rises, None] * np.log1p(np.exp(before))
+        return log_risk
 
     def slope(self, log_depth: Array, log_last: float) -> Array:
         """Slope of ``ln mu`` in ``ln c`` at depths (m,): (n, m)."""

@@ -25,6 +25,9 @@ _MARGIN = 10.0  # ... unless its deviance is worse than the best by more than th
 _STEPS = 100
 _GAIN = 1e-12  # gain of the deviance that a further step promises, at which a search ends
 _SLOW_FALL = 1.5  # logarithm of the fall by the second depth at a rate tried beside the fastest
+_MANY = 64  # searches from which on eigenvalues of those alone that need them are faster than those of all
+_POSITIVE = 1e-7  # pivots from which on a Hessian, in units of its own, counts as positive
+_DIAGONAL = ([0, 1, 2], [0, 1, 2])
 _MAX_STEP = 2.0  # longest step of q
 
 
@@ -86,8 +89,8 @@ class Problem:
         curve, start = self.starts()
         moves = (start[:, 1:2] > 0) | np.array([True, False, False])  # a constant stays one
         theta, value = self.rows(curve).descend(start, moves)
-        # of what is equally good the law with fewer parameters
-        order = np.lexsort((value + 1e-8 * np.sum(theta[:, :2] > 0, axis=1), curve))
+        # of what is equally good the law with fewer parameters, found by moving fewer
+        order = np.lexsort((value + 1e-8 * np.sum(theta[:, :2] > 0, axis=1) + 1e-9 * moves[:, 1], curve))
         best = order[np.unique(curve[order], return_index=True)[1]]
         theta, value = theta[best], value[best]
         # from a constant a decay may still lead down, at the rate that promises most; and around the fastest rate the
@@ -99,9 +102,11 @@ class Problem:
         ways = np.repeat(theta[flat], _RATES, axis=0)
         ways[:, 2] = np.tile(np.linspace(*self.log_rates, _RATES), len(flat))
         _, gradient, _, own = self.rows(np.repeat(flat, _RATES)).model(ways)
-        way = (np.minimum(gradient[:, 1], 0.0) ** 2 / own[:, 1]).reshape(-1, _RATES).argmax(axis=1)
+        way = (np.minimum(gradient[1], 0.0) ** 2 / own[1]).reshape(-1, _RATES).argmax(axis=1)
         slower = theta[fast] * [1, 1, 0] + [0, 0, np.log(_SLOW_FALL / self.u[1])]
         rows = np.concatenate([flat, fast])
+        if not len(rows):
+            return theta, value
         start = np.concatenate([ways.reshape(-1, _RATES, 3)[np.arange(len(flat)), way], slower])
         further, least = self.rows(rows).descend(start)
         better = least < value[rows] - 1e-8
@@ -127,16 +132,15 @@ class Problem:
         c = np.sqrt(self.df)
         z = c * np.cbrt(risk / unit)
         # with x = z root the residuals at a scale of t^-3 are t x - c: best t = c' W x / x' W x
-        i, j = np.nonzero(self.weight)
+        i, j = np.nonzero(np.triu(self.weight))
         along = (z * (c @ self.weight)) @ root.T
-        square = (z[:, i] * z[:, j]) @ (self.weight[i, j] * root[:, i] * root[:, j]).T
-        gain = 4.5 * np.maximum(along, 0.0) ** 2 / square
+        square = (z[:, i] * z[:, j]) @ ((2 - (i == j)) * self.weight[i, j] * root[:, i] * root[:, j]).T
+        gain = np.maximum(along, 0.0, out=along) ** 2
+        gain /= square
         everyone, cells = np.arange(len(gain)), np.arange(_RATES * _LOGITS).reshape(_RATES, _LOGITS)
-        best = []
-        for band in (cells[:, 0], *np.array_split(cells[:, 1:], _BANDS)):
-            best.append(band.ravel()[gain[:, band.ravel()].argmax(axis=1)])
-        cell = np.stack(best, axis=1)
-        height = np.take_along_axis(gain, cell, axis=1)
+        bands = [band.ravel() for band in (cells[:, 0], *np.array_split(cells[:, 1:], _BANDS))]
+        cell = np.stack([band[gain[:, band].argmax(axis=1)] for band in bands], axis=1)
+        height = 4.5 * np.take_along_axis(gain, cell, axis=1)
         curve, band = np.nonzero(height >= height.max(axis=1, keepdims=True) - _MARGIN)
         cell = cell[curve, band]
         t = along[curve, cell] / square[curve, cell]
@@ -149,59 +153,104 @@ class Problem:
         return np.concatenate([curve, everyone]), np.concatenate([start, constant])
 
     def model(self, theta: Array) -> tuple[Array, Array, Array, Array]:
-        """Deviance (n,), half its gradient (n, 3) and Hessian (n, 3, 3), and Gauss and Newton's diagonal of that."""
+        """Deviance (n,), half its gradient (3, n) and Hessian (3, 3, n), and Gauss and Newton's diagonal of that."""
         v = -np.exp(theta[:, 2:]) * self.u
         unit = np.exp(v)
         decaying = theta[:, 1:2] * unit
         mu = np.maximum(theta[:, :1] + decaying + self.offset, 1e-300)
         r, slope, bend = residuals(self.risk / mu, self.df)
-        # derivatives of log mu
-        by = np.stack([np.ones_like(mu), unit, decaying * v], axis=1) / mu[:, None]
-        jacobian, wr = by * slope[:, None], r @ self.weight
-        gauss = (jacobian @ self.weight) @ jacobian.swapaxes(1, 2)
+        by = [1 / mu, unit / mu, decaying * v / mu]  # derivatives of log mu
+        wr = r @ self.weight
         c = wr * slope
-        hessian = gauss + (by * (wr * bend - c)[:, None]) @ by.swapaxes(1, 2)
-        along = np.sum(c * by[:, 1] * v, axis=1)
-        hessian[:, 1, 2] += along
-        hessian[:, 2, 1] += along
-        hessian[:, 2, 2] += np.sum(c * by[:, 2] * (1 + v), axis=1)
-        gradient = np.sum(jacobian * wr[:, None], axis=2)
-        return np.sum(r * wr, axis=1), gradient, hessian, gauss[:, [0, 1, 2], [0, 1, 2]]
+        left = wr * bend - c
+        gradient, own, hessian = (np.empty((*shape, len(theta))) for shape in ((3,), (3,), (3, 3)))
+        for i, derivative in enumerate(by):
+            jacobian = derivative * slope
+            weighted = jacobian @ self.weight
+            gradient[i], own[i] = _dot(jacobian, wr), _dot(jacobian, weighted)
+            across = weighted * slope + derivative * left
+            for j in range(i, 3):
+                hessian[i, j] = hessian[j, i] = _dot(across, by[j])
+        along = _dot(c * by[1], v)
+        hessian[1, 2] += along
+        hessian[2, 1] += along
+        hessian[2, 2] += _dot(c * by[2], 1 + v)
+        return _dot(r, wr), gradient, hessian, own
 
     @np.errstate(all="ignore")  # a step too far is not taken
     def descend(self, theta: Array, moves: NDArray[np.bool_] | bool = True) -> tuple[Array, Array]:
         """Go down from `theta` (n, 3) by what `moves`, alike or (3,): ends of the searches, and the deviance there."""
-        low, high = np.array([0.0, 0.0, self.log_rates[0]]), np.array([np.inf, np.inf, self.log_rates[1]])
-        found, least, moves = theta.copy(), np.empty(len(theta)), np.broadcast_to(moves, theta.shape)
-        here, rows, model = self, np.arange(len(theta)), self.model(theta)
-        damping = np.full(len(theta), 1e-3)
+        # one row a parameter: so many searches beside each other are what is fast
+        low, high = np.array([[0.0, 0.0, self.log_rates[0]], [np.inf, np.inf, self.log_rates[1]]])[:, :, None]
+        moves = np.broadcast_to(moves, theta.shape).T
+        here, rows, model, theta = self, np.arange(len(theta)), [*self.model(theta)], theta.T.copy()
+        found, least, damping = theta.copy(), np.empty(len(rows)), np.full(len(rows), 1e-3)
         for _ in range(_STEPS):
             value, gradient, hessian, own = model
-            free = moves[rows] & ~((theta <= low) & (gradient > 0) | (theta >= high) & (gradient < 0))
-            free[:, 2] &= theta[:, 1] > 0  # nothing decays: no rate
-            # in units of their own; eigenvalues turned positive lead down from a saddle
-            scale = np.where(free, 1 / np.sqrt(own + np.abs(hessian[:, [0, 1, 2], [0, 1, 2]]) + 1e-300), 0.0)
-            curvature, axes = np.linalg.eigh(np.nan_to_num(hessian * scale[:, :, None] * scale[:, None]))
-            curvature = np.abs(curvature) + 1e-9
-            downhill = (axes.swapaxes(1, 2) @ (-scale * gradient)[:, :, None])[:, :, 0]
-            done = (np.sum(downhill**2 / curvature, axis=1) <= _GAIN) | (damping > 1e8)
-            found[rows], least[rows] = theta, value
+            free = moves[:, rows] & ~((theta <= low) & (gradient > 0) | (theta >= high) & (gradient < 0))
+            free[2] &= theta[1] > 0  # nothing decays: no rate
+            # in units of their own
+            scale = np.where(free, 1 / np.sqrt(own + np.abs(hessian[_DIAGONAL]) + 1e-300), 0.0)
+            scaled = hessian * scale * scale[:, None]
+            scaled[_DIAGONAL] += ~free
+            promised, step = _newton(scaled, -scale * gradient, damping)
+            done = (promised <= _GAIN) | (damping > 1e8)
+            found[:, rows], least[rows] = theta, value
             if done.all():
                 break
-            step = scale * (axes @ (downhill / (curvature + damping[:, None]))[:, :, None])[:, :, 0]
-            step *= np.minimum(1.0, _MAX_STEP / np.maximum(np.abs(step[:, 2:]), 1e-300))
-            keep = ~done
+            step *= scale
+            step *= np.minimum(1.0, _MAX_STEP / np.maximum(np.abs(step[2]), 1e-300))
+            trial = np.clip(theta + step, low, high)
+            keep = np.flatnonzero(~done)
             here, rows, damping = here.rows(keep), rows[keep], damping[keep]
-            trial = np.clip(theta + step, low, high)[keep]
-            new = here.model(trial)
-            better = new[0] <= value[keep]
+            trial, theta = trial[:, keep], theta[:, keep]
+            before = [a.take(keep, axis=-1) for a in model]
+            after = here.model(trial.T)
+            better = after[0] <= before[0]
             damping = np.where(better, damping / 10, damping * 8)
-            theta = theta[keep]
-            theta[better] = trial[better]
-            model = tuple(a[keep] for a in model)
-            for kept, part in zip(model, new, strict=True):
-                kept[better] = part[better]
-        return found, least
+            theta = np.where(better, trial, theta)
+            model = [np.where(better, *pair) for pair in zip(after, before, strict=True)]
+        return found.T, least
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return np.asarray(np.einsum("nk,nk->n", a, b))
+
+
+def _newton(hessian: Array, downhill: Array, damping: Array) -> tuple[Array, Array]:
+    """The gain (n,) that Newton's steps promise, and the damped ones (3, n), from Hessians (3, 3, n).
+
+    Where one is not positive its eigenvalues are turned positive: that leads down from a saddle.
+    """
+    gain, step = np.empty(len(damping)), np.empty_like(downhill)
+    bent = np.arange(len(damping))
+    if len(bent) > _MANY:
+        whole, convex = _solved(hessian, downhill, 1e-9)
+        step, _ = _solved(hessian, downhill, damping + 1e-9)
+        gain, bent = np.sum(whole * downhill, axis=0), np.flatnonzero(~convex)
+    curvature, axes = np.linalg.eigh(np.nan_to_num(hessian[:, :, bent].transpose(2, 0, 1)))
+    curvature = np.abs(curvature) + 1e-9
+    along = np.einsum("nij,in->nj", axes, downhill[:, bent])
+    gain[bent] = np.sum(along**2 / curvature, axis=1)
+    step[:, bent] = np.einsum("nij,nj->in", axes, along / (curvature + damping[bent, None]))
+    return gain, step
+
+
+def _solved(matrix: Array, right: Array, more: Array | float) -> tuple[Array, NDArray[np.bool_]]:
+    """Solutions (3, n) of symmetric systems with `more` on the diagonal, and which of them are positive."""
+    (a, b, c), (_, d, e), (_, _, f) = matrix
+    x, y, z = right
+    # by LDL', which for so many so small matrices beats any loop over them
+    a, d, f = a + more, d + more, f + more
+    by_b, by_c = b / a, c / a
+    d, e, f = d - by_b * b, e - by_b * c, f - by_c * c
+    by_e = e / d
+    f = f - by_e * e
+    y = y - by_b * x
+    z = (z - by_c * x - by_e * y) / f
+    y = y / d - by_e * z
+    x = x / a - by_b * y - by_c * z
+    return np.stack([x, y, z]), (a > _POSITIVE) & (d > _POSITIVE) & (f > _POSITIVE)
 
 
 def fit(depth: Array, risk: Array, df: Array, weight: Array | None = None, offset: Array | float = 0.0) -> Estimate:

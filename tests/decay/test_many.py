@@ -125,8 +125,8 @@ def test_derivatives_of_the_deviance(correlation):
     assert value == pytest.approx(deviance(risk, np.full(8, 15.0), mu, weight_of(8, correlation)))
     for i in range(3):
         above, below = problem.model(theta + h * np.eye(3)[i]), problem.model(theta - h * np.eye(3)[i])
-        assert gradient[:, i] == pytest.approx((above[0] - below[0]) / (4 * h), rel=1e-4, abs=1e-4)
-        assert hessian[:, i] == pytest.approx((above[1] - below[1]) / (2 * h), rel=1e-4, abs=1e-3)
+        assert gradient[i] == pytest.approx((above[0] - below[0]) / (4 * h), rel=1e-4, abs=1e-4)
+        assert hessian[i] == pytest.approx((above[1] - below[1]) / (2 * h), rel=1e-4, abs=1e-3)
 
 
 @pytest.mark.parametrize("correlation", [0, 0.8])
