@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from typing import Any, TypeAlias
 
@@ -91,6 +92,12 @@ class Named:
     def __call__(self, depths: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
         return self.function(depths, seeds)
 
+    def on_rows(self, rows: int) -> Named:
+        """The same, evaluated on so many rows; the store keeps it apart."""
+        found = Named(f"{self.__name__}, {rows} rows", partial(self.function, rows=rows))  # type: ignore[call-arg]
+        found.max_depth = self.max_depth
+        return found
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -113,6 +120,16 @@ class Candidate:
     depths: tuple[int, ...]
     price: float
     most: int | None
+
+    def on_rows(self, rows: int) -> Candidate:
+        """The same, evaluated on so many rows."""
+        if not isinstance(self.source, Named):
+            kind = "a task" if isinstance(self.source, Task) else "recorded runs"
+            raise bad_argument(
+                "eval_rows", rows, "one number of rows", f"{self.name!r} is {kind}, whose rows are given; to choose "
+                "them, give functions (depths, seeds, rows) -> tidy frame.",
+            )  # fmt: skip
+        return replace(self, source=self.source.on_rows(rows))
 
     def measure(self, seeds: Sequence[int], rungs: int, store: RunStore, options: Mapping[str, Any]) -> pd.DataFrame:
         """Tidy frame of these runs up to a rung; what the store has is not made again."""
@@ -211,6 +228,6 @@ def _last(name: str, source: Task | Measure, given: int | Mapping[str, int] | No
     return int(positive("max_depth", last, " (steps)"))
 
 
-def prices_of(candidates: Sequence[Candidate]) -> Array:
-    """Cost of a run from its start to each rung, (N, K)."""
-    return np.array([[one.price * c for c in one.depths] for one in candidates])
+def prices_of(candidates: Sequence[Candidate], evaluation: float = 0.0) -> Array:
+    """Cost of a run from its start to each rung, (N, K), each of them evaluated at a price."""
+    return np.array([[one.price * c + evaluation * (j + 1) for j, c in enumerate(one.depths)] for one in candidates])

@@ -36,6 +36,7 @@ SHARED = 0.5  # shape of the gamma prior of the scale that the variances of a ch
 RATES = {"t": 1.0, "w": 8.0, "v": 4.0}  # its rates, in units of the rungs: candidates, their innovations, runs
 DF = {"t": 3.0, "w": 6.0, "v": 6.0}  # degrees of freedom of a variance about that scale
 FLAT = 1e-2  # precision of levels
+LEAST = 1e-9  # variance: where one rung says the next exactly, it would go to 0
 
 
 @dataclass
@@ -210,7 +211,7 @@ class Ladder:
         squares = np.maximum(squares, 0)
         fall = s["g"] ** np.arange(self.rungs)[:, None]
         rate = (DF["v"] * s["vs"] * fall + (squares / s["l"]).sum(axis=1)) / 2
-        s["v"] = rate / self.rng.standard_gamma((DF["v"] + known.runs) / 2, s["v"].shape)
+        s["v"] = np.maximum(rate / self.rng.standard_gamma((DF["v"] + known.runs) / 2, s["v"].shape), LEAST)
         s["g"] = self._fall(s["v"], s["vs"])
         s["vs"] = self._shared(s["v"] / s["g"] ** np.arange(self.rungs)[:, None], "v")
         own_shape = (s["d0"] + known.values) / 2
@@ -225,7 +226,7 @@ class Ladder:
         precision = n / s["tau"] + FLAT
         s["mu"] = first.sum(axis=0) / s["tau"] / precision + self.rng.standard_normal(d) / np.sqrt(precision)
         rest = np.sum((first - s["mu"]) ** 2, axis=0)
-        s["tau"] = (DF["t"] * s["ts"] + rest) / 2 / self.rng.standard_gamma((DF["t"] + n) / 2, d)
+        s["tau"] = np.maximum((DF["t"] * s["ts"] + rest) / 2 / self.rng.standard_gamma((DF["t"] + n) / 2, d), LEAST)
         s["ts"] = self._shared(s["tau"][None], "t")
         if self.rungs == 1:
             return
@@ -251,7 +252,8 @@ class Ladder:
         middle = np.sum((fell * left).sum(axis=1) / w, axis=0) / precision
         s["c"] = middle + self.rng.standard_normal(d) / np.sqrt(precision)
         rest = np.sum((left - s["c"] * fell) ** 2, axis=1)
-        s["w"] = (DF["w"] * s["ws"] + rest) / 2 / self.rng.standard_gamma((DF["w"] + count) / 2, w.shape)
+        rate = (DF["w"] * s["ws"] + rest) / 2
+        s["w"] = np.maximum(rate / self.rng.standard_gamma((DF["w"] + count) / 2, w.shape), LEAST)
         s["ws"] = self._shared(s["w"], "w")
 
     def _shared(self, variances: Array, which: str) -> Array:

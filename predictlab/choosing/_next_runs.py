@@ -66,6 +66,8 @@ class Chooser:
         Candidates that are not chosen, and have no more runs.
     margin : float
         By how much a good choice may be behind the best, metric.
+    closed : float
+        Variance of each end that no run tells of, metric².
     """
 
     posterior: Posterior
@@ -75,6 +77,7 @@ class Chooser:
     most: list[int | None]
     out: NDArray[np.bool_]
     margin: float
+    closed: float = 0.0
 
     def __post_init__(self) -> None:
         n, k = self.prices.shape
@@ -148,7 +151,7 @@ class Chooser:
         -------
         ndarray, shape (offers,)
         """
-        ends = self.covariance[:, -1, :, -1]
+        ends = self.covariance[:, -1, :, -1] + self.closed * np.eye(len(self.mean))
         # differences from what would be chosen: their variance once it is read, less what the reading has told
         after = (moved.transpose(0, 2, 1) @ self.points).transpose(0, 2, 1) + self.mean  # (offers, points, N)
         chosen = after.argmax(axis=2)

@@ -16,10 +16,11 @@ from predictlab._validation import Rng, generator, nonnegative, option, positive
 from predictlab.choosing._candidates import RUNGS, Candidate, Candidates, opened_candidates, prices_of
 from predictlab.choosing._ladder import Ladder, Posterior, Rungs
 from predictlab.choosing._next_runs import Chooser, Run, leader_of, within
+from predictlab.choosing._rows import RowPlan, paired_interaction, recorded
 from predictlab.choosing._selection import Selection, needs_of
+from predictlab.choosing._sums import wide
 from predictlab.errors import DataError, bad_argument
 from predictlab.probing._executors import Executor
-from predictlab.risk import is_invalid
 from predictlab.risk._curve import Array
 from predictlab.risk._frames import default_metric
 from predictlab.runs import RunStore
@@ -40,6 +41,10 @@ def select(
     cost_per_step: float | Mapping[str, float] = 1.0,
     max_depth: int | Mapping[str, int] | None = None,
     rungs: Sequence[float] = RUNGS,
+    rows: float | None = None,
+    eval_rows: int | Sequence[int] | None = None,
+    row_cost: float = 0.0,
+    interaction: float | tuple[float, float] | None = None,
     store: str | Path | RunStore | None = None,
     on_look: Callable[[Selection], object] | None = None,
     rng: Rng = None,
@@ -78,6 +83,18 @@ def select(
         End of each recipe, steps, where a function has no attribute of that name.
     rungs : sequence of float
         Shares of a recipe at which runs may be looked at; rising, the last is 1.
+    rows : float, optional
+        Evaluation rows that the answer is for: ``inf``, the population they come from, or another set of so many. None:
+        those that are evaluated, or ``inf`` where `eval_rows` are several.
+    eval_rows : int or sequence of int, optional
+        How many rows are evaluated; rising numbers to choose from, with functions ``(depths, seeds, rows)``: it begins
+        with the fewest, and all runs are evaluated again on more where that reaches the confidence more cheaply than
+        seeds do. A function gives what the same run does on the first so many rows of one order, the same for all.
+    row_cost : float
+        Of one row in one evaluation, in the unit of `cost_per_step`; each rung of a run is one.
+    interaction : float or (float, float), optional
+        ``sigma_int²``, how runs of a candidate, and ``sigma_c²``, how candidates differ on a row, metric²; one number:
+        both. None, with `rows`: ``sigma_c²`` from outcomes by row that the store has of at least two candidates.
     store : str, Path or RunStore, optional
         Where measurements go; None keeps them in this process only. The same call with the same store goes on where it
         was interrupted: what the store holds is not made again.
@@ -124,12 +141,13 @@ def select(
     slack = nonnegative("margin", margin, " (in the metric)")
     share("confidence", confidence, "a probability in (0.5, 1)", above=0.5, hint="0.95 is the usual choice.")
     chosen = opened_candidates(candidates, metric, max_depth, cost_per_step, rungs)
+    plan = RowPlan.of(rows, eval_rows, row_cost, interaction)
     options = {
         "executor": executor, "engine": engine, "device": device, "cache_limit": cache_limit,
         "memory_limit": memory_limit,
     }  # fmt: skip
     options = {name: value for name, value in options.items() if value is not None}
-    prices = prices_of(chosen)
+    prices = prices_of(chosen, plan.price * plan.choices[0] if plan.choices else 0.0)
     least = float(prices[:, 0].sum())
     if least > limit:
         depths = ", ".join(sorted({f"{one.depths[0]:g}" for one in chosen}))
@@ -137,10 +155,13 @@ def select(
             "total_budget", limit, f"at least {least:g}, one run of each candidate to its first depth ({depths} steps)",
             "Raise it, leave candidates out, or start earlier with rungs=.",
         )  # fmt: skip
+    if store is None and plan.asked is not None and isinstance(candidates, RunStore | str | Path):
+        store = candidates  # has outcomes by row
     opened = store if isinstance(store, RunStore) else RunStore(store if store is not None else ":memory:")
     try:
         with tqdm(total=limit, unit="cost", desc="select", disable=not progress, dynamic_ncols=True) as bar:
             at = _Selecting(chosen, prices, limit, slack, confidence, metric, better, opened, options, generator(rng))
+            at.take_rows(plan)
             return at.run(on_look, bar)
     finally:
         if opened is not store:
@@ -160,10 +181,42 @@ class _Selecting:
         self.reached: list[list[int]] = [[] for _ in candidates]
         self.values = [np.empty((0, prices.shape[1])) for _ in candidates]
         self.ladder = Ladder(len(candidates), prices.shape[1], rng)
-        self.cost = 0.0
+        self.cost, self.paired = 0.0, (-1.0, 0.0, 0)
         self.looks: list[dict[str, object]] = []
         self.history: list[pd.DataFrame] = []
         self.frames: dict[str, list[pd.DataFrame]] = {}
+
+    def take_rows(self, plan: RowPlan) -> None:
+        """Evaluate on the fewest rows of the plan."""
+        self.plan, self.evaluated = plan, plan.choices[0] if plan.choices else None
+        self.on_these = list(self.candidates)
+        if len(plan.choices) > 1:
+            self.candidates = [one.on_rows(plan.choices[0]) for one in self.on_these]
+
+    def _closed(self) -> float:
+        """Variance of each end that no run on the evaluated rows tells of, metric²."""
+        if self.plan.asked is None:
+            return 0.0
+        between, rows = self.plan.between, self.evaluated
+        if between is None or rows is None:
+            if self.paired[0] != self.cost:  # read again after each batch alone
+                self.paired = (self.cost, *paired_interaction(recorded(self.candidates, self.store, str(self.metric))))
+            between, rows = self.paired[1] if between is None else between, self.paired[2] if rows is None else rows
+        return self.plan.open_variance(between, rows)
+
+    def _needs(self, posterior: Posterior, end: Array, leader: int) -> dict[str, float]:
+        return needs_of(end, leader, self.margin, self.confidence, posterior.end_noise, self.prices[:, -1])
+
+    def _on_rows(self, rows: int, cost: float) -> None:
+        """Evaluate all runs again, on more rows."""
+        self.evaluated, self.cost = rows, self.cost + cost
+        self.candidates = [one.on_rows(rows) for one in self.on_these]
+        self.prices = prices_of(self.candidates, self.plan.price * rows)
+        self.frames = {}
+        for i, one in enumerate(self.candidates):
+            for seed, reached in enumerate(list(self.reached[i])):
+                if reached:
+                    self._take(i, one.measure([seed], reached, self.store, self.options), [seed], reached - 1)
 
     def run(self, on_look: Callable[[Selection], object] | None, bar: tqdm) -> Selection:
         batch = [Run(i, 0, 0, float(price)) for i, price in enumerate(self.prices[:, 0])]
@@ -180,8 +233,19 @@ class _Selecting:
                 stands = chance >= self.confidence and bool(np.isfinite(self.values[leader][:, -1]).any())
                 if not stands and left >= self.prices[:, 0].min():
                     break
+            if not stands and len(self.plan.choices) > 1:
+                needs, had = self._needs(posterior, end, leader), sum(sum(reached) for reached in self.reached)
+                more = self.plan.more(
+                    self.evaluated or 1, needs, self.margin, self.confidence, self.prices.shape[1], had, left
+                )
+                if more is not None:
+                    self._on_rows(*more)
+                    batch = []
+                    continue
             reached = [list(r) for r in self.reached]
-            chooser = Chooser(posterior, sign, reached, self.prices, self._most(), self._out(), self.margin)
+            chooser = Chooser(
+                posterior, sign, reached, self.prices, self._most(), self._out(), self.margin, self._closed()
+            )
             last = chooser.finishing(leader)  # what is chosen is to be seen at its end, and kept money for
             if last is not None and (chance >= self.confidence or last.cost <= left < last.cost + self.limit / LOOKS):
                 batch = [last] if last.cost <= left else []
@@ -219,7 +283,10 @@ class _Selecting:
 
     def _ends(self, posterior: Posterior, sign: float) -> Array:
         """Means at the end, (draws, N), turned so that up is good."""
-        return np.asarray(np.where(self._out(), -np.inf, sign * posterior.end))
+        end = sign * posterior.end
+        if closed := self._closed():  # the same draws at each look
+            end = end + np.sqrt(closed) * np.random.default_rng(0).standard_normal(end.shape)
+        return np.asarray(np.where(self._out(), -np.inf, end))
 
     def _measure(self, batch: list[Run]) -> None:
         """Make the runs of a batch, those of one candidate that go to one rung together."""
@@ -255,8 +322,8 @@ class _Selecting:
         option("better", self.better, ("higher", "lower"), "" if self.better else expected)
         rows = frame[frame["metric"] == metric]
         self.frames.setdefault(one.name, []).append(frame.assign(candidate=one.name, look=len(self.looks) + 1))
-        wide = _wide(rows, seeds, one.depths)
-        for line, seed in zip(wide, seeds, strict=True):
+        lines = wide(rows, seeds, one.depths)
+        for line, seed in zip(lines, seeds, strict=True):
             line[rung + 1 :] = np.nan
             if not np.isfinite(line[: rung + 1]).all():  # it diverged: nothing of it counts from there on
                 line[int(np.argmin(np.isfinite(line))) :] = np.nan
@@ -315,8 +382,8 @@ class _Selecting:
             total_budget=self.limit, table=table.drop(columns="order"), looks=pd.DataFrame(self.looks),
             history=pd.concat(self.history, ignore_index=True), depths={c.name: c.depths for c in self.candidates},
             correlation=posterior.correlation,
-            needs={} if stands else needs_of(end, leader, self.margin, self.confidence, posterior.end_noise),
-            runs=self._runs(), stopped_because=because,
+            needs={} if stands else self._needs(posterior, end, leader),
+            runs=self._runs(), stopped_because=because, eval_rows=self.evaluated,
         )  # fmt: skip
 
     def _in_words(self, batch: list[Run]) -> list[str]:
@@ -325,15 +392,3 @@ class _Selecting:
             one = self.candidates[run.candidate]
             by.setdefault(one.name, []).append(f"{run.seed} to {one.depths[run.rung]}")
         return [f"{name}: run {', '.join(what)}" for name, what in by.items()]
-
-
-def _wide(rows: pd.DataFrame, seeds: Sequence[int], depths: Sequence[int]) -> Array:
-    """Values of runs at depths, (S, K); NaN where one was not measured, or diverged."""
-    values = rows["value"].to_numpy(dtype=float).copy()
-    values[is_invalid(rows).to_numpy()] = np.nan
-    seed, depth = rows["seed"].to_numpy(), rows["depth"].to_numpy()
-    found = np.full((len(seeds), len(depths)), np.nan)
-    for line, column in np.ndindex(found.shape):
-        here = values[(seed == seeds[line]) & (depth == depths[column])]
-        found[line, column] = here.mean() if len(here) else np.nan
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,12 @@ import pandas as pd
 from scipy.stats import norm
 
 from predictlab._summary import Summary
-from predictlab._validation import positive
+from predictlab._validation import nonnegative, positive, whole_number
+from predictlab.choosing._rows import MOST_SEEDS, design
 from predictlab.risk._curve import Array
 
 if TYPE_CHECKING:
     import altair as alt
-
-MOST_SEEDS = 100_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,11 +48,14 @@ class Selection:
     correlation : ndarray, shape (K,)
         Of candidates' means at each rung with those at the end, posterior median.
     needs : dict of str to float
-        Empty where decided, else ``seeds``, ``difference`` and ``run_variance``: see `seeds_needed`.
+        Empty where decided, else ``seeds``, ``difference``, ``run_variance`` and ``run_cost``: see `seeds_needed` and
+        `design`.
     runs : pandas.DataFrame
         All measurements, tidy, with the `candidate` and the ``look`` at which each was first seen.
     stopped_because : str
         One sentence; empty while it goes on.
+    eval_rows : int or None
+        Rows that runs were evaluated on, where that is known.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class Selection:
     needs: dict[str, float]
     runs: pd.DataFrame = field(repr=False)
     stopped_because: str
+    eval_rows: int | None = None
 
     @property
     def contenders(self) -> list[str]:
@@ -125,6 +129,55 @@ class Selection:
             per_row = positive("interaction", interaction, " (metric²)")
             variance += 2 * per_row * (1 / positive("rows", rows) - 1 / positive("eval_rows", eval_rows))
         return _seeds(max(variance, 0.0), self.needs["difference"] + self.margin, self.confidence)
+
+    def design(
+        self,
+        rows: Sequence[int],
+        *,
+        interaction: float | tuple[float, float],
+        eval_rows: int | None = None,
+        row_cost: float = 0.0,
+    ) -> pd.DataFrame:
+        """Ask which number of evaluation rows and of seeds would tell the two likeliest apart most cheaply.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Numbers of rows to choose from, >= 1.
+        interaction : float or (float, float)
+            ``sigma_int²`` of runs and ``sigma_c²`` of candidates, of one row, metric²; one number: both.
+        eval_rows : int, optional
+            Rows of the present set; None: as `select` was told.
+        row_cost : float
+            Of one row in one evaluation, in the unit of `total_budget`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``rows``, ``seeds`` of each to the end (inf where no number does), ``cost``, ``best`` (the cheapest). Empty
+            where the choice stands.
+
+        Notes
+        -----
+        On the population of rows, a difference of means of S runs on n rows has the variance
+        ``2 (sigma_run² + sigma_int² / n) / S + 2 sigma_c² / n``; what makes rows easy or hard for all cancels.
+        """
+        of_run, between = interaction if isinstance(interaction, tuple) else (interaction, interaction)
+        of_run = nonnegative("interaction", of_run, " (metric² a row)")
+        present = whole_number("eval_rows", self.eval_rows if eval_rows is None else eval_rows, 1)
+        if not self.needs:
+            return pd.DataFrame(columns=["rows", "seeds", "cost", "best"])
+        return design(
+            [whole_number("rows", n, 1) for n in rows],
+            difference=self.needs["difference"] + self.margin,
+            run_variance=max(self.needs["run_variance"] - 2 * of_run / present, 0.0),
+            run_interaction=2 * of_run,
+            interaction=2 * nonnegative("interaction", between, " (metric² a row)"),
+            confidence=self.confidence,
+            run_cost=self.needs["run_cost"],
+            row_cost=nonnegative("row_cost", row_cost, " (cost per row)"),
+            looks=len(self.correlation),
+        )
 
     def sentence(self) -> str:
         """Say what to take, and how surely.
@@ -193,7 +246,9 @@ class Selection:
         return selection_chart(self, width=width, height=height)
 
 
-def needs_of(end: Array, leader: int, margin: float, confidence: float, noise: Array) -> dict[str, float]:
+def needs_of(
+    end: Array, leader: int, margin: float, confidence: float, noise: Array, prices: Array
+) -> dict[str, float]:
     """Seeds of the chosen one and the runner-up, each to the end, after which their difference would stand.
 
     If they differ in truth as they seem to: the difference of two means of S runs has the variance ``(v_1 + v_2) / S``.
@@ -203,7 +258,10 @@ def needs_of(end: Array, leader: int, margin: float, confidence: float, noise: A
     rival = int(np.argmax(np.where(np.arange(len(mean)) == leader, -1.0, chance)))
     gap = abs(float(mean[leader] - mean[rival]))
     variance = float(noise[leader] + noise[rival])
-    return {"seeds": _seeds(variance, gap + margin, confidence), "difference": gap, "run_variance": variance}
+    return {
+        "seeds": _seeds(variance, gap + margin, confidence), "difference": gap, "run_variance": variance,
+        "run_cost": float(prices[leader] + prices[rival]),
+    }  # fmt: skip
 
 
 def _seeds(variance: float, difference: float, confidence: float) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
+from predictlab.risk import is_invalid
 from predictlab.risk._curve import Array
 
 ENOUGH = 4  # candidates at two rungs, for how their units differ
@@ -72,3 +74,15 @@ def units(values: Sequence[Array], rungs: int) -> tuple[Array, Array]:
         ratio = np.sqrt(rest + slope**2 * scale[j - 1] ** 2) / scale[j - 1]
         scale[j] *= float(np.clip(ratio, 0.05, 20.0) ** (len(here) / (len(here) + ENOUGH))) if ratio > 0 else 1.0
     return centre, scale
+
+
+def wide(rows: pd.DataFrame, seeds: Sequence[int], depths: Sequence[int]) -> Array:
+    """Values of runs at depths, (S, K); NaN where one was not measured, or diverged."""
+    values = rows["value"].to_numpy(dtype=float).copy()
+    values[is_invalid(rows).to_numpy()] = np.nan
+    seed, depth = rows["seed"].to_numpy(), rows["depth"].to_numpy()
+    found = np.full((len(seeds), len(depths)), np.nan)
+    for line, column in np.ndindex(found.shape):
+        here = values[(seed == seeds[line]) & (depth == depths[column])]
+        found[line, column] = here.mean() if len(here) else np.nan
+    return found
