@@ -174,7 +174,7 @@ function render({ model, el }) {
     const open = order.filter((i) => n.state(look, i) !== ASIDE);
     const scale = stripScale([...order.map((i) => n.at(look, i, "mean")), ...open.flatMap((i) => [n.at(look, i, "lower"), n.at(look, i, "upper")])]);
     const best = state.last && ended(now) && n.decided ? "chosen" : "leads";
-    const key = `${look} ${n.looks} ${state.last ? now.status : ""} ${model.get("selected")}`;
+    const key = `${look} ${n.looks} ${state.last ? now.status : ""}`;
     setChildren(table.body, key, () => order.map((i) => {
       const [kind, at] = [n.state(look, i), (column) => n.at(look, i, column)];
       const drawn = element("td", { className: "plw-ends", innerHTML: strip(
@@ -187,16 +187,18 @@ function render({ model, el }) {
       const row = rowOf(clip(n.names[i], 40), [
         cellOf([best, "open", "set aside"][kind]), drawn, cellOf(`${short(at("mean"))} ${interval([at("lower"), at("upper")])}`), likely,
         cellOf(`${at("runs")} (${at("ended")})${lost}`), cellOf(String(at("depth"))), cellOf(money(at("cost"))),
-      ], `plw-kind-${kind}${n.names[i] === model.get("selected") ? " plw-stands" : ""}`);
+      ], `plw-kind-${kind}`);
       Object.assign(row.dataset, { name: n.names[i], values: JSON.stringify(n.columns.map(at)), state: kind });
       row.title = n.names[i];
       return row;
     }));
     setText(table.columns[4], number(n.margin) > 0 ? HEADS[4] : "P(best)");
     setChildren(table.columns[2], `${scale.from} ${scale.to}`, () => [element("span", { innerHTML: stripAxis(scale) })]);
-    setChildren(history.body, `${n.looks} ${look}`, () => n.spent.map((cost, k) => rowOf(String(k + 1), [
+    for (const row of table.body.children) row.classList.toggle("plw-stands", row.dataset.name === model.get("selected"));
+    setChildren(history.body, String(n.looks), () => n.spent.map((cost, k) => rowOf(String(k + 1), [
       cellOf(money(cost)), cellOf(clip(n.names[n.leader[k]], 40)), cellOf(chance(n.probability[k])), cellOf(String(n.open[k])), cellOf(clip(n.action[k], 90), "plw-words"),
-    ], k + 1 === look ? "plw-stands" : "")));
+    ])));
+    [...history.body.children].forEach((row, k) => row.classList.toggle("plw-stands", k + 1 === look));
   }
 
   function painting() {

@@ -99,7 +99,7 @@ function render({ model, el }) {
     const { rows, about } = state;
     const beside = about.accuracy ? rows.flatMap((r) => [r.reached, ...r.controls.map(([, value]) => value)]) : rows.flatMap((r) => r.controls.map(([, value]) => value));
     const scale = stripScale([...rows.flatMap((r) => [r.value, r.lower, r.upper, r.null]), ...beside]);
-    const key = JSON.stringify([state.method, state.data, model.get("order"), state.selected]);
+    const key = JSON.stringify([state.method, state.data, model.get("order")]);
     setChildren(table.columns[1], key, () => [element("span", { innerHTML: stripAxis(scale) })]);
     setChildren(table.body, key, () => rows.map((r) => {
       const nothing = silent(r);
@@ -113,10 +113,11 @@ function render({ model, el }) {
       ) });
       const cells = [drawn, cellOf(`${short(r.value)}${ends([r.lower, r.upper])}`), cellOf(short(r.null)), cellOf(r.says || "–")];
       if (sent.reached) cells.push(cellOf(Number.isFinite(r.reached) ? short(r.reached) : "–"));
-      const row = rowOf(clip(r.row, 34), cells, `${nothing ? "plw-nothing" : "plw-something"}${r.row === state.selected ? " plw-stands" : ""}`);
+      const row = rowOf(clip(r.row, 34), cells, nothing ? "plw-nothing" : "plw-something");
       Object.assign(row.dataset, { row: r.row, data: r.data, value: r.value, says: r.says });
       return row;
     }));
+    for (const row of table.body.children) row.classList.toggle("plw-stands", row.dataset.row === state.selected);
     const there = { score: rows.some((r) => !silent(r)), silent: rows.some(silent), null: rows.some((r) => Number.isFinite(r.null)), reached: about.accuracy && rows.some((r) => Number.isFinite(r.reached)) };
     for (const name of Object.keys(CONTROLS)) there[name.replaceAll(" ", "-")] = rows.some((r) => r.controls.some(([control]) => control === name));
     for (const [name, shown] of Object.entries(there)) legend.querySelector(`.plw-legend-${name}`).hidden = !shown;
@@ -124,17 +125,14 @@ function render({ model, el }) {
 
   function paintMap() {
     if (heat.hidden) return;
-    const key = JSON.stringify([state.method, state.data, state.selected]);
-    setChildren(map.body, key, () => mapOf(records, state.method, sent.rows, sent.data).map((cells, i) => rowOf(clip(sent.rows[i], 26), cells.map((r, k) => {
+    setChildren(map.body, state.method, () => mapOf(records, state.method, sent.rows, sent.data).map((cells, i) => rowOf(clip(sent.rows[i], 26), cells.map((r, k) => {
       if (!r) return cellOf("", "plw-none");
-      const here = r.data === state.data && r.row === state.selected;
-      const open = r.apart === false;
-      const cell = cellOf(short(r.value), [open && "plw-open", silent(r) && "plw-silent", here && "plw-here", r.shade > 0.6 && !silent(r) && "plw-strong"].filter(Boolean).join(" "));
+      const cell = cellOf(short(r.value), [r.apart === false && "plw-open", silent(r) && "plw-silent", r.shade > 0.6 && !silent(r) && "plw-strong"].filter(Boolean).join(" "));
       cell.style.setProperty("--plw-shade", `${Math.round(6 + 94 * (silent(r) ? 0 : r.shade))}%`);
       Object.assign(cell.dataset, { row: r.row, data: sent.data[k], value: r.value, place: r.place });
-      cell.title = inWords(r);
       return cell;
     }))));
+    for (const cell of map.body.querySelectorAll("td[data-row]")) cell.classList.toggle("plw-here", cell.dataset.data === state.data && cell.dataset.row === state.selected);
     map.columns.slice(1).forEach((column, k) => column.classList.toggle("plw-here", sent.data[k] === state.data));
   }
 
