@@ -46,6 +46,20 @@ class Summary:
         return lines[0] + "<br>" + "".join(lines[1:])
 
 
+class Summarised:
+    """A result that is shown by its summary."""
+
+    def summary(self) -> Summary:
+        """What the result says."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
 def _style(table: pd.DataFrame) -> dict[str, object]:
     named = not isinstance(table.index, pd.RangeIndex)
     return {"index": named, "float_format": lambda v: f"{v:.4g}"}

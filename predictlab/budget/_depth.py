@@ -401,7 +401,7 @@ def optimal_depth(
     fixed = nonnegative("fixed_cost", fixed_cost, " (cost)")
     given = None if static_risk is None else positive("static_risk", static_risk, " (metric²)")
 
-    floor, k, a = _estimate_and_draws(fit, draws, rng)
+    floor, k, a = np.vstack([fit.params, fit.draws(draws, rng=rng)]).T  # as estimated, and behind it as drawn
     static = law(first, floor, k, a) if given is None else np.full(len(k), given)
     found = priced_depth(
         floor, k, a, static, exchange_rate=gamma, cost_per_step=step, fixed_cost=fixed, bounds=(low, high)
@@ -427,11 +427,6 @@ def optimal_depth(
         seconds=seconds_of(fit.curve, count * depth),
         price=float("nan") if gpu_hour is None else cost,
     )
-
-
-def _estimate_and_draws(fit: DecayResults, draws: int, rng: Rng) -> Array:
-    """The law's three parameters as estimated, and behind them as drawn, (3, 1 + draws)."""
-    return np.vstack([fit.params, fit.draws(draws, rng=rng)]).T
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, nonnegative, positive, share, tolerance_of, whole_number
 from predictlab.budget._choice import ProbeChoice
 from predictlab.budget._drift import Drift
@@ -36,7 +36,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FreshRun:
+class FreshRun(Summarised):
     """What is known of the end of another run: ``L(c, S) = Var(R) + spread(c) / S + D(c)``.
 
     Parameters
@@ -423,9 +423,3 @@ class FreshRun:
                 f"caution: no run was measured at {self.horizon:g} steps; the variance there is that of the fitted law"
             )
         return Summary(title, *lines, self.frame())
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()

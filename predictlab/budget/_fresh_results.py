@@ -15,6 +15,7 @@ from predictlab.budget._fresh import GRID, FreshRun
 from predictlab.decay import PARAMETERS, DecayModel, DecayResults, Sample
 from predictlab.decay._law import Estimate, Interval
 from predictlab.decay._model import BurnIn
+from predictlab.decay._posterior import between, falls_below
 from predictlab.decay._results import Rng, checked_depths
 from predictlab.errors import DataError
 from predictlab.risk import RiskCurve
@@ -63,14 +64,8 @@ class FreshSample(Sample):
 
     def crossing(self, tolerance: float) -> Array:
         """See `Sample.crossing`; inf where so many seeds do not meet it even at the end."""
-        goal, largest, logs = np.log(tolerance), self._largest, np.log(self.depth)
-        at = np.sum(largest > goal, axis=1)
-        inner = np.clip(at, 1, len(logs) - 1)[:, None]
-        high, low = (np.take_along_axis(largest, i, axis=1)[:, 0] for i in (inner - 1, inner))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.nan_to_num(np.clip((high - goal) / (high - low), 0.0, 1.0))
-        found = np.exp(logs[inner[:, 0] - 1] * (1 - share) + logs[inner[:, 0]] * share)
-        return np.where(at == 0, self.depth[0], np.where(at == len(logs), np.inf, found))
+        at, found = falls_below(np.log(self.depth), self._largest, float(np.log(tolerance)))
+        return np.where(at == 0, self.depth[0], np.where(at == len(self.depth), np.inf, found))
 
     def weights(self) -> Array:
         """See `Sample.weights`: those of the spread that the risk is made of."""
@@ -86,10 +81,7 @@ class FreshSample(Sample):
         return np.maximum.accumulate(np.log(self.values)[:, ::-1], axis=1)[:, ::-1]
 
     def _between(self, logs: Array, depth: Array) -> Array:
-        at, known = np.log(np.asarray(depth, dtype=float)), np.log(self.depth)
-        left = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
-        share = np.clip((at - known[left]) / (known[left + 1] - known[left]), 0.0, 1.0)
-        return np.asarray(logs[:, left] * (1 - share) + logs[:, left + 1] * share)
+        return between(np.log(self.depth), logs, np.log(np.asarray(depth, dtype=float)))
 
 
 class FreshResults(DecayResults):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import nonnegative, positive, share, whole_number
 from predictlab.comparing._noise import Noise, noise
 from predictlab.comparing._power import power_of, seeds_needed, smallest_difference, variance_of_difference
@@ -23,7 +23,7 @@ _SIZES = 40  # of evaluation sets that are tried
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Design:
+class Design(Summarised):
     """Runs and rows of a comparison of two recipes, made by `compare_design`.
 
     Parameters
@@ -139,12 +139,6 @@ class Design:
         from predictlab.charts import power_chart
 
         return power_chart(self)
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def compare_design(

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import chi2
 from scipy.stats import t as student
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, positive, share, whole_number
 from predictlab.comparing._evidence import Evidence, churn_prior
 from predictlab.comparing._finals import Wanted, columns_of
@@ -30,7 +30,7 @@ HERE, POPULATION = "on these rows", "on the population of rows"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Noise:
+class Noise(Summarised):
     """By how much runs of one recipe differ, made by `noise`.
 
     Parameters
@@ -329,12 +329,6 @@ class Noise:
         from predictlab.charts import noise_chart
 
         return noise_chart(self)
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def noise(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, option, whole_number
 from predictlab.comparing._evidence import Array, Evidence
 from predictlab.comparing._mixture import Mixture
@@ -54,7 +54,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Summarised):
     """What two recipes' runs say of these runs, and of the recipes. Made by `compare`.
 
     Parameters
@@ -232,15 +232,9 @@ class Comparison:
 
         return comparison_chart(self)
 
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparisons:
+class Comparisons(Summarised):
     """Several comparisons, with p-values that account for there being several. Made by `compare`.
 
     Parameters
@@ -322,12 +316,6 @@ class Comparisons:
         """
         adjusted = {q: self.frame(q).set_index(self.what)["p_adjusted"].to_dict() for q in _QUESTIONS}
         return {"adjust": self.adjust, "p_adjusted": adjusted, "of": {n: c.to_dict() for n, c in self.of.items()}}
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 _QUESTIONS = (THESE_RUNS, RECIPES)

@@ -51,10 +51,6 @@ class Family:
         return np.asarray((self.clock(log_depth, log_last) - before) / self.step)
 
 
-def _logarithm(log_depth: Array, log_last: float) -> Array:
-    return np.asarray(log_depth - log_last)
-
-
 def _ratio(log_depth: Array, log_last: float) -> Array:
     return np.asarray(np.expm1(np.minimum(log_depth - log_last, 600.0)))
 
@@ -71,7 +67,7 @@ def _left(schedule: str, horizon: float, log_depth: Array, log_last: float) -> A
     return np.asarray(np.log(last) - np.log(rate))
 
 
-POWER_LAW = Family(POWER, "K c^-alpha", 1.0, _logarithm)
+POWER_LAW = Family(POWER, "K c^-alpha", 1.0, np.subtract)
 # an exponential whose time is longer than what was measured says nothing of it, and all of what comes after
 EXPONENTIAL = Family("exponential", "A e^-(c / s)", 0.4, _ratio, least=1.0)
 

@@ -122,6 +122,19 @@ def between(log_depth: Array, values: Array, wanted: Array) -> Array:
     return np.asarray(low * (1 - share) + high * share)
 
 
+def falls_below(log_depth: Array, largest: Array, goal: float) -> tuple[NDArray[np.intp], Array]:
+    """Where falling logarithms (n, k) at depths (k,) come down to a goal: index of the first within, and depth, (n,).
+
+    The index is k where none is; between two depths the logarithms are interpolated.
+    """
+    at = np.sum(largest > goal, axis=1)
+    inner = np.clip(at, 1, len(log_depth) - 1)[:, None]
+    high, low = (np.take_along_axis(largest, i, axis=1)[:, 0] for i in (inner - 1, inner))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.nan_to_num(np.clip((high - goal) / (high - low), 0.0, 1.0))
+    return at, np.exp(log_depth[inner[:, 0] - 1] * (1 - share) + log_depth[inner[:, 0]] * share)
+
+
 class Posterior:
     """Posterior of one risk curve.
 

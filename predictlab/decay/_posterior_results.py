@@ -16,7 +16,7 @@ from predictlab.decay._draws import ALPHA_LOW, CROSS_BEYOND
 from predictlab.decay._families import POWER, families
 from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
 from predictlab.decay._noise import expected, of_curve
-from predictlab.decay._posterior import Curves, Posterior, between
+from predictlab.decay._posterior import Curves, Posterior, between, falls_below
 from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
 from predictlab.decay._rival_laws import compare_laws
 from predictlab.decay._rows import RowsDraws, RowsPart
@@ -110,12 +110,7 @@ class CurveSample(Sample):
     def crossing(self, tolerance: float) -> Array:
         """Depth from which on the risk is within a tolerance, steps: (n,); inf where the floor is above it."""
         depths, largest = self._largest
-        at = np.sum(largest > np.log(tolerance), axis=1)  # the first of the grid's depths from which on it is within
-        inner = np.clip(at, 1, len(depths) - 1)[:, None]
-        high, low = (np.take_along_axis(largest, i, axis=1)[:, 0] for i in (inner - 1, inner))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.nan_to_num(np.clip((high - np.log(tolerance)) / (high - low), 0.0, 1.0))
-        inside = np.exp(np.log(depths)[inner[:, 0] - 1] * (1 - share) + np.log(depths)[inner[:, 0]] * share)
+        at, inside = falls_below(np.log(depths), largest, float(np.log(tolerance)))
         by_law = super().crossing(tolerance)
         found = np.where(at == 0, np.minimum(by_law, depths[0]), np.where(at == len(depths), by_law, inside))
         return np.where(self.params[:, 0] >= tolerance, np.inf, found)
@@ -139,7 +134,7 @@ class CurveSample(Sample):
     def first(self, n: int) -> CurveSample:
         """The first `n` of them."""
         rows = None if self.rows is None else self.rows.first(n)
-        return CurveSample(self.params[:n], self.curves.first(n), rows)
+        return replace(self, params=self.params[:n], curves=self.curves.first(n), rows=rows)
 
 
 @dataclass(frozen=True)
@@ -175,10 +170,6 @@ class EndedSample(CurveSample):
         """See `CurveSample.crossing`; inf where it is not met at the end."""
         met = self.risk(np.array([self.end]))[:, 0] <= tolerance
         return np.where(met, np.minimum(super().crossing(tolerance), self.end), np.inf)
-
-    def first(self, n: int) -> EndedSample:
-        """See `CurveSample.first`."""
-        return EndedSample(self.params[:n], self.curves.first(n), self.rows, self.end, self.seeds)
 
 
 class PosteriorResults(DecayResults):

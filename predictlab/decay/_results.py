@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, generator, option, whole_number
 from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, crossing_depth, law
 from predictlab.decay._modes import Modes, find_modes
@@ -136,7 +136,7 @@ class Sample:
         return replace(self, params=self.params[:n])
 
 
-class DecayResults(ABC):
+class DecayResults(Summarised, ABC):
     """The fitted decay law of one task: what all estimators have in common.
 
     Made by ``DecayModel.fit``, as one of `PosteriorResults`, `GammaResults`, `GEEResults` and `LogLogResults`. An
@@ -529,9 +529,6 @@ class DecayResults(ABC):
     def __repr__(self) -> str:
         fitted = ", ".join(f"{name}={value:.4g}" for name, value in self.params.items())
         return f"{type(self).__name__}({self.task!r}, {fitted}, identified={self.identified})"
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def checked_depths(depths: ArrayLike) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, confidence_level, generator
 from predictlab.decay import DecayResults
 from predictlab.errors import DataError, bad_argument
@@ -32,7 +32,7 @@ class KnownRisk(Protocol):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AgainstLimit:
+class AgainstLimit(Summarised):
     """A forecast's squared error beside the least one that any predictor could have.
 
     Parameters
@@ -132,12 +132,6 @@ class AgainstLimit:
             lines.append("That limit is the error of another predictor: the true one may lie lower.")
         tables = [self.deeper] if len(self.deeper) else []
         return Summary(f"Forecast at {self.depth:g} steps: {self.verdict}, {told}", *lines, *tables)
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def against_limit(

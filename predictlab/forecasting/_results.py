@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng
 from predictlab.decay import DecayResults
 from predictlab.forecasting._against import AgainstLimit, KnownRisk, against_limit
@@ -21,7 +21,7 @@ SHOWN = 20  # rows of a summary
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ForecastResults:
+class ForecastResults(Summarised):
     """Forecasts of how runs end, as `pl.forecast` makes them.
 
     Parameters
@@ -207,12 +207,6 @@ class ForecastResults:
         1.0
         """
         return against_limit(self, limit, confidence, rng)
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
     def plot(self, *, width: int = 480, height: int = 240) -> alt.LayerChart:
         """Draw the forecasts with their intervals, and where the runs ended as far as that is known.

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, evaluation_rows, option, positive, share, tolerance_of
 from predictlab.decay import DecayModel, DecayResults, Sample
 from predictlab.errors import DataError, bad_argument
@@ -33,7 +33,7 @@ WEIGHED = 2000  # draws that the next step is weighed with
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SequentialResult:
+class SequentialResult(Summarised):
     """What `probe_until` found.
 
     Parameters
@@ -138,12 +138,6 @@ class SequentialResult:
             f"Asked {where}; of the spread measured at {depth:g} steps {share:.0%} is the set of {last.rows} rows, "
             "which was taken apart."
         ]
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def probe_until(

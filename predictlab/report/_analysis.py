@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import nonnegative, option, tolerance_of
 from predictlab.budget import FreshResults, OptimalDepth, ProbeChoice, fresh_run, optimal_depth
 from predictlab.budget._drift import EARLIER_LEAST
@@ -51,7 +51,7 @@ SQLITE = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Analysis:
+class Analysis(Summarised):
     """Fits of several tasks, and what follows at one tolerance, budget and price.
 
     Parameters
@@ -163,12 +163,6 @@ class Analysis:
         from predictlab.charts import phase_planes
 
         return phase_planes(self.phase.dropna(subset="x"), tolerance=self.tolerance, budget=self.budget)
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def analyse(

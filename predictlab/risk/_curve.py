@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, option
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._components import VarianceComponents, reliability
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class RiskCurve:
+class RiskCurve(Summarised):
     """Estimates of the risk at increasing depths.
 
     Parameters
@@ -349,9 +349,6 @@ class RiskCurve:
         from predictlab.charts import risk_curve_chart
 
         return risk_curve_chart(self)
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def from_depth(curve: RiskCurve, first: float) -> RiskCurve:

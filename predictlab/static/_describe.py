@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import number
 from predictlab.errors import bad_argument
 from predictlab.static._duplicates import near_duplicates, normalised
@@ -22,7 +22,7 @@ MANY = 0.01  # a share that is worth doing something about
 
 
 @dataclass(frozen=True)
-class DataDescription:
+class DataDescription(Summarised):
     """Descriptors of a data set; a notebook shows them as a table.
 
     Parameters
@@ -83,9 +83,6 @@ class DataDescription:
         Summary
         """
         return Summary(f"Data {self.name}", self.table.reset_index(drop=True))
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
     def __str__(self) -> str:
         return str(self.summary())

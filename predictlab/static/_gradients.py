@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, positive, whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._intervals import jackknife_error
@@ -17,7 +17,7 @@ LEAST_BATCHES = 4
 
 
 @dataclass(frozen=True, repr=False)
-class GradientNoise:
+class GradientNoise(Summarised):
     """Noise of gradients, from those of several batches; made by `gradient_noise`.
 
     Parameters
@@ -72,12 +72,6 @@ class GradientNoise:
             f"consistency {self.consistency:.3f}, {level} interval {less:.3f} to {more:.3f}: of the squared length of "
             "a first step, what all seeds share",
         )
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
-
-    def __repr__(self) -> str:
-        return str(self.summary())
 
 
 def gradient_noise(products: ArrayLike, batch_size: int, *, confidence: float = 0.95) -> GradientNoise:

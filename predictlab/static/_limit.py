@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, confidence_level, library_seed, positive
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._accuracies import fold_splits
@@ -24,7 +24,7 @@ LEAST_ROWS = 5  # of a class
 
 
 @dataclass(frozen=True)
-class IntrinsicLimit:
+class IntrinsicLimit(Summarised):
     """An error that cannot be got below, with its interval.
 
     Parameters
@@ -106,9 +106,6 @@ class IntrinsicLimit:
         line = f"{self.estimate:.3f}, {self.confidence:.0%} interval {self.lower:.3f} to {self.upper:.3f}"
         parts: list[str | pd.DataFrame] = [f"{line} (width {self.width:.3f}), from {self.rows} rows"]
         return Summary(f"Intrinsic limit: {self.what}", *parts, self.parts.reset_index(drop=True))
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
     def __str__(self) -> str:
         return str(self.summary())
@@ -201,10 +198,8 @@ def bayes_error(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
     candidates = [("learning curve", min(slow[0], reached), slow[1], slow[2], note)]
     near, crossing = coordinates(x, codes, splits, DIMENSIONS)
     dims = min(classes - 1, DIMENSIONS, x.shape[1])
-    for part, (value, spread), form in (
-        ("Cover-Hart", near, _cover_hart), ("Henze-Penrose", crossing, _henze_penrose),
-    ):  # fmt: skip
-        low, mid, high = (form(value + sign * z * spread, classes) for sign in (-1, 0, 1))
+    for part, (value, spread) in (("Cover-Hart", near), ("Henze-Penrose", crossing)):
+        low, mid, high = (_cover_hart(value + sign * z * spread, classes) for sign in (-1, 0, 1))
         candidates.append((part, mid, low, high, f"on {dims} supervised dimension(s), out of fold; an estimate"))
     lower = min(upper, slow[1], reached)
     for part, mid, low, high, text in candidates:
@@ -295,11 +290,6 @@ def clopper_pearson(right: int, n: int, confidence: float) -> tuple[float, float
 
 
 def _cover_hart(error: float, classes: int) -> float:
-    """Least Bayes error that goes with an asymptotic error of the nearest neighbour."""
+    """Least Bayes error that goes with an asymptotic error of the nearest neighbour, or a share of edges a row."""
     c = (classes - 1) / classes
     return float(c * (1 - np.sqrt(max(0.0, 1 - min(max(error, 0.0) / c, 1.0)))))
-
-
-def _henze_penrose(crossing: float, classes: int) -> float:
-    """Least Bayes error that goes with a share of edges between classes, per row."""
-    return _cover_hart(crossing, classes)

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, confidence_level, generator, library_seed, whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._evaluate import STATISTICS, Rows
@@ -24,7 +24,7 @@ from predictlab.task import Dataset, Recipe
 
 
 @dataclass(frozen=True, repr=False)
-class Ranking:
+class Ranking(Summarised):
     """Models in the order of a static score; a notebook shows it as a table.
 
     Parameters
@@ -68,12 +68,6 @@ class Ranking:
         lines: list[str | pd.DataFrame] = [self.table.reset_index(drop=True)]
         lines.append(f"By these rows {open_} ({self.confidence:.0%} each). A rank by {self.method} is not an outcome.")
         return Summary(f"Models on {self.data} by {self.method}", *lines)
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
-
-    def __repr__(self) -> str:
-        return str(self.summary())
 
 
 def rank(

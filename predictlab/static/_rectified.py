@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
 from predictlab.errors import DataError, bad_argument
 
@@ -26,7 +26,7 @@ PARAMETERS = ("B", "D_l", "beta", "E")
 
 
 @dataclass(frozen=True, repr=False)
-class RectifiedLaw:
+class RectifiedLaw(Summarised):
     """The law ``L(D) = B / (D_l + D^beta) + E`` as a posterior; made by `rectified_law`.
 
     Parameters
@@ -181,12 +181,6 @@ class RectifiedLaw:
             f"{self.confidence:.0%} intervals of a posterior",
             table, "Losses of a run on more examples:", beyond,
         )  # fmt: skip
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
-
-    def __repr__(self) -> str:
-        return str(self.summary())
 
     def _at(self, x: float) -> tuple[np.ndarray, np.ndarray]:
         """Location and scale of the log loss at log size `x` by each member."""

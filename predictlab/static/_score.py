@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, generator, library_seed, whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._controls import controls_of
@@ -26,7 +26,7 @@ MOST = {"labels": 2000, "completions": 256}  # rows that are used, unless more a
 
 
 @dataclass(frozen=True, repr=False)
-class StaticScores:
+class StaticScores(Summarised):
     """Static scores of a task; a notebook shows them as tables.
 
     Parameters
@@ -115,12 +115,6 @@ class StaticScores:
             parts += ["Controls, which no pre-training is in:", self.controls.reset_index(drop=True)]
         parts.append("Intervals: another draw of as many rows, not the outcome of a fine-tune.")
         return Summary(f"Static scores of {self.task}", *parts)
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
-
-    def __repr__(self) -> str:
-        return str(self.summary())
 
 
 def score(

@@ -207,24 +207,24 @@ def _beats(gain: np.ndarray) -> str:
 
 
 def _bits_per_byte(answers: Answers, confidence: float, draws: int) -> Scored:
-    found, sizes = answers.given, answers.sizes
-    value = bits_per_byte(found, sizes)
-    ends = _ratio(found, sizes, confidence, draws, answers.seed)
-    null, says = float("nan"), ""
-    if answers.shuffled:
-        null, says = bits_per_byte(answers.others, sizes), _beats(found - answers.others)
-    return value, _at_least(ends, 0), null, says, len(found), f"null: prompts of other rows; {RANKS}"
+    wrong = answers.others if answers.shuffled else None
+    note = f"null: prompts of other rows; {RANKS}"
+    return _bits(answers.given, wrong, answers.sizes, (confidence, draws, answers.seed), note)
 
 
 def _shots(answers: Answers, confidence: float, draws: int) -> Scored:
-    sizes, found = answers.sizes[answers.apart], answers.behind
-    value = bits_per_byte(found, sizes)
-    ends = _ratio(found, sizes, confidence, draws, answers.seed)
-    null, says = float("nan"), ""
-    if answers.shuffled:
-        null, says = bits_per_byte(answers.behind_wrong, sizes), _beats(found - answers.behind_wrong)
+    wrong = answers.behind_wrong if answers.shuffled else None
     note = f"{answers.shots} demonstrations, the same for all rows; null: with completions of each other"
-    return value, _at_least(ends, 0), null, says, len(found), note
+    return _bits(answers.behind, wrong, answers.sizes[answers.apart], (confidence, draws, answers.seed), note)
+
+
+def _bits(
+    found: np.ndarray, wrong: np.ndarray | None, sizes: np.ndarray, interval: tuple[float, int, int], note: str
+) -> Scored:
+    """Bits per byte beside those of wrong prompts, where they are asked for."""
+    low, high, how = _ratio(found, sizes, *interval)
+    null, says = (float("nan"), "") if wrong is None else (bits_per_byte(wrong, sizes), _beats(found - wrong))
+    return bits_per_byte(found, sizes), (max(low, 0), high, how), null, says, len(found), note
 
 
 def _gain(answers: Answers, confidence: float, draws: int) -> Scored:
@@ -289,10 +289,6 @@ def _what(answers: Answers) -> str:
     what = "all weights" if recipe.method == "full" else "the weights that get adapters"
     dropout = "" if recipe.dropout == 0 else "; dropout, which adds to it, is not in"
     return f"gradients of {what}, batches of {recipe.batch_size}{dropout}"
-
-
-def _at_least(ends: Interval, least: float) -> Interval:
-    return max(ends[0], least), ends[1], ends[2]
 
 
 _SCORES: dict[str, Callable[[Answers, float, int], Scored]] = {

@@ -150,18 +150,14 @@ class BudgetAllocator(FitsWidget):
             )  # fmt: skip
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
         least = float(free.step @ free.low) if self._designs is None else self._designs.least()
+        measured = 0.0 if self._designs is None else float(self._designs.row @ _measured_rows(self.fits))
         if total_budget is None:
-            middle = float(free.step @ np.sqrt(first * last))
-            measured = 0.0 if self._designs is None else float(self._designs.row @ _measured_rows(self.fits))
-            total_budget = max(round3(middle + measured), least)
+            total_budget = max(round3(float(free.step @ np.sqrt(first * last)) + measured), least)
         self._arrangement: dict[str, Any] = {"total_budget": None, "weights": None, "locked": None}
         start = self._arranged(
             total_budget=total_budget, weights=dict(zip(self.task_names, free.weight, strict=True)), locked=locked
         )
-        most = 32 * float(free.step @ last)
-        if self._designs is not None:
-            most += 32 * float(self._designs.row @ _measured_rows(self.fits))
-        widest = least, max(most, 2 * least)
+        widest = least, max(32 * (float(free.step @ last) + measured), 2 * least)
         self._range = increasing_pair("budget_range", budget_range, "two increasing numbers > 0 (cost)") or widest
         self.plan(self.task_names[0])  # seeds that no plan takes are refused now
         self._jobs = LatestJobRunner()
@@ -205,10 +201,8 @@ class BudgetAllocator(FitsWidget):
                     f"locked[{name!r}]", locked[name],
                     f"a depth within its bounds, {self._free.low[i]:g} to {self._free.high[i]:g} steps",
                 )  # fmt: skip
-        if self._designs is None:
-            self._problem_of(weights, locked).checked_budget(wanted["total_budget"])
-        else:
-            self._designed(weights, locked).checked_budget(wanted["total_budget"])
+        arranged = self._problem_of if self._designs is None else self._designed
+        arranged(weights, locked).checked_budget(wanted["total_budget"])
         return {"total_budget": float(wanted["total_budget"]), "weights": weights, "locked": locked}
 
     def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> AllocationProblem:
@@ -269,18 +263,15 @@ class BudgetAllocator(FitsWidget):
                 "multiplier": float(price), "risk": float(designed.risk(depths, rows)[0] @ designed.weight),
                 "cost": float(designed.step @ depths + designed.row @ rows),
             }  # fmt: skip
-            self._set_traits(**arrangement, **found)
-            self._state = {"request": request, **arrangement}
-            return
-        depth, multiplier = problem.share(problem.params[None], problem.checked_budget(arrangement["total_budget"]))
-        floor, scale, rate = problem.params.T
-        values = {
-            "depths": dict(zip(self.task_names, depth[0].tolist(), strict=True)),
-            "multiplier": float(multiplier[0]),
-            "risk": float(law(depth[0], floor, scale, rate) @ problem.weight),
-            "cost": float(problem.step @ depth[0]),
-        }
-        self._set_traits(**arrangement, **values)
+        else:
+            depth, multiplier = problem.share(problem.params[None], problem.checked_budget(arrangement["total_budget"]))
+            found = {
+                "depths": dict(zip(self.task_names, depth[0].tolist(), strict=True)),
+                "multiplier": float(multiplier[0]),
+                "risk": float(law(depth[0], *problem.params.T) @ problem.weight),
+                "cost": float(problem.step @ depth[0]),
+            }
+        self._set_traits(**arrangement, **found)
         self._state = {"request": request, **arrangement}
 
     def lock(self, task: str, depth: float | None = None) -> None:

@@ -388,7 +388,8 @@ class PhaseDiagram(FitsWidget):
             f"confidence {self.confidence:g}. {self._words()}{self._first_of()}"
         )
         if self.rows != 1:
-            state += f" On {_times(self.rows)}."
+            times = "the population of rows" if self.rows >= _ALL else f"{self.rows:g} times the evaluation rows"
+            state += f" On {times}."
         columns = ["task", "regime", "p static", "p dynamic", "p noise", "crossing budget (steps)"]
         if self.exchange_rate is not None:
             state += f" Exchange rate γ = {self.exchange_rate:.4g} metric² per unit of cost."
@@ -408,10 +409,6 @@ def _on(fit: DecayResults, times: float) -> DecayResults:
         return fit
     assert isinstance(fit, PosteriorResults)
     return fit.on_rows(np.inf if times >= _ALL else times * measured)
-
-
-def _times(rows: float) -> str:
-    return "the population of rows" if rows >= _ALL else f"{rows:g} times the evaluation rows"
 
 
 def _doubts(fit: DecayResults) -> tuple[float, float]:

@@ -254,7 +254,9 @@ class RiskDecomposition(Widget):
         price = self.exchange_rate * self.cost_per_step
         depth = min(float(best_depth(self.scale, self.decay_rate, price)), self._last)
         risk, cost = self.risk_at(depth), self.fixed_cost + self.cost_per_step * depth
-        reach = self._reached()
+        # c_tau of the fit with its interval around, while the law is the fit's
+        fit = self._fit if self._as_fitted else None
+        reach = None if fit is None else _reach_of(fit, self.tolerance, self._drawing)
         self._set_traits(
             optimal_depth=depth,
             reducible=risk - self.intrinsic_limit,
@@ -266,12 +268,6 @@ class RiskDecomposition(Widget):
             probing_pays=bool(self._paying_depth(*self._law()) > 0),
         )
         self._now = {} if reach is None else {"tolerance": self.tolerance, "depths": to_bytes(np.array(reach))}
-
-    def _reached(self) -> tuple[float, float, float] | None:
-        """``c_tau`` of the fit with its interval around, while the law is the fit's; else None."""
-        return (
-            _reach_of(self._fit, self.tolerance, self._drawing) if self._fit is not None and self._as_fitted else None
-        )
 
     @property
     def _as_fitted(self) -> bool:

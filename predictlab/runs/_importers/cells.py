@@ -157,7 +157,7 @@ def table_of(records: list[dict[str, Any]]) -> pd.DataFrame:
     for name in table.columns:
         column = table[name]
         if column.dtype == float and column.isna().any():
-            written = [_is_nan(record.get(name)) for record in records]
+            written = [isinstance(v := record.get(name), float) and math.isnan(v) for record in records]
             if any(written):
                 table[name] = column.astype(object).mask(pd.Series(written), "nan")
         elif column.dtype == object:
@@ -174,10 +174,6 @@ def lists_of(text: str) -> dict[str, list[Any]] | None:
     if not isinstance(said, dict) or not said or not all(isinstance(one, list) for one in said.values()):
         return None
     return said if len({len(one) for one in said.values()}) == 1 else None
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
 
 
 def _titled(table: pd.DataFrame, where: str, found: Findings) -> pd.DataFrame:

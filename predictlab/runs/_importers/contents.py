@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas.api.types import is_float_dtype
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab.errors import PredictlabError
 from predictlab.runs._importers.cells import looks_numeric
 from predictlab.runs._importers.identify import Seed, Task
@@ -22,7 +22,7 @@ SHOWN, LONGEST = 3, 24  # values of a column that are shown, and letters of each
 
 
 @dataclass(frozen=True, eq=False)
-class Contents:
+class Contents(Summarised):
     """What a source has, before its runs are settled: what `contents` returns.
 
     Parameters
@@ -67,9 +67,6 @@ class Contents:
 
     def __str__(self) -> str:
         return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def contents(

@@ -88,7 +88,7 @@ def one_below_the_other(
     return table, columns
 
 
-def _content(table: pd.DataFrame, columns: Mapping[str, str], found: Findings | None = None) -> list[str]:
+def _content(table: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
     """Columns of numbers that count nothing and were given no role; those over runs are left out."""
     others = [c for c in table.columns if normal(c) not in STEPS and c.lower() not in INDICES and c != FILE]
     return [c for c in others if c not in columns.values() and looks_numeric(table[c])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from predictlab._summary import Summary
+from predictlab._summary import Summarised, Summary
 from predictlab.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class ImportNotice(UserWarning):
 
 
 @dataclass(frozen=True)
-class ImportReport:
+class ImportReport(Summarised):
     """What `read_runs` did with a source.
 
     Parameters
@@ -90,9 +90,6 @@ class ImportReport:
 
     def __str__(self) -> str:
         return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 class Imported(NamedTuple):

@@ -261,9 +261,8 @@ def _roles(
         roles.setdefault("seconds", "_runtime")
     if "depth" not in roles:
         counts = [name for name in there if normal(name) in STEPS]
-        own = [name for name in there if name.lower() == "epoch"] if epochs else []
-        if epochs and not counts and own:
-            counts = own
+        if epochs and not counts:
+            counts = [name for name in there if name.lower() == "epoch"]
         if len(counts) > 1:  # W&B's own counter of calls beside the steps that were logged
             counts = [name for name in counts if name != "_step"]
         if len(counts) != 1:
