@@ -129,9 +129,11 @@ def test_draws_are_averaged_and_can_be_without_rivals():
     assert alone.families.to_dict() == pytest.approx({"power": 1.0})
     drawn = both.sample(4000).curves.shapes.family
     assert np.mean(drawn == 1) == pytest.approx(both.families["exponential"], abs=0.02)
-    # an exponential ends: averaged over, the risk far out reaches lower
-    far = [np.quantile(fit.risk_draws([65536.0])[:, 0], 0.025) for fit in (both, alone)]
-    assert far[0] < far[1]
+    # an exponential ends: averaged over, where the risk falls like one, the risk far out reaches lower by far
+    falls = curve(3 * np.exp(-DEPTH / 256), runs=24, seed=3)
+    fits = pl.DecayModel(falls).fit(), pl.DecayModel(falls, rivals=False).fit()
+    far = [np.quantile(fit.risk_draws([65536.0])[:, 0], 0.025) for fit in fits]
+    assert far[0] < far[1] / 10
 
 
 def test_compare_laws_shows_the_posterior_and_the_schedule():
@@ -174,5 +176,6 @@ def test_a_law_is_rejected_late_where_no_family_that_is_averaged_fits():
     ends = pl.RiskCurve(DEPTH, np.exp(-6 * DEPTH / 1024) + 0.001, 300)
     assert pl.DecayModel(ends, dispersion=1, rivals=False).fit().late_fit.p_value < 1e-6
     assert pl.DecayModel(ends, dispersion=1).fit().late_fit.p_value > 0.5
-    waves = pl.RiskCurve(DEPTH, 3 / DEPTH * np.exp(0.5 * np.cos(np.arange(9) * np.pi)), 300)
+    # the last step is a fall: one that rises is fitted better by a curve that is not past its peak, which is said then
+    waves = pl.RiskCurve(DEPTH, 3 / DEPTH * np.exp(-0.5 * np.cos(np.arange(9) * np.pi)), 300)
     assert pl.DecayModel(waves, dispersion=1).fit().late_fit.p_value < 1e-6
