@@ -94,7 +94,7 @@ pd.DataFrame(
 # of the end, and how much is not known beforehand.
 #
 # ## 4. The best of eight, under one budget
-# Eight **simulated recipes** of 128 steps. One run of each to its end would cost 1,024 steps. We have 900, and want the best,
+# Eight **simulated recipes** of 128 steps. One run of each to its end would cost 1,024 steps. We have 1,000, and want the best,
 # or one that is behind it by at most a point.
 
 # %%
@@ -104,7 +104,7 @@ recipes = {
     name: pl.worlds.MartingaleWorld(1e-4, 0.01, 1.0, mean=m).source(seed=100 + i, max_depth=128)
     for i, (name, m) in enumerate(truth.items())
 }
-found = pl.select(recipes, total_budget=900, margin=0.01, better="higher", progress=False)
+found = pl.select(recipes, total_budget=1000, margin=0.01, better="higher", progress=False)
 found
 
 # %% [markdown]
@@ -186,5 +186,5 @@ for name, left in (("all", 1e-12), ("nothing", 1.0)):
 recorded = pd.concat(
     [source([8, 16, 32, 64, 128], range(5)).assign(task=name) for name, source in recipes.items()], ignore_index=True
 )
-replayed = pl.select(recorded, total_budget=900, margin=0.01, better="higher", progress=False)
+replayed = pl.select(recorded, total_budget=1000, margin=0.01, better="higher", progress=False)
 print(replayed.sentence())
