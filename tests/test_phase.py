@@ -151,9 +151,8 @@ def test_undetermined_says_what_would_settle_it():
 
 def test_the_further_from_the_tolerance_the_fewer_runs():
     fit = exact(0.0, 20.0, 1.0, df=60)
-    sample = fit.draws()
-    risk = sample["intrinsic_limit"] + sample["scale"] * 64.0 ** -sample["decay_rate"]
-    asked = [advised({"t": fit}, tolerance=risk.quantile(q), budget=64).iloc[0] for q in (0.6, 0.88)]
+    tolerances = np.quantile(fit.risk_draws([64.0])[:, 0], [0.6, 0.85])
+    asked = [advised({"t": fit}, tolerance=tolerance, budget=64).iloc[0] for tolerance in tolerances]
     assert [row["regime"] for row in asked] == [UNDETERMINED] * 2
     near, far = (row["runs"] for row in asked)
     assert near > 2 * far > 0
