@@ -124,9 +124,15 @@ class FreshRun(Summarised):
         ndarray, shape (n, m, s)
             Metric².
         """
+        return self._drawn(depth, seeds)
+
+    def _drawn(self, depth: ArrayLike, seeds: ArrayLike, luck: Array | float = 1.0) -> Array:
+        """Draws of the risk, the square of the drift's error being its mean times `luck`, (n, 1, 1) or 1."""
         c, count = self._checked(depth, seeds)
         spread = self._spread(c)
-        return self.end_draws[:, None, None] + spread[:, :, None] / count + self.drift_draws(c, count)
+        return np.asarray(
+            self.end_draws[:, None, None] + spread[:, :, None] / count + luck * self.drift_draws(c, count)
+        )
 
     def _checked(self, depth: ArrayLike, seeds: ArrayLike) -> tuple[Array, Array]:
         c, count = np.atleast_1d(np.asarray(depth, dtype=float)), np.atleast_1d(np.asarray(seeds, dtype=float))
@@ -286,8 +292,7 @@ class FreshRun(Summarised):
         That errs by one error, and not by errors on average.
         """
         luck = np.random.default_rng(0).chisquare(1, len(self.end_draws))[:, None, None]
-        drawn = self.risk_draws(depth, seeds) + (luck - 1) * self.drift_draws(depth, seeds)
-        return np.asarray(np.mean(drawn <= tolerance, axis=0))
+        return np.asarray(np.mean(self._drawn(depth, seeds, luck) <= tolerance, axis=0))
 
     def optimal(
         self,

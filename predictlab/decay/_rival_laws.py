@@ -44,6 +44,8 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
     exponential = Problem.of(linear, risk, df, weight, (np.log(ALPHA_MIN), np.log(fast)), noise.rows)
 
     def falls(theta: Array) -> str:
+        if theta[1] <= 0:  # beside what the rows add, there may be nothing
+            return "no decay"
         rate = np.exp(theta[2])
         return f"K {np.exp(np.log(theta[1]) + rate * np.log(depth[0])):.3g}, alpha {rate:.3g}"
 

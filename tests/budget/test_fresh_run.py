@@ -162,6 +162,14 @@ def test_a_plan_counts_the_one_error_of_the_drift_at_hand():
     assert abs(np.mean(few.risk_draws(depth, 24) <= tolerance) - expected) > 0.015
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_plan_by_the_law_of_the_mean_leaves_out_depths_of_which_nothing_is_known():
+    early = pl.fresh_run(world(2, depths=DEPTHS[:4], drift=0.02), horizon=64, drift="mean")
+    for margin in (0.02, 0.1, 1.0):
+        plan = early.plan(margin=margin)
+        assert plan.seeds <= 0 or plan.depth >= early.first_depth
+
+
 def test_what_is_at_hand_may_suffice_and_nothing_may(fresh):
     assert (fresh.plan(1e-2).seeds, fresh.plan(1e-2).steps) == (0, 0)
     never = fresh.plan(1e-6)

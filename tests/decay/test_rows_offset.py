@@ -213,3 +213,10 @@ def test_what_has_no_answer_says_what_to_do():
     for method in ("gamma", "gee"):
         with pytest.raises(ArgumentError, match="make the curve from outcomes"):
             pl.DecayModel(bare, rows=np.inf).fit(method)
+
+
+@pytest.mark.filterwarnings("error")
+def test_laws_of_runs_that_differ_by_their_rows_alone():
+    fits = [pl.DecayModel(curve_of(seed, k=0.0, runs=8), rows=np.inf).fit("gamma") for seed in range(4)]
+    tables_ = [fit.compare_laws().set_index("law")["estimate"] for fit in fits]
+    assert any(table["power"] == "no decay" for table in tables_)
