@@ -245,7 +245,8 @@ class RunsExplorer(Widget):
         self._doing = "reading"
         yield
         frame, report, text = self._made.read(self.source, self.arguments, self._dropped)
-        self._set(**nothing | {"frame": frame, "report": report, "error": text})
+        # the code goes with the frame: a cell may run between two steps
+        self._set(**nothing | {"frame": frame, "report": report, "error": text, "code": str(self._made.script)})
         self._send_reading()
 
     def _fit(self) -> Iterator[None]:
