@@ -7,6 +7,7 @@ import { ASIDE, CHOSEN, orderAt, shareText } from "./selections.js";
 const LANE = 0.26; // of the width of a picture, for the ends, and for names
 const SHAPES = ["circle", "triangle", "square"];
 const NAMED = 4; // candidates whose names are written into the picture
+const LIKELY = 0.05; // candidates below it are not named beside the looks
 const MOST = 14; // letters of a name there
 
 const cut = (name) => (name.length > MOST ? `${name.slice(0, MOST - 1)}…` : name);
@@ -128,7 +129,9 @@ export function paintChances(plot, view, look) {
     upright(ctx, f, spent, look.text, 1.2, [2, 3]);
     upright(ctx, f, f.wall, look.muted, 1);
   });
-  const order = orderAt(n, view.look).filter((i) => n.state(view.look, i) !== ASIDE).slice(0, NAMED);
+  // names of lines along the axis would stand where no line is
+  const order = orderAt(n, view.look).slice(0, NAMED)
+    .filter((i) => n.state(view.look, i) !== ASIDE && n.at(view.look, i, "p_good") >= LIKELY);
   if (view.marked !== null && !order.includes(view.marked)) order.push(view.marked);
   const labels = order.map((i) => ({
     text: cut(n.names[i]), x: spent, y: f.y.at(n.at(view.look, i, "p_good")), font: n.state(view.look, i) === CHOSEN ? "bold 12px" : "12px", beside: true,

@@ -324,6 +324,7 @@ function shareText(share) {
 var LANE = 0.26;
 var SHAPES2 = ["circle", "triangle", "square"];
 var NAMED = 4;
+var LIKELY = 0.05;
 var MOST = 14;
 var cut = (name) => name.length > MOST ? `${name.slice(0, MOST - 1)}…` : name;
 function looksOf(view, look, i) {
@@ -436,7 +437,7 @@ function paintChances(plot, view, look) {
     upright(ctx, f, spent, look.text, 1.2, [2, 3]);
     upright(ctx, f, f.wall, look.muted, 1);
   });
-  const order = orderAt(n, view.look).filter((i) => n.state(view.look, i) !== ASIDE).slice(0, NAMED);
+  const order = orderAt(n, view.look).slice(0, NAMED).filter((i) => n.state(view.look, i) !== ASIDE && n.at(view.look, i, "p_good") >= LIKELY);
   if (view.marked !== null && !order.includes(view.marked)) order.push(view.marked);
   const labels = order.map((i) => ({
     text: cut(n.names[i]),
