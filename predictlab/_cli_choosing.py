@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from predictlab import _cli_runs
-from predictlab._cli_runs import AsTask, Depth, Metric, Names, PerEpoch, Seed, Sources, Store, show
+from predictlab._cli_runs import AsTask, Depth, Metric, Names, PerEpoch, Rows, Seed, Sources, Store, as_typed, show
 from predictlab.errors import bad_argument
 
 
@@ -68,6 +69,18 @@ def select(
     confidence: Annotated[float, typer.Option(help="Probability of a right choice at which it stops.")] = 0.95,
     metric: Metric = None,
     better: Annotated[str | None, typer.Option(help="higher or lower, for metrics of your own.")] = None,
+    rows: Rows = None,
+    eval_rows: Annotated[
+        int | None, typer.Option(help="Rows that the runs were evaluated on. Default, with --rows: as the store knows.")
+    ] = None,
+    interaction: Annotated[
+        str | None,
+        typer.Option(
+            help="sigma_int²,sigma_c²: how runs of a task, and how tasks differ on a row, metric²; one number: both. "
+            "Default, with --rows: from outcomes by row in the store."
+        ),
+    ] = None,
+    row_cost: Annotated[float, typer.Option(help="Of one row in one evaluation, in steps; with --eval-rows.")] = 0.0,
     as_task: AsTask = None,
     seed: Seed = None,
     depth: Depth = None,
@@ -75,22 +88,56 @@ def select(
 ) -> None:
     """Which of several tasks ends best, from their recorded runs, which are played back one after the other.
 
+    With --rows: on other evaluation rows than these, and with how many seeds and rows it could be told.
+
     New runs are trained by pl.select, from Python.
     """
     from predictlab.choosing import select as of_runs
+    from predictlab.choosing._candidates import RUNGS
     from predictlab.risk import as_runs_frame
 
     runs, names = _cli_runs.runs_of(
         source, store, task, metric=metric, as_task=as_task, seed=seed, depth=depth, steps_per_epoch=steps_per_epoch
     )
+    between = _pair(interaction)
+    if rows is None and between is not None:
+        raise bad_argument(
+            "--interaction", interaction, "nothing without --rows", "On these rows nothing of it matters."
+        )
+    if rows is None and eval_rows is not None and not row_cost:
+        raise bad_argument("--eval-rows", eval_rows, "nothing without --rows or --row-cost")
+    if rows is not None and between is None and not isinstance(runs, Path):
+        raise bad_argument(
+            "interaction", None, "sigma_int²,sigma_c² of a row, and --eval-rows, beside --rows",
+            "Files have no outcomes by row to find them in; a run store that pl.probe made has.",
+        )  # fmt: skip
     frame = as_runs_frame(runs)
     frame = frame[frame["task"].isin(names)]
-    recorded = float(frame.groupby(["task", "run"])["depth"].max().sum())
+    if total_budget is None:  # all that was recorded
+        depths = frame.groupby(["task", "run"])["depth"]
+        evaluations = depths.nunique().clip(upper=len(RUNGS)).sum()
+        total_budget = float(depths.max().sum() + row_cost * (eval_rows or 0) * evaluations)
     found = of_runs(
-        frame, recorded if total_budget is None else total_budget, margin=margin, confidence=confidence, metric=metric,
-        better=better, progress=False,
+        frame, total_budget, margin=margin, confidence=confidence, metric=metric, better=better, rows=rows,
+        eval_rows=eval_rows, row_cost=row_cost, interaction=between, progress=False,
+        store=runs if isinstance(runs, Path) and rows is not None else None,
     )  # fmt: skip
     told = found.summary()
     for part in (told.title, *(part for part in told.parts if isinstance(part, str))):
-        typer.echo(part)
+        typer.echo(as_typed(part, {"margin": "--margin", "total_budget": "--total-budget"}))
     show(found.frame().drop(columns="p_best"), f"{found.metric} at the end")
+    if found.rows is not None and found.needs:
+        show(found.design(), "Seeds of each, to the end, by evaluation rows")
+
+
+def _pair(interaction: str | None) -> float | tuple[float, float] | None:
+    """``sigma_int²`` and ``sigma_c²``, or one number for both; None where none was given."""
+    if interaction is None:
+        return None
+    try:
+        values = [float(part) for part in interaction.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 2):
+        raise bad_argument("--interaction", interaction, "one number, or two with a comma, such as 0.05,0.1")
+    return values[0] if len(values) == 1 else (values[0], values[1])

@@ -195,3 +195,62 @@ def test_select_says_which_task_ends_best(tmp_path, measured):
     poor = predictlab("select", "two.csv", "--as-task", "recipe", "--total-budget", "3", cwd=tmp_path)
     assert poor.returncode == 1
     assert "expected at least 32, one run of each candidate" in poor.stderr
+
+
+def write_by_row(path, *, apart=0.004, of_run=0.02, between=0.1, rows=200, runs=4):
+    """A store of three tasks with outcomes by row, in which tasks differ on rows more than at all."""
+    rng = np.random.default_rng(5)
+    easy = rng.standard_normal(rows)
+    with pl.RunStore(path) as store:
+        for i, name in enumerate(("a", "b", "c")):
+            own = easy + between**0.5 * rng.standard_normal(rows) + apart * i
+            values = own + 0.01 * rng.standard_normal((runs, 1)) + of_run**0.5 * rng.standard_normal((runs, rows))
+            columns = ["task", "run", "seed", "depth", "metric", "value", "status"]
+            means = values.mean(axis=1) + 1 / DEPTHS[-1]
+            lines = [(name, f"{s}", s, c, "value", m - 1 / c, "ok") for s, m in enumerate(means) for c in DEPTHS]
+            kept = {(f"{s}", DEPTHS[-1], "value"): y.astype(np.float32) for s, y in enumerate(values)}
+            store.add_task(name, "0123456789abcdef", {})
+            store.add_rows(name, [f"row {j}" for j in range(rows)])
+            frame = pd.DataFrame(lines, columns=columns)
+            store.add_frame(frame, fingerprint="0123456789abcdef", outcomes=kept)
+    return float(DEPTHS[-1] * runs * 3)
+
+
+def test_select_asks_of_the_population_of_rows(tmp_path):
+    """The same as pl.select says, from outcomes by row in the store."""
+    recorded = write_by_row(tmp_path / "runs.db")
+    asked = ("select", "runs.db", "--better", "higher", "--margin", "0.01")
+    done = predictlab(*asked, "--rows", "inf", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    settings = {"better": "higher", "margin": 0.01, "progress": False}
+    found = pl.select(tmp_path / "runs.db", recorded, rows=float("inf"), **settings)
+    assert not found.decided
+    assert done.stdout.startswith(found.sentence())
+    assert "on the population of rows with probability" in done.stdout
+    assert f"{found.design()['rows'].iloc[-1]:.0f}" in done.stdout.splitlines()[-1]
+    priced = predictlab(
+        *asked, "--rows", "500", "--eval-rows", "200", "--row-cost", "0.5", "--interaction", "0.02,0.1", cwd=tmp_path
+    )
+    assert priced.returncode == 0, priced.stderr
+    assert "on 500 other rows" in priced.stdout
+    assert f"of {recorded + 0.5 * 200 * 5 * 12:.4g} spent" in priced.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--rows", "0", "--eval-rows", "9", "--interaction", "0.1"), "--rows 0"),
+        (("--rows", "inf"), "--interaction: expected sigma_int²,sigma_c² of a row, and --eval-rows, beside --rows"),
+        (("--rows", "inf", "--interaction", "0.1"), "--eval-rows: expected how many rows are evaluated"),
+        (("--rows", "inf", "--interaction", "a,b"), "one number, or two with a comma"),
+        (("--interaction", "0.1"), "--interaction='0.1': expected nothing without --rows"),
+        (("--eval-rows", "200"), "nothing without --rows or --row-cost"),
+        (("--row-cost", "0.1"), "--eval-rows: expected how many rows are evaluated"),
+    ],
+)
+def test_select_says_what_it_lacks_to_know_of_rows(sources, tmp_path, more, says):
+    log = pd.read_csv(sources / "log.csv")
+    pd.concat([log.assign(recipe=name) for name in "ab"]).to_csv(tmp_path / "two.csv", index=False)
+    done = predictlab("select", "two.csv", "--as-task", "recipe", *more, cwd=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr, done.stderr

@@ -20,7 +20,7 @@ from predictlab.task import Task
 MOST_SEEDS = 100_000
 
 
-def paired_interaction(outcomes: Mapping[str, pd.DataFrame]) -> tuple[float, int]:
+def paired_interaction(outcomes: Mapping[str, pd.DataFrame]) -> tuple[float, int, float]:
     """What candidates add to each other's differences on rows that are common to all.
 
     Candidate `i`, run `s`, row `j`: ``y = m_i + a_is + b_j + c_ij + e_isj``. What makes a row easy or hard for all,
@@ -37,6 +37,8 @@ def paired_interaction(outcomes: Mapping[str, pd.DataFrame]) -> tuple[float, int
         ``sigma_c²``, metric² a row, at least 0.
     int
         Rows in common.
+    float
+        ``sigma_int²`` of ``e_isj``, metric² a row; NaN where no candidate has two runs.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def paired_interaction(outcomes: Mapping[str, pd.DataFrame]) -> tuple[float, int
     within = [(variance_components(y).interaction, len(y)) for y in each if len(y) > 1]
     of_run = float(np.mean([v for v, _ in within])) if within else 0.0
     runs = float(np.mean([of_run / len(y) for y in each]))  # what is left of e_isj in a candidate's mean
-    return max(variance_components(means).interaction - runs, 0.0), len(rows)
+    return max(variance_components(means).interaction - runs, 0.0), len(rows), of_run if within else math.nan
 
 
 def recorded(candidates: Sequence[Candidate], store: RunStore, metric: str) -> dict[str, pd.DataFrame]:
@@ -136,6 +138,7 @@ class RowPlan:
             choices, difference=needs["difference"] + margin, confidence=confidence, run_interaction=2 * self.run,
             run_variance=max(needs["run_variance"] - 2 * self.run / evaluated, 0.0), interaction=2 * self.between,
             run_cost=needs["run_cost"] - 2 * self.price * evaluated * looks, row_cost=self.price, looks=looks,
+            asked=math.inf if self.asked is None else self.asked,
         )  # fmt: skip
         extra = (told["rows"] - evaluated) * self.price * had
         total = (told["cost"] + extra).where(extra <= left, math.inf)
@@ -149,7 +152,7 @@ class RowPlan:
 
 def design(
     rows: Sequence[int], *, difference: float, run_variance: float, run_interaction: float, interaction: float,
-    confidence: float, run_cost: float, row_cost: float, looks: int,
+    confidence: float, run_cost: float, row_cost: float, looks: int, asked: float = math.inf,
 ) -> pd.DataFrame:  # fmt: skip
     """Seeds and cost with which two candidates are told apart, for each number of evaluation rows.
 
@@ -168,6 +171,8 @@ def design(
         Of one row in one evaluation.
     looks : int
         Evaluations of a run.
+    asked : float
+        Rows that the answer is for; ``inf``: the population.
 
     Returns
     -------
@@ -177,7 +182,7 @@ def design(
     apart = (difference / norm.ppf(confidence)) ** 2 if 0 < difference < math.inf else 0.0
     lines = []
     for n in rows:
-        left = apart - interaction / n
+        left = apart - interaction * (1 / n + 1 / asked)
         seeds = math.ceil(max((run_variance + run_interaction / n) / left, 2)) if left > 0 else math.inf
         seeds = seeds if seeds <= MOST_SEEDS else math.inf
         lines.append({"rows": n, "seeds": float(seeds), "cost": seeds * (run_cost + 2 * row_cost * n * looks)})

@@ -15,9 +15,10 @@ from tqdm.auto import tqdm
 from predictlab._validation import Rng, generator, nonnegative, option, positive, share
 from predictlab.choosing._candidates import RUNGS, Candidate, Candidates, opened_candidates, prices_of
 from predictlab.choosing._ladder import Ladder, Posterior, Rungs
+from predictlab.choosing._needs import batch_in_words, needs_of
 from predictlab.choosing._next_runs import Chooser, Run, leader_of, within
 from predictlab.choosing._rows import RowPlan, paired_interaction, recorded
-from predictlab.choosing._selection import Selection, needs_of
+from predictlab.choosing._selection import Selection
 from predictlab.choosing._sums import wide
 from predictlab.errors import DataError, bad_argument
 from predictlab.probing._executors import Executor
@@ -181,7 +182,7 @@ class _Selecting:
         self.reached: list[list[int]] = [[] for _ in candidates]
         self.values = [np.empty((0, prices.shape[1])) for _ in candidates]
         self.ladder = Ladder(len(candidates), prices.shape[1], rng)
-        self.cost, self.paired = 0.0, (-1.0, 0.0, 0)
+        self.cost, self.paired = 0.0, (-1.0, 0.0, 0, 0.0)
         self.looks: list[dict[str, object]] = []
         self.history: list[pd.DataFrame] = []
         self.frames: dict[str, list[pd.DataFrame]] = {}
@@ -193,18 +194,21 @@ class _Selecting:
         if len(plan.choices) > 1:
             self.candidates = [one.on_rows(plan.choices[0]) for one in self.on_these]
 
-    def _closed(self) -> float:
-        """Variance of each end that no run on the evaluated rows tells of, metric²."""
-        if self.plan.asked is None:
-            return 0.0
-        between, rows = self.plan.between, self.evaluated
+    def _terms(self) -> tuple[float, float, int]:
+        """``sigma_int²`` and ``sigma_c²`` of a row, as told or from recorded outcomes, and the rows evaluated."""
+        run, between, rows = self.plan.run, self.plan.between, self.evaluated
         if between is None or rows is None:
             if self.paired[0] != self.cost:  # read again after each batch alone
                 self.paired = (self.cost, *paired_interaction(recorded(self.candidates, self.store, str(self.metric))))
-            between, rows = self.paired[1] if between is None else between, self.paired[2] if rows is None else rows
-        return self.plan.open_variance(between, rows)
+            run, between = (self.paired[3], self.paired[1]) if between is None else (run, between)
+            rows = rows or self.paired[2]
+        return np.nan if run is None else run, between, rows
 
-    def _needs(self, posterior: Posterior, end: Array, leader: int) -> dict[str, float]:
+    def _closed(self) -> float:
+        """Variance of each end that no run on the evaluated rows tells of, metric²."""
+        return 0.0 if self.plan.asked is None else self.plan.open_variance(*self._terms()[1:])
+
+    def _needs(self, posterior: Posterior, end: Array, leader: int) -> tuple[dict[str, float], int]:
         return needs_of(end, leader, self.margin, self.confidence, posterior.end_noise, self.prices[:, -1])
 
     def _on_rows(self, rows: int, cost: float) -> None:
@@ -234,7 +238,7 @@ class _Selecting:
                 if not stands and left >= self.prices[:, 0].min():
                     break
             if not stands and len(self.plan.choices) > 1:
-                needs, had = self._needs(posterior, end, leader), sum(sum(reached) for reached in self.reached)
+                (needs, _), had = self._needs(posterior, end, leader), sum(sum(reached) for reached in self.reached)
                 more = self.plan.more(
                     self.evaluated or 1, needs, self.margin, self.confidence, self.prices.shape[1], had, left
                 )
@@ -243,9 +247,8 @@ class _Selecting:
                     batch = []
                     continue
             reached = [list(r) for r in self.reached]
-            chooser = Chooser(
-                posterior, sign, reached, self.prices, self._most(), self._out(), self.margin, self._closed()
-            )
+            most = [one.most for one in self.candidates]
+            chooser = Chooser(posterior, sign, reached, self.prices, most, self._out(), self.margin, self._closed())
             last = chooser.finishing(leader)  # what is chosen is to be seen at its end, and kept money for
             if last is not None and (chance >= self.confidence or last.cost <= left < last.cost + self.limit / LOOKS):
                 batch = [last] if last.cost <= left else []
@@ -258,15 +261,13 @@ class _Selecting:
                 f"The choice stands at look {len(self.looks) + 1}." if stands
                 else f"The {left:.4g} left of total_budget={self.limit:g} pay for no further run." if not batch else ""
             )  # fmt: skip
-            found = self._selection(posterior, leader, chance, stands, batch, because)
+            why = "" if batch != [last] else f"{self.candidates[leader].name} has not been seen at its end yet."
+            found = self._selection(posterior, leader, chance, stands, batch, because, why)
             asked = on_look(found) if on_look is not None else None
             if not batch:
                 return found
             if asked is False:
                 return replace(found, stopped_because=f"Stopped at look {len(self.looks)}, as it was told to.")
-
-    def _most(self) -> list[int | None]:
-        return [one.most for one in self.candidates]
 
     def _diverged(self) -> Array:
         """Runs of each candidate that diverged before the rung that was asked for, (N,)."""
@@ -339,8 +340,8 @@ class _Selecting:
         return joined.drop_duplicates(["candidate", "run", "depth", "metric"], ignore_index=True)
 
     def _selection(
-        self, posterior: Posterior, leader: int, chance: float, stands: bool, batch: list[Run], because: str
-    ) -> Selection:
+        self, posterior: Posterior, leader: int, chance: float, stands: bool, batch: list[Run], because: str, why: str
+    ) -> Selection:  # fmt: skip
         sign = 1.0 if self.better == "higher" else -1.0
         end = self._ends(posterior, sign)
         diverged = self._diverged()
@@ -364,31 +365,33 @@ class _Selecting:
                 }
             )  # fmt: skip
         table = pd.DataFrame(rows)
-        action = "; ".join(self._in_words(batch)) or "stop"
-        number = len(self.looks) + 1
+        (needs, rival), terms = self._needs(posterior, end, leader), self._terms() if self.plan.asked else None
+        runs = {(run.candidate, run.seed) for run in batch}
+        begun = sum(seed >= len(self.reached[i]) for i, seed in runs)
         self.looks.append(
             {
-                "look": number, "cost": self.cost, "leader": self.candidates[leader].name, "probability": chance,
-                "open": int((table["state"] != "set aside").sum()), "action": action,
+                "look": len(self.looks) + 1, "cost": self.cost, "leader": self.candidates[leader].name,
+                "probability": chance, "open": int((table["state"] != "set aside").sum()),
+                "rows": float((terms[2] if terms else self.evaluated) or np.nan),
+                "action": batch_in_words(batch, self.candidates) or "stop", "begun": begun,
+                "carried": len(runs) - begun, "why": why,
             }
         )  # fmt: skip
-        self.history.append(table.assign(look=number, spent=self.cost))
+        self.history.append(table.assign(look=len(self.looks), spent=self.cost))
         table = table.assign(order=-sign * table["mean"]).sort_values(
             ["p_good", "order"], ascending=[False, True], ignore_index=True
         )
-        return Selection(
+        found = Selection(
             choice=self.candidates[leader].name, decided=stands, probability=chance, margin=self.margin,
             confidence=self.confidence, metric=str(self.metric), better=str(self.better), cost=self.cost,
             total_budget=self.limit, table=table.drop(columns="order"), looks=pd.DataFrame(self.looks),
             history=pd.concat(self.history, ignore_index=True), depths={c.name: c.depths for c in self.candidates},
-            correlation=posterior.correlation,
-            needs={} if stands else self._needs(posterior, end, leader),
-            runs=self._runs(), stopped_because=because, eval_rows=self.evaluated,
+            correlation=posterior.correlation, needs={} if stands else needs, runs=self._runs(), rows=self.plan.asked,
+            stopped_because=because, rival="" if stands else self.candidates[rival].name,
+            eval_rows=terms[2] if terms else self.evaluated,
+            interaction=terms[:2] if terms else None, row_cost=self.plan.price, row_choices=self.plan.choices,
         )  # fmt: skip
-
-    def _in_words(self, batch: list[Run]) -> list[str]:
-        by: dict[str, list[str]] = {}
-        for run in batch:
-            one = self.candidates[run.candidate]
-            by.setdefault(one.name, []).append(f"{run.seed} to {one.depths[run.rung]}")
-        return [f"{name}: run {', '.join(what)}" for name, what in by.items()]
+        if batch and not why:
+            self.looks[-1]["why"] = found._needed()
+            found = replace(found, looks=pd.DataFrame(self.looks))
+        return found

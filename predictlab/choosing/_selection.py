@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from predictlab._summary import Summary
 from predictlab._validation import nonnegative, positive, whole_number
-from predictlab.choosing._rows import MOST_SEEDS, design
+from predictlab.choosing._needs import doubled, in_words, seeds_for
+from predictlab.choosing._rows import design
+from predictlab.errors import bad_argument
 from predictlab.risk._curve import Array
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Selection:
     table : pandas.DataFrame
         What `frame` returns.
     looks : pandas.DataFrame
-        One row a look: ``look``, ``cost``, ``leader``, ``probability``, ``open`` (not set aside), ``action``.
+        One row a look: ``look``, ``cost``, ``leader``, ``probability``, ``open`` (not set aside), ``rows`` (evaluated;
+        NaN where that is not known), ``action``, of it ``begun`` (new runs) and ``carried`` (runs carried on), ``why``.
     history : pandas.DataFrame
         The table of every look, with ``look`` and ``spent``.
     depths : dict of str to tuple of int
@@ -56,6 +57,17 @@ class Selection:
         One sentence; empty while it goes on.
     eval_rows : int or None
         Rows that runs were evaluated on, where that is known.
+    rival : str
+        Whom the chosen one would have to be told from; empty where decided.
+    rows : float or None
+        Rows that the answer is for; None: those that were evaluated, ``inf``: the population.
+    interaction : (float, float) or None
+        ``sigma_int²`` (NaN where one run of each is known alone) and ``sigma_c²`` of a row, metric²: as `select` was
+        told, or from outcomes by row.
+    row_cost : float
+        Of one row in one evaluation.
+    row_choices : tuple of int
+        Numbers of rows that `select` could choose from.
 
     Examples
     --------
@@ -85,6 +97,11 @@ class Selection:
     runs: pd.DataFrame = field(repr=False)
     stopped_because: str
     eval_rows: int | None = None
+    rival: str = ""
+    rows: float | None = None
+    interaction: tuple[float, float] | None = None
+    row_cost: float = 0.0
+    row_choices: tuple[int, ...] = ()
 
     @property
     def contenders(self) -> list[str]:
@@ -128,28 +145,29 @@ class Selection:
         if rows is not None:
             per_row = positive("interaction", interaction, " (metric²)")
             variance += 2 * per_row * (1 / positive("rows", rows) - 1 / positive("eval_rows", eval_rows))
-        return _seeds(max(variance, 0.0), self.needs["difference"] + self.margin, self.confidence)
+        return seeds_for(max(variance, 0.0), self.needs["difference"] + self.margin, self.confidence)
 
     def design(
         self,
-        rows: Sequence[int],
+        rows: Sequence[int] | None = None,
         *,
-        interaction: float | tuple[float, float],
+        interaction: float | tuple[float, float] | None = None,
         eval_rows: int | None = None,
-        row_cost: float = 0.0,
+        row_cost: float | None = None,
     ) -> pd.DataFrame:
         """Ask which number of evaluation rows and of seeds would tell the two likeliest apart most cheaply.
 
         Parameters
         ----------
-        rows : sequence of int
-            Numbers of rows to choose from, >= 1.
-        interaction : float or (float, float)
-            ``sigma_int²`` of runs and ``sigma_c²`` of candidates, of one row, metric²; one number: both.
+        rows : sequence of int, optional
+            Numbers of rows to choose from, >= 1. None: those of `select` from the present one on, or its doubles.
+        interaction : float or (float, float), optional
+            ``sigma_int²`` of runs and ``sigma_c²`` of candidates, of one row, metric²; one number: both. None: as
+            `select` was told, or found in outcomes by row.
         eval_rows : int, optional
-            Rows of the present set; None: as `select` was told.
-        row_cost : float
-            Of one row in one evaluation, in the unit of `total_budget`.
+            Rows of the present set; None: as `select` was told, or found.
+        row_cost : float, optional
+            Of one row in one evaluation, in the unit of `total_budget`; None: as `select` was told.
 
         Returns
         -------
@@ -157,26 +175,41 @@ class Selection:
             ``rows``, ``seeds`` of each to the end (inf where no number does), ``cost``, ``best`` (the cheapest). Empty
             where the choice stands.
 
+        Raises
+        ------
+        ArgumentError
+            What is known neither here nor from `select`.
+
         Notes
         -----
         On the population of rows, a difference of means of S runs on n rows has the variance
-        ``2 (sigma_run² + sigma_int² / n) / S + 2 sigma_c² / n``; what makes rows easy or hard for all cancels.
+        ``2 (sigma_run² + sigma_int² / n) / S + 2 sigma_c² / n``; what makes rows easy or hard for all cancels. On
+        another set of m rows, asked for by ``pl.select(rows=m)``, ``2 sigma_c² / m`` comes to it.
         """
-        of_run, between = interaction if isinstance(interaction, tuple) else (interaction, interaction)
-        of_run = nonnegative("interaction", of_run, " (metric² a row)")
+        given = self.interaction if interaction is None else interaction
+        if given is None:
+            raise bad_argument(
+                "interaction", None, "sigma_int² of a row, or (sigma_int², sigma_c²)",
+                "pl.select(rows=inf) finds them in outcomes by row; curve.components() or pl.noise know the first.",
+            )  # fmt: skip
+        of_run, between = given if isinstance(given, tuple) else (given, given)
+        of_run = 0.0 if math.isnan(of_run) else nonnegative("interaction", of_run, " (metric² a row)")
         present = whole_number("eval_rows", self.eval_rows if eval_rows is None else eval_rows, 1)
+        offered = [n for n in self.row_choices if n >= present] if len(self.row_choices) > 1 else doubled(present)
+        looks = len(self.correlation)
         if not self.needs:
             return pd.DataFrame(columns=["rows", "seeds", "cost", "best"])
         return design(
-            [whole_number("rows", n, 1) for n in rows],
+            [whole_number("rows", n, 1) for n in (offered if rows is None else rows)],
             difference=self.needs["difference"] + self.margin,
             run_variance=max(self.needs["run_variance"] - 2 * of_run / present, 0.0),
             run_interaction=2 * of_run,
             interaction=2 * nonnegative("interaction", between, " (metric² a row)"),
+            asked=math.inf if self.rows is None else self.rows,
             confidence=self.confidence,
-            run_cost=self.needs["run_cost"],
-            row_cost=nonnegative("row_cost", row_cost, " (cost per row)"),
-            looks=len(self.correlation),
+            run_cost=self.needs["run_cost"] - 2 * self.row_cost * (self.eval_rows or 0) * looks,
+            row_cost=self.row_cost if row_cost is None else nonnegative("row_cost", row_cost, " (cost per row)"),
+            looks=looks,
         )
 
     def sentence(self) -> str:
@@ -187,6 +220,8 @@ class Selection:
         str
         """
         apart = f" or behind the best by at most {self.margin:g}" if self.margin else ""
+        if self.rows is not None:
+            apart += f" on {'the population of' if math.isinf(self.rows) else f'{self.rows:,.0f} other'} rows"
         said = f"{self.choice} is the best{apart} with probability {self.probability:.2f}"
         spent = f"{self.cost:.4g} of {self.total_budget:.4g} spent"
         if self.decided:
@@ -196,14 +231,12 @@ class Selection:
         return f"Cannot be told apart: {self.choice} from {shown or 'the others'}. {said} ({spent}). {self._needed()}"
 
     def _needed(self) -> str:
-        seeds, gap = self.needs["seeds"], self.needs["difference"]
-        apart = f"the two likeliest lie {gap:.3g} apart"
-        if not math.isfinite(seeds):
-            return f"No number of seeds would do: {apart}; give a margin=."
-        rows = ""
-        if self.metric == "accuracy":
-            rows = ", or more evaluation rows where it is they that differ (pl.noise says so)"
-        return f"It would need about {seeds:,.0f} seeds of each to the end, if {apart} in truth{rows}."
+        """What it would take, in seeds and, where the answer is for other rows, in rows."""
+        who = f"{self.choice} and {self.rival}" if self.rival else "the two likeliest"
+        known = self.rows is not None and self.interaction is not None and bool(self.eval_rows)
+        hint = ", or more evaluation rows where it is they that differ (pl.noise says so)"
+        hint = hint if self.metric == "accuracy" else ""
+        return in_words(self.needs, who, self.design() if known else None, self.row_cost > 0, hint)
 
     def summary(self) -> Summary:
         """Say what was chosen and show the candidates and the looks.
@@ -218,9 +251,10 @@ class Selection:
         lines: list[str | pd.DataFrame] = [f"{self.metric}, {self.better} is better. {self.stopped_because}".strip()]
         if predicts:
             lines.append(f"Correlation of candidates' means with those at the end, by rung: {predicts}.")
-        return Summary(
-            self.sentence(), *lines, self.table[shown], self.looks[["look", "cost", "leader", "probability", "open"]]
-        )
+        told = self.looks[["look", "cost", "leader", "probability", "open"]]
+        if len(self.row_choices) > 1:
+            told = told.assign(rows=self.looks["rows"].astype(int))
+        return Summary(self.sentence(), *lines, self.table[shown], told)
 
     def __repr__(self) -> str:
         return str(self.summary())
@@ -244,28 +278,3 @@ class Selection:
         from predictlab.charts import selection_chart
 
         return selection_chart(self, width=width, height=height)
-
-
-def needs_of(
-    end: Array, leader: int, margin: float, confidence: float, noise: Array, prices: Array
-) -> dict[str, float]:
-    """Seeds of the chosen one and the runner-up, each to the end, after which their difference would stand.
-
-    If they differ in truth as they seem to: the difference of two means of S runs has the variance ``(v_1 + v_2) / S``.
-    """
-    mean = end.mean(axis=0)  # -inf of candidates that diverge
-    chance = np.mean(end >= end.max(axis=1, keepdims=True) - margin, axis=0)
-    rival = int(np.argmax(np.where(np.arange(len(mean)) == leader, -1.0, chance)))
-    gap = abs(float(mean[leader] - mean[rival]))
-    variance = float(noise[leader] + noise[rival])
-    return {
-        "seeds": _seeds(variance, gap + margin, confidence), "difference": gap, "run_variance": variance,
-        "run_cost": float(prices[leader] + prices[rival]),
-    }  # fmt: skip
-
-
-def _seeds(variance: float, difference: float, confidence: float) -> float:
-    if not 0 < difference < math.inf:
-        return math.inf
-    seeds = math.ceil(max(variance * (norm.ppf(confidence) / difference) ** 2, 2))
-    return float(seeds) if seeds <= MOST_SEEDS else math.inf

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 
 import predictlab as pl
+from predictlab.choosing._needs import advised, doubled, in_words
 from predictlab.choosing._rows import design, paired_interaction
 from predictlab.errors import ArgumentError, DataError
 
@@ -90,6 +91,59 @@ def test_no_number_of_seeds_does_on_too_few_rows():
     assert table["best"].tolist() == [False, True]
 
 
+def told(rows, seeds, cost=None, price=0.0, gap=0.01):
+    """Which rows are advised, and the sentence."""
+    table = pd.DataFrame({"rows": rows, "seeds": seeds, "cost": cost or seeds})
+    table["best"] = (table["cost"] == table["cost"].min()) & np.isfinite(table["cost"])
+    best = advised(table, price > 0)
+    return None if best is None else best["rows"], in_words({"difference": gap}, "a and b", table, price > 0)
+
+
+def test_rows_or_seeds_are_advised_in_a_sentence():
+    """Without a price the fewest rows that save most of the seeds there are to save, else the cheapest."""
+    inf = np.inf
+    assert told([100, 200, 400], [inf, inf, 8]) == (
+        400,
+        "No number of seeds would do on these 100 rows; about 8 seeds of each to the end would with 400 rows, "
+        "if a and b lie 0.01 apart in truth.",
+    )
+    best, said = told([100, 200, 400, 800], [60, 15, 8, 6])
+    assert best == 400
+    assert "about 60 seeds of each to the end on these 100 rows, or 8 with 400 rows, if a and b" in said
+    best, said = told([100, 200, 400], [9, 8, 7])
+    assert best == 100
+    assert said.endswith("; more rows would save few of them.")
+    best, said = told([100, 200, 400], [60, 15, 8], [600, 300, 320], price=1)
+    assert best == 200
+    assert "these 100 rows (cost 600), or 15 with 200 rows (cost 300)" in said
+    assert told([100, 200], [inf, inf])[0] is None
+    assert "on up to 200 rows: a and b lie 0.01 apart; give a margin=." in told([100, 200], [inf, inf])[1]
+
+
+def test_another_set_of_rows_has_its_own_luck():
+    """On m other rows 2 sigma_c² / m is left, however many rows are evaluated: the closed form, and a bound."""
+    known = {"difference": 0.02, "run_variance": 1e-4, "run_interaction": 0.0, "interaction": 0.2, "confidence": 0.95}
+    cost = {"run_cost": 1.0, "row_cost": 0.0, "looks": 1}
+    bound = 0.2 * (norm.ppf(0.95) / 0.02) ** 2
+    table = design([10**9], **known, **cost, asked=1.25 * bound)
+    assert table["seeds"].iloc[0] == np.ceil(1e-4 / (0.2 / bound - 0.2 / (1.25 * bound) - 0.2e-9))
+    assert design([10**9], **known, **cost, asked=bound)["seeds"].iloc[0] == np.inf
+    assert design([10**9], **known, **cost)["seeds"].iloc[0] == 2
+
+
+def test_the_price_of_rows_is_counted_once():
+    """The design of a selection that was told a price is that of the closed form at that price."""
+    known = {"row_cost": 0.05, "interaction": (OF_RUN, BETWEEN), "rows": np.inf}
+    priced = choose(
+        {name: (lambda c, s, f=f: f(c, s, 100)) for name, f in crossed([0.70, 0.703], run_sd=0.01).items()},
+        1200, eval_rows=100, **known,
+    )  # fmt: skip
+    table = priced.design()
+    assert table["rows"].tolist() == doubled(100)
+    one = table[np.isfinite(table["seeds"])].iloc[-1]
+    assert one["cost"] == pytest.approx(one["seeds"] * (2 * 64 + 2 * 0.05 * one["rows"] * 2))
+
+
 def tables(seed, candidates=6, runs=3, rows=2000):
     rng = np.random.default_rng(seed)
     easy = 2 * rng.standard_normal(rows)
@@ -134,6 +188,16 @@ def test_outcomes_that_were_kept_are_used(tmp_path):
     )  # fmt: skip
     assert anywhere.probability < here.probability
     assert anywhere.probability == pytest.approx(given.probability, abs=0.02)
+    between, rows, of_run = paired_interaction(data)
+    assert of_run == pytest.approx(OF_RUN, rel=0.1)
+    assert anywhere.eval_rows == rows == 300
+    assert anywhere.interaction == pytest.approx((of_run, between), rel=1e-4)
+    assert (here.rows, here.interaction, anywhere.rows) == (None, None, np.inf)
+    assert anywhere.looks["rows"].tolist() == [300] * len(anywhere.looks)
+    assert "on the population of rows" in anywhere.sentence()
+    pd.testing.assert_frame_equal(
+        anywhere.design(), anywhere.design(doubled(300), interaction=(of_run, between), eval_rows=300), rtol=1e-3
+    )
 
 
 @pytest.mark.parametrize(
