@@ -13,6 +13,7 @@ pytestmark = pytest.mark.ui
 SETUP = """
 import json, pathlib, time
 import numpy as np
+import pandas as pd
 import predictlab as pl
 from predictlab_widgets import SelectionMonitor
 
@@ -39,6 +40,7 @@ w
 """
 REPORT = """
 said = dict(status=w.status, look=w.look, looks=w.looks, spent=w.spent, leader=w.leader, selected=w.selected,
+            following=w.selection.looks[["begun", "why"]].to_dict("list"),
             code=w.code, sentence=w.selection.sentence(), costs=w.selection.looks["cost"].tolist(),
             names=w.table()["candidate"].tolist(),
             states=w.table()["state"].tolist(),
@@ -55,8 +57,24 @@ u = SelectionMonitor(recipes(2, spread=0, steps=32, limit=4e-4), 200, better="hi
 u.wait()
 u
 """
-CELLS = [SETUP, SHOW, REPORT, "w.selected, w.look = 'recipe 4 <b>', 2", MANY, ALIKE]
-START, STATE, MOVE, OF_MANY, OF_ALIKE = 1, 2, 3, 4, 5
+# On few rows it cannot be told which is better, however many seeds there are.
+ROWS = """
+def by_row(i, mean):
+    own = 0.3 * np.random.default_rng(i).standard_normal(10_000)
+    def source(depths, seeds, rows):
+        noise = {s: 0.01 * np.random.default_rng([i, s]).standard_normal() for s in seeds}
+        lines = [(s, c, "value", mean - 0.1 * c**-0.5 + own[:rows].mean() + noise[s]) for s in seeds for c in depths]
+        return pd.DataFrame(lines, columns=["seed", "depth", "metric", "value"])
+    return source
+
+asked = dict(eval_rows=(100, 1000, 10_000), row_cost=0.001, interaction=(0.0, 0.09), max_depth=64, rungs=(0.25, 1))
+r = SelectionMonitor({f"recipe {i} <b>": by_row(i, 0.7 + 0.01 * i) for i in range(3)}, 700, better="higher", **asked)
+r.wait()
+r.look = 1
+r
+"""
+CELLS = [SETUP, SHOW, REPORT, "w.selected, w.look = 'recipe 4 <b>', 2", MANY, ALIKE, ROWS]
+START, STATE, MOVE, OF_MANY, OF_ALIKE, OF_ROWS = 1, 2, 3, 4, 5, 6
 ROOT = ".plw-selection"
 
 
@@ -127,6 +145,9 @@ def test_it_unfolds_and_earlier_looks_are_gone_back_to(start, lab):
     assert state["look"] == 2
     assert "At look 2 recipe" in verdict.inner_text()
     assert page.locator(f"{ROOT} .plw-because").inner_text().startswith("Next: recipe")
+    following = page.locator(f"{ROOT} .plw-next").inner_text()
+    assert following.startswith(f"Next look: {state['following']['begun'][1]} new run")
+    assert following.endswith(state["following"]["why"][1])
     start.picture(ROOT, "selection_look_2")
     allow(lab, 5)
     wait_for(start, looks=5, look=2, status="running")
@@ -138,6 +159,7 @@ def test_it_unfolds_and_earlier_looks_are_gone_back_to(start, lab):
     state = assert_page_is_python(start)
     assert state["look"] == 0, "it follows the last"
     assert verdict.inner_text() == state["sentence"]
+    assert page.locator(f"{ROOT} .plw-next").is_hidden(), "nothing comes next"
     chances = page.locator(f"{ROOT} canvas").nth(1)
     box = chances.bounding_box()
     chances.click(position={"x": 66 + 0.74 * (box["width"] - 82) * state["costs"][2] / 900, "y": 150})
@@ -215,15 +237,17 @@ def test_many_candidates_none_told_apart_and_reopened_without_its_kernel(start, 
     assert not page.locator(".predictlab-fallback").first.is_visible(), "the live widget takes its place"
     start.run(OF_MANY)
     start.run(OF_ALIKE)
-    page.locator(ROOT).nth(2).wait_for()
+    start.run(OF_ROWS)
+    page.locator(ROOT).nth(3).wait_for()
     start.settle()
     assert page.locator(ROOT).nth(1).locator(".plw-candidates tbody tr").count() == 32
     assert page.locator(ROOT).nth(1).locator(".plw-go-on").is_hidden(), "it has no candidates to go on with"
     assert "Cannot be told apart" in page.locator(ROOT).nth(2).locator(".plw-verdict").inner_text()
+    assert " rows" in page.locator(ROOT).nth(3).locator(".plw-next").inner_text()
     for theme in ("Light", "Dark"):
         start.menu("Settings", "Theme", f"JupyterLab {theme}")
         page.wait_for_timeout(300)
-        for name, cell in (("many", OF_MANY), ("alike", OF_ALIKE)):
+        for name, cell in (("many", OF_MANY), ("alike", OF_ALIKE), ("rows", OF_ROWS)):
             start.picture(f".jp-CodeCell >> nth={cell} >> {ROOT}", f"selection_{name}_{theme.lower()}")
     start.menu("Settings", "Theme", "JupyterLab Light")
     start.restart_kernel()

@@ -115,6 +115,49 @@ def test_it_follows_look_by_look_and_goes_back(gated, found):
     assert widget.table()["cost"].sum() == pytest.approx(widget.spent)
 
 
+def test_the_line_says_how_many_runs_the_next_look_takes_and_why(found):
+    """Counted anew from the measurements of the look that follows."""
+    widget = SelectionMonitor(found)
+    told = widget._seen["next"]
+    assert len(told) == len(found.looks)
+    assert told[-1] == ""
+    ends = found.runs.groupby(["candidate", "run"])
+    for look in range(1, len(found.looks)):
+        begun = int((ends["look"].min() == look + 1).sum())
+        carried = sum(1 for _, part in ends if part["look"].min() <= look and (part["look"] == look + 1).any())
+        counted = [f"{begun} new run{'s' * (begun != 1)}"] * bool(begun) + [f"{carried} carried on"] * bool(carried)
+        assert told[look - 1].startswith(f"Next look: {' and '.join(counted)}. "), look
+    assert any("seeds of each to the end, if c" in text for text in told)
+    widget.close()
+
+
+def test_the_line_says_on_how_many_rows():
+    """All rows but the fewest tell more cheaply, so that all runs are evaluated again on them."""
+    own = {name: 0.3 * np.random.default_rng(i).standard_normal(4000) for i, name in enumerate("ab")}
+
+    def source(name):
+        def of(depths, seeds, rows):
+            noise = {s: 0.002 * np.random.default_rng(s).standard_normal() for s in seeds}
+            mean = {"a": 0.7, "b": 0.71}[name] + own[name][:rows].mean()
+            lines = [(s, c, "value", mean - 0.1 * c**-0.5 + noise[s]) for s in seeds for c in depths]
+            return pd.DataFrame(lines, columns=["seed", "depth", "metric", "value"])
+
+        return of
+
+    asked = {"eval_rows": (100, 4000), "row_cost": 0.001, "interaction": (0.0, 0.09), "max_depth": 64}
+    widget = SelectionMonitor({name: source(name) for name in own}, 1500, **ASKED, **asked)
+    found = widget.wait(PATIENCE)
+    assert found.eval_rows == 4000
+    told = widget._seen["next"]
+    again = [
+        k for k, text in enumerate(told) if text.startswith("All runs were evaluated again, on 4,000 rows instead")
+    ]
+    assert [found.looks["rows"].iloc[k] for k in again] == [4000]
+    assert all(found.looks["rows"].iloc[:k].eq(100).all() for k in again)
+    assert widget.selection.summary().parts[-1]["rows"].iloc[-1] == 4000
+    widget.close()
+
+
 def test_stopped_after_a_look_it_goes_on_without_making_a_run_again(found):
     gate, sources = Gate(), {name: Counting(source) for name, source in worlds().items()}
     widget = SelectionMonitor(sources, 300, **ASKED, on_look=gate)

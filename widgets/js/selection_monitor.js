@@ -30,6 +30,7 @@ function render({ model, el }) {
   const run = element("div", { className: "plw-run" }, badge, bar, spent, doing);
   const verdict = element("p", { className: "plw-verdict" });
   const because = element("p", { className: "plw-status plw-because" });
+  const next = element("p", { className: "plw-status plw-next" });
 
   const stop = button("Stop after this look", "plw-stop");
   const resume = button("Go on", "plw-go-on");
@@ -216,6 +217,7 @@ function render({ model, el }) {
     const said = words(now);
     setText(verdict, said);
     setText(because, state.last && ended(now) ? (n.stopped ?? "") : n.looks && !state.last ? `Next: ${clip(n.action[look - 1], 160)}.` : "");
+    setText(next, n.looks ? n.next[look - 1] : "");
     const unit = n.looks && !n.alike ? "by share of each recipe" : "";
     setText(plots[0].caption, [`${n.runs.filter(({ points }) => points.some((p) => p.look <= look)).length} runs`, unit].filter(Boolean).join(", "));
     setText(plots[1].caption, n.looks && number(n.margin) > 0 ? `behind the best by at most ${short(number(n.margin))}` : "the best of all");
@@ -248,7 +250,7 @@ function render({ model, el }) {
   });
 
   const end = view.live(el, {
-    parts: [run, error, refusal, verdict, because, actions, choices, legend, view.area, table.node, told, source],
+    parts: [run, error, refusal, verdict, because, actions, choices, legend, view.area, next, table.node, told, source],
     painting, stops: [kernel.done, traits.flush, () => clearTimeout(quiet)],
     heard: { _progress: news, _seen: view.schedule, _answer: answered, look: view.schedule, selected: view.schedule, comm_live_update: comm },
   });

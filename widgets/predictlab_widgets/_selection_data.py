@@ -53,7 +53,8 @@ def drawing(selection: pl.choosing.Selection | None) -> dict[str, Any]:
         "margin": selection.margin, "confidence": selection.confidence, "total": selection.total_budget,
         "depths": [list(selection.depths[name]) for name in names], "spent": looks["cost"],
         "leader": looks["leader"].map(place), "probability": looks["probability"], "open": looks["open"],
-        "action": looks["action"], "decided": selection.decided, "sentence": selection.sentence(),
+        "action": looks["action"], "next": [next_of(selection, k + 1) for k in range(len(looks))],
+        "decided": selection.decided, "sentence": selection.sentence(),
         "stopped": selection.stopped_because, "columns": list(NUMBERS),
     }  # fmt: skip
     return to_jsonable(told) | {
@@ -61,6 +62,21 @@ def drawing(selection: pl.choosing.Selection | None) -> dict[str, Any]:
         "states": history["state"].map(STATES.index).to_numpy("u1").tobytes(),
         "runs": to_bytes(numbers.astype(float)),
     }
+
+
+def next_of(selection: pl.choosing.Selection, look: int) -> str:
+    """How many runs on how many rows come after a look, from 1, and why; empty where nothing does."""
+    one, said = selection.looks.iloc[look - 1], []
+    first = selection.row_choices[0] if selection.row_choices else np.nan  # it begins with the fewest
+    before = selection.looks["rows"].iloc[look - 2] if look > 1 else first
+    if one["rows"] != before and not np.isnan(before):
+        said.append(f"All runs were evaluated again, on {one['rows']:,.0f} rows instead of {before:,.0f}.")
+    runs = [f"{one['begun']} new {'run' if one['begun'] == 1 else 'runs'}"] if one["begun"] else []
+    runs += [f"{one['carried']} carried on"] if one["carried"] else []
+    if runs:
+        on = "" if np.isnan(one["rows"]) or " rows" in one["why"] else f", on {one['rows']:,.0f} rows"
+        said.append(f"Next look: {' and '.join(runs)}{on}. {one['why']}")
+    return " ".join(said)
 
 
 def looked(selection: pl.choosing.Selection, look: int) -> pd.DataFrame:
