@@ -36,6 +36,7 @@ DEPTH: Array = np.exp2(np.arange(2.0, 11.0))
 LAST = float(DEPTH[-1])
 RATES, FLOORS = (0.4, 1.0, 2.5), (0.0, 0.4)
 TOLERANCES = (0.25, 0.6, 1.6, 4.0)  # over the risk at the last depth
+POWER_LAW_ALONE = "rivals=False"  # the posterior without an exponential fall or one with the learning rate
 FAR: Array = np.array([2 * LAST, 4 * LAST])
 FINE: Array = np.geomspace(LAST / 4, 16 * LAST, 3000)
 SHAPES: dict[str, Callable[[Array], Array]] = {
@@ -92,7 +93,9 @@ def length(sample: Array) -> float:
 
 
 def fitted(curve: pl.RiskCurve, method: str) -> pl.DecayResults:
-    """A fit by one of `METHODS`."""
+    """A fit by a method of `DecayModel.fit`, or by `POWER_LAW_ALONE`."""
+    if method == POWER_LAW_ALONE:
+        return pl.DecayModel(curve, rivals=False).fit()
     return pl.DecayModel(curve).fit(method)
 
 
@@ -190,7 +193,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--correlation", type=float, default=0.9, help="of a run at neighbouring depths")
     parser.add_argument("--numbers", action="store_true", help="curves without their runs")
     parser.add_argument("--fall", default="power", choices=["power", "exponential", "schedule"])
-    parser.add_argument("--methods", nargs="+", default=["posterior"])
+    parser.add_argument(
+        "--methods", nargs="+", default=["posterior"], help=f"of DecayModel.fit, or {POWER_LAW_ALONE}"
+    )
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--store", type=Path, help="file that keeps what is done, curve by curve")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no curve is begun")

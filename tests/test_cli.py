@@ -6,15 +6,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import predictlab
 
 from predictlab.runs import Entry, RunStore
 
 DEPTHS = (4, 8, 16, 32, 64)
 BRANCH = ["probe", "--data", "rotten_tomatoes", "--design", "branch"]
-
-
-def predictlab(*args):
-    return subprocess.run([sys.executable, "-m", "predictlab.cli", *args], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +25,16 @@ def store(tmp_path_factory):
                 value = 0.8 + 0.1 / depth * rng.standard_normal()
                 opened.record("decays", f"decays:{seed}", depth, {"accuracy": value}, seed=seed)
     return path
+
+
+def test_as_a_process_of_its_own(store):
+    command = [sys.executable, "-m", "predictlab.cli", "fit", "--store", str(store), "--estimator"]
+    done = subprocess.run([*command, "spread"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "decay_rate" in done.stdout
+    refused = subprocess.run([*command, "other"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("predictlab: ")
 
 
 @pytest.mark.parametrize("command", ["tour", "score", "probe", "fit", "phase", "forecast", "catalog"])

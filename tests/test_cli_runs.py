@@ -3,22 +3,16 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import predictlab
 
 import predictlab as pl
 
 DEPTHS = [8, 16, 32, 64, 128, 256]
 SEEDS = 12
-
-
-def predictlab(*args, cwd):
-    command = [sys.executable, "-m", "predictlab.cli", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

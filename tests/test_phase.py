@@ -196,7 +196,7 @@ def test_where_no_probing_settles_it_another_tolerance_does():
 def test_advised_runs_settle_it_about_as_often_as_said():
     """The advice, followed to the letter in the same world, settles most calls; its truth lies at 1.25 tolerances."""
     settled, said = [], []
-    for seed in range(40):
+    for seed in range(28):
         risk = 20.0 / DEPTHS * np.random.default_rng(seed).chisquare(15, 8) / 15
         fit = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=risk, df=15), dispersion=1).fit()
         row = advised({"t": fit}, tolerance=0.25, budget=64).iloc[0]
@@ -208,7 +208,7 @@ def test_advised_runs_settle_it_about_as_often_as_said():
         wider = pl.DecayModel(pl.RiskCurve(depth=DEPTHS, risk=both, df=15 + df), dispersion=1).fit()
         settled.append(advised({"t": wider}, tolerance=0.25, budget=64)["regime"][0] != UNDETERMINED)
         said.append(row["chance"])
-    assert len(settled) >= 12
+    assert len(settled) >= 8
     assert 0.55 < np.mean(said) < 0.8
     assert np.mean(settled) > 0.5 - 2 * np.sqrt(0.25 / len(settled))
 

@@ -139,15 +139,15 @@ def test_few_answers_are_wrong_where_it_is_hardest():
         (pl.worlds.MartingaleWorld(0.1002, 32.0, 1.5), "Dynamic-Critical"),
     ]
     asked = {"tolerance": 0.1, "budget": 64, "max_cost": 3000, "plan": PLAN}
-    wrong = [until(world, 100 + seed, **asked).answer == regime for world, regime in edge for seed in range(8)]
+    wrong = [until(world, 100 + seed, **asked).answer == regime for world, regime in edge for seed in range(6)]
     assert sum(wrong) <= binom.ppf(0.999, len(wrong), 0.1)
 
 
 def test_most_answers_a_factor_from_the_tolerance_are_given_and_right():
     world = pl.worlds.MartingaleWorld(0.01, 2.56, 1.0)  # risk at the budget: half of the tolerance
-    found = [until(world, seed, tolerance=0.1, budget=64, max_cost=12_000, plan=PLAN) for seed in range(12)]
+    found = [until(world, seed, tolerance=0.1, budget=64, max_cost=12_000, plan=PLAN) for seed in range(8)]
     decided = [r.answer for r in found if r.decided]
-    assert len(decided) >= 9
+    assert len(decided) >= 6
     assert set(decided) == {"Static-Sufficient"}
     assert np.median([r.cost for r in found]) < 10_000
 

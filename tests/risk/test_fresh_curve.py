@@ -1,5 +1,7 @@
 """`fresh_run`: its formula against simulation, what it refuses, and what a curve knows of its recipe."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +25,14 @@ def gaussian(rng, count, covariance, mean):
     return mean + rng.multivariate_normal(np.zeros(len(covariance)), covariance, count)
 
 
+def curves_of(values):
+    """`pl.risk_curve` of many sets of runs (n, runs, k): of the first one, with the numbers of the others."""
+    first = pl.risk_curve(runs_of(values[0]))
+    for runs in values:
+        mean = runs.mean(axis=0)
+        yield replace(first, risk=runs.var(axis=0, ddof=1), errors=runs - mean, mean=mean)
+
+
 COVARIANCE = np.array([[4.0, 1.5, 0.5, 0.2], [1.5, 3.0, 1.0, 0.5], [0.5, 1.0, 2.0, 0.9], [0.2, 0.5, 0.9, 1.0]]) * 1e-4
 MEAN = np.array([0.3, 0.5, 0.6, 0.7])
 
@@ -35,7 +45,7 @@ def test_the_stated_risk_is_the_squared_error_of_the_forecast_that_it_is_about()
     end = gaussian(rng, rounds, COVARIANCE, MEAN)[:, -1]
     drift = (full[:, :, -1:] - full).mean(axis=1)
     made = np.mean((end[:, None] - read.mean(axis=1) - drift) ** 2, axis=0)
-    stated = [fresh_curve(pl.risk_curve(runs_of(full[i])), seeds=seeds).risk for i in range(1200)]
+    stated = [fresh_curve(curve, seeds=seeds).risk for curve in curves_of(full[:1200])]
     np.testing.assert_allclose(np.mean(stated, axis=0), made, rtol=0.05)
 
 
@@ -52,7 +62,8 @@ def test_at_the_end_it_is_the_variance_of_a_new_value_and_a_mean():
 
 def test_its_covariance_and_degrees_of_freedom_are_those_of_the_estimates():
     rng = np.random.default_rng(2)
-    draws = [fresh_curve(pl.risk_curve(runs_of(gaussian(rng, 16, COVARIANCE, MEAN))), 4) for _ in range(1500)]
+    runs = gaussian(rng, 16 * 1500, COVARIANCE, MEAN).reshape(1500, 16, 4)
+    draws = [fresh_curve(curve, 4) for curve in curves_of(runs)]
     logs = np.log([curve.risk for curve in draws])
     said = np.mean([curve.log_covariance for curve in draws[:200]], axis=0)
     np.testing.assert_allclose(np.cov(logs.T), said, atol=0.02)

@@ -169,7 +169,7 @@ def allocations():
     rng = np.random.default_rng(1)
     few = {name: FITS[name] for name in ("fast", "slow", "flat")}
     many = {
-        f"t{i}": fit_of(10 ** rng.uniform(-6, -3), 10 ** rng.uniform(-3, 2), rng.uniform(0.3, 4)) for i in range(30)
+        f"t{i}": fit_of(10 ** rng.uniform(-6, -3), 10 ** rng.uniform(-3, 2), rng.uniform(0.3, 4)) for i in range(12)
     }
     for chosen, price, bounds in ((few, 1.0, None), (few, 0.3, (2, 500)), (many, 2.0, None), (many, 1.0, (1, 64))):
         names = list(chosen)
