@@ -162,7 +162,8 @@ def test_it_unfolds_and_earlier_looks_are_gone_back_to(start, lab):
     assert page.locator(f"{ROOT} .plw-next").is_hidden(), "nothing comes next"
     chances = page.locator(f"{ROOT} canvas").nth(1)
     box = chances.bounding_box()
-    chances.click(position={"x": 66 + 0.74 * (box["width"] - 82) * state["costs"][2] / 900, "y": 150})
+    wide = box["width"] - 82
+    chances.click(position={"x": 66 + (wide - max(0.26 * wide, 106)) * state["costs"][2] / 900, "y": 150})
     wait_for(start, look=3)
 
 

@@ -128,6 +128,14 @@ test("looks of a selection", () => {
   assert.deepEqual([1 / 16, 0.25, 0.75, 1].map(selections.shareText), ["1/16", "1/4", "0.75", "1"]);
 });
 
+test("names stand in the order of their lines, and none upon another", () => {
+  assert.deepEqual(selections.stacked([], 0, 200, 16), []);
+  assert.deepEqual(selections.stacked([100, 20, 150], 0, 200, 16), [100, 20, 150], "which have room stay where they are");
+  assert.deepEqual(selections.stacked([190, 196, 199, 10], 0, 200, 16), [168, 184, 200, 10], "along the axis they go up");
+  assert.deepEqual(selections.stacked([5, 4, 90, 90], 0, 200, 16), [20, 4, 90, 106], "of two as high the first is above");
+  assert.deepEqual(selections.stacked([-9, 300], 0, 200, 16), [0, 200]);
+});
+
 test("orders of static scores, and the map of them", () => {
   for (const { sent, asked, rows, value, place, tau } of cases.scores) {
     const records = scores.recordsOf(sent);

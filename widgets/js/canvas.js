@@ -150,7 +150,7 @@ export function writeInside(ctx, f, look, text, x, y, font = "12px") {
   write(ctx, look, text, clamp(x - width / 2, f.x0 + 4, Math.max(f.x0 + 4, f.x1 - width - 2)), y, { font });
 }
 
-const LINE = 16; // px from one text to the next above it
+export const LINE = 16; // px from one text to the next above it
 
 /** Texts around their x, or `beside` it, inside the frame; one that would lie on another steps aside, by a line or more, up or down. */
 export function writeApart(ctx, f, look, labels) {

@@ -1,14 +1,16 @@
 // Drawing of SelectionMonitor: the runs with where each candidate will end, and the probabilities by what was spent.
 
 import { endsOf, evenTicks, number, short } from "./axis.js";
-import { drawAxes, emptyFrame, frameOf, inFrame, mark, polygon, polyline, startPaint, textWidth, upright, write, writeApart } from "./canvas.js";
-import { ASIDE, CHOSEN, orderAt, shareText } from "./selections.js";
+import { drawAxes, emptyFrame, frameOf, inFrame, LINE, mark, polygon, polyline, startPaint, textWidth, upright, write, writeApart } from "./canvas.js";
+import { clamp } from "./numbers.js";
+import { ASIDE, CHOSEN, orderAt, shareText, stacked } from "./selections.js";
 
 const LANE = 0.26; // of the width of a picture, for the ends, and for names
 const SHAPES = ["circle", "triangle", "square"];
 const NAMED = 4; // candidates whose names are written into the picture
 const LIKELY = 0.05; // candidates below it are not named beside the looks
 const MOST = 14; // letters of a name there
+const ROOM = 106; // px that so many take, where a narrow picture can give them up
 
 const cut = (name) => (name.length > MOST ? `${name.slice(0, MOST - 1)}…` : name);
 
@@ -102,8 +104,10 @@ export function paintRuns(plot, view, look) {
 
 /** Frame of the probabilities: the budget, and beside it a lane for names. */
 function chancesFrame(plot, { total }) {
-  const f = frameOf(plot, { from: 0, to: total / (1 - LANE) }, { from: 0, to: 1.03 });
-  f.x.ticks = evenTicks({ from: 0, to: total }, (1 - LANE) * (f.x1 - f.x0) / 60);
+  const { x0, x1 } = frameOf(plot, { from: 0, to: total }, { from: 0, to: 1.03 });
+  const share = 1 - clamp(ROOM / (x1 - x0), LANE, 0.4);
+  const f = frameOf(plot, { from: 0, to: total / share }, { from: 0, to: 1.03 });
+  f.x.ticks = evenTicks({ from: 0, to: total }, share * (f.x1 - f.x0) / 52);
   f.wall = f.x.at(total);
   return f;
 }
@@ -133,14 +137,15 @@ export function paintChances(plot, view, look) {
   const order = orderAt(n, view.look).slice(0, NAMED)
     .filter((i) => n.state(view.look, i) !== ASIDE && n.at(view.look, i, "p_good") >= LIKELY);
   if (view.marked !== null && !order.includes(view.marked)) order.push(view.marked);
-  const labels = order.map((i) => ({
-    text: cut(n.names[i]), x: spent, y: f.y.at(n.at(view.look, i, "p_good")), font: n.state(view.look, i) === CHOSEN ? "bold 12px" : "12px", beside: true,
+  const heights = stacked(order.map((i) => f.y.at(n.at(view.look, i, "p_good"))), f.y1 + 6, f.y0 - 6, LINE + 0.5);
+  const labels = order.map((i, k) => ({
+    text: cut(n.names[i]), x: spent, y: heights[k], font: n.state(view.look, i) === CHOSEN ? "bold 12px" : "12px", beside: true,
   }));
   drawAxes(ctx, f, look, plot, "spent of the budget", number(n.margin) > 0 ? "P(good enough)" : "P(best)");
   const text = `stops at ${short(n.confidence)}`;
   const level = { text, x: f.x0 + 6 + textWidth(ctx, look, text) / 2, y: f.y.at(n.confidence) + 10 };
   const rest = f.wall - spent > 60 ? [{ text: "not spent", x: (spent + f.wall) / 2, y: f.y0 - 10, font: "italic 11px" }] : [];
-  writeApart(ctx, f, look, [level, ...labels, ...rest]);
+  writeApart(ctx, f, look, [...labels, level, ...rest]);
 }
 
 /** What is nearest to a place in the picture of the runs: a value of a run, or the end of a candidate. */

@@ -49,3 +49,14 @@ export function shareText(share) {
   const parts = 1 / share;
   return share < 0.6 && Math.abs(parts - Math.round(parts)) < 0.02 ? `1/${Math.round(parts)}` : String(Number(share.toPrecision(2)));
 }
+
+/** Heights of texts of `step` px each, in the order of the lines they name, near these, and none upon another. */
+export function stacked(heights, top, bottom, step) {
+  const order = [...heights.keys()].sort((a, b) => heights[a] - heights[b]);
+  const found = [];
+  let above = top - step;
+  for (const i of order) above = found[i] = Math.max(heights[i], above + step);
+  let below = bottom + step;
+  for (const i of order.toReversed()) below = found[i] = Math.min(found[i], below - step);
+  return found;
+}

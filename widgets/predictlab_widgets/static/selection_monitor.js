@@ -319,6 +319,15 @@ function shareText(share) {
   const parts = 1 / share;
   return share < 0.6 && Math.abs(parts - Math.round(parts)) < 0.02 ? `1/${Math.round(parts)}` : String(Number(share.toPrecision(2)));
 }
+function stacked(heights, top, bottom, step) {
+  const order = [...heights.keys()].sort((a, b) => heights[a] - heights[b]);
+  const found = [];
+  let above = top - step;
+  for (const i of order) above = found[i] = Math.max(heights[i], above + step);
+  let below = bottom + step;
+  for (const i of order.toReversed()) below = found[i] = Math.min(found[i], below - step);
+  return found;
+}
 
 // js/selection_plots.js
 var LANE = 0.26;
@@ -326,6 +335,7 @@ var SHAPES2 = ["circle", "triangle", "square"];
 var NAMED = 4;
 var LIKELY = 0.05;
 var MOST = 14;
+var ROOM = 106;
 var cut = (name) => name.length > MOST ? `${name.slice(0, MOST - 1)}…` : name;
 function looksOf(view, look, i) {
   const state = view.n.state(view.look, i);
@@ -411,8 +421,10 @@ function paintRuns(plot, view, look) {
   write(ctx, look, "the ends", (f.wall + f.x1) / 2, f.y0 + 6, { font: "11px", align: "center", base: "top", colour: look.muted, halo: false });
 }
 function chancesFrame(plot, { total }) {
-  const f = frameOf(plot, { from: 0, to: total / (1 - LANE) }, { from: 0, to: 1.03 });
-  f.x.ticks = evenTicks({ from: 0, to: total }, (1 - LANE) * (f.x1 - f.x0) / 60);
+  const { x0, x1 } = frameOf(plot, { from: 0, to: total }, { from: 0, to: 1.03 });
+  const share = 1 - clamp(ROOM / (x1 - x0), LANE, 0.4);
+  const f = frameOf(plot, { from: 0, to: total / share }, { from: 0, to: 1.03 });
+  f.x.ticks = evenTicks({ from: 0, to: total }, share * (f.x1 - f.x0) / 52);
   f.wall = f.x.at(total);
   return f;
 }
@@ -439,10 +451,11 @@ function paintChances(plot, view, look) {
   });
   const order = orderAt(n, view.look).slice(0, NAMED).filter((i) => n.state(view.look, i) !== ASIDE && n.at(view.look, i, "p_good") >= LIKELY);
   if (view.marked !== null && !order.includes(view.marked)) order.push(view.marked);
-  const labels = order.map((i) => ({
+  const heights = stacked(order.map((i) => f.y.at(n.at(view.look, i, "p_good"))), f.y1 + 6, f.y0 - 6, LINE + 0.5);
+  const labels = order.map((i, k) => ({
     text: cut(n.names[i]),
     x: spent,
-    y: f.y.at(n.at(view.look, i, "p_good")),
+    y: heights[k],
     font: n.state(view.look, i) === CHOSEN ? "bold 12px" : "12px",
     beside: true
   }));
@@ -450,7 +463,7 @@ function paintChances(plot, view, look) {
   const text = `stops at ${short(n.confidence)}`;
   const level = { text, x: f.x0 + 6 + textWidth(ctx, look, text) / 2, y: f.y.at(n.confidence) + 10 };
   const rest = f.wall - spent > 60 ? [{ text: "not spent", x: (spent + f.wall) / 2, y: f.y0 - 10, font: "italic 11px" }] : [];
-  writeApart(ctx, f, look, [level, ...labels, ...rest]);
+  writeApart(ctx, f, look, [...labels, level, ...rest]);
 }
 function nearestRun(plot, view, x, y) {
   const { n } = view;
