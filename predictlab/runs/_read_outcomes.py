@@ -15,11 +15,11 @@ from predictlab._validation import whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._evaluations import find_evaluations, read_evaluations
 from predictlab.runs._importers.cells import read_table_file
+from predictlab.runs._importers.logs import listed
 from predictlab.runs._importers.report import Findings
 
 Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
 COLUMNS = ("task", "run", "seed", "depth", "metric", "row", "value")
-_SHOWN = 8  # columns in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +127,8 @@ def read_outcomes(
     ['0', 64, 'q2', 0]
     """
     found = None if isinstance(source, pd.DataFrame) else find_evaluations(Path(source))
-    if found is not None and not isinstance(source, pd.DataFrame):
-        table, task, metric = read_evaluations(Path(source), found, task, metric, filter, errors), None, None
+    if found is not None:
+        table, task, metric = read_evaluations(found, task, metric, filter, errors), None, None
     elif filter is not None or errors is not None:
         name, what = ("filter", filter) if filter is not None else ("errors", errors)
         raise bad_argument(name, what, "None of tables", "It is of files of evaluation tools.")
@@ -140,7 +140,7 @@ def read_outcomes(
     given: dict[str, str | None] = {"run": run, "seed": of_seed, "row": row, "value": value, "epoch": epoch}
     for name, column in given.items():
         if column is not None and column not in there:
-            raise bad_argument(name, column, f"a column of the table: {_shown(table)}")
+            raise bad_argument(name, column, f"a column of the table: {listed(table)}")
     where = {name: column or name for name, column in given.items() if column or name in there}
     constants: dict[str, str | int] = {}
     for name, wanted, usual in (("task", task, "task"), ("metric", metric, "accuracy")):
@@ -149,19 +149,19 @@ def read_outcomes(
         else:
             constants[name] = wanted or usual
     if isinstance(at, str) and at not in there:
-        raise bad_argument("depth", at, f"a column of the table, or a whole number of steps: {_shown(table)}")
+        raise bad_argument("depth", at, f"a column of the table, or a whole number of steps: {listed(table)}")
     if isinstance(at, str) or (at is None and "depth" in there):
         where["depth"] = at or "depth"
     elif at is not None:
         constants["depth"] = whole_number("depth", at, 1, "a number of steps")
     if "run" not in where and "seed" not in where:
-        raise bad_argument("run", run, "the column that tells runs apart", f"The table has {_shown(table)}.")
+        raise bad_argument("run", run, "the column that tells runs apart", f"The table has {listed(table)}.")
     if rows is not None:
         return _margins(table, where, constants, _table("rows", rows))
     if "row" not in where:
         table, where = _melted(table, where)
     elif "value" not in where:
-        raise bad_argument("value", value, "the column of the outcomes", f"The table has {_shown(table)}.")
+        raise bad_argument("value", value, "the column of the outcomes", f"The table has {listed(table)}.")
     out = _named(table, where, constants)
     kept = {c: table[c] for c in table.columns if c not in where.values() and c not in out.columns}
     out = out.assign(**kept)
@@ -176,11 +176,11 @@ def _mapped(
         return table, given
     column = run or "run"
     if column not in table:
-        raise bad_argument(name, given, "a mapping of runs that the table names", f"It has {_shown(table)}.")
+        raise bad_argument(name, given, "a mapping of runs that the table names", f"It has {listed(table)}.")
     runs = list(dict.fromkeys(table[column].astype(str)))
     missing = [one for one in runs if one not in given]
     if missing:
-        raise bad_argument(name, dict(given), f"a {name} for each run", f"Missing: {', '.join(missing[:_SHOWN])}.")
+        raise bad_argument(name, dict(given), f"a {name} for each run", f"Missing: {listed(missing)}.")
     return table.assign(**{name: table[column].astype(str).map(dict(given))}), name
 
 
@@ -207,18 +207,13 @@ def _table(name: str, source: Source) -> pd.DataFrame:
     return table.rename(columns=str).reset_index(drop=True)
 
 
-def _shown(table: pd.DataFrame) -> str:
-    names = list(map(str, table.columns))
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
 def _melted(table: pd.DataFrame, where: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
     """A wide table as a long one: each column without a name of ours is a row."""
     fixed = {name: column for name, column in where.items() if name != "value"}
     rows = [c for c in table.columns if c not in fixed.values()]
     if len(rows) < 2:
         expected = "the column that names the evaluation row, or a column for each row"
-        raise bad_argument("row", None, expected, f"The table has {_shown(table)}.")
+        raise bad_argument("row", None, expected, f"The table has {listed(table)}.")
     if words := [c for c in rows if not pd.api.types.is_numeric_dtype(table[c])]:
         expected = "a column of numbers for each evaluation row"
         hint = "Leave it out, or name what it is: run=, seed=, task=, metric=, depth=, row=."
@@ -263,18 +258,18 @@ def _margins(
     table: pd.DataFrame, where: Mapping[str, str], constants: Mapping[str, str | int], rows: pd.DataFrame
 ) -> Margins:
     if "value" not in where:
-        raise bad_argument("value", None, "the column of each run's share of right rows", f"It has {_shown(table)}.")
+        raise bad_argument("value", None, "the column of each run's share of right rows", f"It has {listed(table)}.")
     of_runs = _named(table, where, constants)
     for name in ("task", "metric"):
         several = list(of_runs[name].unique())
         if len(several) > 1:
-            raise bad_argument(name, several[:_SHOWN], f"margins of one {name}", "Read them apart.")
+            raise bad_argument(name, several[:8], f"margins of one {name}", "Read them apart.")
     column = where.get("depth", "depth")
     numbers = [c for c in rows.columns if c not in ("row", column) and pd.api.types.is_numeric_dtype(rows[c])]
     chosen = "right" if "right" in numbers else numbers[0] if len(numbers) == 1 else None
     if chosen is None:
         expected = "one column of numbers, or one called 'right': how many runs have each row"
-        raise bad_argument("rows", f"columns {_shown(rows)}", expected)
+        raise bad_argument("rows", f"columns {listed(rows)}", expected)
     known = of_runs["depth"].unique()
     depth = _steps(rows[column]) if column in rows else [known[0] if len(known) == 1 else pd.NA] * len(rows)
     at = pd.array(depth, dtype="Int64")

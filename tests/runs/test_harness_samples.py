@@ -105,7 +105,7 @@ def test_a_last_line_that_was_cut_is_said_and_results_tell_that_samples_are_miss
     assert "the last line was cut" in caplog.text
     write(tmp_path, [*right[0], 1.0, 1.0, 0.0])
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:40]))
-    with pytest.raises(DataError, match="Samples are missing"):
+    with pytest.raises(DataError, match="Rows are missing"):
         pl.read_outcomes(path)
 
 
@@ -125,13 +125,28 @@ def test_a_and_b_of_other_prompts_are_not_compared(tmp_path, right):
 
 @pytest.mark.parametrize("filters", [("none",), ("strict-match", "flexible-extract")])
 def test_lines_are_read_alike_with_and_without_pyarrow(tmp_path, right, filters, monkeypatch):
-    from predictlab.runs._importers import harness
+    from predictlab.runs._evaluations import harness
 
     path = write(tmp_path, right[0], filters=filters)
     assert harness._quickly(path) is not None
     quick = pl.read_outcomes(path, filter=filters[0])
     monkeypatch.setattr(harness, "_quickly", lambda file: None)
     pd.testing.assert_frame_equal(quick, pl.read_outcomes(path, filter=filters[0]))
+
+
+@pytest.mark.parametrize("nothing", ["null", "NaN"])
+def test_a_row_that_failed_is_refused(tmp_path, right, nothing):
+    path = write(tmp_path, right[0], results=False)
+    path.write_text(path.read_text().replace('"acc": 1.0', f'"acc": {nothing}', 1))
+    with pytest.raises(DataError, match="1 rows failed, without a value of acc"):
+        pl.read_outcomes(path, metric="acc")
+
+
+def test_a_folder_that_is_called_as_a_log_is_none(tmp_path, right):
+    write(tmp_path, right[0])
+    for name in ("config.json", "old.eval"):
+        (tmp_path / name).mkdir()
+    assert len(pl.read_outcomes(tmp_path)) == 40
 
 
 def test_what_is_no_mean_is_refused_and_several_tasks_are_compared_a_line_each(tmp_path, right):

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._evaluations.parts import Part, chosen, content_of, load_json, log
+from predictlab.runs._evaluations.parts import Part, chosen, content_of, files_in, load_json, log
 
 TOOL = "HELM"
 _FILE = "per_instance_stats.json"
@@ -23,9 +23,7 @@ _FILE = "per_instance_stats.json"
 
 def files(source: Path) -> list[Path]:
     """The statistics of a file or a folder, at any depth of it."""
-    if source.is_file():
-        return [source] if source.name == _FILE else []
-    return sorted(source.rglob(_FILE))
+    return files_in(source, _FILE, lambda p: p.name == _FILE)
 
 
 def read(file: Path, metric: str | None, filter_name: str | None, partial: bool) -> Part:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from predictlab.errors import DataError, needs_extra
-from predictlab.runs._evaluations.parts import Part, as_printed, chosen, content_of, load_json, log, number
+from predictlab.runs._evaluations.parts import Part, as_printed, chosen, content_of, files_in, load_json, log, number
 
 TOOL = "Inspect AI"
 _ZSTD = 93  # PKWARE's number, which zipfile of Python 3.11 to 3.13 does not know
@@ -28,9 +28,7 @@ _RESERVED = {"id", "content", "value", "prompt", "epoch", "task", "run", "seed",
 
 def files(source: Path) -> list[Path]:
     """The logs of a file or a folder, at any depth of it."""
-    if source.is_file():
-        return [source] if source.suffix == ".eval" or (source.suffix == ".json" and _is_log(source)) else []
-    return sorted(p for p in source.rglob("*") if p.suffix == ".eval" or (p.suffix == ".json" and _is_log(p)))
+    return files_in(source, "*", lambda p: p.suffix == ".eval" or (p.suffix == ".json" and _is_log(p)))
 
 
 def _is_log(file: Path) -> bool:

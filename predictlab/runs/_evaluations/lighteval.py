@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from predictlab.errors import DataError, needs_extra
-from predictlab.runs._evaluations.parts import Part, chosen, content_of, number
+from predictlab.runs._evaluations.parts import Part, chosen, content_of, files_in, number
 
 TOOL = "lighteval"
 _STAMP = r"\d{4}-\d{2}-\d{2}T[\d.:-]+"
@@ -21,9 +21,7 @@ _NAME = re.compile(rf"details_(?P<task>.+)_(?P<stamp>{_STAMP})\.parquet")
 
 def files(source: Path) -> list[Path]:
     """The details of a file or a folder, at any depth of it."""
-    if source.is_file():
-        return [source] if _NAME.fullmatch(source.name) else []
-    return sorted(p for p in source.rglob("details_*.parquet") if _NAME.fullmatch(p.name))
+    return files_in(source, "details_*.parquet", lambda p: _NAME.fullmatch(p.name))
 
 
 def read(file: Path, metric: str | None, filter_name: str | None, partial: bool) -> Part:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._evaluations.parts import Part, as_printed, chosen, content_of, load_json, log, number
+from predictlab.runs._evaluations import parts
 
 TOOL = "OLMES"
 _NAME = re.compile(r"(?:task-\d+-)?(?P<task>.+)-predictions\.jsonl")
@@ -24,37 +23,35 @@ _NAME = re.compile(r"(?:task-\d+-)?(?P<task>.+)-predictions\.jsonl")
 
 def files(source: Path) -> list[Path]:
     """The predictions of a file or a folder, at any depth of it."""
-    if source.is_file():
-        return [source] if _NAME.fullmatch(source.name) else []
-    return sorted(source.rglob("*-predictions.jsonl"))
+    return parts.files_in(source, "*-predictions.jsonl", lambda p: _NAME.fullmatch(p.name))
 
 
-def read(file: Path, metric: str | None, filter_name: str | None, partial: bool) -> Part:
+def read(file: Path, metric: str | None, filter_name: str | None, partial: bool) -> parts.Part:
     """One file of predictions."""
     match = _NAME.fullmatch(file.name)
     assert match is not None
-    lines = list(_lines(file))
+    lines = list(parts.json_lines(file))
     if not lines or "metrics" not in lines[0]:
         raise DataError(f"{file} has no predictions with metrics.")
     printed = _beside(file, "-metrics.json")
-    told = load_json(printed) if printed.is_file() else {}
+    told = parts.load_json(printed) if printed.is_file() else {}
     names = list(dict.fromkeys(name for line in lines for name in line["metrics"]))
     usual = (told.get("task_config") or {}).get("primary_metric")
     if metric is None and usual in names:
         metric = str(usual)
-        log.warning("%s: the metric is the task's primary one, %s", file, metric)
-    metric = chosen("metric", metric, names, file)
+        parts.log.warning("%s: the metric is the task's primary one, %s", file, metric)
+    metric = parts.chosen("metric", metric, names, file)
     contents = _contents(_beside(file, "-requests.jsonl"))
     table = pd.DataFrame(
         {
             "id": [_id(line) for line in lines],
             "content": [contents.get(_id(line)) for line in lines],
-            "value": [number(line["metrics"].get(metric), file, _id(line), metric) for line in lines],
+            "value": [parts.number(line["metrics"].get(metric), file, _id(line), metric) for line in lines],
         }
     )
     if table["value"].notna().all() and not table["id"].duplicated().any():
-        as_printed(file, metric, float(table["value"].mean()), (told.get("metrics") or {}).get(metric))
-    return Part(file, file.parent, match["task"], metric, str(told.get("model_name") or ""), table)
+        parts.as_printed(file, metric, float(table["value"].mean()), (told.get("metrics") or {}).get(metric))
+    return parts.Part(file, file.parent, match["task"], metric, str(told.get("model_name") or ""), table)
 
 
 def _id(line: dict[str, Any]) -> str:
@@ -69,18 +66,5 @@ def _contents(file: Path) -> dict[str, str]:
     """Hash of the document of each request; several requests of one document, one for each choice, have the same."""
     if not file.is_file():
         return {}
-    return {_id(line): content_of(json.dumps(line["doc"], sort_keys=True)) for line in _lines(file) if "doc" in line}
-
-
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    """Each line; a last one that was cut is left out, which is said."""
-    text = file.read_text(encoding="utf-8").split("\n")
-    last = max((i for i, line in enumerate(text) if line.strip()), default=-1)
-    for i, line in enumerate(text):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                if i < last or last == 0:
-                    raise DataError(f"{file}: line {i + 1} is no JSON ({error}).") from error
-                log.warning("%s: the last line was cut and is left out", file)
+    asked = (line for line in parts.json_lines(file) if "doc" in line)
+    return {_id(line): parts.content_of(json.dumps(line["doc"], sort_keys=True)) for line in asked}

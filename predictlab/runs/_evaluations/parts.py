@@ -6,18 +6,21 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
+from predictlab.runs._importers.logs import listed
 
 log = logging.getLogger("predictlab")
 ERRORS = ("zero", "missing")
-_SHOWN = 12  # names in a message
+# Training seed and step stand in no evaluation file: they are read from names.
+NUMBERS = {"seed": re.compile(r"seed[-_=]?(\d+)"), "depth": re.compile(r"(?:step|checkpoint)[-_=]?(\d+)")}
 _CONTENT = 1000  # characters of a text that tell rows apart; some tools keep no more of it
 
 
@@ -42,6 +45,25 @@ class Part:
     metric: str
     model: str
     table: pd.DataFrame
+
+
+def files_in(source: Path, pattern: str, fits: Callable[[Path], object]) -> list[Path]:
+    """Files that fit: the source itself, or those of this pattern at any depth of it."""
+    return sorted(p for p in ([source] if source.is_file() else source.rglob(pattern)) if p.is_file() and fits(p))
+
+
+def json_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """Each line; a last one that was cut is left out, which is said."""
+    text = file.read_text(encoding="utf-8").split("\n")
+    last = max((i for i, line in enumerate(text) if line.strip()), default=-1)
+    for i, line in enumerate(text):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                if i < last or last == 0:
+                    raise DataError(f"{file}: line {i + 1} is no JSON ({error}).") from error
+                log.warning("%s: the last line was cut and is left out", file)
 
 
 def load_json(file: Path) -> Any:
@@ -75,8 +97,7 @@ def chosen(name: str, given: str | None, there: Sequence[str], file: Path, hint:
     if given is None and len(there) == 1:
         return there[0]
     if given is None or given not in there:
-        shown = ", ".join(there[:_SHOWN]) + (f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else "")
-        raise bad_argument(name, given, f"one of {shown or 'none that are there'} ({file.name})", hint)
+        raise bad_argument(name, given, f"one of {listed(there) or 'none that are there'} ({file.name})", hint)
     return given
 
 
@@ -109,11 +130,11 @@ def settle_errors(part: Part, errors: str | None) -> Part:
     table = part.table.fillna({"value": 0.0}) if errors == "zero" else part.table[~failed]
     if table.empty:
         raise DataError(f"{part.file}: no row has an outcome.")
-    return Part(part.file, part.place, part.task, part.metric, part.model, table.reset_index(drop=True))
+    return replace(part, table=table.reset_index(drop=True))
 
 
 def as_printed(file: Path, what: str, mean: float, printed: object) -> None:
-    """Refuse rows whose mean is not the number that the tool printed of them."""
+    """Refuse rows whose mean is not the number that the tool printed of them, where it did."""
     if isinstance(printed, int | float) and math.isfinite(printed) and abs(printed - mean) > 1e-6 * max(1, abs(mean)):
         raise DataError(
             f"{file}: the mean over rows is {mean:.6g}, the tool says {printed:.6g} for {what}. Rows are missing, or "

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from predictlab._validation import option
 from predictlab.errors import DataError, bad_argument
 from predictlab.runs._evaluations import helm, inspect_ai, lighteval, olmes, swebench
-from predictlab.runs._evaluations.parts import ERRORS, Part, log, settle_errors
-from predictlab.runs._importers.harness import read_samples, sample_files
+from predictlab.runs._evaluations.harness import read_samples, sample_files
+from predictlab.runs._evaluations.parts import ERRORS, NUMBERS, Part, log, settle_errors
+from predictlab.runs._importers.logs import listed
 
-_NUMBERS = {"seed": re.compile(r"seed[-_=]?(\d+)"), "depth": re.compile(r"(?:step|checkpoint)[-_=]?(\d+)")}
 HARNESS = "lm-evaluation-harness"
 
 
-class _Reader(NamedTuple):
-    files: Callable[[Path], list[Path]]
-    read: Callable[[Path, str | None, str | None, bool], Part]
-
-
-_READERS = {m.TOOL: _Reader(m.files, m.read) for m in (inspect_ai, helm, olmes, lighteval, swebench)}
+_READERS = {reader.TOOL: reader for reader in (inspect_ai, helm, olmes, lighteval, swebench)}
 
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """Files of one tool."""
+    """Files of one tool in a source."""
 
+    source: Path
     tool: str
     files: tuple[Path, ...]
 
@@ -45,25 +40,25 @@ def find_evaluations(source: Path) -> EvaluationFiles | None:
     if len(found) > 1:
         shown = ", ".join(f"{tool} ({len(files)})" for tool, files in found.items())
         raise bad_argument("source", str(source), "evaluations of one tool", f"It has files of {shown}.")
-    return next((EvaluationFiles(tool, tuple(files)) for tool, files in found.items()), None)
+    return next((EvaluationFiles(source, tool, tuple(files)) for tool, files in found.items()), None)
 
 
 def read_evaluations(
-    source: Path, found: EvaluationFiles, task: str | None, metric: str | None, filter_name: str | None,
-    errors: str | None,
-) -> pd.DataFrame:  # fmt: skip
+    found: EvaluationFiles, task: str | None, metric: str | None, filter_name: str | None, errors: str | None
+) -> pd.DataFrame:
     """Outcomes of all files: task, run, metric, row, value; seed, depth and epoch where they are known."""
     if errors is not None:
         option("errors", errors, ERRORS)
+    source = found.source
     if found.tool == HARNESS:
         return read_samples(source, found.files, task, metric, filter_name)
     reader = _READERS[found.tool]
-    parts = [reader.read(file, metric, filter_name, errors == "missing") for file in found.files]
+    parts: list[Part] = [reader.read(file, metric, filter_name, errors == "missing") for file in found.files]
     if task is not None:
         names = sorted({part.task for part in parts})
         parts = [part for part in parts if part.task == task]
         if not parts:
-            raise bad_argument("task", task, f"a task of these files: {', '.join(names[:12])}")
+            raise bad_argument("task", task, f"a task of these files: {listed(names)}")
     parts = [settle_errors(_once(part), errors) for part in parts]
     base = source if source.is_dir() else source.parent
     runs = _run_names(parts, base)
@@ -89,7 +84,7 @@ def _once(part: Part) -> Part:
         raise DataError(f"{part.file}: row {twice} has two outcomes. Were two evaluations put into one file?")
     if len(once) < len(part.table):
         log.warning("%s: %d lines stand twice; each counts once", part.file, len(part.table) - len(once))
-    return Part(part.file, part.place, part.task, part.metric, part.model, once.reset_index(drop=True))
+    return replace(part, table=once.reset_index(drop=True))
 
 
 def _run_names(parts: Sequence[Part], base: Path) -> list[str]:
@@ -143,7 +138,7 @@ def _one_prompt(table: pd.DataFrame) -> None:
 def _several_models(parts: Sequence[Part]) -> None:
     """Runs of several models are not runs of one recipe, unless the models are its seeds and steps: said."""
     models = {part.model for part in parts}
-    recipes = {re.sub("|".join(p.pattern for p in _NUMBERS.values()), "", model) for model in models}
+    recipes = {re.sub("|".join(p.pattern for p in NUMBERS.values()), "", model) for model in models}
     if len(recipes) > 1:
         shown = ", ".join(sorted(models)[:5])
         log.warning("runs are of %d models (%s): are they runs of one recipe?", len(models), shown)
@@ -158,7 +153,7 @@ def _numbered(
         "model's name": [part.model for part in parts],
         "file's name": [part.file.stem for part in parts],
     }
-    for column, pattern in _NUMBERS.items():
+    for column, pattern in NUMBERS.items():
         for what, names in places.items():
             numbers = [pattern.findall(name) for name in names]
             if all(len(n) == 1 for n in numbers):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from predictlab.errors import DataError
-from predictlab.runs._evaluations.parts import Part, load_json, log
+from predictlab.runs._evaluations.parts import Part, files_in, load_json, log
 
 TOOL = "SWE-bench"
 _FAILED = ("error_ids", "empty_patch_ids", "incomplete_ids", "infra_failure_ids")
@@ -20,8 +20,7 @@ _FAILED = ("error_ids", "empty_patch_ids", "incomplete_ids", "infra_failure_ids"
 
 def files(source: Path) -> list[Path]:
     """The reports of a file or a folder, at any depth of it."""
-    found = [source] if source.is_file() and source.suffix == ".json" else sorted(source.rglob("*.json"))
-    return [p for p in found if _is_report(p)]
+    return files_in(source, "*.json", lambda p: p.suffix == ".json" and _is_report(p))
 
 
 def _is_report(file: Path) -> bool:

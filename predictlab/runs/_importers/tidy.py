@@ -140,15 +140,11 @@ def _once(rows: pd.DataFrame, logs: RunLogs, keep: str | None, found: Findings) 
             name = names[rows.loc[again, "run"].iloc[0]]
             raise left_open("keep", f"the log of run {name!r} goes back to an earlier depth.", logs.twice)
     elif again.any():
-        of = rows[rows["run"].isin(rows.loc[again, "run"].unique())]
-        group = of["depth"].groupby([of["run"], of["metric"]], observed=True)
-        if keep == "last":
-            turned = of["depth"][::-1].groupby([of["run"][::-1], of["metric"][::-1]], observed=True)
-            later = turned.cummin().groupby([of["run"][::-1], of["metric"][::-1]], observed=True).shift()
-            gone = of.index[(of["depth"] >= later[::-1]).to_numpy()]
-        else:
-            earlier = group.cummax().groupby([of["run"], of["metric"]], observed=True).shift()
-            gone = of.index[(of["depth"] <= earlier).to_numpy()]
+        sign = -1 if keep == "last" else 1  # the last from its end: what is deeper than all behind it stays
+        of = rows[rows["run"].isin(rows.loc[again, "run"].unique())][::sign]
+        by, depth = [of["run"], of["metric"]], sign * of["depth"]
+        reached = depth.groupby(by, observed=True).cummax().groupby(by, observed=True).shift()
+        gone = of.index[(depth <= reached).to_numpy()]
         if len(gone):
             which = listed(names[np.unique(rows.loc[gone, "run"])])
             found.leave_out(

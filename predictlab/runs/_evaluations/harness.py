@@ -7,27 +7,24 @@ each metric. The training seed and step stand in no file; they are read from fol
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from predictlab.errors import DataError, bad_argument
+from predictlab.runs._evaluations import parts
+from predictlab.runs._importers.logs import listed
 
-log = logging.getLogger("predictlab")
 _NAME = re.compile(r"samples_(?P<task>.+)_(?P<stamp>\d{4}-\d{2}-\d{2}T[\d.:-]+)\.jsonl")
-_SEED, _STEP = (re.compile(rf"(?:{words})[-_=]?(\d+)") for words in ("seed", "step|checkpoint"))
-_SHOWN = 5
 
 
 def sample_files(source: Path) -> list[Path]:
     """The samples of a file or a folder, at any depth of it; none where it is something else."""
-    if source.is_file():
-        return [source] if source.suffix == ".jsonl" else []
-    return sorted(p for p in source.rglob("samples_*.jsonl") if _NAME.fullmatch(p.name))
+    own = source.suffix == ".jsonl"  # by any name, if the user names it
+    return parts.files_in(source, "samples_*.jsonl", lambda p: (own and p == source) or _NAME.fullmatch(p.name))
 
 
 def read_samples(
@@ -39,29 +36,29 @@ def read_samples(
     if task is not None:
         found = [one for one in found if one[1] == task]
         if not found:
-            shown = ", ".join(sorted({_task_and_stamp(f)[0] for f in files})[:_SHOWN])
-            raise bad_argument("task", task, f"a task of these samples: {shown}")
+            names = listed(sorted({_task_and_stamp(f)[0] for f in files}))
+            raise bad_argument("task", task, f"a task of these samples: {names}")
     folders = pd.Series([(f.parent, t) for f, t, _ in found])
     again = folders.duplicated(keep=False)
-    tables, names, places = [], [], []
+    tables, said, places = [], [], []
     for (file, name, stamp), several in zip(found, again, strict=True):
         place = str(file.parent.relative_to(base))
         run = (place if place != "." else base.resolve().name) + (f" {stamp}" if several else "")
-        outcomes, chosen = _one_file(file, name, metric, filter_name)
+        outcomes, of_metric = _one_file(file, name, metric, filter_name)
         tables.append(outcomes)
-        names.append((run, name, chosen))
+        said.append((run, name, of_metric))
         places.append(place)
     # what is one for a whole file is taken by its number: a text a line costs more than reading the file
     of = np.repeat(np.arange(len(tables)), [len(one) for one in tables])
     table = pd.concat(tables, ignore_index=True)
-    for column, values in zip(("run", "task", "metric"), zip(*names, strict=True), strict=True):
+    for column, values in zip(("run", "task", "metric"), zip(*said, strict=True), strict=True):
         table[column] = pd.Series(list(values)).take(of).array
     _one_prompt(table)
-    for column, pattern in (("seed", _SEED), ("depth", _STEP)):
+    for column, pattern in parts.NUMBERS.items():
         numbers = [pattern.findall(place) for place in places]
         if all(len(n) == 1 for n in numbers):
             table[column] = np.array([int(n[0]) for n in numbers])[of]
-            log.warning("%s: the %s of each run is read from its folder's name", source, column)
+            parts.log.warning("%s: the %s of each run is read from its folder's name", source, column)
     return table
 
 
@@ -70,42 +67,21 @@ def _task_and_stamp(file: Path) -> tuple[str, str]:
     return (match["task"], match["stamp"]) if match else (file.stem.removeprefix("samples_"), "")
 
 
-def _lines(file: Path) -> Iterator[dict[str, object]]:
-    """Each line; a last one that was cut is left out, which is said."""
-    with file.open(encoding="utf-8") as lines:
-        text = lines.read().split("\n")
-    last = max((i for i, line in enumerate(text) if line.strip()), default=-1)
-    for i, line in enumerate(text):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            if i < last or last == 0:
-                raise DataError(f"{file}: line {i + 1} is no JSON ({error.msg}).") from error
-            log.warning("%s: the last line was cut and is left out", file)
-
-
 def _one_file(file: Path, task: str, metric: str | None, filter_name: str | None) -> tuple[pd.DataFrame, str]:
     """Outcomes of one file, and their metric."""
     frame = _quickly(file)
     if frame is None or (metric is not None and metric not in frame):
         frame = _slowly(file, metric)
-    filters = frame["filter"].unique().tolist()
-    if filter_name is None and len(filters) == 1:
-        filter_name = filters[0]
-    if filter_name not in filters:
-        hint = "Each row stands once for each filter; choose one." if filter_name is None else ""
-        raise bad_argument("filter", filter_name, f"one of {', '.join(filters)} ({file.name})", hint)
+    hint = "Each row stands once for each filter; choose one."
+    filter_name = parts.chosen("filter", filter_name, frame["filter"].unique().tolist(), file, hint)
     frame = frame[frame["filter"] == filter_name].reset_index(drop=True)
-    metrics = _names(frame["metrics"].iloc[0])
-    if metric is None and len(metrics) == 1:
-        metric = metrics[0]
-    if metric is None or metric not in frame or frame[metric].iloc[0] is None:
-        raise bad_argument("metric", metric, f"one of {', '.join(metrics) or 'the keys of a line'} ({file.name})")
+    held = metric in frame and frame[metric].iloc[0] is not None  # a key of the lines that is not in their list
+    metric = parts.chosen("metric", metric, [str(metric)] if held else _names(frame["metrics"].iloc[0]), file)
     value = frame[metric]
     if value.dtype == object:
-        value = pd.Series([_number(v, metric, file, d) for v, d in zip(value, frame["doc_id"], strict=True)])
+        value = pd.Series([parts.number(v, file, d, metric) for v, d in zip(value, frame["doc_id"], strict=True)])
+    if failed := int(value.isna().sum()):
+        raise DataError(f"{file}: {failed} rows failed, without a value of {metric}. Leave them out of all runs.")
     table = pd.DataFrame(
         {"doc": frame["doc_id"], "hash": frame["doc_hash"], "prompt": frame["prompt_hash"], "value": value}
     )
@@ -118,7 +94,11 @@ def _one_file(file: Path, task: str, metric: str | None, filter_name: str | None
         if not table["hash"].is_unique:
             turn = table.sort_values("doc").groupby("hash").cumcount().reindex(table.index)
             table.loc[turn > 0, "row"] += "#" + turn[turn > 0].astype(str)
-    _as_in_results(file, task, f"{metric},{filter_name}", table["value"])
+    printed = file.parent / f"results_{_task_and_stamp(file)[1]}.json"
+    if printed.is_file():
+        key = f"{metric},{filter_name}"
+        told = parts.load_json(printed).get("results", {}).get(task, {}).get(key)
+        parts.as_printed(file, key, float(table["value"].mean()), told)
     return table[["row", "prompt", "value"]], metric
 
 
@@ -153,7 +133,7 @@ def _quickly(file: Path) -> pd.DataFrame | None:
 
 def _slowly(file: Path, metric: str | None) -> pd.DataFrame:
     """The same, line by line."""
-    lines = list(_lines(file))
+    lines = list(parts.json_lines(file))
     if not lines:
         raise DataError(f"{file}: no samples.")
     if "doc_id" not in lines[0]:
@@ -166,16 +146,6 @@ def _slowly(file: Path, metric: str | None) -> pd.DataFrame:
     return frame.assign(filter=[str(line.get("filter", "none")) for line in lines])
 
 
-def _number(value: object, metric: str, file: Path, doc: object) -> float:
-    if isinstance(value, bool | int | float):
-        return float(value)
-    raise DataError(
-        f"{file}: {metric} of doc_id {doc} is {str(value)[:40]!r}, no number; it is no mean over rows, or the row "
-        "failed. "
-        "Choose another metric, or leave the row out of all runs."
-    )
-
-
 def _once(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     """A resumed evaluation appends: lines that say the same twice count once."""
     if table["doc"].is_unique:
@@ -185,26 +155,9 @@ def _once(table: pd.DataFrame, file: Path) -> pd.DataFrame:
         doc = once.loc[once["doc"].duplicated(), "doc"].iloc[0]
         raise DataError(f"{file}: doc_id {doc} has two outcomes. Were two evaluations appended to one file? Keep one.")
     if len(once) < len(table):
-        log.warning("%s: %d lines stand twice, as resumed writing leaves them; each counts once", file,
-                       len(table) - len(once))  # fmt: skip
+        twice = len(table) - len(once)
+        parts.log.warning("%s: %d lines stand twice, as resumed writing leaves them; each counts once", file, twice)
     return once.reset_index(drop=True)
-
-
-def _as_in_results(file: Path, task: str, key: str, value: pd.Series) -> None:
-    """The mean of the samples is the result that was printed, where that stands beside them."""
-    beside = file.parent / f"results_{_task_and_stamp(file)[1]}.json"
-    if not beside.is_file():
-        return
-    try:
-        printed = json.loads(beside.read_text(encoding="utf-8")).get("results", {}).get(task, {}).get(key)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{beside} is no JSON ({error.msg}).") from error
-    if isinstance(printed, int | float) and abs(float(printed) - float(value.mean())) > 1e-6 * max(1.0, abs(printed)):
-        raise DataError(
-            f"{file}: the mean of {len(value)} samples is {value.mean():.6g}, {beside.name} says {printed:.6g} "
-            f"for {key}. "
-            "Samples are missing, or the metric is no mean over rows."
-        )
 
 
 def _one_prompt(table: pd.DataFrame) -> None:
