@@ -6,13 +6,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from predictlab._validation import Rng, library_seed, option, positive, whole_number
-from predictlab.errors import DataError
-from predictlab.static._inputs import checked
+from predictlab.static._inputs import predictable
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FLOOR = 1e-6  # a probability below this counts as this: one row must not decide a mean of logarithms
 
@@ -51,7 +54,7 @@ def knn_accuracy(features: ArrayLike, labels: ArrayLike, *, k: int = 5, distance
     >>> pl.static.knn_accuracy([[0.0], [0.1], [5.0], [5.1]], [0, 0, 1, 1], k=1, distance="euclidean")
     1.0
     """
-    x, codes = _predictable(features, labels, "knn_accuracy")
+    x, codes = predictable(features, labels, "knn_accuracy")
     option("distance", distance, ("cosine", "euclidean"))
     return float((votes(codes, neighbours(x, k, distance)) == codes).mean())
 
@@ -115,7 +118,7 @@ def linear_probe_accuracy(
     >>> pl.static.linear_probe_accuracy(features, labels) > 0.9
     True
     """
-    x, codes = _predictable(features, labels, "linear_probe_accuracy")
+    x, codes = predictable(features, labels, "linear_probe_accuracy")
     _check_folds(codes, folds, penalty)
     return float((out_of_fold(x, codes, folds, penalty, library_seed(rng)).argmax(axis=1) == codes).mean())
 
@@ -129,16 +132,22 @@ def _check_folds(codes: np.ndarray, folds: int, penalty: float) -> None:
 def out_of_fold(x: np.ndarray, codes: np.ndarray, folds: int = 5, penalty: float = 1.0, seed: int = 0) -> np.ndarray:
     """Probabilities (n, c) of a logistic regression fitted on the other folds."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0 / penalty, max_iter=200, tol=1e-3))
+    model = scaled(LogisticRegression(C=1.0 / penalty, max_iter=200, tol=1e-3))
     found = np.zeros((len(x), int(codes.max()) + 1))
     with quietly():
         for fitted, held in fold_splits(codes, folds, seed):
             model.fit(x[fitted], codes[fitted])
             found[np.ix_(held, model.classes_)] = model.predict_proba(x[held])
     return found
+
+
+def scaled(model: Any) -> Pipeline:
+    """The model on features of mean 0 and variance 1."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), model)
 
 
 def fold_splits(codes: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -230,7 +239,7 @@ def v_information(
     >>> 1.0 < found.value < found.entropy
     True
     """
-    x, codes = _predictable(features, labels, "v_information")
+    x, codes = predictable(features, labels, "v_information")
     _check_folds(codes, folds, penalty)
     seed = library_seed(rng)
     return v_information_of(out_of_fold(x, codes, folds, penalty, seed), codes, folds, seed)
@@ -247,16 +256,3 @@ def v_information_of(probabilities: np.ndarray, codes: np.ndarray, folds: int = 
     told = -np.log2(np.maximum(probabilities[rows, codes], FLOOR))
     blind = -np.log2(prior)
     return VInformation(float(blind.mean()), float(told.mean()), blind - told)
-
-
-def _predictable(features: ArrayLike, labels: ArrayLike, score: str) -> tuple[np.ndarray, np.ndarray]:
-    """Checked features and codes of classes that all have two rows: a row is predicted from the others of its class."""
-    x, codes, classes = checked(features, labels)
-    alone = [label for label, count in zip(classes, np.bincount(codes), strict=True) if count < 2]
-    if alone:
-        shown = ", ".join(map(repr, alone[:5])) + (", ..." if len(alone) > 5 else "")
-        raise DataError(
-            f"{score}: {len(alone)} class(es) have one row only ({shown}), which cannot be predicted from "
-            "the other rows. Leave them out, or give more rows."
-        )
-    return x, codes

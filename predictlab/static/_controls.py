@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from predictlab.static._accuracies import fold_splits, quietly
 from predictlab.static._features_table import score_features
+from predictlab.static._intervals import share_ends
 
 
 def controls_of(
@@ -44,10 +44,12 @@ def controls_of(
 
     records: list[tuple[object, ...]] = []
     largest = int(np.unique(labels, return_counts=True)[1].max())
-    records.append(("largest class", "accuracy", *_share(largest, len(labels), confidence), ""))
+    ends = share_ends(largest, len(labels), confidence)
+    records.append(("largest class", "accuracy", largest / len(labels), *ends, ""))
     right = bag_of_words(texts, labels, seed)
     note = "counts of words, logistic regression, 5 folds: as linear_probe"
-    records.append(("bag of words", "accuracy", *_share(int(right.sum()), len(right), confidence), note))
+    ends = share_ends(int(right.sum()), len(right), confidence)
+    records.append(("bag of words", "accuracy", right.mean(), *ends, note))
     records.append(("size", "parameters", parameters_of(model), np.nan, np.nan, "ranks models by itself on many tasks"))
     random = layer_features(model, texts, max_length, pooling, layers, random_seed=seed, progress=progress)
     for x in random.values():
@@ -75,8 +77,3 @@ def bag_of_words(texts: Sequence[str], labels: np.ndarray, seed: int = 0) -> np.
             model = LogisticRegression(max_iter=200, tol=1e-3).fit(np.log1p(counts), codes[fitted])
             right[held] = model.predict(np.log1p(words.transform([texts[i] for i in held]))) == codes[held]
     return right
-
-
-def _share(right: int, n: int, confidence: float) -> tuple[float, float, float]:
-    lower, upper = proportion_confint(right, n, alpha=1 - confidence, method="wilson")
-    return right / n, float(lower), float(upper)

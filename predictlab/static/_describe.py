@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ FEW = 20  # rows of a class
 MANY = 0.01  # a share that is worth doing something about
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DataDescription(Summarised):
     """Descriptors of a data set; a notebook shows them as a table.
 
@@ -46,7 +46,7 @@ class DataDescription(Summarised):
 
     name: str
     table: pd.DataFrame
-    pairs: pd.DataFrame = field(repr=False)
+    pairs: pd.DataFrame
 
     def value(self, descriptor: str) -> float:
         """One descriptor.
@@ -83,9 +83,6 @@ class DataDescription(Summarised):
         Summary
         """
         return Summary(f"Data {self.name}", self.table.reset_index(drop=True))
-
-    def __str__(self) -> str:
-        return str(self.summary())
 
 
 def describe(data: Dataset, *, similarity: float = 0.8) -> DataDescription:
@@ -137,7 +134,7 @@ def describe(data: Dataset, *, similarity: float = 0.8) -> DataDescription:
     if labelled:
         records += _balance(data)
     records += _language(data, key if labelled else "completion")
-    records += _twice(pairs, len(data.train), len(data.eval))
+    records += _twice(pairs, len(data.train))
     table = pd.DataFrame(records, columns=["descriptor", "value", "unit", "to_do"])
     return DataDescription(data.name, table.astype({"value": float}), pairs)
 
@@ -214,7 +211,7 @@ def _language(data: Dataset, column: str) -> list[Record]:
     ]
 
 
-def _twice(pairs: pd.DataFrame, train: int, evaluation: int) -> list[Record]:
+def _twice(pairs: pd.DataFrame, train: int) -> list[Record]:
     exact = pairs["similarity"] == 1
     inside = (pairs["split_a"] == "train") & (pairs["split_b"] == "train")
     across = (pairs["split_a"] == "train") & (pairs["split_b"] == "eval")

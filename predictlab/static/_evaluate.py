@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from predictlab.static._accuracies import VInformation, neighbours, out_of_fold,
 from predictlab.static._hscore import hscore_of
 from predictlab.static._logme import logme_of, standardised
 from predictlab.static._parc import parc_of
-from predictlab.static._regression import out_of_fold_values
+from predictlab.static._regression import out_of_fold_values, r2, r2_of_neighbours
 from predictlab.static._repeated import Repeated
 from predictlab.static._source_head import leep_of, mixtures
 from predictlab.static._spectrum import Decomposition
@@ -21,44 +22,36 @@ from predictlab.static._transrate import transrate_of
 NEIGHBOURS, FOLDS, MIXTURES = 5, 5, 3
 
 
-class Rows:
-    """Features and class codes, with what scores share.
+class Shared:
+    """Features and what they are to tell, with what scores share, each computed when it is first asked for.
 
     Parameters
     ----------
     x : ndarray (n, d)
         Checked features.
-    codes : ndarray of int64 (n,)
-        Classes 0 .. c-1. Those without a row are left out.
+    targets : ndarray (n,)
+        Class codes, or numbers.
     seed : int
         Of folds, mixtures and subsamples.
     """
 
-    of = "classes"
-
-    def __init__(self, x: np.ndarray, codes: np.ndarray, seed: int = 0) -> None:
-        self.x, self.seed = x, seed
-        self.codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
-        self.counts = np.bincount(self.codes)
+    def __init__(self, x: np.ndarray, targets: np.ndarray, seed: int = 0) -> None:
+        self.x, self.targets, self.seed = x, targets, seed
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def part(self, kept: np.ndarray) -> Rows:
+    def part(self, kept: np.ndarray) -> Self:
         """Some of the rows."""
-        return Rows(self.x[kept], self.codes[kept], self.seed)
+        return type(self)(self.x[kept], self.targets[kept], self.seed)
 
-    def permuted(self, order: np.ndarray) -> Rows:
-        """The same features with other labels; what does not depend on labels is not computed again."""
-        other = Rows(self.x, self.codes[order], self.seed)
+    def permuted(self, order: np.ndarray) -> Self:
+        """The same features with other targets; what does not depend on those is not computed again."""
+        other = type(self)(self.x, self.targets[order], self.seed)
         for name in ("decomposition", "near", "theta"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
-
-    def usable(self) -> bool:
-        """Whether there are two classes."""
-        return len(self.counts) > 1
 
     @cached_property
     def decomposition(self) -> Decomposition:
@@ -69,6 +62,19 @@ class Rows:
     def near(self) -> np.ndarray:
         """The nearest other rows by cosine."""
         return neighbours(self.x, min(NEIGHBOURS, len(self) - 1), "cosine")
+
+
+class Rows(Shared):
+    """Features and class codes 0 .. c-1; classes without a row are left out."""
+
+    def __init__(self, x: np.ndarray, codes: np.ndarray, seed: int = 0) -> None:
+        self.codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+        self.counts = np.bincount(self.codes)
+        super().__init__(x, self.codes, seed)
+
+    def usable(self) -> bool:
+        """Whether there are two classes."""
+        return len(self.counts) > 1
 
     @cached_property
     def theta(self) -> list[np.ndarray]:
@@ -106,66 +112,19 @@ class Rows:
         return v_information_of(rows.probabilities, rows.codes, min(FOLDS, int(rows.counts.max())), rows.seed)
 
 
-class Numbers:
-    """Features and the numbers that they are to predict, with what scores share.
-
-    Parameters
-    ----------
-    x : ndarray (n, d)
-        Checked features.
-    values : ndarray (n,)
-        Checked values.
-    seed : int
-        Of the folds.
-    """
-
-    of = "values"
-
-    def __init__(self, x: np.ndarray, values: np.ndarray, seed: int = 0) -> None:
-        self.x, self.values, self.seed = x, values, seed
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def part(self, kept: np.ndarray) -> Numbers:
-        """Some of the rows."""
-        return Numbers(self.x[kept], self.values[kept], self.seed)
-
-    def permuted(self, order: np.ndarray) -> Numbers:
-        """The same features with other values."""
-        other = Numbers(self.x, self.values[order], self.seed)
-        for name in ("decomposition", "near"):
-            if name in self.__dict__:
-                other.__dict__[name] = self.__dict__[name]
-        return other
+class Numbers(Shared):
+    """Features and the numbers that they are to predict."""
 
     def usable(self) -> bool:
         """Whether the values differ."""
-        return bool(np.ptp(self.values) > 0)
+        return bool(np.ptp(self.targets) > 0)
 
-    @cached_property
-    def decomposition(self) -> Decomposition:
-        """Gram matrix and eigenvectors."""
-        return Decomposition(self.x)
-
-    @cached_property
-    def near(self) -> np.ndarray:
-        """The nearest other rows by cosine."""
-        return neighbours(self.x, min(NEIGHBOURS, len(self) - 1), "cosine")
-
-    def errors(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Squared errors of each row, and those of the mean of the other rows."""
-        y = self.values
+    def r2(self, name: str) -> float:
+        """Share of the variance about the mean of the other rows that is predicted."""
+        y = self.targets
         if name == "knn_r2":
-            predicted, blind = y[self.near].mean(axis=1), (y.sum() - y) / (len(y) - 1)
-        else:
-            predicted, blind = out_of_fold_values(self.x, y, min(FOLDS, len(y)), self.seed)
-        return (y - predicted) ** 2, (y - blind) ** 2
-
-
-def _r2(rows: Numbers, name: str) -> float:
-    ours, blind = rows.errors(name)
-    return float(1 - ours.sum() / blind.sum())
+            return r2_of_neighbours(y, self.near)
+        return r2(y, *out_of_fold_values(self.x, y, min(FOLDS, len(y)), self.seed))
 
 
 STATISTICS: dict[str, Callable[..., float]] = {
@@ -177,9 +136,9 @@ STATISTICS: dict[str, Callable[..., float]] = {
     "nleep": lambda rows: draws_of("nleep", rows).value,
     "parc": lambda rows: draws_of("parc", rows).value,
     "transrate": lambda rows: transrate_of(rows.x, rows.codes),
-    "logme_regression": lambda rows: logme_of(rows.decomposition, standardised(rows.values)[:, None]),
-    "knn_r2": lambda rows: _r2(rows, "knn_r2"),
-    "linear_probe_r2": lambda rows: _r2(rows, "linear_probe_r2"),
+    "logme_regression": lambda rows: logme_of(rows.decomposition, standardised(rows.targets)[:, None]),
+    "knn_r2": lambda rows: rows.r2("knn_r2"),
+    "linear_probe_r2": lambda rows: rows.r2("linear_probe_r2"),
 }
 
 

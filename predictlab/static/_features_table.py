@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 from threadpoolctl import threadpool_limits
 
 from predictlab._validation import Rng, confidence_level, generator, library_seed, option, whole_number
 from predictlab.errors import DataError
 from predictlab.static._evaluate import STATISTICS, Numbers, Rows, draws_of
 from predictlab.static._inputs import checked, checked_values
-from predictlab.static._intervals import GROUPS, halves, jackknife
+from predictlab.static._intervals import GROUPS, halves, jackknife, share_ends, t_ends
 from predictlab.static._methods import METHODS, chosen
 
 COLUMNS = [
@@ -138,26 +137,23 @@ def _record(name: str, rows: Rows | Numbers, confidence: float, draws: int, perm
 
 
 def _interval(name: str, value: float, rows: Rows | Numbers, confidence: float, draws: int) -> Interval:
-    level, z = f"{confidence:.0%}", 0.5 + confidence / 2
+    level = f"{confidence:.0%}"
     statistic = partial(statistic_of, name, rows)
     found: Interval
     if draws:
         found = *halves(value, statistic, len(rows), draws, confidence, rows.seed), f"{level} bootstrap, {draws} halves"
     elif name in ("knn", "linear_probe"):
-        right = round(value * len(rows))
-        lower, upper = proportion_confint(right, len(rows), alpha=1 - confidence, method="wilson")
-        return lower, upper, f"{level} Wilson, rows taken as independent"
+        ends = share_ends(round(value * len(rows)), len(rows), confidence)
+        found = *ends, f"{level} Wilson, rows taken as independent"
     elif isinstance(rows, Rows) and name == "v_information":
         each = rows.v_information().pointwise
-        half = float(stats.t.ppf(z, len(each) - 1) * stats.sem(each))
-        found = value - half, value + half, f"{level} t, rows taken as independent"
+        ends = t_ends(value, stats.sem(each), len(each) - 1, confidence)
+        found = *ends, f"{level} t, rows taken as independent"
     elif isinstance(rows, Rows) and name in ("nleep", "parc"):
         repeated = draws_of(name, rows)
-        if len(repeated.values) < 2:
-            return float("nan"), float("nan"), "none"
-        half = float(stats.t.ppf(z, len(repeated.values) - 1) * repeated.sd / np.sqrt(len(repeated.values)))
-        what = "seeds" if name == "nleep" else "subsamples"
-        found = value - half, value + half, f"{level} t over {len(repeated.values)} {what}, not over rows"
+        n, what = len(repeated.values), "seeds" if name == "nleep" else "subsamples"
+        # of one draw there is no sd, and none is found
+        found = *t_ends(value, repeated.sd / np.sqrt(n), n - 1, confidence), f"{level} t over {n} {what}, not over rows"
     elif name == "transrate" or len(rows) < 2 * GROUPS or not LEAST.get(name, -np.inf) < value < np.inf:
         return float("nan"), float("nan"), "none"
     else:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, positive, whole_number
 from predictlab.errors import DataError, bad_argument
-from predictlab.static._intervals import jackknife_error
+from predictlab.static._intervals import jackknife_error, t_ends
 
 LEAST_BATCHES = 4
 
@@ -136,8 +135,8 @@ def gradient_noise(products: ArrayLike, batch_size: int, *, confidence: float = 
     between, own = shared(np.arange(m))
     consistency = between / own
     without = [shared(np.delete(np.arange(m), i)) for i in range(m)]
-    half = float(stats.t.ppf(0.5 + confidence / 2, m - 1)) * jackknife_error(np.array([p / q for p, q in without]))
-    ends = max(consistency - half, -1.0), min(consistency + half, 1.0)
+    low, high = t_ends(consistency, jackknife_error(np.array([p / q for p, q in without])), m - 1, confidence)
+    ends = max(low, -1.0), min(high, 1.0)
     scales = [b * (1 - c) / c if c > 0 else float("inf") for c in (ends[1], consistency, ends[0])]
     return GradientNoise(
         consistency, ends, scales[1], (scales[0], scales[2]), between, b * (own - between), m, b, float(confidence)

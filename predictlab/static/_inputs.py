@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from predictlab._validation import generator, whole_number
 from predictlab.errors import DataError, bad_argument
 
 
@@ -62,6 +63,20 @@ def checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndar
     return x, codes.astype(np.int64), classes
 
 
+def predictable(features: ArrayLike, labels: ArrayLike, who: str, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Checked features, and codes of classes that all have `least` rows: some are predicted from the others."""
+    x, codes, classes = checked(features, labels)
+    few = [label for label, count in zip(classes, np.bincount(codes), strict=True) if count < least]
+    if few:
+        shown = ", ".join(map(repr, few[:5])) + (", ..." if len(few) > 5 else "")
+        held = "one row only" if least == 2 else f"fewer than {least} rows"
+        raise DataError(
+            f"{who}: {len(few)} class(es) have {held} ({shown}), too few to predict some of them from the others. "
+            "Leave them out, or give more rows."
+        )
+    return x, codes
+
+
 def checked_values(features: ArrayLike, values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Features as of `checked`, and the numbers (n,) that they are to predict, in float64.
 
@@ -94,6 +109,18 @@ def checked_values(features: ArrayLike, values: ArrayLike) -> tuple[np.ndarray, 
     if (y == y[0]).all():
         raise DataError(f"values: all {len(y)} are {y[0]:g}; there is nothing to predict.")
     return x, y
+
+
+def check_layers(layers: str | int, words: tuple[str, ...]) -> None:
+    """Refuse what names no layer."""
+    if layers not in words:
+        whole_number("layers", layers, 1, f"{', '.join(map(repr, words))}, or the number of a layer")
+
+
+def rows_used(rows: int, most: int, seed: int) -> np.ndarray:
+    """Numbers of the rows that are used, at most so many, increasing."""
+    every = np.arange(rows)
+    return every if rows <= most else np.sort(generator(seed).choice(rows, size=most, replace=False))
 
 
 def _matrix(features: ArrayLike) -> np.ndarray:

@@ -6,10 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from predictlab._validation import Rng, generator, whole_number
 
 GROUPS = 10
+
+
+def t_ends(value: float, error: float, df: int, confidence: float) -> tuple[float, float]:
+    """``value`` -/+ Student's t times its standard error."""
+    half = float(stats.t.ppf(0.5 + confidence / 2, df) * error)
+    return value - half, value + half
+
+
+def share_ends(right: int, rows: int, confidence: float, method: str = "wilson") -> tuple[float, float]:
+    """Interval of a share of rows, taken as independent: Wilson's, or ("beta") that of Clopper and Pearson."""
+    lower, upper = proportion_confint(right, rows, alpha=1 - confidence, method=method)
+    return float(lower), float(upper)
 
 
 def jackknife(
@@ -52,8 +65,7 @@ def jackknife(
     parts = without_groups(statistic, rows, groups, rng)
     if not np.isfinite([value, *parts]).all():
         return float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + confidence / 2, groups - 1) * jackknife_error(parts))
-    return value - half, value + half
+    return t_ends(value, jackknife_error(parts), groups - 1, confidence)
 
 
 def without_groups(
@@ -99,5 +111,4 @@ def halves(
     parts = np.array([statistic(np.sort(generate.permutation(rows)[: (rows + 1) // 2])) for _ in range(draws)])
     if not np.isfinite([value, *parts]).all():
         return float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + confidence / 2, draws - 1) * parts.std(ddof=1))
-    return value - half, value + half
+    return t_ends(value, parts.std(ddof=1), draws - 1, confidence)

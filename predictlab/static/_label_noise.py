@@ -10,7 +10,9 @@ from scipy import stats
 from predictlab._validation import Rng, confidence_level, library_seed
 from predictlab.errors import DataError
 from predictlab.static._accuracies import FLOOR, out_of_fold
-from predictlab.static._limit import FOLDS, IntrinsicLimit, clopper_pearson, enough
+from predictlab.static._inputs import predictable
+from predictlab.static._intervals import share_ends
+from predictlab.static._limit import FOLDS, LEAST_ROWS, IntrinsicLimit
 
 PENALTIES = (1.0, 300.0)
 SUREST = 0.1  # of the rows
@@ -60,11 +62,12 @@ def label_noise(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
     >>> bool(found.lower == 0.0 and found.upper < 0.05)
     True
     """
-    x, codes = enough(features, labels, "label_noise")
+    x, codes = predictable(features, labels, "label_noise", LEAST_ROWS)
     confidence_level(confidence)
     if len(codes) < LEAST:
         raise DataError(f"label_noise: {len(codes)} rows; a tenth of them says nothing. Give at least {LEAST}.")
     seed = library_seed(rng)
+    x = x.astype(np.float64)
     x = x[:, np.ptp(x, axis=0) > 0] if np.ptp(x, axis=0).any() else x
     every = [out_of_fold(x, codes, min(FOLDS, int(np.bincount(codes).max())), penalty, seed) for penalty in PENALTIES]
     rows = np.arange(len(codes))
@@ -77,7 +80,7 @@ def label_noise(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
     count = max(round(SUREST * len(codes)), 20)
     first, second = wrong[order[:count]], wrong[order[count : 2 * count]]
     r1, r2 = float(first.mean()), float(second.mean())
-    ends = clopper_pearson(int(first.sum()), count, confidence)
+    ends = share_ends(int(first.sum()), count, confidence, "beta")
     z = stats.norm.ppf(0.5 + confidence / 2)
     slope = max(r2 - r1, 0.0)
     error = float(np.sqrt((4 * r1 * (1 - r1) + r2 * (1 - r2)) / count))
@@ -87,7 +90,7 @@ def label_noise(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
         [
             ("confident learning", learnt, np.nan, np.nan, "estimate", "takes overlap of classes for noise"),
             ("surest tenth", r1, *ends, "upper end", f"disagreement of the {count} rows a probe is surest of"),
-            ("second tenth", r2, *clopper_pearson(int(second.sum()), len(second), confidence), "lower end",
+            ("second tenth", r2, *share_ends(int(second.sum()), len(second), confidence, "beta"), "lower end",
              "more than the first: classes still overlap there"),
         ],
         columns=["part", "estimate", "lower", "upper", "used", "note"],

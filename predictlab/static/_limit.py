@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,10 @@ from scipy import stats
 
 from predictlab._summary import Summarised, Summary
 from predictlab._validation import Rng, confidence_level, library_seed, positive
-from predictlab.errors import DataError, bad_argument
+from predictlab.errors import bad_argument
 from predictlab.static._accuracies import fold_splits
-from predictlab.static._inputs import checked
+from predictlab.static._inputs import predictable
+from predictlab.static._intervals import share_ends, t_ends
 from predictlab.static._probes import PROBES, coordinates, predicted
 
 FOLDS = 5
@@ -23,7 +24,7 @@ KAPPA, KAPPA_SD = 0.45, 0.5  # of e = kappa error / (2 rows): median and sd of t
 LEAST_ROWS = 5  # of a class
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IntrinsicLimit(Summarised):
     """An error that cannot be got below, with its interval.
 
@@ -54,7 +55,7 @@ class IntrinsicLimit(Summarised):
     lower: float
     upper: float
     confidence: float
-    parts: pd.DataFrame = field(repr=False)
+    parts: pd.DataFrame
     what: str = "best reachable error"
     rows: int = 0
 
@@ -107,9 +108,6 @@ class IntrinsicLimit(Summarised):
         parts: list[str | pd.DataFrame] = [f"{line} (width {self.width:.3f}), from {self.rows} rows"]
         return Summary(f"Intrinsic limit: {self.what}", *parts, self.parts.reset_index(drop=True))
 
-    def __str__(self) -> str:
-        return str(self.summary())
-
 
 def bayes_error(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95, rng: Rng = None) -> IntrinsicLimit:
     """Interval for the least error that any classifier of these features could reach on such labels.
@@ -160,7 +158,8 @@ def bayes_error(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
     >>> bool(limit.lower < 0.067 < limit.upper)
     True
     """
-    x, codes = enough(features, labels, "bayes_error")
+    x, codes = predictable(features, labels, "bayes_error", LEAST_ROWS)
+    x = x.astype(np.float64)
     confidence_level(confidence)
     seed, z = library_seed(rng), float(stats.norm.ppf(0.5 + confidence / 2))
     splits = fold_splits(codes, FOLDS, seed)
@@ -173,19 +172,14 @@ def bayes_error(features: ArrayLike, labels: ArrayLike, *, confidence: float = 0
         chosen[held] = wrong[best][held]
     name = min(PROBES, key=lambda probe: wrong[probe].mean())
     reached = float(chosen.mean())
-    ends = clopper_pearson(int(chosen.sum()), n, confidence)
+    ends = share_ends(int(chosen.sum()), n, confidence, "beta")
     chance = 1 - np.bincount(codes).max() / n
-    upper = min(ends[1], clopper_pearson(round(chance * n), n, confidence)[1])
+    upper = min(ends[1], share_ends(round(chance * n), n, confidence, "beta")[1])
     records: list[tuple[object, ...]] = [
-        (
-            "best probe",
-            reached,
-            *ends,
-            "upper end" if upper == ends[1] else "",
-            f"{name} of {', '.join(PROBES)}, chosen without the row's fold",
-        ),
+        ("best probe", reached, *ends, "upper end" if upper == ends[1] else "",
+         f"{name} of {', '.join(PROBES)}, chosen without the row's fold"),
         ("largest class", chance, np.nan, np.nan, "" if upper == ends[1] else "upper end", "always naming it"),
-    ]
+    ]  # fmt: skip
 
     halves = np.mean([predicted(name, x, codes, splits, 0.5, seed + i) != codes for i in range(3)], axis=0)
     gain = 1 / (2**SLOWEST - 1)
@@ -257,8 +251,8 @@ def bayes_error_of_votes(votes: ArrayLike, *, confidence: float = 0.95) -> Intri
         raise bad_argument("votes", f"{int((m < 2).sum())} rows with fewer than two annotators", "two or more a row")
     p, classes = counts / m[:, None], counts.shape[1]
     each = m / (m - 1) * (1 - (p**2).sum(axis=1))
-    q, error = float(each.mean()), float(stats.t.ppf(0.5 + confidence / 2, len(m) - 1) * stats.sem(each))
-    low, high = max(q - error, 0.0), min(q + error, 1.0)
+    q = float(each.mean())
+    low, high = np.clip(t_ends(q, stats.sem(each), len(m) - 1, confidence), 0.0, 1.0).tolist()
     lower, upper = _cover_hart(low, classes), min(high, 1 - 1 / classes)
     naive = float((1 - p.max(axis=1)).mean())
     parts = pd.DataFrame(
@@ -268,25 +262,6 @@ def bayes_error_of_votes(votes: ArrayLike, *, confidence: float = 0.95) -> Intri
     )  # fmt: skip
     what = "least error against a further annotator"
     return IntrinsicLimit(float(np.clip(naive, lower, upper)), lower, upper, confidence, parts, what, len(counts))
-
-
-def enough(features: ArrayLike, labels: ArrayLike, who: str) -> tuple[np.ndarray, np.ndarray]:
-    x, codes, classes = checked(features, labels)
-    few = [label for label, count in zip(classes, np.bincount(codes), strict=True) if count < LEAST_ROWS]
-    if few:
-        shown = ", ".join(map(repr, few[:5])) + (", ..." if len(few) > 5 else "")
-        raise DataError(
-            f"{who}: {len(few)} class(es) have fewer than {LEAST_ROWS} rows ({shown}), too few to hold some out. "
-            "Leave them out, or give more rows."
-        )
-    return np.asarray(x, dtype=np.float64), codes
-
-
-def clopper_pearson(right: int, n: int, confidence: float) -> tuple[float, float]:
-    tail = (1 - confidence) / 2
-    lower = stats.beta.ppf(tail, right, n - right + 1) if right else 0.0
-    upper = stats.beta.ppf(1 - tail, right + 1, n - right) if right < n else 1.0
-    return float(lower), float(upper)
 
 
 def _cover_hart(error: float, classes: int) -> float:

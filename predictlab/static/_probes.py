@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from predictlab.static._accuracies import quietly
+from predictlab.static._accuracies import quietly, scaled
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 PROBES = ("ridge", "logistic", "strong logistic", "neighbours")
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -55,11 +59,9 @@ def coordinates(
     )
 
 
-def _model(name: str, rows: int):  # type: ignore[no-untyped-def]
+def _model(name: str, rows: int) -> Pipeline:
     from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
     from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     probe = {
         "ridge": lambda: RidgeClassifierCV(np.logspace(-1, 5, 13)),
@@ -67,7 +69,7 @@ def _model(name: str, rows: int):  # type: ignore[no-untyped-def]
         "strong logistic": lambda: LogisticRegression(C=0.003, max_iter=200, tol=1e-3),
         "neighbours": lambda: KNeighborsClassifier(max(1, round(np.sqrt(rows) / 2))),
     }[name]()
-    return make_pipeline(StandardScaler(), probe)
+    return scaled(probe)
 
 
 def _some(fitted: np.ndarray, codes: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -82,10 +84,8 @@ def _some(fitted: np.ndarray, codes: np.ndarray, share: float, rng: np.random.Ge
 def _discriminant(x: np.ndarray, codes: np.ndarray, held: np.ndarray, dimensions: int) -> np.ndarray:
     """Held rows in the directions in which a ridge regression of one-hot classes varies most."""
     from sklearn.linear_model import RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 13)))
+    model = scaled(RidgeCV(np.logspace(-1, 5, 13)))
     targets = np.eye(int(codes.max()) + 1)[codes]
     said = model.fit(x, targets).predict(x)
     centre = said.mean(axis=0)

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import Rng, confidence_level, generator, library_seed, whole_number
+from predictlab._validation import Rng, library_seed, whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._evaluate import STATISTICS, Rows
 from predictlab.static._features_table import PERMUTATIONS, check_settings, null_of, statistic_of
-from predictlab.static._inputs import checked
-from predictlab.static._intervals import GROUPS, jackknife_error, without_groups
+from predictlab.static._inputs import check_layers, checked, rows_used
+from predictlab.static._intervals import GROUPS, jackknife_error, t_ends, without_groups
 from predictlab.static._methods import chosen
 from predictlab.task import Dataset, Recipe
 
@@ -136,16 +135,12 @@ def rank(
     if not isinstance(method, str) or method == "all":
         raise bad_argument("method", method, "the name of one score", "Score with several by pl.score(task).")
     [score_name] = chosen(method, "classes")
-    confidence_level(confidence)
     check_settings(confidence, 0, permutations)
     whole_number("max_rows", max_rows, 2 * GROUPS)
-    if layers not in ("mean", "last"):
-        whole_number("layers", layers, 1, "'mean', 'last', or the number of a layer")
+    check_layers(layers, ("mean", "last"))
     recipe, seed = recipe or Recipe(), library_seed(rng)
     labels = data.train["label"].to_numpy()
-    rows = np.arange(len(labels))
-    if len(rows) > max_rows:
-        rows = np.sort(generator(seed).choice(len(rows), size=max_rows, replace=False))
+    rows = rows_used(len(labels), max_rows, seed)
     if len(rows) < 2 * GROUPS:
         raise DataError(f"{data.name} has {len(rows)} training rows; an interval needs {2 * GROUPS}.")
 
@@ -177,16 +172,15 @@ def scored_rows(
 
 def ranked(found: list[tuple[str, float, float]], parts: np.ndarray, confidence: float) -> pd.DataFrame:
     """The table of a ranking from (name, value, null) and the scores without each group (models, groups)."""
-    t = float(stats.t.ppf(0.5 + confidence / 2, parts.shape[1] - 1))
+    df = parts.shape[1] - 1
     best = int(np.argmax([value for _, value, _ in found]))
     records = []
     for i, (name, value, null) in enumerate(found):
-        half = t * jackknife_error(parts[i])
+        ends = t_ends(value, jackknife_error(parts[i]), df, confidence)
         behind = found[best][1] - value
-        error = t * jackknife_error(parts[best] - parts[i])
+        least, most = t_ends(behind, jackknife_error(parts[best] - parts[i]), df, confidence)
         says = "" if np.isnan(null) else "something" if value > null else "nothing"
-        apart = i != best and bool(behind - error > 0)  # without an interval (NaN) nothing is told apart
-        ends = value - half, value + half
-        records.append((name, value, *ends, null, says, behind, behind - error, behind + error, apart))
+        apart = i != best and bool(least > 0)  # without an interval (NaN) nothing is told apart
+        records.append((name, value, *ends, null, says, behind, least, most, apart))
     columns = ["model", "value", "lower", "upper", "null", "says", "behind", "behind_lower", "behind_upper", "apart"]
     return pd.DataFrame(records, columns=columns).sort_values("value", ascending=False, ignore_index=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from predictlab._validation import Rng, library_seed, option, whole_number
-from predictlab.static._accuracies import neighbours
+from predictlab.static._accuracies import neighbours, scaled
 from predictlab.static._inputs import checked_values
 
 PENALTIES = np.logspace(-2, 5, 15)
@@ -46,7 +46,7 @@ def linear_probe_r2(features: ArrayLike, values: ArrayLike, *, folds: int = 5, r
     """
     x, y = checked_values(features, values)
     whole_number("folds", folds, 2, most=len(x))
-    return _r2(y, *out_of_fold_values(x, y, folds, library_seed(rng)))
+    return r2(y, *out_of_fold_values(x, y, folds, library_seed(rng)))
 
 
 def knn_r2(features: ArrayLike, values: ArrayLike, *, k: int = 5, distance: str = "cosine") -> float:
@@ -81,24 +81,28 @@ def knn_r2(features: ArrayLike, values: ArrayLike, *, k: int = 5, distance: str 
     """
     x, y = checked_values(features, values)
     option("distance", distance, ("cosine", "euclidean"))
-    return _r2(y, y[neighbours(x, k, distance)].mean(axis=1), (y.sum() - y) / (len(y) - 1))
+    return r2_of_neighbours(y, neighbours(x, k, distance))
 
 
 def out_of_fold_values(x: np.ndarray, y: np.ndarray, folds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """What a ridge regression on the other folds predicts, and what their mean does."""
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import KFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     found, blind = np.empty(len(y)), np.empty(len(y))
     centre, scale = y.mean(), y.std()
     target = (y - centre) / scale
     for fitted, held in KFold(folds, shuffle=True, random_state=seed).split(x):
-        model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(x[fitted], target[fitted])
+        model = scaled(RidgeCV(PENALTIES)).fit(x[fitted], target[fitted])
         found[held], blind[held] = model.predict(x[held]), target[fitted].mean()
     return centre + scale * found, centre + scale * blind
 
 
-def _r2(y: np.ndarray, predicted: np.ndarray, blind: np.ndarray) -> float:
+def r2_of_neighbours(y: np.ndarray, near: np.ndarray) -> float:
+    """Share of variance that the mean of the neighbours (n, k) predicts, about the mean of all other rows."""
+    return r2(y, y[near].mean(axis=1), (y.sum() - y) / (len(y) - 1))
+
+
+def r2(y: np.ndarray, predicted: np.ndarray, blind: np.ndarray) -> float:
+    """Share of the variance about a blind prediction."""
     return float(1.0 - ((y - predicted) ** 2).sum() / ((y - blind) ** 2).sum())

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import Rng, generator, library_seed, whole_number
+from predictlab._validation import Rng, library_seed, whole_number
 from predictlab.errors import DataError, bad_argument
 from predictlab.static._controls import controls_of
 from predictlab.static._features_table import PERMUTATIONS, check_settings, score_features
+from predictlab.static._inputs import check_layers, rows_used
 from predictlab.static._methods import chosen
 from predictlab.task import Task
 
@@ -198,10 +199,11 @@ def score(
     completions = task.data.kind == "completions"
     names = chosen(methods, "completions" if completions else "classes")
     check_settings(confidence, draws, permutations)
-    _check_layers(layers, LAYERS)
+    check_layers(layers, LAYERS)
     whole_number("shots", shots, 2)
     seed = library_seed(rng)
-    rows = _rows_of(task, MOST[task.data.kind] if max_rows is None else max_rows, seed)
+    most = MOST[task.data.kind] if max_rows is None else whole_number("max_rows", max_rows, 2)
+    rows = rows_used(len(task.data.train), most, seed)
     if completions:
         if layers != "mean":
             raise bad_argument("layers", layers, "'mean', its default, for completions", "No layer is scored there.")
@@ -291,9 +293,14 @@ def features_of(
     >>> features.shape, labels.shape
     ((30, 384), (30,))
     """
-    _with_labels(task)
-    _check_layers(layers, ("mean", "last"))
-    rows = _rows_of(task, max_rows, library_seed(rng))
+    _is_task(task)
+    if task.data.kind == "completions":
+        raise DataError(
+            f"task {task.name!r}: features are rated against labels, and {task.data.name} has completions. "
+            "pl.score(task) scores what the model makes of those."
+        )
+    check_layers(layers, ("mean", "last"))
+    rows = rows_used(len(task.data.train), whole_number("max_rows", max_rows, 2), library_seed(rng))
 
     from predictlab.catalog._layers import layer_features
 
@@ -308,24 +315,3 @@ def features_of(
 def _is_task(task: Task) -> None:
     if not isinstance(task, Task):
         raise bad_argument("task", task, "a pl.Task", "For arrays use pl.static.score_features(features, labels).")
-
-
-def _with_labels(task: Task) -> None:
-    _is_task(task)
-    if task.data.kind == "completions":
-        raise DataError(
-            f"task {task.name!r}: features are rated against labels, and {task.data.name} has completions. "
-            "pl.score(task) scores what the model makes of those."
-        )
-
-
-def _check_layers(layers: str | int, words: tuple[str, ...]) -> None:
-    if layers not in words:
-        whole_number("layers", layers, 1, f"{', '.join(map(repr, words))}, or the number of a layer")
-
-
-def _rows_of(task: Task, max_rows: int, seed: int) -> np.ndarray:
-    """Numbers of the training rows that are used."""
-    whole_number("max_rows", max_rows, 2)
-    rows = np.arange(len(task.data.train))
-    return rows if len(rows) <= max_rows else np.sort(generator(seed).choice(len(rows), size=max_rows, replace=False))

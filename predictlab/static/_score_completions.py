@@ -17,7 +17,7 @@ from predictlab.errors import DataError
 from predictlab.static._completions import bits_per_byte, compressed_bits, ifd, sizes_of, unigram_bits
 from predictlab.static._features_table import COLUMNS, Interval
 from predictlab.static._gradients import LEAST_BATCHES, GradientNoise, gradient_noise
-from predictlab.static._intervals import halves
+from predictlab.static._intervals import halves, t_ends
 from predictlab.static._methods import METHODS
 from predictlab.task import Task
 
@@ -194,8 +194,7 @@ def _ratio(log_probs: np.ndarray, sizes: np.ndarray, confidence: float, draws: i
         return *ends, f"{confidence:.0%} bootstrap, {draws} halves"
     residual = nats - value * sizes
     error = np.sqrt(n / (n - 1) * (residual**2).sum()) / sizes.sum()
-    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1) * error)
-    return value - half, value + half, f"{confidence:.0%} t over rows, ratio"
+    return *t_ends(value, error, n - 1, confidence), f"{confidence:.0%} t over rows, ratio"
 
 
 def _beats(gain: np.ndarray) -> str:
@@ -252,8 +251,8 @@ def _ifd(answers: Answers, confidence: float, draws: int) -> Scored:
         )
         how = f"{confidence:.0%} bootstrap, {draws} halves"
     else:
-        half = float(stats.t.ppf(0.5 + confidence / 2, n - 1) * stats.sem(each))
-        low, high, how = float(each.mean()) - half, float(each.mean()) + half, f"{confidence:.0%} t over rows"
+        low, high = t_ends(float(each.mean()), stats.sem(each), n - 1, confidence)
+        how = f"{confidence:.0%} t over rows"
     null, says = float("nan"), ""
     if answers.shuffled:
         other = np.log(ifd(answers.others, answers.alone, tokens))

@@ -21,7 +21,7 @@ from predictlab.runs._importers.roles import take
 SHOWN, LONGEST = 3, 24  # values of a column that are shown, and letters of each
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Contents(Summarised):
     """What a source has, before its runs are settled: what `contents` returns.
 
@@ -64,9 +64,6 @@ class Contents(Summarised):
         kinds = "columns" if (self.columns["kind"] == "column").all() else "metrics and params"
         title = f"Read as {self.format}{count}, {len(self.columns)} {kinds}"
         return Summary(title, self.columns.drop(columns=["kind", "numeric"]))
-
-    def __str__(self) -> str:
-        return str(self.summary())
 
 
 def contents(

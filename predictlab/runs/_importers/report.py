@@ -20,7 +20,7 @@ class ImportNotice(UserWarning):
     """Something that `read_runs` assumed or left out, and that changes what the runs say."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImportReport(Summarised):
     """What `read_runs` did with a source.
 
@@ -87,9 +87,6 @@ class ImportReport(Summarised):
         metrics = ", ".join(self.metrics)
         title = f"Read as {self.format}{count}: {self.runs} runs, {self.rows} measurements of {metrics}"
         return Summary(title, *(lines or ["Nothing was left out, nothing assumed."]))
-
-    def __str__(self) -> str:
-        return str(self.summary())
 
 
 class Imported(NamedTuple):
