@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictlab.errors import bad_argument
 
@@ -53,21 +54,29 @@ def positive(name: str, value: object, unit: str = "", hint: str = "") -> float:
     return number(name, value, f"a finite number > 0{unit}", hint, above=0)
 
 
-def nonnegative(name: str, value: object, unit: str = "", hint: str = "") -> float:
+def nonnegative(name: str, value: object, unit: str = "") -> float:
     """`value` as a finite float >= 0."""
-    return number(name, value, f"a finite number >= 0{unit}", hint, least=0)
+    return number(name, value, f"a finite number >= 0{unit}", least=0)
+
+
+def floats(name: str, value: object, expected: str, hint: str = "") -> NDArray[np.float64]:
+    """`value` as an array of floats, of any shape."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise bad_argument(name, value, expected, hint) from None
 
 
 Z95 = 1.96  # half-width of the central 95 % of a Gaussian, in standard deviations
 
 
-def evaluation_rows(value: object, name: str = "rows") -> float | None:
+def evaluation_rows(value: object) -> float | None:
     """A number of evaluation rows > 0, inf for the population they come from, None for the set at hand."""
     if value is None:
         return None
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool) and value > 0:
         return float(value)
-    raise bad_argument(name, value, "a number of evaluation rows > 0, inf for the population, or None for this set")
+    raise bad_argument("rows", value, "a number of evaluation rows > 0, inf for the population, or None for this set")
 
 
 def tolerance_of(tolerance: object, margin: object) -> float:
@@ -103,12 +112,18 @@ def share(name: str, value: object, what: str = "a number in (0, 1)", above: flo
     return number(name, value, what, hint, above=above, below=1)
 
 
-def confidence_level(value: object, name: str = "confidence") -> float:
+def confidence_level(value: object) -> float:
     """A confidence level in (0, 1), such as 0.95."""
     hint = ""
     if isinstance(value, int | float) and 1 < value < 100:
         hint = f"As a share: {value / 100:g}."
-    return share(name, value, "a confidence level in (0, 1), such as 0.95", hint=hint)
+    return share("confidence", value, "a confidence level in (0, 1), such as 0.95", hint=hint)
+
+
+def tails(confidence: object) -> list[float]:
+    """The two shares between which the central interval of a confidence level lies."""
+    below = (1 - confidence_level(confidence)) / 2
+    return [below, 1 - below]
 
 
 def option(name: str, value: object, options: Iterable[Option], hint: str = "") -> Option:
@@ -119,6 +134,12 @@ def option(name: str, value: object, options: Iterable[Option], hint: str = "") 
             return one
     expected = ", ".join(map(repr, known))
     raise bad_argument(name, value, f"one of {expected}" if len(known) > 1 else expected, hint)
+
+
+def made_by(name: str, value: object, kind: type, maker: str) -> None:
+    """Raise where a result is not of its class; `maker` says who returns one."""
+    if not isinstance(value, kind):
+        raise bad_argument(name, type(value).__name__, f"what {maker}")
 
 
 def needed_columns(name: str, table: pd.DataFrame, needed: Iterable[str]) -> None:
@@ -137,7 +158,7 @@ def replaced(instance: Instance, changes: Mapping[str, object]) -> Instance:
     return dataclasses.replace(instance, **changes)
 
 
-def generator(rng: Rng = None, name: str = "rng") -> np.random.Generator:
+def generator(rng: Rng = None) -> np.random.Generator:
     """The generator that draws are taken from.
 
     Parameters
@@ -146,14 +167,11 @@ def generator(rng: Rng = None, name: str = "rng") -> np.random.Generator:
         None: a fresh generator of seed 0, so that a result does not change from call to call. An int: a fresh one of
         that seed. A generator: itself, which moves on with every draw.
     """
-    if isinstance(rng, np.random.Generator):
-        return rng
-    seed = DEFAULT_SEED if rng is None else whole_number(name, rng, 0, "None, a numpy.random.Generator, or a seed")
-    return np.random.default_rng(seed)
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(library_seed(rng))
 
 
-def library_seed(rng: Rng = None, name: str = "rng") -> int:
+def library_seed(rng: Rng = None) -> int:
     """A seed for libraries that take no Generator: that of `rng`, or one drawn from it."""
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**31))
-    return DEFAULT_SEED if rng is None else whole_number(name, rng, 0, "None, a numpy.random.Generator, or a seed")
+    return DEFAULT_SEED if rng is None else whole_number("rng", rng, 0, "None, a numpy.random.Generator, or a seed")

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
-from predictlab._validation import Rng, confidence_level, generator, positive, whole_number
+from predictlab._validation import Rng, floats, generator, positive, tails, whole_number
 from predictlab.budget._depth import fitted_from, last_depth, seeds_of
 from predictlab.budget._fits import checked_fits, laws_alone
 from predictlab.budget._price import cost_of_step
@@ -63,7 +63,7 @@ class AllocationProblem:
         cls,
         fits: Mapping[str, DecayResults],
         weights: PerTask | None = None,
-        cost_per_step: PerTask = 1.0,
+        cost_per_step: PerTask | None = None,
         bounds: Bounds | None = None,
         seeds: PerTask | None = None,
     ) -> AllocationProblem:
@@ -82,7 +82,9 @@ class AllocationProblem:
         tasks = list(checked)
         low, high = _bounds(bounds, checked)
         own = np.array([seeds_of(fit) for fit in checked.values()])
-        count = own if seeds is None else _per_task("seeds", seeds, tasks).astype(int)
+        count = own if seeds is None else _per_task("seeds", seeds, tasks)
+        if np.any(count % 1):
+            raise bad_argument("seeds", seeds, "whole numbers of runs, at least 1 for each task")
         return cls(
             tasks,
             list(checked.values()),
@@ -91,7 +93,7 @@ class AllocationProblem:
             _per_task("cost_per_step", cost_per_step, tasks) * count,
             low,
             high,
-            count,
+            count.astype(int),
         )
 
     def checked_budget(self, total_budget: float, name: str = "total_budget") -> float:
@@ -212,9 +214,10 @@ def _per_task(name: str, value: PerTask | None, tasks: list[str]) -> Array:
         if missing:
             raise bad_argument(name, value, f"a value for every task; {missing[0]!r} is missing")
         value = [value[t] for t in tasks]
-    array = np.asarray(1.0 if value is None else value, dtype=float)
+    expected = f"one number, or one for each of the {len(tasks)} tasks"
+    array = floats(name, 1.0 if value is None else value, expected)
     if array.ndim > 1 or array.size not in (1, len(tasks)):
-        raise bad_argument(name, value, f"one number, or one for each of the {len(tasks)} tasks")
+        raise bad_argument(name, value, expected)
     if not np.all(np.isfinite(array) & (array > 0)):
         raise bad_argument(name, value, "numbers > 0")
     return np.broadcast_to(array, (len(tasks),))
@@ -243,19 +246,11 @@ def _bounds(bounds: Bounds | None, fits: Mapping[str, DecayResults]) -> tuple[Ar
 
 
 def _pairs(value: object, *shapes: tuple[int, ...]) -> Array:
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+    expected = "(lowest, highest) depth, or one such pair for each task (steps)"
+    array = floats("bounds", value, expected)
     if array.shape not in shapes:
-        raise bad_argument("bounds", value, "(lowest, highest) depth, or one such pair for each task (steps)")
+        raise bad_argument("bounds", value, expected)
     return array
-
-
-def _interval(values: Array, confidence: float) -> tuple[Array, Array]:
-    half = (1 - confidence_level(confidence)) / 2
-    lower, upper = np.quantile(values, [half, 1 - half], axis=0)
-    return lower, upper
 
 
 def allocate(
@@ -322,7 +317,7 @@ def allocate(
     >>> pl.allocate(fits, 90)["depth"].round().tolist()
     [60.0, 30.0]
     """
-    confidence_level(confidence)
+    ends = tails(confidence)
     problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, gpu_hour), bounds, seeds)
     total = problem.checked_budget(total_budget)
     depth = problem.share(problem.params[None], total)[0][0]
@@ -330,8 +325,8 @@ def allocate(
     with np.errstate(divide="ignore"):
         marginal = np.where(k > 0, problem.weight * a * np.exp(np.log(k) - (a + 1) * np.log(depth)) / problem.step, 0.0)
     sample = problem.draws(draws, rng)
-    depth_lower, depth_upper = _interval(problem.share(sample, total)[0], confidence)
-    risk_lower, risk_upper = _interval(law(depth, *np.moveaxis(sample, -1, 0)), confidence)
+    depth_lower, depth_upper = np.quantile(problem.share(sample, total)[0], ends, axis=0)
+    risk_lower, risk_upper = np.quantile(law(depth, *np.moveaxis(sample, -1, 0)), ends, axis=0)
     took = np.array([fit.curve.seconds_per_step or np.nan for fit in problem.fits])
     steps = depth * problem.seeds
     return pd.DataFrame(
@@ -353,14 +348,11 @@ def allocate(
     )
 
 
-def _prices(fits: Mapping[str, DecayResults], cost_per_step: PerTask | None, gpu_hour: float | None) -> PerTask:
-    """Prices of a step of one run: as given, else 1; or money by the seconds that runs told."""
+def _prices(fits: Mapping[str, DecayResults], cost_per_step: PerTask | None, gpu_hour: float | None) -> PerTask | None:
+    """Prices of a step of one run, as given; or money by the seconds that runs told."""
     if gpu_hour is None:
-        return 1.0 if cost_per_step is None else cost_per_step
-    if cost_per_step is not None:
-        hint = "A price of an hour is one of steps already: leave one of them out."
-        raise bad_argument("cost_per_step", cost_per_step, f"None beside gpu_hour={gpu_hour!r}", hint)
-    return {name: cost_of_step(fit.curve, None, gpu_hour) for name, fit in checked_fits(fits).items()}
+        return cost_per_step
+    return {name: cost_of_step(fit.curve, cost_per_step, gpu_hour) for name, fit in checked_fits(fits).items()}
 
 
 def _notes(problem: AllocationProblem, depth: Array) -> list[str]:
@@ -424,15 +416,16 @@ def frontier(
     >>> bool(line["risk"].is_monotonic_decreasing)
     True
     """
-    confidence_level(confidence)
+    shares = tails(confidence)
     problem = AllocationProblem.of(fits, weights, _prices(fits, cost_per_step, gpu_hour), bounds, seeds)
-    totals = np.atleast_1d(np.asarray(budgets, dtype=float))
+    totals = np.atleast_1d(floats("budgets", budgets, "numbers > 0 (cost)"))
     depth, multiplier = problem.share(
         problem.params[None], [problem.checked_budget(float(b), "budgets") for b in totals]
     )
     risk, sample = law(depth, *problem.params.T), np.moveaxis(problem.draws(draws, rng), -1, 0)
     ends = [
-        _of_sum(at, *_interval(law(c, *sample), confidence), problem.weight) for c, at in zip(depth, risk, strict=True)
+        _of_sum(at, *np.quantile(law(c, *sample), shares, axis=0), problem.weight)
+        for c, at in zip(depth, risk, strict=True)
     ]
     frame = pd.DataFrame({"budget": totals, "risk": risk @ problem.weight, "multiplier": multiplier})
     return frame.join(pd.DataFrame(ends, columns=["risk_lower", "risk_upper"]))

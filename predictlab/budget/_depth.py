@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import Rng, confidence_level, nonnegative, positive, share, tolerance_of, whole_number
+from predictlab._validation import Rng, nonnegative, positive, share, tails, tolerance_of, whole_number
 from predictlab.budget._price import cost_of_step, price_in_words, seconds_of
 from predictlab.decay import DecayResults, law
 from predictlab.decay._law import crossing_depth
@@ -276,9 +276,8 @@ class OptimalDepth:
             Columns ``lower``, ``upper``; rows ``depth`` (where ``c*`` may lie, steps; 0 for draws in which probing does
             not pay), ``risk`` and ``total`` (metric²; to be expected at the depth that was chosen).
         """
-        half = (1 - confidence_level(confidence)) / 2
         values = {"depth": self.draws, "risk": self.risk_draws, "total": self.total_draws}
-        ends = {name: np.quantile(sample, [half, 1 - half]) for name, sample in values.items()}
+        ends = {name: np.quantile(sample, tails(confidence)) for name, sample in values.items()}
         return pd.DataFrame.from_dict(ends, orient="index", columns=["lower", "upper"])
 
     def verdict(self, confidence: float = 0.95) -> str:
@@ -478,9 +477,8 @@ class ToleranceDepth:
         pandas.DataFrame
             One row, ``depth``; columns ``lower``, ``upper``, steps; inf where the draws are.
         """
-        half = (1 - confidence_level(confidence)) / 2
         # whole draws: between a depth and infinity nothing can be interpolated
-        ends = np.quantile(self.draws, [half, 1 - half], method="nearest")
+        ends = np.quantile(self.draws, tails(confidence), method="nearest")
         return pd.DataFrame([ends], index=["depth"], columns=["lower", "upper"])
 
     @property

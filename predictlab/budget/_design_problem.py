@@ -90,13 +90,13 @@ class DesignProblem:
         -------
         DesignProblem
         """
-        problem = AllocationProblem.of(fits, weights, 1.0 if cost_per_step is None else cost_per_step, bounds, seeds)
+        problem = AllocationProblem.of(fits, weights, cost_per_step, bounds, seeds)
         source, count = generator(rng), whole_number("draws", draws, 2)
         left = count if keep is None else min(whole_number("keep", keep, 1), count)
         given = _each(cost_per_row, problem.tasks)
         own = _each(cost_per_step, problem.tasks)
-        pairs = (prices_of(*of) for of in zip(problem.fits, own, given, strict=True))
-        prices = np.array(list(pairs), dtype=float) * problem.seeds[:, None].astype(float)
+        pairs = [prices_of(*of) for of in zip(problem.fits, own, given, strict=True)]
+        prices = np.array(pairs, dtype=float) * problem.seeds[:, None].astype(float)
         depths, kept, medians = [], [], []
         seen: dict[tuple[int, float, float], tuple[Array, Array]] = {}  # one fit may stand for many tasks
         for fit, low, high in zip(problem.fits, problem.low, problem.high, strict=True):

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import Rng, confidence_level, positive
+from predictlab._validation import Rng, floats, tails
 from predictlab.budget._allocation import Bounds, PerTask
 from predictlab.budget._depth import Array
 from predictlab.budget._design_problem import HALVINGS, DesignProblem
+from predictlab.budget._fits import checked_fits
 from predictlab.decay import DecayResults
 from predictlab.errors import bad_argument
 
@@ -89,17 +90,17 @@ def allocate_design(
     >>> bool(2.5 < plan.rows["hard"] / plan.rows["easy"] < 4.5)  # sqrt(.21 / .0196) = 3.3
     True
     """
-    level, budget = confidence_level(confidence), positive("total_budget", total_budget, " (cost)")
-    tasks = _checked(fits, budget, weights, cost_per_step, cost_per_row, bounds, seeds, draws, rng)
+    below, above = tails(confidence)
+    tasks = DesignProblem.of(fits, weights, cost_per_step, cost_per_row, bounds, seeds, draws=draws, rng=rng)
+    budget = tasks.checked_budget(total_budget)
     depth, rows, price = (v[0] for v in tasks.middle().share(budget))
-    tail = (1 - level) / 2
     each_depth, each_rows, _ = tasks.share(budget)
     risk = tasks.risk(depth, rows)
     table = {"task": tasks.tasks}
     for name, value, drawn in (("depth", depth, each_depth), ("rows", rows, each_rows)):
-        lower, upper = np.quantile(drawn, [tail, 1 - tail], axis=0)
+        lower, upper = np.quantile(drawn, [below, above], axis=0)
         table |= {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
-    lower, middle, upper = np.quantile(risk, [tail, 0.5, 1 - tail], axis=0)
+    lower, middle, upper = np.quantile(risk, [below, 0.5, above], axis=0)
     cost = tasks.step * depth + tasks.row * rows
     table |= {"risk": middle, "risk_lower": lower, "risk_upper": upper, "cost": cost}
     return pd.DataFrame(table | {"rows_share": tasks.row * rows / cost, "exchange_rate": price})
@@ -152,17 +153,18 @@ def design_frontier(
     >>> bool(table["risk"].is_monotonic_decreasing)
     True
     """
-    level = confidence_level(confidence)
-    given = np.asarray(budgets, dtype=float)
+    below, above = tails(confidence)
+    given = floats("budgets", budgets, "increasing budgets > 0")
     if given.ndim != 1 or not len(given) or not np.all(np.isfinite(given) & (given > 0)) or np.any(np.diff(given) <= 0):
         raise bad_argument("budgets", budgets, "increasing budgets > 0")
-    tasks = _checked(fits, float(given[0]), weights, cost_per_step, cost_per_row, bounds, seeds, draws, rng)
-    middle, tail = tasks.middle(), (1 - level) / 2
-    measured = np.array([float(fit.curve.parts[-1].rows) if fit.curve.parts else np.nan for fit in _fits(fits)])
+    tasks = DesignProblem.of(fits, weights, cost_per_step, cost_per_row, bounds, seeds, draws=draws, rng=rng)
+    tasks.checked_budget(float(given[0]))
+    middle, of_curves = tasks.middle(), [fit.curve.parts for fit in checked_fits(fits).values()]
+    measured = np.array([float(parts[-1].rows) if parts else np.nan for parts in of_curves])
     lines = []
     for budget in given:
         depth, rows, price = (v[0] for v in middle.share(budget))
-        lower, risk, upper = np.quantile(tasks.risk(depth, rows) @ tasks.weight, [tail, 0.5, 1 - tail])
+        lower, risk, upper = np.quantile(tasks.risk(depth, rows) @ tasks.weight, [below, 0.5, above])
         spent = float(np.sum(tasks.row * rows))
         lines.append(
             {"total_budget": budget, "risk": risk, "risk_lower": lower, "risk_upper": upper, "steps": depth.sum(),
@@ -170,19 +172,6 @@ def design_frontier(
              "exchange_rate": price}
         )  # fmt: skip
     return pd.DataFrame(lines)
-
-
-def _fits(fits: Mapping[str, DecayResults]) -> list[DecayResults]:
-    return [fits] if isinstance(fits, DecayResults) else list(fits.values())
-
-
-def _checked(
-    fits: Mapping[str, DecayResults], budget: float, weights: PerTask | None, step: PerTask | None,
-    row: PerTask | None, bounds: Bounds | None, seeds: PerTask | None, draws: int, rng: Rng,
-) -> DesignProblem:  # fmt: skip
-    tasks = DesignProblem.of(fits, weights, step, row, bounds, seeds, draws=draws, rng=rng)
-    tasks.checked_budget(budget)
-    return tasks
 
 
 def _same_rows(tasks: DesignProblem, rows: Array, budget: float) -> float:

@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from predictlab.decay import DecayModel
 from predictlab.decay._mean_curve import learning_time, mean_at_end
+from predictlab.decay._posterior import between
 from predictlab.errors import DataError
 from predictlab.risk import RiskCurve, risk_curve
 from predictlab.risk._fresh import drift_variance, end_of
@@ -59,9 +60,7 @@ def _between(depth: Array, known: Array, values: Array, end: float) -> Array:
     at = np.log(known)
     if known[-1] < end:
         at, values = np.append(at, np.log(end)), np.concatenate([values, np.zeros((len(values), 1))], axis=1)
-    left = np.clip(np.searchsorted(at, np.log(depth), side="right") - 1, 0, len(at) - 2)
-    share_of = np.clip((np.log(depth) - at[left]) / (at[left + 1] - at[left]), 0.0, 1.0)
-    return np.asarray(values[:, left] * (1 - share_of) + values[:, left + 1] * share_of)
+    return between(at, values, np.log(depth))
 
 
 def from_runs(curve: RiskCurve, count: int, rng: np.random.Generator) -> Drift:
@@ -92,14 +91,13 @@ def from_mean(curve: RiskCurve, end: float, count: int, rng: np.random.Generator
         )
     passed = learning_time(np.append(curve.depth, end), end, curve.schedule)
     covariance = _covariance(curve)
-    rows, found = [], None
+    rows = []
     for k in starts:
         # what is known of the mean is exact for many seeds, and as noisy as the runs are for one
         found = mean_at_end(passed[:k], curve.mean[:k], covariance[:k, :k] / known, passed[-1])
         exact = mean_at_end(passed[:k], curve.mean[:k], covariance[:k, :k] / (known * 1e3), passed[-1]).variance
         rows.append((curve.depth[k - 1], exact, max(found.variance - exact, 0.0) * known))
     depth, exact_part, noisy_part = (np.array(v) for v in zip(*rows, strict=True))
-    assert found is not None
     moved = found.draw(count, rng) - float(curve.mean[-1]) if starts[-1] == len(curve.depth) else np.zeros(count)
     spread = curve.risk[np.searchsorted(curve.depth, depth)]
 
@@ -114,7 +112,6 @@ def from_mean(curve: RiskCurve, end: float, count: int, rng: np.random.Generator
 
 def _covariance(curve: RiskCurve) -> Array:
     """Covariance of one run's values over depths, the correlation of neighbours shrunk as the fit does."""
-    assert curve.errors is not None
     noise = DecayModel(curve).noise
     k = len(curve.depth)
     correlation = np.eye(k) if noise.correlation is None else np.sqrt(noise.correlation)

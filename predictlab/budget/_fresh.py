@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import confidence_level, nonnegative, positive, share, tolerance_of, whole_number
+from predictlab._validation import nonnegative, positive, share, tails, tolerance_of, whole_number
 from predictlab.budget._choice import ProbeChoice
 from predictlab.budget._drift import Drift
 from predictlab.budget._price import cost_of_step, price_in_words, seconds_of
@@ -191,10 +191,9 @@ class FreshRun(Summarised):
             ``end`` (``Var(R)``), ``probes`` (``spread / S``), ``drift``, which add up to it (metric²); ``seconds`` of
             all seeds where runs told what a step takes.
         """
-        half = (1 - confidence_level(confidence)) / 2
         count = self.curve.n_runs or 1 if seeds is None else whole_number("seeds", seeds, 1)
         depth = np.unique(np.append(self.curve.depth, self.horizon))
-        lower, upper = np.quantile(self.risk_draws(depth, count)[:, :, 0], [half, 1 - half], axis=0, method="nearest")
+        lower, upper = np.quantile(self.risk_draws(depth, count)[:, :, 0], tails(confidence), axis=0, method="nearest")
         probes, drift = (part[:, 0] for part in self._parts(depth, count))
         risk = self.end_variance + probes + drift
         table = pd.DataFrame(
@@ -218,9 +217,8 @@ class FreshRun(Summarised):
         pandas.Series
             ``prediction``, ``lower``, ``upper`` (metric), ``risk`` (metric²), ``depth`` (steps), ``seeds``.
         """
-        half = (1 - confidence_level(confidence)) / 2
-        mean, ends = self.mean_draws, self.value_draws
-        lower, upper = np.quantile(ends, [half, 1 - half])
+        mean = self.mean_draws
+        lower, upper = np.quantile(self.value_draws, tails(confidence))
         low, high = np.quantile(mean, [0.1587, 0.8413])  # a few runs leave tails without a variance
         of_mean = self.end_variance / self.ended if self.ended else float((high - low) / 2) ** 2
         risk = self.end_variance + of_mean
@@ -283,8 +281,7 @@ class FreshRun(Summarised):
             return ProbeChoice(np.inf, -1, np.inf, np.inf, middle, low, high, float(within.max()), why)
         i, j = np.unravel_index(np.argmin(steps), steps.shape)
         text = f"the end of another run is then known to {tau:.3g} with probability {within[i, j]:.2f}"
-        money = gpu_hour is not None
-        return self._choice(depth[i], int(seeds[j]), price, float(within[i, j]), text, money=money)
+        return self._choice(depth[i], int(seeds[j]), price, float(within[i, j]), text, money=gpu_hour is not None)
 
     def _promise(self, depth: Array, seeds: Array, tolerance: float) -> Array:
         """Probability that other runs are predicted within the tolerance, (m, s), with the drift of the runs at hand.
@@ -370,18 +367,13 @@ class FreshRun(Summarised):
 
     def _ends(self, depth: float, seeds: float) -> tuple[float, float, float]:
         """The risk with its 95 % interval around: lower, estimate, upper."""
-        middle = float(self.risk(depth, seeds)[0, 0])
-        low, high = np.quantile(self.risk_draws(depth, seeds)[:, 0, 0], [0.025, 0.975], method="nearest")
-        return min(float(low), middle), middle, max(float(high), middle)
+        return _ends_around(float(self.risk(depth, seeds)[0, 0]), self.risk_draws(depth, seeds)[:, 0, 0])
 
     def _without(self, reason: str, tolerance: float | None = None, pays: float = float("nan")) -> ProbeChoice:
         assert self.static_risk is not None
-        middle = self.static_estimate
-        low, high = np.quantile(self.static_risk, [0.025, 0.975], method="nearest")
+        low, middle, high = _ends_around(self.static_estimate, self.static_risk)
         probability = pays if tolerance is None else float(np.mean(self.static_risk <= tolerance))
-        return ProbeChoice(
-            0.0, 0, 0.0, 0.0, middle, min(float(low), middle), max(float(high), middle), probability, reason
-        )
+        return ProbeChoice(0.0, 0, 0.0, 0.0, middle, low, high, probability, reason)
 
     def results(self, seeds: int | None = None) -> FreshResults:
         """Take it as a fit at a number of seeds, for regimes, diagrams and advice.
@@ -428,3 +420,9 @@ class FreshRun(Summarised):
                 f"caution: no run was measured at {self.horizon:g} steps; the variance there is that of the fitted law"
             )
         return Summary(title, *lines, self.frame())
+
+
+def _ends_around(middle: float, draws: Array) -> tuple[float, float, float]:
+    """An estimate between the ends of the 95 % interval of its draws."""
+    low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
+    return min(float(low), middle), middle, max(float(high), middle)

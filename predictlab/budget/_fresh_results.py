@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._summary import Summary
-from predictlab._validation import generator, whole_number
+from predictlab._validation import generator, tails, whole_number
 from predictlab.budget._fresh import GRID, FreshRun
 from predictlab.decay import PARAMETERS, DecayModel, DecayResults, Sample
 from predictlab.decay._law import Estimate, Interval
@@ -58,10 +58,6 @@ class FreshSample(Sample):
         """See `Sample.envelope`."""
         return np.exp(self._between(self._largest, depth))
 
-    def lasting(self) -> Array:
-        """See `Sample.lasting`: ``Var(R)``, which no probe of other runs removes."""
-        return self.params[:, 0]
-
     def crossing(self, tolerance: float) -> Array:
         """See `Sample.crossing`; inf where so many seeds do not meet it even at the end."""
         at, found = falls_below(np.log(self.depth), self._largest, float(np.log(tolerance)))
@@ -71,7 +67,7 @@ class FreshSample(Sample):
         """See `Sample.weights`: those of the spread that the risk is made of."""
         return self.priors
 
-    def first(self, n: int) -> Sample:
+    def first(self, n: int) -> FreshSample:
         """See `Sample.first`."""
         priors = self.priors[:, :n]
         return FreshSample(self.params[:n], self.depth, self.values[:n], priors / priors.sum(axis=1, keepdims=True))
@@ -174,9 +170,7 @@ class FreshResults(DecayResults):
         """
         count = whole_number("draws", draws, 1)
         generator(rng)
-        first = self._sample.first(count) if count < len(self._sample.params) else self._sample
-        assert isinstance(first, FreshSample)
-        return first
+        return self._sample.first(count) if count < len(self._sample.params) else self._sample
 
     def predict(self, depths: ArrayLike) -> Array:
         """Compute the risk, from the end of the recipe on what it is there.
@@ -206,8 +200,7 @@ class FreshResults(DecayResults):
         return pd.Series((high - low) / 2, index=list(PARAMETERS))
 
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(self._sample.params, [tail, 1 - tail], axis=0)
+        low, high = np.quantile(self._sample.params, tails(confidence), axis=0)
         middle = self.params.to_numpy(dtype=float)
         return [(min(a, m), max(b, m)) for a, b, m in zip(low.tolist(), high.tolist(), middle.tolist(), strict=True)]
 

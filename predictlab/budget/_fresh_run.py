@@ -120,14 +120,12 @@ def fresh_run(
     given = None if static_risk is None else np.full(count, positive("static_risk", static_risk, " (metric²)"))
     if given is None and ended:
         given = end_draws * (1 + 1 / known)
-    # where the runs end, what is not known of the mean is their spread over their number
-    last = np.zeros(count)
-    if ended:
-        last = np.sqrt(end_draws / known) * random.standard_normal(count)
+    centre = mean + (np.zeros(count) if ended else moved)
+    if ended:  # what is not known of the mean is their spread over their number
+        centre += np.sqrt(end_draws / known) * random.standard_normal(count)
     elif name == "earlier":
         there = int(np.isfinite(curve.errors[:, -1]).sum())
-        last = np.sqrt(sample.risk(curve.depth[-1:])[:, 0] / there) * random.standard_normal(count)
-    centre = mean + (np.zeros(count) if ended else moved) + last
+        centre += np.sqrt(sample.risk(curve.depth[-1:])[:, 0] / there) * random.standard_normal(count)
     ends = centre + np.sqrt(end_draws) * random.standard_normal(count)
     return FreshRun(curve, fit, name, known, end_variance, end_draws, given, sample, of_drift, centre, ends)
 

@@ -10,7 +10,7 @@ from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
 
 
-def cost_of_step(curve: RiskCurve, cost_per_step: float | None, gpu_hour: float | None) -> float:
+def cost_of_step(curve: RiskCurve, cost_per_step: object, gpu_hour: float | None) -> float:
     """Cost of a step of one run: as given, else 1; with a price of an hour, money by the seconds that were measured.
 
     Parameters

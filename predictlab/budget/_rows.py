@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import Rng, confidence_level, positive, tolerance_of
+from predictlab._validation import Rng, positive, tails, tolerance_of
 from predictlab.budget._depth import Array
 from predictlab.decay import DecayResults
 from predictlab.decay._posterior_results import CurveSample
@@ -58,8 +58,7 @@ class ToleranceRows:
         pandas.DataFrame
             Columns ``lower``, ``upper``; row ``rows``.
         """
-        tail = (1 - confidence_level(confidence)) / 2
-        ends = np.quantile(self.draws, [tail, 1 - tail], method="nearest")
+        ends = np.quantile(self.draws, tails(confidence), method="nearest")
         return pd.DataFrame([ends], index=["rows"], columns=["lower", "upper"])
 
     @property
@@ -177,8 +176,7 @@ class OptimalDesign:
         pandas.DataFrame
             Columns ``lower``, ``upper``; rows ``depth``, ``rows``, ``risk``, ``total``.
         """
-        tail = (1 - confidence_level(confidence)) / 2
-        return self.draws.quantile([tail, 1 - tail]).T.set_axis(["lower", "upper"], axis=1)
+        return self.draws.quantile(tails(confidence)).T.set_axis(["lower", "upper"], axis=1)
 
     def __repr__(self) -> str:
         ends = self.conf_int()

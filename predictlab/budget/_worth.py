@@ -5,7 +5,6 @@ from __future__ import annotations
 from scipy.stats import norm
 
 from predictlab._validation import Z95, confidence_level, positive
-from predictlab.errors import bad_argument
 
 
 def tolerance(*, margin: float, confidence: float = 0.95, between_two: bool = False) -> float:
@@ -97,10 +96,6 @@ def exchange_rate(
     gamma = unit**2 / positive("worth_of_a_point", worth_of_a_point, " (money)")
     if gpu_hour is None and seconds_per_step is None:
         return gamma
-    if seconds_per_step is None:
-        hint = "RunStore.costs(task).seconds_per_step has measured it."
-        raise bad_argument("seconds_per_step", None, "seconds > 0 of one step, beside gpu_hour", hint)
-    if gpu_hour is None:
-        raise bad_argument("gpu_hour", None, "the price of an hour, beside seconds_per_step")
-    hours = positive("seconds_per_step", seconds_per_step, " (seconds)") / 3600
-    return gamma * positive("gpu_hour", gpu_hour, " (money an hour)") * hours
+    hint = "RunStore.costs(task).seconds_per_step has measured it."
+    hours = positive("seconds_per_step", seconds_per_step, " (seconds of one step), beside gpu_hour", hint) / 3600
+    return gamma * positive("gpu_hour", gpu_hour, " (money an hour), beside seconds_per_step") * hours
