@@ -27,7 +27,7 @@ class Family:
 
     Parameters
     ----------
-    name, formula : str
+    name : str
     prior : float
         Its prior probability over that of the power law.
     clock : callable
@@ -39,7 +39,6 @@ class Family:
     """
 
     name: str
-    formula: str
     prior: float
     clock: Clock
     step: float = _STEP
@@ -67,9 +66,9 @@ def _left(schedule: str, horizon: float, log_depth: Array, log_last: float) -> A
     return np.asarray(np.log(last) - np.log(rate))
 
 
-POWER_LAW = Family(POWER, "K c^-alpha", 1.0, np.subtract)
+POWER_LAW = Family(POWER, 1.0, np.subtract)
 # an exponential whose time is longer than what was measured says nothing of it, and all of what comes after
-EXPONENTIAL = Family("exponential", "A e^-(c / s)", 0.4, _ratio, least=1.0)
+EXPONENTIAL = Family("exponential", 0.4, _ratio, least=1.0)
 
 
 def learning_rate(schedule: str | None, horizon: float | None) -> Family | None:
@@ -79,12 +78,10 @@ def learning_rate(schedule: str | None, horizon: float | None) -> Family | None:
     """
     if horizon is None or schedule not in ("linear", "cosine"):
         return None
-    return Family("schedule", "A eta(c)^b", 0.4, partial(_left, schedule, float(horizon)), step=_OCTAVE)
+    return Family("schedule", 0.4, partial(_left, schedule, float(horizon)), step=_OCTAVE)
 
 
 def families(schedule: str | None, horizon: float | None, rivals: bool) -> tuple[Family, ...]:
     """The power law, and its rivals where they are asked for."""
-    if not rivals:
-        return (POWER_LAW,)
-    known = learning_rate(schedule, horizon)
-    return (POWER_LAW, EXPONENTIAL) if known is None else (POWER_LAW, EXPONENTIAL, known)
+    asked = (EXPONENTIAL, learning_rate(schedule, horizon)) if rivals else ()
+    return (POWER_LAW, *(family for family in asked if family is not None))

@@ -241,26 +241,6 @@ class HorizonResults(DecayResults):
         freedom, drawn = chi_squares(information, excess[at], self.noise, 1, rng)
         return shapes.params(log_scale + np.log(freedom / drawn), rate)
 
-    def summary_frame(
-        self, depths: ArrayLike | None = None, confidence: float = 0.95, *, draws: int = 2000, rng: Rng = None
-    ) -> pd.DataFrame:
-        """Tabulate the fitted risk with its interval.
-
-        Parameters
-        ----------
-        depths : array_like, optional
-        confidence : float
-        draws : int
-        rng : int, numpy.random.Generator or None
-            As of `DecayResults.summary_frame`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As of `DecayResults.summary_frame`, with a floor of 0.
-        """
-        return super().summary_frame(depths, confidence, draws=draws, rng=rng).assign(floor=0.0)
-
     def profile(self, confidence: float = 0.95, *, size: int = 120) -> pd.DataFrame:
         """Compute the profile of alpha under this law.
 

@@ -8,9 +8,9 @@ from typing import Literal, overload
 import numpy as np
 from scipy.stats import norm
 
-from predictlab._validation import option, replaced, share
+from predictlab._validation import evaluation_rows, number, option, replaced, share
 from predictlab.decay._estimators import GammaResults, GEEResults, LogLogResults, needs_runs
-from predictlab.decay._horizon_law import HorizonResults, checked_horizon
+from predictlab.decay._horizon_law import HorizonResults
 from predictlab.decay._law import Array, Estimate
 from predictlab.decay._noise import Noise
 from predictlab.decay._posterior_results import PosteriorResults
@@ -110,21 +110,18 @@ class DecayModel:
     rivals: bool = True
 
     def __post_init__(self) -> None:
-        curve, burn_in = self.curve, self.burn_in
+        curve = self.curve
         if not isinstance(curve, RiskCurve):
             raise bad_argument("curve", curve, "a RiskCurve", "Make one with pl.risk_curve(runs) or pl.RiskCurve(...).")
-        depth = curve.depth
-        if len(depth) < MIN_DEPTHS:
+        if len(curve.depth) < MIN_DEPTHS:
             raise _too_few(curve, MIN_DEPTHS)
-        if burn_in != "auto":
-            known = [float(c) for c in depth[: len(depth) - MIN_DEPTHS + 1]]
-            if isinstance(burn_in, str) or float(burn_in) not in known:
-                raise bad_argument("burn_in", burn_in, f"'auto' or a depth that leaves {MIN_DEPTHS}: one of {known}")
+        known = curve.depth[: len(curve.depth) - MIN_DEPTHS + 1].tolist()
+        if self.burn_in not in ("auto", *known):
+            raise bad_argument("burn_in", self.burn_in, f"'auto' or a depth that leaves {MIN_DEPTHS}: one of {known}")
         self.significance = share("significance", self.significance, "a level of a test in (0, 1), such as 0.05")
-        if self.rows is not None and not float(self.rows) > 0:
-            raise bad_argument("rows", self.rows, "a number of evaluation rows > 0, inf for the population, or None")
-        if self.dispersion is not None and not 1 <= float(self.dispersion) < np.inf:
-            raise bad_argument("dispersion", self.dispersion, "a finite number >= 1 (1: Gaussian runs), or None")
+        evaluation_rows(self.rows)
+        if self.dispersion is not None:
+            number("dispersion", self.dispersion, "a finite number >= 1 (1: Gaussian runs), or None", least=1)
         self.noise = Noise.of(curve, self.correlated, self.dispersion)
         self._beside = self._noise_of_the_law()
         self._estimates: dict[int, Estimate] = {}
@@ -187,12 +184,10 @@ class DecayModel:
             raise _too_few(self.curve, TESTED_DEPTHS)
         if self.burn_in != "auto":
             return self.lack_of_fit(self.given_start())[0]
-        found = None
         for i in range(_after_rise(self.curve.risk, self.curve.df, self.noise, starts), starts):
             found = self.lack_of_fit(i)[0]
             if found.p_value >= self.significance:
                 break
-        assert found is not None
         return found
 
     def _noise_of_the_law(self) -> Noise:
@@ -236,7 +231,6 @@ class DecayModel:
         if self.rows is not None:
             hint = "At the end a run's own rows are known; those of another set are not in this law."
             raise bad_argument("rows", self.rows, "None with horizon_law=True", hint)
-        checked_horizon(self.curve)
         start = self.given_start()
         fitted, noise = from_depth(self.curve, float(self.curve.depth[start])), self.noise.from_index(start)
         found = HorizonResults(self, fitted, self._begun(start), noise)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import confidence_level, generator, whole_number
+from predictlab._validation import confidence_level, generator, tails, whole_number
 from predictlab.decay._draws import ALPHA_LOW, CROSS_BEYOND
 from predictlab.decay._families import POWER, families
 from predictlab.decay._law import PARAMETERS, Array, Estimate, Interval, law
@@ -66,8 +66,7 @@ class CurveSample(Sample):
 
     def interaction(self, depth: Array) -> Array:
         """``sigma_int²`` at depths (m,), metric² a row: (n, m)."""
-        if self.rows is None:
-            raise ValueError("the evaluation rows' part is not known")
+        assert self.rows is not None
         return self.rows.interaction(depth)
 
     def slope(self) -> Array:
@@ -382,8 +381,7 @@ class PosteriorResults(DecayResults):
     def _intervals(self, method: str, confidence: float, draws: int, rng: Rng) -> list[Interval]:
         if method != "posterior":
             return self.gamma._intervals(method, confidence, draws, rng)
-        tail = (1 - confidence) / 2
-        ends = self._quantiles([tail, 1 - tail]).T
+        ends = self._quantiles(tails(confidence)).T
         if ends[2, 0] < SLOWEST * ALPHA_LOW:
             ends[2, 0] = 0.0
         if ends[2, 1] > FASTEST * rate_most(self._posterior.log_depth):

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import confidence_level, generator, option, whole_number
+from predictlab._validation import confidence_level, floats, generator, option, tails, whole_number
 from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, crossing_depth, law
 from predictlab.decay._modes import Modes, find_modes
 from predictlab.decay._profile import profile
@@ -445,10 +445,10 @@ class DecayResults(Summarised, ABC):
             Columns ``depth``, ``mean``, ``mean_ci_lower``, ``mean_ci_upper``, ``floor``.
         """
         c = self.fitted.depth if depths is None else checked_depths(depths)
-        tail = (1 - confidence_level(confidence)) / 2
-        lower, upper = np.quantile(self.risk_draws(c, draws, rng), [tail, 1 - tail], axis=0)
+        lower, upper = np.quantile(self.risk_draws(c, draws, rng), tails(confidence), axis=0)
         table = pd.DataFrame({"depth": c, "mean": self.predict(c), "mean_ci_lower": lower, "mean_ci_upper": upper})
-        return table.assign(floor=self.params["intrinsic_limit"])
+        # the constant of a law that runs out is below 0, and no floor
+        return table.assign(floor=max(float(self.params["intrinsic_limit"]), 0.0))
 
     def summary(self) -> Summary:
         """Say what the fit says: a sentence, parameters with intervals, how well it fits, cautions.
@@ -532,7 +532,7 @@ class DecayResults(Summarised, ABC):
 
 
 def checked_depths(depths: ArrayLike) -> Array:
-    c = np.atleast_1d(np.asarray(depths, dtype=float))
+    c = np.atleast_1d(floats("depths", depths, "finite depths > 0 (steps)"))
     if c.ndim != 1 or not np.all(np.isfinite(c)) or np.any(c <= 0):
         raise bad_argument("depths", depths, "finite depths > 0 (steps)")
     return c

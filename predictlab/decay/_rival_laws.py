@@ -49,14 +49,14 @@ def compare_laws(curve: RiskCurve, noise: Noise) -> pd.DataFrame:
         rate = np.exp(theta[2])
         return f"K {np.exp(np.log(theta[1]) + rate * np.log(depth[0])):.3g}, alpha {rate:.3g}"
 
+    def at_last(theta: Array, clock: Array) -> str:
+        return f"{theta[1] * np.exp(-np.exp(theta[2]) * (clock[-1] - clock[0])):.3g} above it at the last depth"
+
     def fades(theta: Array) -> str:
-        above, rate = theta[1], np.exp(theta[2])
-        at_last = above * np.exp(-rate * (linear[-1] - linear[0]))
-        return f"{at_last:.3g} above it at the last depth, s {depth[-1] / rate:.3g} steps"
+        return f"{at_last(theta, linear)}, s {depth[-1] / np.exp(theta[2]):.3g} steps"
 
     def follows(theta: Array) -> str:
-        power = np.exp(theta[2])
-        return f"{theta[1] * np.exp(-power * ticks[-1]):.3g} above it at the last depth, b {power:.3g}"
+        return f"{at_last(theta, ticks)}, b {np.exp(theta[2]):.3g}"
 
     def with_floor(problem: Problem, words: Callable[[Array], str]) -> tuple[int, float, str]:
         (theta,), (value,) = problem.solve()

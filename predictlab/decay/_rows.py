@@ -16,8 +16,8 @@ from predictlab.decay._noise import chain, log_errors
 from predictlab.decay._posterior import Curves, Offset, Posterior, between
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve
+from predictlab.risk._components import CHURN, CHURN_LOG_SD
 
-CHURN, CHURN_LOG_SD = 0.45, 0.5  # median of h and the sd of its logarithm, over 116 published task-models
 LAW_DF = 40.0  # at which the interaction's own law is fitted: what it is not known by is its form, not its error
 NEIGHBOURS = 0.8  # squared correlation of the interactions at neighbouring depths: the same rows and runs
 

@@ -63,8 +63,7 @@ class Problem:
         """Curves `risk` (n, k) or (k,), `df` alike or (k,), at any positions `u`; no `weight`: independent depths."""
         risk = np.atleast_2d(risk)
         weight = np.eye(len(u)) if weight is None else weight
-        of_each = (np.broadcast_to(v, risk.shape) for v in (df, offset))
-        df, beside = of_each
+        df, beside = (np.broadcast_to(v, risk.shape) for v in (df, offset))
         return cls(u - u[0], risk, df, weight, log_rates, beside)
 
     @classmethod
@@ -95,10 +94,8 @@ class Problem:
         theta, value = theta[best], value[best]
         # from a constant a decay may still lead down, at the rate that promises most; and around the fastest rate the
         # deviance is flat, so that one which the second depth still sees is tried as well
-        flat, fast = (
-            np.flatnonzero(theta[:, 1] == 0),
-            np.flatnonzero((theta[:, 1] > 0) & (theta[:, 2] >= self.log_rates[1])),
-        )
+        flat = np.flatnonzero(theta[:, 1] == 0)
+        fast = np.flatnonzero((theta[:, 1] > 0) & (theta[:, 2] >= self.log_rates[1]))
         ways = np.repeat(theta[flat], _RATES, axis=0)
         ways[:, 2] = np.tile(np.linspace(*self.log_rates, _RATES), len(flat))
         _, gradient, _, own = self.rows(np.repeat(flat, _RATES)).model(ways)

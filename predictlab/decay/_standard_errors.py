@@ -107,8 +107,7 @@ def gee(curve: RiskCurve, best: Estimate, offset: Array | float = 0.0) -> LogCov
     """
     import statsmodels.api as sm
 
-    if curve.errors is None:
-        raise ValueError("the curve has no errors")
+    assert curve.errors is not None
     depth, df = curve.depth, curve.df
     runs, k = curve.errors.shape
     names, x, mu = _directions(depth, best)

@@ -16,10 +16,13 @@ from scipy.stats import chi2, kurtosis, norm
 from scipy.stats import f as f_law
 from scipy.stats import t as student
 
-from predictlab._validation import confidence_level
+from predictlab._validation import confidence_level, evaluation_rows, floats, tails
 from predictlab.errors import bad_argument
 
 Array = NDArray[np.float64]
+# Median of the churn factor h in sigma_int² = h (1 - p) / 2, and the sd of its logarithm, over 116 published
+# task-models: where no outcomes tell it (docs/theory.md, section 8)
+CHURN, CHURN_LOG_SD = 0.45, 0.5
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,8 @@ class VarianceComponents:
         that of Graybill and Wang (JASA 75, 1980, 869-873) for sums and of Ting and others (Journal of Statistical
         Computation and Simulation 35, 1990, 135-143) for differences: exact where the rows' part is known.
         """
-        size = self.rows if rows is None else float(rows)
-        if not size > 0:
-            raise bad_argument("rows", rows, "a number of evaluation rows > 0, or inf for the population")
         level = confidence_level(confidence)
-        weight = 1 / self.rows - 1 / size
+        weight = 1 / self.rows - 1 / (evaluation_rows(rows) or self.rows)
         return _combined(
             self.spread, self.spread_df, self.interaction, self.interaction_df, weight, level, self.largest
         )
@@ -174,8 +174,7 @@ def reliability(parts: VarianceComponents, confidence: float = 0.95) -> pd.DataF
     0.013
     """
     level = confidence_level(confidence)
-    tail = (1 - level) / 2
-    low, high = parts.spread * parts.spread_df / chi2.ppf([1 - tail, tail], parts.spread_df)
+    low, high = parts.spread * parts.spread_df / chi2.ppf(tails(level)[::-1], parts.spread_df)
     seen = parts.row + parts.interaction / parts.runs  # a mean square of its own, whose error is known
     fresh = -(1 - 1 / parts.runs)
     rows = _combined(seen, parts.row_df, parts.interaction, parts.interaction_df, fresh, level, parts.largest)
@@ -215,7 +214,7 @@ def variance_components(outcomes: ArrayLike, cluster: ArrayLike | None = None) -
     >>> round(parts.interaction, 2), parts.interval("run")[0]
     (0.09, 0.0)
     """
-    y = np.asarray(outcomes, dtype=float)
+    y = floats("outcomes", outcomes, "an array of numbers, shape (runs, rows)")
     if y.ndim != 2 or min(y.shape) < 2:
         hint = "One run says nothing about how runs differ, one row nothing about how rows do."
         raise bad_argument("outcomes", f"array of shape {y.shape}", "shape (runs, rows), at least two of each", hint)
@@ -341,10 +340,11 @@ def components_of_margins(run_means: ArrayLike, row_means: ArrayLike) -> Varianc
     >>> round(margins.interaction - variance_components(outcomes).interaction, 12)
     0.0
     """
-    by_run, by_row = (np.asarray(v, dtype=float) for v in (run_means, row_means))
+    expected = "at least two shares from 0 to 1"
+    by_run, by_row = floats("run_means", run_means, expected), floats("row_means", row_means, expected)
     for name, v in (("run_means", by_run), ("row_means", by_row)):
         if v.ndim != 1 or len(v) < 2 or not np.all((v >= 0) & (v <= 1)):
-            raise bad_argument(name, v, "at least two shares from 0 to 1")
+            raise bad_argument(name, v, expected)
     runs, rows = len(by_run), len(by_row)
     p = float(by_row.mean())
     # means printed to six digits agree to their rounding

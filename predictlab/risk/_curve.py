@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import confidence_level, option
+from predictlab._validation import confidence_level, floats, option, tails
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._components import VarianceComponents, reliability
 from predictlab.risk._text import ANOVA_SHOWN, ESTIMATORS, QUESTIONS, headline, notes
@@ -173,9 +173,10 @@ class RiskCurve(Summarised):
             at = depths[int(np.argmax(risks <= 0))]
             hint = f"The one at depth {at:g} is not; leave it out."
             raise bad_argument("risk", risks.tolist(), "variances > 0 (metric²)", hint)
-        freedom = np.asarray(df, dtype=float)
+        expected = f"one number, or one for each of the {k} depths"
+        freedom = floats("df", df, expected)
         if freedom.ndim > 1 or (freedom.ndim == 1 and len(freedom) != k):
-            raise bad_argument("df", df, f"one number, or one for each of the {k} depths")
+            raise bad_argument("df", df, expected)
         if not np.all(np.isfinite(freedom)) or np.any(freedom < 1):
             raise bad_argument("df", df, "degrees of freedom >= 1", "A spread of S runs has S - 1: use 2 or more.")
         if horizon is not None and not depths[-1] <= horizon < np.inf:
@@ -245,8 +246,7 @@ class RiskCurve(Summarised):
         """
         from scipy.stats import chi2
 
-        tail = (1 - confidence_level(confidence)) / 2
-        lower, upper = (self.df * self.risk / chi2.ppf(q, self.df) for q in (1 - tail, tail))
+        lower, upper = (self.df * self.risk / chi2.ppf(q, self.df) for q in reversed(tails(confidence)))
         out = pd.DataFrame({"depth": self.depth, "risk": self.risk, "lower": lower, "upper": upper})
         out = out.assign(sd=np.sqrt(self.risk), df=self.df)
         if self.mean is not None:
@@ -440,10 +440,7 @@ def same_question(curves: Mapping[str, RiskCurve | HasCurve] | Iterable[RiskCurv
 
 
 def _vector(name: str, value: ArrayLike) -> Array:
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise bad_argument(name, value, "a list of numbers") from None
+    array = floats(name, value, "a list of numbers")
     if array.ndim != 1 or not np.all(np.isfinite(array)):
         raise bad_argument(name, value, "a one-dimensional list of finite numbers", "Leave out the depths without one.")
     return array
@@ -453,7 +450,7 @@ def _array(name: str, value: ArrayLike | None, *shape: int | str) -> Array | Non
     """`value` as floats of that shape; the number of "runs" is free."""
     if value is None:
         return None
-    array = np.asarray(value, dtype=float)
+    array = floats(name, value, "an array of numbers")
     if array.ndim != len(shape) or any(n not in (m, "runs") for n, m in zip(shape, array.shape, strict=True)):
         raise bad_argument(name, f"array of shape {array.shape}", f"shape ({', '.join(map(str, shape))})")
     return array

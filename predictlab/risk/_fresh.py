@@ -97,7 +97,6 @@ def fresh_curve(curve: RiskCurve, seeds: int | None = None) -> RiskCurve:
         curve,
         risk=risk,
         df=2 / np.diag(covariance),
-        estimator="spread",
         question="fresh_run",
         log_covariance=covariance,
         errors=None,

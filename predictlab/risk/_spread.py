@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from predictlab._validation import floats
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk._curve import Array, RiskCurve
 from predictlab.risk._frames import Runs, is_fork, is_invalid, rounding_variance, sampling_variance
@@ -43,7 +44,7 @@ def spread(values: ArrayLike) -> Array:
     >>> spread([[0.5, 0.7], [0.7, 0.8]]).round(3)
     array([0.02 , 0.005])
     """
-    x = np.asarray(values, dtype=float)
+    x = floats("values", values, "an array of numbers, shape (runs, depths)")
     if x.ndim != 2 or x.shape[0] < 2:
         raise bad_argument("values", f"array of shape {x.shape}", "shape (runs, depths) with at least two runs")
     if not np.all(np.isfinite(x)):

@@ -120,3 +120,20 @@ def test_depths_close_together_and_far_apart():
     for depth in ([1000, 1001, 1002, 1003], [1, 1e3, 1e6, 1e12]):
         everything_but_regime = pl.DecayModel(pl.RiskCurve(depth, [1, 0.9, 0.5, 0.2], 7)).fit()
         assert not np.isnan(everything_but_regime.conf_int().to_numpy()).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda c: pl.DecayModel(c, burn_in=None), "burn_in=None: expected 'auto' or a depth"),
+        (lambda c: pl.DecayModel(c, burn_in=[4]), r"burn_in=\[4\]: expected 'auto' or a depth"),
+        (lambda c: pl.DecayModel(c, dispersion="wide"), "dispersion='wide': expected a finite number >= 1"),
+        (lambda c: pl.DecayModel(c, rows="all"), "rows='all': expected a number of evaluation rows > 0"),
+        (lambda c: pl.DecayModel(c).fit("gamma").predict("deep"), "depths='deep': expected finite depths > 0"),
+        (lambda c: pl.RiskCurve(DEPTH, FALLS, "many"), "df='many': expected one number"),
+        (lambda c: pl.RiskCurve(DEPTH, FALLS, 15, mean="high"), "mean='high': expected an array of numbers"),
+    ],
+)
+def test_what_is_no_number_is_named(call, says):
+    with pytest.raises(ArgumentError, match=says):
+        call(pl.RiskCurve(DEPTH, FALLS, 15))
