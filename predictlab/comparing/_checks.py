@@ -74,24 +74,19 @@ def mixed_model(a: Evidence, b: Evidence, confidence: float) -> tuple[float, flo
 def checked(a: Evidence, b: Evidence, confidence: float, draws: int, rng: np.random.Generator) -> pd.DataFrame:
     """A line for each of the three."""
     nan, difference = math.nan, a.mean - b.mean
-    lines: dict[str, tuple[float, float, float, float, str]] = {}
+    by_permutation = (difference, nan, nan, nan, "needs three runs of each")
+    by_welch = (difference, nan, nan, nan, "needs two runs of each that differ")
     few = min(len(a.finals), len(b.finals))
     if few >= 3:
         p, note = permutation(a.finals, b.finals, draws, rng)
-        lines["permutation of runs"] = (difference, nan, nan, p, f"{note}; on these rows")
-    else:
-        lines["permutation of runs"] = (difference, nan, nan, nan, "needs three runs of each")
+        by_permutation = (difference, nan, nan, p, f"{note}; on these rows")
     if few >= 2 and max(np.ptp(a.finals), np.ptp(b.finals)) > 0:
         welch = ttest_ind(a.finals, b.finals, equal_var=False)
         low, high = welch.confidence_interval(confidence)
-        lines["Welch's t test"] = (
-            difference,
-            float(low),
-            float(high),
-            float(welch.pvalue),
-            "of the means, on these rows",
-        )
-    else:
-        lines["Welch's t test"] = (difference, nan, nan, nan, "needs two runs of each that differ")
-    lines["mixed model"] = mixed_model(a, b, confidence)
+        by_welch = (difference, float(low), float(high), float(welch.pvalue), "of the means, on these rows")
+    lines = {
+        "permutation of runs": by_permutation,
+        "Welch's t test": by_welch,
+        "mixed model": mixed_model(a, b, confidence),
+    }
     return pd.DataFrame.from_dict(lines, orient="index", columns=COLUMNS)

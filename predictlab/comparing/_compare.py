@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from predictlab._validation import confidence_level, nonnegative, option, positive
+from predictlab._validation import confidence_level, evaluation_rows, nonnegative, option, positive
 from predictlab.comparing._curves import by_depth
-from predictlab.comparing._evidence import Array, Evidence, churn_prior
+from predictlab.comparing._evidence import Array, Evidence, by_cluster, churn_prior
 from predictlab.comparing._finals import Wanted
 from predictlab.comparing._mixture import Mixture, Spread, known, mixture_of, run_sd_prior, share_prior, wide_prior
 from predictlab.comparing._noise import Noise
@@ -112,8 +112,7 @@ def compare(
     """
     confidence = confidence_level(confidence)
     option("adjust", adjust, ("holm", "dunnett", "none"))
-    if rows is not None and not rows > 0:
-        raise bad_argument("rows", rows, "inf (the population), None (these rows), or a number of rows > 0")
+    evaluation_rows(rows)
     nonnegative("margin", margin, " (metric)")
     if run_sd is not None and not isinstance(run_sd, Noise):
         positive("run_sd", run_sd, " (metric)", "Or what pl.noise returned.")
@@ -273,21 +272,20 @@ def _joined(a: Evidence, b: Evidence) -> tuple[Evidence, Evidence, list[str]]:
     """Both on the rows that both have, in one order."""
     if a.row_names is None or b.row_names is None:
         return a, b, []
-    if a.row_names == b.row_names:
-        _asked_alike(a, b)
-        return a, b, []
-    where = {row: i for i, row in enumerate(b.row_names)}
-    common = [(i, where[row]) for i, row in enumerate(a.row_names) if row in where]
-    most = max(len(a.row_names), len(b.row_names))
-    if len(common) < max(2, LEAST_COMMON * most):
-        raise DataError(
-            f"a has {len(a.row_names)} rows, b {len(b.row_names)}, and {len(common)} are in both; at least half are "
-            "needed. Is it one evaluation set, its rows named alike?"
-        )
-    kept_a, kept_b = (np.asarray(side) for side in zip(*common, strict=True))
-    notes = [] if len(common) == most else [f"{len(common)} rows are in both, of {len(a.row_names)} and "
-                                            f"{len(b.row_names)}; the others are left out"]  # fmt: skip
-    a, b = a.on_rows(kept_a), b.on_rows(kept_b)
+    notes = []
+    if a.row_names != b.row_names:
+        where = {row: i for i, row in enumerate(b.row_names)}
+        common = [(i, where[row]) for i, row in enumerate(a.row_names) if row in where]
+        of_a, of_b = len(a.row_names), len(b.row_names)
+        if len(common) < max(2, LEAST_COMMON * max(of_a, of_b)):
+            raise DataError(
+                f"a has {of_a} rows, b {of_b}, and {len(common)} are in both; at least half are needed. Is it one "
+                "evaluation set, its rows named alike?"
+            )
+        if len(common) < max(of_a, of_b):
+            notes.append(f"{len(common)} rows are in both, of {of_a} and {of_b}; the others are left out")
+        kept_a, kept_b = (np.asarray(side) for side in zip(*common, strict=True))
+        a, b = a.on_rows(kept_a), b.on_rows(kept_b)
     _asked_alike(a, b)
     return a, b, notes
 
@@ -330,11 +328,7 @@ def _deviations(a: Evidence, b: Evidence) -> Array | None:
     if a.row_means is None or b.row_means is None or a.row_names != b.row_names:
         return None
     d = a.row_means - b.row_means
-    d = d - d.mean()
-    cluster = a.cluster if a.cluster is not None else b.cluster
-    if cluster is None:
-        return np.asarray(d)
-    return np.bincount(np.unique(cluster, return_inverse=True)[1], weights=d).astype(np.float64)
+    return by_cluster(d - d.mean(), a.cluster if a.cluster is not None else b.cluster)
 
 
 def _variance_of_mean(d: Array, a: Evidence, b: Evidence, share: bool) -> tuple[float, float]:

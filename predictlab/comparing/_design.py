@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import nonnegative, positive, share, whole_number
+from predictlab._validation import evaluation_rows, nonnegative, positive, share, whole_number
 from predictlab.comparing._noise import Noise, noise
 from predictlab.comparing._power import power_of, seeds_needed, smallest_difference, variance_of_difference
 from predictlab.comparing._reading import Source
@@ -89,16 +89,13 @@ class Design(Summarised):
             Index ``seeds``, a column a number of rows; metric.
         """
         sizes = [100, 300, 1000, 3000, 10_000, math.inf] if self.interaction > 0 else [math.inf]
-        table = {
-            n: [
-                smallest_difference(
-                    variance_of_difference(self.run_sd**2, self.interaction, s, n), s, self.power, self.significance
-                )
-                for s in (2, 3, 5, 8, 16, 32)
-            ]
-            for n in sizes
-        }
-        return pd.DataFrame(table, index=pd.Index([2, 3, 5, 8, 16, 32], name="seeds"))
+        seeds = pd.Index([2, 3, 5, 8, 16, 32], name="seeds")
+
+        def smallest(s: int, n: float) -> float:
+            variance = variance_of_difference(self.run_sd**2, self.interaction, s, n)
+            return smallest_difference(variance, s, self.power, self.significance)
+
+        return pd.DataFrame({n: [smallest(s, n) for s in seeds] for n in sizes}, index=seeds)
 
     def summary(self) -> Summary:
         """Put the design on one screen.
@@ -202,15 +199,13 @@ def compare_design(
     nonnegative("cost_per_run", cost_per_run)
     nonnegative("cost_per_row", cost_per_row)
     run, each, usual = _variances(source, run_sd, interaction)
-    if rows is not None and not rows > 0:
-        raise bad_argument("rows", rows, "a number of evaluation rows > 0, or inf")
+    chosen = evaluation_rows(rows) or usual
     if difference is None and seeds is None:
         raise bad_argument("difference", None, "a difference to be seen, or seeds= for the smallest one that is")
     if seeds is not None:
         seeds = whole_number("seeds", seeds, 1, "a number of runs")
     if difference is not None:
         positive("difference", difference, " (metric)")
-    chosen = usual if rows is None else float(rows)
     found: float = math.inf if seeds is None else seeds
     if difference is not None and seeds is None:
         found = seeds_needed(difference, run, each, chosen, power, significance)
@@ -227,11 +222,8 @@ def compare_design(
             power = power_of(difference, variance, seeds, significance)
         else:
             difference = smallest_difference(variance, int(found), power, significance)
-    cost = (
-        2 * found * (cost_per_run + (cost_per_row * chosen if cost_per_row > 0 else 0.0))
-        if found < math.inf
-        else math.inf
-    )
+    of_one = cost_per_run + (cost_per_row * chosen if cost_per_row > 0 else 0.0)
+    cost = 2 * found * of_one if found < math.inf else math.inf
     return Design(math.sqrt(run), each, found, chosen, float(difference or 0.0), power, significance, cost)
 
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from predictlab.errors import DataError
 from predictlab.risk import VarianceComponents, components_of_margins, variance_components
+from predictlab.risk._components import CHURN, CHURN_LOG_SD
 from predictlab.task import is_share
 
 Array = NDArray[np.float64]
 SHARES = ("acc", "acc_norm", "em", "pass@1", "resolved", "right", "correct")
-# Log of the churn factor h in sigma_int² = h (1 - p) / 2, where no outcomes tell it (docs/theory.md, section 8)
-CHURN, CHURN_SD = 0.45, 0.5
 
 
 @dataclass(frozen=True)
@@ -182,6 +181,13 @@ class Evidence:
         )
 
 
+def by_cluster(of_rows: Array, cluster: NDArray[np.generic] | None) -> Array:
+    """Sums over the clusters of rows; what each row has where there are none."""
+    if cluster is None:
+        return of_rows
+    return np.bincount(np.unique(cluster, return_inverse=True)[1], weights=of_rows).astype(np.float64)
+
+
 def churn_prior(mean: float, quantile: float = 0.0) -> float:
     """``sigma_int²`` a row, metric², at `quantile` standard deviations of the prior; at most ``p (1 - p)``."""
-    return float(min(CHURN * np.exp(CHURN_SD * quantile) * (1 - mean) / 2, mean * (1 - mean)))
+    return float(min(CHURN * np.exp(CHURN_LOG_SD * quantile) * (1 - mean) / 2, mean * (1 - mean)))

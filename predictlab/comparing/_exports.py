@@ -8,7 +8,6 @@ W&B's Group.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from predictlab.errors import DataError
+from predictlab.runs._importers.sources import read_only, tables_of
 
 ENDED = frozenset({"complete", "completed", "finished", "success", "ok"})
 _SEED_NAMES = ("seed", "random_seed", "random_state", "train_seed", "training_seed", "data_seed")
@@ -63,17 +63,12 @@ def exported(table: pd.DataFrame) -> Export | None:
 
 def is_optuna_database(path: Path) -> bool:
     """Whether a SQLite file is a storage of Optuna."""
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error:
-        return False
-    return {"studies", "trials", "trial_params", "trial_values"} <= names
+    return {"studies", "trials", "trial_params", "trial_values"} <= tables_of(path)
 
 
 def read_optuna(path: Path) -> pd.DataFrame:
     """Trials of a storage, as `trials_dataframe` would give them; several studies are tasks."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with closing(read_only(path)) as db:
         lines = pd.read_sql_query(_QUERY, db)
         keys = "SELECT s.study_name, t.number, {} FROM {} p JOIN trials t ON t.trial_id = p.trial_id JOIN studies s ON "
         keys += "s.study_id = t.study_id"

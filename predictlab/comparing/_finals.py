@@ -75,22 +75,20 @@ def finals_of_table(name: str, table: pd.DataFrame, wanted: Wanted) -> Evidence:
         task, table = select_single(table.assign(task=table["task"].astype(str)), "task", task, None)
     if "metric" in table:
         metric, table = select_single(table, "metric", metric, default_metric(table["metric"]))
-    values = [c for c in (metric, *VALUES) if c in table.columns] or free
-    if len(values) != 1 and not (values and values[0] in (metric, *VALUES)):
+    named = [c for c in (metric, *VALUES) if c in table.columns]
+    if not named and len(free) != 1:
         raise bad_argument(
             "metric", metric, f"the column with the score of each run: {', '.join(map(str, table.columns))}"
         )
-    value = values[0]
+    value = (named or free)[0]
     metric = metric or (value if value not in ("value", "score", "final") else "score")
     table = table.assign(value=pd.to_numeric(table[value], errors="coerce"))
     run = next((c for c in (*RUNS, *SEEDS) if c in table), None)
     if "status" in table:
         table.loc[is_invalid(table), "value"] = np.nan
     if forks := int(is_fork(table).sum()):
-        table, notes = (
-            table[~is_fork(table)],
-            (*notes, f"{forks} lines of forks left out: they are no runs of their own"),
-        )
+        table = table[~is_fork(table)]
+        notes = (*notes, f"{forks} lines of forks left out: they are no runs of their own")
     at = None
     if run is not None and "depth" in table:
         table, at = at_depth(table.assign(run=table[run].astype(str)), wanted.depth)
@@ -99,8 +97,8 @@ def finals_of_table(name: str, table: pd.DataFrame, wanted: Wanted) -> Evidence:
     table = table.reset_index(drop=True)
     group = _groups(name, table, recipe, wanted.pooled)
     names = table[run].astype(str) if run else pd.Series([str(i) for i in range(len(table))])
-    if run and pd.DataFrame({"run": names, "group": group}).duplicated().any():
-        twice = names[pd.DataFrame({"run": names, "group": group}).duplicated()].iloc[0]
+    if run and (again := pd.DataFrame({"run": names, "group": group}).duplicated()).any():
+        twice = names[again].iloc[0]
         raise DataError(
             f"{name}: run {twice!r} stands in two lines; keep one, or name runs apart in a column 'run' where one seed "
             "was trained twice."
@@ -206,11 +204,11 @@ def finals_of(
             "runs that ended",
         )
     share = is_share(metric) or metric in SHARES
-    top = float(values[ended].max())
-    if (share or eval_rows is not None) and 1 < top <= 100 and float(values[ended].min()) >= 0 and share:
+    least, top = float(values[ended].min()), float(values[ended].max())
+    if share and 1 < top <= 100 and least >= 0:
         raise DataError(f"{name}: {metric} goes up to {top:g}, is it in percent? Divide by 100: shares are 0 to 1.")
-    if share and (top > 1 or float(values[ended].min()) < 0):
-        raise DataError(f"{name}: {metric} of {values[ended].min():g} to {top:g}; shares are 0 to 1.")
+    if share and (top > 1 or least < 0):
+        raise DataError(f"{name}: {metric} of {least:g} to {top:g}; shares are 0 to 1.")
     kept = np.flatnonzero(ended)
     return Evidence(
         name, task, metric, values[ended], tuple(runs[i] for i in kept),

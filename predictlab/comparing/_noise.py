@@ -13,7 +13,7 @@ from scipy.stats import chi2
 from scipy.stats import t as student
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import confidence_level, positive, share, whole_number
+from predictlab._validation import confidence_level, evaluation_rows, positive, share, whole_number
 from predictlab.comparing._evidence import Evidence, churn_prior
 from predictlab.comparing._finals import Wanted, columns_of
 from predictlab.comparing._mixture import Spread
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 HERE, POPULATION = "on these rows", "on the population of rows"
+_SHOWN = (2, 3, 5, 8, 16)  # runs of each recipe
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,7 +193,7 @@ class Noise(Summarised):
             Metric; the estimated variances are taken as true.
         """
         seeds = whole_number("seeds", seeds, 1, "a number of runs")
-        variance = variance_of_difference(*self._variances(rows), seeds, math.inf)
+        variance = variance_of_difference(self._variance(rows), 0.0, seeds, math.inf)
         return smallest_difference(variance, seeds, share("power", power), share("significance", significance))
 
     def seeds_for(self, difference: float, rows: float | None = None, *, power: float = 0.8) -> float:
@@ -213,7 +214,7 @@ class Noise(Summarised):
             Runs of each; inf above 4,096.
         """
         positive("difference", difference, " (metric)")
-        return seeds_needed(difference, *self._variances(rows), math.inf, share("power", power))
+        return seeds_needed(difference, self._variance(rows), 0.0, math.inf, share("power", power))
 
     def rows_for(self, difference: float, seeds: int, *, power: float = 0.8) -> float:
         """Find the evaluation rows that show a difference with so many runs of each recipe.
@@ -233,25 +234,24 @@ class Noise(Summarised):
             Rows; inf where runs differ too much for any number of rows.
         """
         positive("difference", difference, " (metric)")
-        self._variances(math.inf)
+        self._variance(math.inf)
         seeds = whole_number("seeds", seeds, 1, "a number of runs")
         return rows_needed(difference, self.run_variance, self.interaction(), seeds, share("power", power))
 
-    def _variances(self, rows: float | None) -> tuple[float, float]:
-        """Variance of one run's metric on so many rows, and 0: nothing else depends on them."""
+    def _variance(self, rows: float | None) -> float:
+        """Variance of one run's metric on so many rows."""
         if self.runs < 2:
             raise DataError(
                 "one run: how far runs differ is unknown. Train a second, or give pl.compare_design run_sd=."
             )
-        if rows is None:
-            return self.evidence.variance, 0.0
-        if not rows > 0:
-            raise bad_argument("rows", rows, "a number of evaluation rows > 0, or inf")
+        size = evaluation_rows(rows)
+        if size is None:
+            return self.evidence.variance
         if not math.isfinite(self.interaction()):
             raise bad_argument(
                 "rows", rows, "None", "Finals do not tell runs from rows: give outcomes, or of a share eval_rows=."
             )
-        return self.run_variance + (self.interaction() / rows if rows < math.inf else 0.0), 0.0
+        return self.run_variance + self.interaction() / size
 
     def spread(self) -> Spread:
         """Hand on what these runs say of the spread.
@@ -284,10 +284,9 @@ class Noise(Summarised):
             lines.append("one run: rows only, runs unknown; a second run is what tells most")
         lines += lines_of_rows(self)
         if self.runs > 1:
-            shown = (2, 3, 5, 8, 16)
-            smallest = [self.minimal_difference(s) for s in shown]
+            smallest = [self.minimal_difference(s) for s in _SHOWN]
             lines.append("smallest difference of two recipes that is seen in 8 of 10 cases, these rows:")
-            lines.append(pd.DataFrame({"runs of each": shown, "difference": smallest}))
+            lines.append(pd.DataFrame({"runs of each": _SHOWN, "difference": smallest}))
             wider, narrower = (
                 math.sqrt(s / chi2.ppf((1 - self.confidence) / 2, s)) for s in (self.evidence.df, self.evidence.df + 1)
             )
@@ -315,7 +314,7 @@ class Noise(Summarised):
             "sampling_sd": None if self.evidence.sampling is None else math.sqrt(self.evidence.sampling.variance),
             "epochs": None if self.evidence.sampling is None else self.evidence.sampling.epochs,
             "repeat_sd": None if self.evidence.repeats is None else math.sqrt(self.evidence.repeats[0]),
-            "minimal_difference": {s: plain(self.minimal_difference(s)) for s in (2, 3, 5, 8, 16)} if self.runs > 1
+            "minimal_difference": {s: plain(self.minimal_difference(s)) for s in _SHOWN} if self.runs > 1
             else {}, "confidence": self.confidence, "notes": list(self.evidence.notes),
         }  # fmt: skip
 

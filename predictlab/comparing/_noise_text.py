@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from predictlab.comparing._evidence import by_cluster
+
 if TYPE_CHECKING:
     from predictlab.comparing._noise import Noise
 
@@ -69,7 +71,5 @@ def _error_of_one(noise: Noise) -> float:
     """Standard error over rows (or clusters) of one run's mean."""
     e = noise.evidence
     assert e.row_means is not None
-    d = np.asarray(e.row_means - e.mean, dtype=np.float64)
-    if e.cluster is not None:
-        d = np.bincount(np.unique(e.cluster, return_inverse=True)[1], weights=d).astype(np.float64)
+    d = by_cluster(e.row_means - e.mean, e.cluster)
     return float(math.sqrt(np.sum(d**2) * len(d) / (len(d) - 1)) / len(e.row_means))

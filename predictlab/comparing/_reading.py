@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from predictlab._validation import positive, whole_number
+from predictlab._validation import floats, positive, whole_number
 from predictlab.comparing._evidence import Array, Evidence, Sampling
 from predictlab.comparing._exports import exported, is_optuna_database, read_optuna
 from predictlab.comparing._finals import NAMED, Wanted, at_depth, finals_of, finals_of_table
@@ -91,12 +91,7 @@ def open_source(
     if isinstance(source, pd.DataFrame | Margins | Outcomes | RunStore):
         return source
     if not isinstance(source, str | os.PathLike):
-        try:
-            return np.asarray(source, dtype=float)
-        except (TypeError, ValueError):
-            raise bad_argument(
-                "source", type(source).__name__, "a table, a path, margins, outcomes, a store, or an array of numbers"
-            ) from None
+        return floats("source", source, "a table, a path, margins, outcomes, a store, or an array of numbers")
     path = Path(source)
     if not path.exists():
         raise bad_argument("source", str(source), "a file or a folder that exists", "Check the path.")
@@ -204,12 +199,11 @@ def _of_numbers(name: str, values: Array, metric: str | None, eval_rows: int | N
         runs, rows = values.shape
         if runs > rows:
             raise bad_argument(name, f"array of shape {values.shape}", "shape (runs, rows)", "Transpose it.")
-        long = np.arange(rows)
         if not np.all(np.isfinite(values)):
             raise bad_argument(name, "an array with NaN or inf", "an outcome of every run on every row")
         return Evidence(
             name, "task", metric or "score", values.mean(axis=1), tuple(map(str, range(runs))),
-            outcomes=values, row_means=values.mean(axis=0), row_names=tuple(long.tolist()), eval_rows=rows,
+            outcomes=values, row_means=values.mean(axis=0), row_names=tuple(range(rows)), eval_rows=rows,
         )  # fmt: skip
     if values.ndim != 1 or not len(values):
         raise bad_argument(name, f"array of shape {values.shape}", "finals, shape (runs,), or outcomes, (runs, rows)")

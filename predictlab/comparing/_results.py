@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from predictlab._summary import Summarised, Summary
-from predictlab._validation import confidence_level, option, whole_number
+from predictlab._validation import confidence_level, generator, option, whole_number
 from predictlab.comparing._evidence import Array, Evidence
 from predictlab.comparing._mixture import Mixture
 from predictlab.errors import DataError
@@ -219,7 +219,7 @@ class Comparison(Summarised):
         from predictlab.comparing._checks import checked
 
         whole_number("draws", draws, 100, "a number of assignments")
-        return checked(self.a, self.b, self.confidence, draws, np.random.default_rng(0 if rng is None else rng))
+        return checked(self.a, self.b, self.confidence, draws, generator(rng))
 
     def plot(self) -> alt.LayerChart:
         """Draw both intervals of the difference.
@@ -281,8 +281,12 @@ class Comparisons(Summarised):
             largest = _largest(_correlation([c for c, t in zip(found, told, strict=True) if t], question))
             adjusted[told] = [float(np.mean(largest >= norm.isf(v / 2))) for v in p[told]]
             level = float(1 - 2 * norm.sf(np.quantile(largest, self.confidence)))
-        elif told.any():
-            adjusted[told] = holm(p[told]) if self.adjust == "holm" else p[told]
+        elif self.adjust == "holm" and told.any():
+            from statsmodels.stats.multitest import multipletests
+
+            adjusted[told] = multipletests(p[told], method="holm")[1]
+        else:
+            adjusted[told] = p[told]
         table = []
         for i, c in enumerate(found):
             lower, upper = c.conf_int(level).loc[question]
@@ -326,15 +330,6 @@ def _plain(table: pd.DataFrame | None) -> dict[str, list[object]] | None:
     if table is None:
         return None
     return {str(c): [None if pd.isna(v) else v for v in table[c].tolist()] for c in table}
-
-
-def holm(p: Array) -> Array:
-    """Adjusted p-values of Holm (Scandinavian Journal of Statistics 6, 1979, 65-70)."""
-    order = np.argsort(p)
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    out = np.empty(len(p))
-    out[order] = np.minimum(steps, 1.0)
-    return out
 
 
 def _correlation(found: list[Comparison], question: str) -> Array:

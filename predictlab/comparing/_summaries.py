@@ -49,9 +49,8 @@ def read_summary(name: str, table: pd.DataFrame, metric: str | None, width: str 
             name, f"columns {', '.join(map(str, table.columns))}", "a column 'runs': how many, 2 or more"
         )
     count = table["n"].iloc[0] if "n" in table else rows
-    share = metric is not None and (is_share(metric) or metric in SHARES)
     metric = metric or (column if column != "mean" else "score")
-    share = share or is_share(metric) or metric in SHARES
+    share = is_share(metric) or metric in SHARES
     if share and 1 < mean <= 100:
         raise DataError(f"{name}: a mean {metric} of {mean:g}, is it in percent? Divide mean and width by 100.")
     if width == "rows":

@@ -16,7 +16,6 @@ import predictlab as pl
 from predictlab.comparing._evidence import churn_prior
 from predictlab.comparing._mixture import Spread, known, mixture_of, wide_prior
 from predictlab.comparing._power import power_of, seeds_needed, smallest_difference
-from predictlab.comparing._results import holm
 from predictlab.errors import ArgumentError, DataError
 
 
@@ -348,7 +347,12 @@ def test_rows_for_a_difference_are_infinite_where_runs_differ_too_much():
 
 
 def test_holm_by_hand():
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
+    rng = np.random.default_rng(9)
+    base = rng.normal(0.5, 0.01, 8)
+    table = pl.compare({name: rng.normal(0.505, 0.01, 8) for name in "xyz"}, base).frame()
+    p, order = table["p_value"].to_numpy(), table["p_value"].argsort().to_numpy()
+    by_hand = np.minimum(np.maximum.accumulate(p[order] * [3, 2, 1]), 1)
+    np.testing.assert_allclose(table["p_adjusted"].to_numpy()[order], by_hand)
 
 
 def test_dunnett_asks_less_than_bonferroni_and_more_than_one_test():
@@ -390,6 +394,10 @@ def test_tasks_that_both_have_are_compared_a_line_each():
         (lambda: pl.noise(np.ones((5, 3))), "Transpose"),
         (lambda: pl.noise([np.nan, np.inf]), "no run has a finite"),
         (lambda: pl.compare([0.5, 0.6], [0.4, 0.5], rows=0), "rows=0"),
+        (lambda: pl.compare([0.5, 0.6], [0.4, 0.5], rows="all"), "rows='all'"),
+        (lambda: pl.compare_design(run_sd=0.1, seeds=3, rows="all"), "rows='all'"),
+        (lambda: pl.noise(np.eye(3, 8)).minimal_difference(3, "all"), "rows='all'"),
+        (lambda: pl.compare([0.5, 0.6], [0.4, 0.5]).checks(rng="x"), "rng='x'"),
         (lambda: pl.compare([0.5, 0.6], [0.4, 0.5], better="more"), "better"),
         (lambda: pl.compare([0.5, 0.6], [0.4, 0.5], paired_seeds=True), "column seed"),
         (lambda: pl.compare_design(run_sd=0.1), "difference"),

@@ -39,6 +39,11 @@ def test_trials_with_the_same_parameters_are_replicates_of_one_recipe():
         assert "3 recipes by params_layers, params_lr: the spread is that within them, pooled" in said
 
 
+def test_a_storage_may_have_any_name(tmp_path):
+    shutil.copy(FILES / "study.sqlite3", tmp_path / "a #1 50%?.db")
+    assert pl.noise(tmp_path / "a #1 50%?.db").sd == pl.noise(FILES / "study.sqlite3").sd
+
+
 def test_trials_of_two_settings_are_compared_once_taken_apart():
     recipes = pl.split_recipes(FILES / "trials.csv")
     assert list(recipes) == ["layers=1, lr=0.0001", "layers=1, lr=0.001", "layers=2, lr=0.0001"]

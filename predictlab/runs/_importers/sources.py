@@ -169,17 +169,26 @@ def _is_records(path: Path) -> bool:
     return re.match(r'\{\s*"[^"]*"\s*:\s*\[\s*[-\d"nN]', start.lstrip()) is not None
 
 
-def is_mlflow_database(path: Path) -> bool:
-    """Whether a file is an SQLite database with MLflow's tables."""
+def read_only(path: Path) -> sqlite3.Connection:
+    """An SQLite database, opened so that nothing can be changed, whatever signs its name has."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def tables_of(path: Path) -> set[str]:
+    """Names of the tables of an SQLite database; none where the file is no such."""
     try:
         with path.open("rb") as file:
             if file.read(16) != b"SQLite format 3\0":
-                return False
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+                return set()
+        with closing(read_only(path)) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except (OSError, ValueError, sqlite3.Error):
-        return False
-    return {"runs", "metrics", "experiments"} <= names
+        return set()
+
+
+def is_mlflow_database(path: Path) -> bool:
+    """Whether a file is an SQLite database with MLflow's tables."""
+    return {"runs", "metrics", "experiments"} <= tables_of(path)
 
 
 def why_unreadable(path: Path) -> str | None:
