@@ -317,11 +317,7 @@ def told(analysis: Analysis, page: Path) -> dict[str, Any]:
     """
     read = analysis.imported
     return {
-        "read": None if read is None else {
-            "format": read.format, "files": list(read.files), "runs": read.runs, "rows": read.rows,
-            "metrics": list(read.metrics), "left_out": list(read.left_out), "assumed": list(read.assumed),
-            "noticed": list(read.noticed),
-        },
+        "read": None if read is None else {n: v for n, v in vars(read).items() if n != "taken_for"},
         "question": analysis.question,
         "tolerance": analysis.tolerance, "budget": analysis.budget, "exchange_rate": analysis.exchange_rate,
         "confidence": analysis.confidence, "cautions": list(analysis.cautions),
@@ -330,8 +326,7 @@ def told(analysis: Analysis, page: Path) -> dict[str, Any]:
 
 
 def _plain(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
-    rows: list[Mapping[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
-    return rows
+    return json.loads(frame.to_json(orient="records", double_precision=15))
 
 
 def fit(

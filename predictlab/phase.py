@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from predictlab._validation import Rng, option, positive, share, tolerance_of
+from predictlab._validation import Rng, number, option, positive, share, tolerance_of
 from predictlab.budget import FreshResults, FreshRun, checked_fits, depth_for_tolerance
 from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
 from predictlab.decay._posterior_results import CurveSample
@@ -156,8 +156,7 @@ def theory_boundary(intrinsic_limit: ArrayLike, scale: ArrayLike, tolerance: flo
     >>> theory_boundary([0.0, 2.0], 10.0, 1.0, 10.0).tolist()
     [1.0, nan]
     """
-    if not budget > 1:
-        raise bad_argument("budget", budget, "more than 1 step")
+    number("budget", budget, "more than 1 step", above=1)
     gap = tolerance - np.asarray(intrinsic_limit, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(gap > 0, np.maximum(np.log(np.asarray(scale) / gap) / np.log(budget), 0.0), np.nan)
@@ -317,9 +316,7 @@ def checked_rule(
             positive("intrinsic_threshold", intrinsic_threshold, " (metric²)"),
             positive("rate_threshold", rate_threshold),
         )
-    chosen = Decision(tolerance_of(tolerance, margin), positive("budget", budget, " (steps)"))
-    if chosen.budget <= 1:
-        raise bad_argument("budget", budget, "more than 1 step")
+    chosen = Decision(tolerance_of(tolerance, margin), number("budget", budget, "more than 1 step", above=1))
     for name, fit in fits.items() if not extrapolate else ():
         if chosen.budget < fit.known_from:
             raise bad_argument(

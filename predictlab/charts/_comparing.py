@@ -8,9 +8,9 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from predictlab._validation import made_by
 from predictlab.charts import _style as style
 from predictlab.comparing import Comparison, Design, Noise
-from predictlab.errors import bad_argument
 
 _SEEDS = (2, 3, 4, 5, 6, 8, 12, 16, 24, 32)
 
@@ -36,8 +36,7 @@ def noise_chart(noise: Noise, *, width: int = 300, height: int = 220) -> alt.HCo
     >>> chart.hconcat[0].title.text
     '4 runs'
     """
-    if not isinstance(noise, Noise):
-        raise bad_argument("noise", type(noise).__name__, "what pl.noise returned")
+    made_by("noise", noise, Noise, "pl.noise returned")
     evidence = noise.evidence
     place = np.arange(1, len(evidence.finals) + 1)
     points = pd.DataFrame({"run": evidence.runs, "value": evidence.finals, "place": place})
@@ -100,8 +99,7 @@ def comparison_chart(comparison: Comparison, *, width: int = 420, height: int = 
     >>> pl.charts.comparison_chart(found).title.text
     'a less b: accuracy'
     """
-    if not isinstance(comparison, Comparison):
-        raise bad_argument("comparison", type(comparison).__name__, "what pl.compare returned for two recipes")
+    made_by("comparison", comparison, Comparison, "pl.compare returned for two recipes")
     table = comparison.conf_int().rename_axis("about").reset_index()
     table["difference"] = comparison.difference
     table["says"] = [comparison.verdict(q) for q in table["about"]]
@@ -140,8 +138,7 @@ def power_chart(design: Design, *, width: int = 360, height: int = 220) -> alt.L
     >>> pl.charts.power_chart(pl.compare_design(run_sd=0.002, seeds=5)).title.text
     '5 runs of each'
     """
-    if not isinstance(design, Design):
-        raise bad_argument("design", type(design).__name__, "what pl.compare_design returned")
+    made_by("design", design, Design, "pl.compare_design returned")
     x = alt.X("difference:Q", title="true difference", axis=alt.Axis(format="~g", grid=False))
     y = alt.Y("power:Q", title="chance to see it", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(gridOpacity=0.4))
     base = alt.Chart(design.power_curve()).encode(x=x, tooltip=style.numbers("difference", "power"))

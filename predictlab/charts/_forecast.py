@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 
+from predictlab._validation import made_by
 from predictlab.charts import _style as style
-from predictlab.errors import bad_argument
 from predictlab.forecasting import ForecastResults
 
 _INSIDE, _OUTSIDE = "end inside its interval", "end outside"
@@ -33,8 +33,7 @@ def forecast_chart(forecasts: ForecastResults, *, width: int = 480, height: int 
     >>> pl.charts.forecast_chart(pl.forecast(source([4, 8, 16], range(8)), at_depth=8)).title.text
     'Forecasts at 8 steps'
     """
-    if not isinstance(forecasts, ForecastResults):
-        raise bad_argument("forecasts", type(forecasts).__name__, "what pl.forecast returned")
+    made_by("forecasts", forecasts, ForecastResults, "pl.forecast returned")
     table = forecasts.frame().dropna(subset="prediction").sort_values("prediction", kind="stable")
     bounded = np.isfinite(table["upper"] - table["lower"])
     table = table.replace([np.inf, -np.inf], np.nan).assign(place=np.arange(1, len(table) + 1))

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from predictlab._validation import made_by
 from predictlab.charts import _style as style
 from predictlab.errors import bad_argument
 from predictlab.static import Ranking, StaticScores
@@ -50,8 +51,7 @@ def scores_chart(scores: StaticScores, *, width: int = 420, step: int = 26) -> a
     >>> len(pl.charts.scores_chart(scores).vconcat)
     1
     """
-    if not isinstance(scores, StaticScores):
-        raise bad_argument("scores", scores, "what pl.score(task) returns")
+    made_by("scores", scores, StaticScores, "pl.score(task) returns")
     table = scores.table
     panels = []
     for method in table["method"].unique():

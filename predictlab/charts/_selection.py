@@ -6,14 +6,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from predictlab._validation import made_by
 from predictlab.charts import _style as style
 from predictlab.choosing import Selection
-from predictlab.errors import bad_argument
 
 _LOOKS = {"chosen": (style.LINE, "circle"), "open": (style.ACCENT, "triangle-up"), "set aside": ("#b5b5b5", "square")}
-
-
-_Weight = alt.StrokeWidthValue
 
 
 def selection_chart(selection: Selection, *, width: int = 480, height: int = 240) -> alt.VConcatChart:
@@ -40,8 +37,7 @@ def selection_chart(selection: Selection, *, width: int = 480, height: int = 240
     >>> len(pl.charts.selection_chart(found).vconcat)
     2
     """
-    if not isinstance(selection, Selection):
-        raise bad_argument("selection", type(selection).__name__, "what pl.select returned")
+    made_by("selection", selection, Selection, "pl.select returned")
     table = selection.frame()
     state = table.set_index("candidate")["state"]
     colour, shape = style.kinds("state", _LOOKS, alt.Legend(title=None, orient="top"))
@@ -58,7 +54,7 @@ def selection_chart(selection: Selection, *, width: int = 480, height: int = 240
 
 
 def _runs(
-    selection: Selection, state: pd.Series, colour: alt.Color, weight: _Weight, width: int, height: int
+    selection: Selection, state: pd.Series, colour: alt.Color, weight: alt.StrokeWidthValue, width: int, height: int
 ) -> alt.Chart:
     """Values of runs by share of the recipe."""
     runs = selection.runs
@@ -86,7 +82,7 @@ def _runs(
 
 
 def _looks(
-    selection: Selection, state: pd.Series, colour: alt.Color, weight: _Weight, width: int, height: int
+    selection: Selection, state: pd.Series, colour: alt.Color, weight: alt.StrokeWidthValue, width: int, height: int
 ) -> alt.Chart:
     """Estimated means at the end by cost spent."""
     history = selection.history.assign(state=selection.history["candidate"].map(state))

@@ -310,25 +310,18 @@ def _past_the_peak(fit: PosteriorResults, confidence: float, deeper: bool) -> tu
     if not deeper:
         return f"{text}, and these runs have ended: only runs of a longer recipe would show where it falls.", Step()
     depth = fit.falls_by(confidence)
-    sure, depth = np.isfinite(depth), depth if np.isfinite(depth) else 2 * last
-    when = (
-        f"By {depth:g} steps it falls, in {confidence:.0%} of the draws" if sure else "Nothing says where it will fall"
-    )
-    act = (
-        f"train the same {runs} runs to there"
-        if sure
-        else f"train the same {runs} runs to {depth:g} steps and look again"
-    )
-    return f"{text}. {when}: {act}{_longer(fit, depth)}.", Step(0, depth, cost=depth * runs)
+    when, then = f"By {depth:g} steps it falls, in {confidence:.0%} of the draws", "there"
+    if not np.isfinite(depth):
+        depth = 2 * last
+        when, then = "Nothing says where it will fall", f"{depth:g} steps and look again"
+    text += f". {when}: train the same {runs} runs to {then}{_longer(fit, depth)}."
+    return text, Step(0, depth, cost=depth * runs)
 
 
 def _in_words(fit: DecayResults, step: Step, unit: str, act: str = "Train") -> str:
     last = float(fit.fitted.depth[-1])
     if step.depth > last:
-        present, _ = runs_of(fit)
-        more = (
-            f"the same {present} {unit}" if not step.runs else f"the same {present} {unit} and about {step.runs:g} more"
-        )
+        more = f"the same {runs_of(fit)[0]} {unit}" + (f" and about {step.runs:g} more" if step.runs else "")
         horizon = fit.curve.horizon
         if horizon is not None and step.depth > horizon:
             return f"{act} {more} by a recipe of {step.depth:g} steps (this one ends at {horizon:g})"

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab._validation import option, positive
+from predictlab._validation import number, option, positive
 from predictlab.budget import best_depth
 from predictlab.decay import DecayResults, Sample
-from predictlab.errors import bad_argument
 from predictlab.phase import REGIMES, Decision, why_not
 
 Array = NDArray[np.float64]
@@ -74,8 +73,7 @@ def answering(
         hint = f"question={question!r} needs it." if given[name] is None else ""
         values[name] = positive(name, given[name], unit, hint)
     if question == "regime":
-        if values["budget"] <= 1:
-            raise bad_argument("budget", given["budget"], "more than 1 step")
+        number("budget", given["budget"], "more than 1 step", above=1)
         return partial(_regime, Decision(**values), confidence)
     if question == "decay_rate":
         return partial(_rate, values["within"])

@@ -97,9 +97,9 @@ def _measured(function: Measure, name: str, store: RunStore, plan: ProbePlan) ->
         if depths:
             lacking.setdefault(depths, []).append(seed)
     for depths, seeds in lacking.items():
-        made = function(depths, seeds)
+        made = _checked(function(depths, seeds))
         outcomes: dict[tuple[int, int, str], NDArray[np.generic]] = {}
-        if isinstance(made, pd.DataFrame) and "row" in made.columns:
+        if "row" in made.columns:
             made, outcomes = _of_rows(made, name, store)
         cells = _cells(made)
         for seed in seeds:
@@ -126,10 +126,6 @@ def _of_rows(
     frame: pd.DataFrame, name: str, store: RunStore
 ) -> tuple[pd.DataFrame, dict[tuple[int, int, str], NDArray[np.generic]]]:
     """Means over rows, and the outcomes themselves by seed, depth and metric; the rows are made known to the store."""
-    if missing := [c for c in NEEDED if c not in frame.columns]:
-        raise DataError(
-            f"source: column {missing[0]!r} is missing from its outcomes; it needs {', '.join(NEEDED)}, row."
-        )
     if frame.duplicated(["seed", "depth", "metric", "row"]).any():
         raise DataError("source: a row has two outcomes of one metric, of one seed at one depth; keep one.")
     wide = frame.pivot_table(index=["seed", "depth", "metric"], columns="row", values="value")
@@ -143,12 +139,17 @@ def _of_rows(
     return means, dict(zip(keys, kept, strict=True))
 
 
-def _cells(frame: object) -> dict[object, pd.DataFrame]:
-    """What a function returned, by seed and depth."""
+def _checked(frame: object) -> pd.DataFrame:
+    """What a function returned, if it is a tidy frame."""
     if not isinstance(frame, pd.DataFrame):
         raise bad_argument("source", frame, "a function that returns a tidy frame of runs (DataFrame)")
     if missing := [c for c in NEEDED if c not in frame.columns]:
         raise DataError(f"source: column {missing[0]!r} is missing from its frame; it needs {', '.join(NEEDED)}.")
+    return frame
+
+
+def _cells(frame: pd.DataFrame) -> dict[object, pd.DataFrame]:
+    """Its lines by seed and depth."""
     status = frame["status"] if "status" in frame.columns else pd.Series("ok", index=frame.index)
     status = status.where(np.isfinite(frame["value"].astype(float)) | (status != "ok"), "diverged")
     return dict(list(frame.assign(status=status).groupby(["seed", "depth"])))

@@ -423,7 +423,7 @@ def _usual_margin(fits: Mapping[str, DecayResults], runs: pd.DataFrame, metric: 
     if is_share(name):
         margin = MARGIN if runs.loc[runs["metric"] == name, "value"].max() <= 1 else 100 * MARGIN
         return margin, f"no margin was given: seeds should agree within ±{margin:g} {name}"
-    apart = max((1.96 * float(np.sqrt(fit.curve.risk[-1])) for fit in fits.values()), default=np.nan)
+    apart = max((half_width(float(fit.curve.risk[-1])) for fit in fits.values()), default=np.nan)
     hint = "" if np.isnan(apart) else f"At the last depth seeds differ by ±{apart:.2g}; such as margin={apart / 2:.1g}."
     raise bad_argument("margin", None, f"the difference in {name} that matters to you", hint)
 

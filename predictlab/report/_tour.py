@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from predictlab._validation import number
 from predictlab.catalog import load_dataset, model_path
-from predictlab.errors import bad_argument
 from predictlab.probing import ProbePlan, probe
 from predictlab.report._analysis import Analysis, analyse
 from predictlab.report._page import write_report
@@ -119,8 +119,7 @@ def run_tour(
     """
     from predictlab.charts import png
 
-    if not budget > 1:
-        raise bad_argument("budget", budget, "more than 1 step")
+    number("budget", budget, "more than 1 step", above=1)
     began = time.perf_counter()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,9 +142,8 @@ def run_tour(
     )
     narrate("4/4  risk curves, decay fits, optimal depths, regimes")
     eval_rows = {str(task.name): len(task.data.eval) for task in tasks}
-    names = [str(task.name) for task in tasks]
     analysis = analyse(
-        path, tasks=names, tolerance=tolerance, budget=budget, confidence=confidence, eval_rows=eval_rows
+        path, tasks=list(eval_rows), tolerance=tolerance, budget=budget, confidence=confidence, eval_rows=eval_rows
     )
     seconds = time.perf_counter() - began
     facts = [
