@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from predictlab._validation import Rng, number, option, positive, share, tolerance_of
 from predictlab.budget import FreshResults, FreshRun, checked_fits, depth_for_tolerance
 from predictlab.decay import ALTERNATIVES, DecayResults, PosteriorResults, Sample, law
-from predictlab.decay._posterior_results import CurveSample
+from predictlab.decay._curve_sample import CurveSample
 from predictlab.errors import UnusualInput, bad_argument
 from predictlab.risk import same_question
 

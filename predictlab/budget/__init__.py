@@ -5,9 +5,7 @@ from predictlab.budget._choice import ProbeChoice
 from predictlab.budget._depth import (
     OptimalDepth,
     PricedDepth,
-    ToleranceDepth,
     best_depth,
-    depth_for_tolerance,
     fitted_from,
     last_depth,
     optimal_depth,
@@ -21,6 +19,7 @@ from predictlab.budget._fresh import FreshRun
 from predictlab.budget._fresh_results import FreshResults
 from predictlab.budget._fresh_run import fresh_run
 from predictlab.budget._rows import OptimalDesign, ToleranceRows, optimal_design, rows_for_tolerance
+from predictlab.budget._tolerance_depth import ToleranceDepth, depth_for_tolerance
 from predictlab.budget._worth import exchange_rate, tolerance
 from predictlab.decay._law import crossing_depth
 

@@ -13,7 +13,7 @@ from predictlab._validation import Rng, generator, positive, whole_number
 from predictlab.budget._drift import from_earlier, from_mean, from_runs
 from predictlab.budget._fresh import SOURCES, FreshRun
 from predictlab.decay import DecayModel, PosteriorResults
-from predictlab.decay._posterior_results import CurveSample
+from predictlab.decay._curve_sample import CurveSample
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, risk_curve
 from predictlab.risk._frames import Runs

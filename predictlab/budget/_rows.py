@@ -13,7 +13,7 @@ import pandas as pd
 from predictlab._validation import Rng, positive, tails, tolerance_of
 from predictlab.budget._depth import Array
 from predictlab.decay import DecayResults
-from predictlab.decay._posterior_results import CurveSample
+from predictlab.decay._curve_sample import CurveSample
 from predictlab.errors import bad_argument
 
 _DEPTHS, _BEYOND = 400, 64.0  # of the search for the best design; how far beyond the last depth it goes

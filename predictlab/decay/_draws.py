@@ -1,11 +1,13 @@
-"""Draws of ``(L_int, K, alpha)`` from the likelihood (docs/theory.md, sections 3 and 5)."""
+"""Draws of ``(L_int, K, alpha)``: what follows from them, and those of the likelihood (docs/theory.md, 3 and 5)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictlab.decay._law import Array, alpha_max, deviance, profile_scale, shape
+from predictlab.decay._law import Array, alpha_max, crossing_depth, deviance, law, profile_scale, shape
 from predictlab.decay._noise import Noise
 
 ALPHA_LOW = 0.05  # slower than this, a thousandfold depth does not even halve the risk
@@ -13,6 +15,104 @@ CROSS_BEFORE, CROSS_BEYOND = 4.0, 1000.0
 _ZOOMS = 12
 _CELLS = 48
 _COARSE = 36  # a side, where the scale is a third axis
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draws of one fit, for everything derived from it.
+
+    Parameters
+    ----------
+    params : ndarray, shape (n, 3)
+        ``L_int``, ``K``, ``alpha``.
+
+    Examples
+    --------
+    >>> draws = Sample(np.array([[0.0, 1.0, 1.0], [0.2, 1.0, 1.0]]))
+    >>> draws.crossing(0.1).round(6).tolist(), draws.envelope(np.array([10.0]))[:, 0].round(2).tolist()
+    ([10.0, inf], [0.1, 0.3])
+    """
+
+    params: Array
+
+    def risk(self, depth: Array) -> Array:
+        """Compute the risk of each draw.
+
+        Parameters
+        ----------
+        depth : ndarray, shape (m,) or (n, m)
+            Steps; each draw's own where there are as many rows as draws.
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            Metric².
+        """
+        return law(depth, *self.params.T[:, :, None])
+
+    def envelope(self, depth: Array) -> Array:
+        """Compute the largest risk from a depth on.
+
+        Parameters
+        ----------
+        depth : ndarray, shape (m,)
+            Steps.
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            Metric².
+        """
+        return self.risk(depth)
+
+    def lasting(self) -> Array:
+        """Compute the risk that no depth within reach removes: the floor of a law.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Metric².
+        """
+        return self.params[:, 0]
+
+    def crossing(self, tolerance: float) -> Array:
+        """Find the depth from which on the risk is within a tolerance.
+
+        Parameters
+        ----------
+        tolerance : float
+            Metric².
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Steps; inf where the floor is above it.
+        """
+        floor, scale, rate = self.params.T
+        return crossing_depth(floor, scale, rate, tolerance)
+
+    def weights(self) -> Array:
+        """Weigh the draws by each prior that a call has to stand under.
+
+        Returns
+        -------
+        ndarray, shape (p, n)
+            Adding up to 1; the fit's own prior first.
+        """
+        return np.full((1, len(self.params)), 1 / len(self.params))
+
+    def first(self, n: int) -> Sample:
+        """Take the first of them.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        Sample
+        """
+        return replace(self, params=self.params[:n])
 
 
 def _around(grid: Array, weight: Array) -> Array:

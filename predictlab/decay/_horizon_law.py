@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from predictlab._validation import confidence_level
-from predictlab.decay._draws import ALPHA_LOW, chi_squares, jittered
+from predictlab.decay._draws import ALPHA_LOW, Sample, chi_squares, jittered
 from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, deviance, profile_scale
 from predictlab.decay._noise import Noise
-from predictlab.decay._results import DecayResults, Rng, Sample, checked_depths
+from predictlab.decay._results import DecayResults, Rng, checked_depths
 from predictlab.decay._rival_laws import weighed
 from predictlab.errors import bad_argument
 from predictlab.risk import RiskCurve

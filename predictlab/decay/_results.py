@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -13,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from predictlab._summary import Summarised, Summary
 from predictlab._validation import confidence_level, floats, generator, option, tails, whole_number
-from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, crossing_depth, law
+from predictlab.decay._draws import Sample
+from predictlab.decay._law import ALPHA_MIN, PARAMETERS, Array, Estimate, Interval, alpha_max, law
 from predictlab.decay._modes import Modes, find_modes
 from predictlab.decay._profile import profile
 from predictlab.decay._rival_laws import compare_laws
@@ -36,104 +36,6 @@ INTERVALS = {
     "bootstrap": "bootstrap over runs",
     "gee": "cluster-robust (GEE)",
 }
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Draws of one fit, for everything derived from it.
-
-    Parameters
-    ----------
-    params : ndarray, shape (n, 3)
-        ``L_int``, ``K``, ``alpha``.
-
-    Examples
-    --------
-    >>> draws = Sample(np.array([[0.0, 1.0, 1.0], [0.2, 1.0, 1.0]]))
-    >>> draws.crossing(0.1).round(6).tolist(), draws.envelope(np.array([10.0]))[:, 0].round(2).tolist()
-    ([10.0, inf], [0.1, 0.3])
-    """
-
-    params: Array
-
-    def risk(self, depth: Array) -> Array:
-        """Compute the risk of each draw.
-
-        Parameters
-        ----------
-        depth : ndarray, shape (m,) or (n, m)
-            Steps; each draw's own where there are as many rows as draws.
-
-        Returns
-        -------
-        ndarray, shape (n, m)
-            Metric².
-        """
-        return law(depth, *self.params.T[:, :, None])
-
-    def envelope(self, depth: Array) -> Array:
-        """Compute the largest risk from a depth on.
-
-        Parameters
-        ----------
-        depth : ndarray, shape (m,)
-            Steps.
-
-        Returns
-        -------
-        ndarray, shape (n, m)
-            Metric².
-        """
-        return self.risk(depth)
-
-    def lasting(self) -> Array:
-        """Compute the risk that no depth within reach removes: the floor of a law.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Metric².
-        """
-        return self.params[:, 0]
-
-    def crossing(self, tolerance: float) -> Array:
-        """Find the depth from which on the risk is within a tolerance.
-
-        Parameters
-        ----------
-        tolerance : float
-            Metric².
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Steps; inf where the floor is above it.
-        """
-        floor, scale, rate = self.params.T
-        return crossing_depth(floor, scale, rate, tolerance)
-
-    def weights(self) -> Array:
-        """Weigh the draws by each prior that a call has to stand under.
-
-        Returns
-        -------
-        ndarray, shape (p, n)
-            Adding up to 1; the fit's own prior first.
-        """
-        return np.full((1, len(self.params)), 1 / len(self.params))
-
-    def first(self, n: int) -> Sample:
-        """Take the first of them.
-
-        Parameters
-        ----------
-        n : int
-
-        Returns
-        -------
-        Sample
-        """
-        return replace(self, params=self.params[:n])
 
 
 class DecayResults(Summarised, ABC):
