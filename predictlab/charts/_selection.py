@@ -42,9 +42,8 @@ def selection_chart(selection: Selection, *, width: int = 480, height: int = 240
     state = table.set_index("candidate")["state"]
     colour, shape = style.kinds("state", _LOOKS, alt.Legend(title=None, orient="top"))
     weight = alt.StrokeWidthValue(1.2, condition={"test": "datum.state == 'chosen'", "value": 2.6})
-    upper = _runs(selection, state, colour, weight, width, height) | _looks(
-        selection, state, colour, weight, width, height
-    )
+    shown = selection, state, colour, weight, width, height
+    upper = _runs(*shown) | _looks(*shown)
     lower = _ends(selection, table, colour, shape, width) | _costs(table, colour, width)
     verdict = f"{selection.cost:.4g} of {selection.total_budget:.4g} spent; {len(selection.contenders)} not told apart"
     if selection.decided:

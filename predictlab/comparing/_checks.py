@@ -84,9 +84,5 @@ def checked(a: Evidence, b: Evidence, confidence: float, draws: int, rng: np.ran
         welch = ttest_ind(a.finals, b.finals, equal_var=False)
         low, high = welch.confidence_interval(confidence)
         by_welch = (difference, float(low), float(high), float(welch.pvalue), "of the means, on these rows")
-    lines = {
-        "permutation of runs": by_permutation,
-        "Welch's t test": by_welch,
-        "mixed model": mixed_model(a, b, confidence),
-    }
-    return pd.DataFrame.from_dict(lines, orient="index", columns=COLUMNS)
+    lines = [by_permutation, by_welch, mixed_model(a, b, confidence)]
+    return pd.DataFrame(lines, index=["permutation of runs", "Welch's t test", "mixed model"], columns=COLUMNS)

@@ -316,9 +316,7 @@ def _by_seed(a: Evidence, b: Evidence) -> tuple[Evidence, Evidence, list[str]]:
         outcomes = None if e.outcomes is None else e.outcomes[at]
         means = e.row_means if outcomes is None else outcomes.mean(axis=0, dtype=float)
         runs = tuple(e.runs[i] for i in at)
-        return replace(
-            e, finals=e.finals[at], runs=runs, seeds=tuple(common), outcomes=outcomes, row_means=means
-        )  # fmt: skip
+        return replace(e, finals=e.finals[at], runs=runs, seeds=tuple(common), outcomes=outcomes, row_means=means)
 
     return kept(a), kept(b), [f"{left} runs left out whose seed the other has not"] if left else []
 

@@ -26,11 +26,11 @@ def by_depth(
     if len(both) < 2 or both[-1] != ends.a.depth:
         return ends
     chosen = [both[i] for i in np.unique(np.linspace(0, len(both) - 1, min(MOST, len(both))).round().astype(int))]
-    lines = []
-    for depth in chosen[:-1]:
-        at = compare_at(replace(wanted, depth=depth))
-        lines.append((depth, at.difference, *at.conf_int().loc[RECIPES], at.verdict()))
-    lines.append((chosen[-1], ends.difference, *ends.conf_int().loc[RECIPES], ends.verdict()))
+    found = [*(compare_at(replace(wanted, depth=depth)) for depth in chosen[:-1]), ends]
+    lines = [
+        (depth, at.difference, *at.conf_int().loc[RECIPES], at.verdict())
+        for depth, at in zip(chosen, found, strict=True)
+    ]
     table = pd.DataFrame(lines, columns=["depth", "difference", "lower", "upper", "verdict"])
     return replace(ends, by_depth=table, notes=(*ends.notes, *_crossings(table, ends)))
 

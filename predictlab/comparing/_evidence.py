@@ -105,13 +105,6 @@ class Evidence:
     depth: float | None = None
     notes: tuple[str, ...] = ()
 
-    @classmethod
-    def of_moments(
-        cls, name: str, metric: str, moments: Moments, eval_rows: int | None, notes: tuple[str, ...]
-    ) -> Evidence:
-        """Runs of which mean and variance are all that is known."""
-        return cls(name, "task", metric, np.empty(0), (), eval_rows=eval_rows, moments=moments, notes=notes)
-
     @property
     def count(self) -> int:
         """Runs S."""

@@ -318,6 +318,5 @@ def _of_store(name: str, store: RunStore, wanted: Wanted) -> Evidence:
     seeds = None if finals.seeds is None else tuple(finals.seeds[finals.runs.index(r)] for r in table.index)
     return Evidence(
         name, task, metric, y.mean(axis=1, dtype=float), tuple(table.index), seeds, y, y.mean(axis=0, dtype=float),
-        tuple(table.columns), eval_rows=y.shape[1], depth=finals.depth,
-        notes=finals.notes,
+        tuple(table.columns), eval_rows=y.shape[1], depth=finals.depth, notes=finals.notes,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
@@ -60,12 +61,13 @@ def read_summary(name: str, table: pd.DataFrame, metric: str | None, width: str 
             )
         count = round(mean * (1 - mean) / half**2) + 1
         notes = f"{name}: one run; its standard error over rows means about {count:,} rows"
-        return Evidence(name, "task", metric, pd.Series([mean]).to_numpy(), ("0",), eval_rows=count, notes=(notes,))
+        return Evidence(name, "task", metric, np.array([mean]), ("0",), eval_rows=count, notes=(notes,))
     factor = {"sd": 1.0, "se": math.sqrt(runs), "normal95": math.sqrt(runs) / 1.959964,
               "t95": math.sqrt(runs) / float(student.isf(0.025, runs - 1))}[width]  # fmt: skip
     note = f"{name}: {mean:g} ± {half:g} of {runs} runs, taken as {width}: sd over runs {half * factor:.3g}"
     moments = Moments(mean, (half * factor) ** 2, runs)
-    return Evidence.of_moments(name, metric, moments, None if count is None else int(count), (note,))
+    count = None if count is None else int(count)
+    return Evidence(name, "task", metric, np.empty(0), (), eval_rows=count, moments=moments, notes=(note,))
 
 
 def _is_cell(value: object) -> bool:

@@ -12,7 +12,6 @@ from predictlab.decay._solver import Problem
 _RATES, _PARTS, _VALUES = 32, 10, 32
 _BANDS = 3  # of the grid of the other two parameters, from the best cell of each of which a search starts
 _ROUNDS, _CLOSER = 3, 8  # an end of an interval is looked for so often at so many values, then by a straight line
-INF = float("inf")
 
 
 def profile(problem: Problem, index: int, values: Array, near: Array | None = None) -> tuple[Array, Array]:
@@ -49,7 +48,7 @@ def _coarse(problem: Problem, index: int, values: Array) -> Array:
     theta[..., index] = values[:, None, None]
     theta[..., first], theta[..., second] = grids[first][:, None], grids[second]
     mu = theta[..., :1] + theta[..., 1:2] * np.exp(-np.exp(theta[..., 2:]) * problem.u) + problem.offset[0]
-    value = np.nan_to_num(deviance(risk, df, np.maximum(mu, 1e-300), problem.weight), nan=INF)
+    value = np.nan_to_num(deviance(risk, df, np.maximum(mu, 1e-300), problem.weight), nan=np.inf)
     starts = []
     for rows in np.array_split(np.arange(len(grids[first])), _BANDS):
         best = value[:, rows].reshape(m, -1).argmin(axis=1)
@@ -107,7 +106,7 @@ class Profiler:
             lower = 0.0
         # K multiplies c^-alpha: with no upper bound for alpha it has none either
         if name == "scale" and np.isinf(self.interval("decay_rate", cut)[1]):
-            upper = INF
+            upper = np.inf
         return float(lower), float(upper)
 
     def _ends(self, index: int, grid: Array, estimate: float, cut: float) -> Interval:
@@ -131,6 +130,6 @@ class Profiler:
             order = np.argsort(x)
             x, y, theta = x[order], y[order], theta[order]
         left, right = np.flatnonzero(y <= max(0.0, y.min()))[[0, -1]]
-        lower = -INF if left == 0 else np.interp(0.0, y[[left, left - 1]], x[[left, left - 1]])
-        upper = INF if right == len(x) - 1 else np.interp(0.0, y[[right, right + 1]], x[[right, right + 1]])
+        lower = -np.inf if left == 0 else np.interp(0.0, y[[left, left - 1]], x[[left, left - 1]])
+        upper = np.inf if right == len(x) - 1 else np.interp(0.0, y[[right, right + 1]], x[[right, right + 1]])
         return float(lower), float(upper)

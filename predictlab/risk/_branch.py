@@ -146,11 +146,10 @@ def _share_interval(means: Array, sizes: Array, within: float, df_within: int) -
     ends = []
     for tail in ((1 + LEVEL) / 2, (1 - LEVEL) / 2):
         quantile = float(f_law.ppf(tail, len(means) - 1, df_within))
-        if excess(0.0, quantile) <= 0:
-            ends.append(0.0)
-            continue
-        top = 2 * np.var(means, ddof=1) / within / quantile  # weights are less than 1 / rho
-        rho = brentq(excess, 0.0, top, args=(quantile,), xtol=1e-12, rtol=1e-10)
+        rho = 0.0
+        if excess(rho, quantile) > 0:
+            top = 2 * np.var(means, ddof=1) / within / quantile  # weights are less than 1 / rho
+            rho = brentq(excess, 0.0, top, args=(quantile,), xtol=1e-12, rtol=1e-10)
         ends.append(float(rho / (1 + rho)))
     return ends[0], ends[1]
 

@@ -199,10 +199,9 @@ def _asked(
         usual = {"spread": "agreement", "branch": "this_run", "residual": None}
         return usual[estimator or "spread"], estimator or "spread"
     if estimator is None:
-        estimator = {"new_task": "residual"}.get(question, "spread")
-        if question == "this_run":
-            forked = not isinstance(runs, Margins) and bool(is_fork(as_runs_frame(runs, task)).any())
-            estimator = "branch" if forked else "residual"
+        estimator = "residual" if question in ("new_task", "this_run") else "spread"
+        if question == "this_run" and not isinstance(runs, Margins) and is_fork(as_runs_frame(runs, task)).any():
+            estimator = "branch"
     if question not in QUESTIONS_OF[estimator]:
         fitting = ", ".join(name for name, asked in QUESTIONS_OF.items() if question in asked)
         expected = f"None, or one that answers question={question!r}, {QUESTIONS[question]}: {fitting}"
