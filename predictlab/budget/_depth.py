@@ -1,4 +1,4 @@
-"""Depths of one task: the one that minimises risk plus cost, and the one that meets a tolerance.
+"""Depth of one task at which risk plus cost is least.
 
 Besides, what budget, phase and planning ask of fits. Formulas and sources: docs/theory.md, section 4.
 """
