@@ -423,10 +423,10 @@ def frontier(
         problem.params[None], [problem.checked_budget(float(b), "budgets") for b in totals]
     )
     risk, sample = law(depth, *problem.params.T), np.moveaxis(problem.draws(draws, rng), -1, 0)
-    ends = [
-        _of_sum(at, *np.quantile(law(c, *sample), shares, axis=0), problem.weight)
-        for c, at in zip(depth, risk, strict=True)
-    ]
+    ends = []
+    for c, at in zip(depth, risk, strict=True):
+        lower, upper = np.quantile(law(c, *sample), shares, axis=0)
+        ends.append(_of_sum(at, lower, upper, problem.weight))
     frame = pd.DataFrame({"budget": totals, "risk": risk @ problem.weight, "multiplier": multiplier})
     return frame.join(pd.DataFrame(ends, columns=["risk_lower", "risk_upper"]))
 
