@@ -1,10 +1,12 @@
 """Probes of SmolLM2-135M on word problems, and what its exact savings are worth, on one thread.
 
     python benchmarks/causal.py
+    python benchmarks/causal.py --shots 4
 
 LoRA in the last 4 of 30 layers; the risk curve and the fit are printed as they come out. Then, in turns and in one
 process: a training step and an evaluation from the cached activations against the whole model, and exact match as it
-is decided here against generating every row.
+is decided here against generating every row. With `--shots` nothing is trained: 16 rows are scored behind so many
+demonstrations, whose keys and values are kept, and that read with every row.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 import torch
 
 import predictlab as pl
+from predictlab.catalog._completions import Completer
 from predictlab.catalog._features import load_backbone
 from predictlab.probing._engine import architectures
 from predictlab.probing._engine.causal import CausalLearner
@@ -51,16 +54,40 @@ def generate_all_to_the_end(learner: CausalLearner) -> None:
     learner.match._verdict = whole  # type: ignore[method-assign]
 
 
+def shots(task: pl.Task, count: int, turns: int) -> None:
+    """Processor time of scoring behind demonstrations, and whether the nats are the same."""
+    rows, backbone = task.data.train.iloc[: 16 + count], load_backbone(task.model)
+    pairs = list(zip(rows["prompt"][:count], rows["completion"][:count], strict=True))
+    texts = rows["prompt"][count:].tolist(), rows["completion"][count:].tolist()
+    found: dict[str, list[float]] = {}
+    nats = {}
+    for _ in range(turns):
+        for name in ("no demonstrations", "kept once", "read with every row"):
+            own = Completer(backbone, *texts, task.recipe.max_length, "rows", "train", "")
+            own._shares = name == "kept once"
+            begin = time.process_time()
+            nats[name] = own.nats(demonstrations=pairs if name != "no demonstrations" else ())
+            found.setdefault(name, []).append(time.process_time() - begin)
+    for name, times in found.items():
+        print(f"{name}: {statistics.median(times):.1f} s")
+    worst = abs(nats["kept once"] / nats["read with every row"] - 1).max()
+    print(f"largest difference of a row's nats: a share of {worst:.1e}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--store", default=None)
+    parser.add_argument("--shots", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     data = pl.load_dataset("asdiv", eval_size=100, train_size=512)
     recipe = pl.Recipe(layers="last:4", learning_rate=1e-3, batch_size=8, steps=64, max_length=64)
     task = pl.Task("smollm2-135m", data, recipe, name="asdiv")
+    if asked.shots:
+        shots(task, asked.shots, asked.turns)
+        return
     begin = time.perf_counter()
     runs = pl.probe(task, pl.ProbePlan(depths=(0, 4, 8, 16, 32, 64), seeds=asked.seeds), store=asked.store)
     spent = time.perf_counter() - begin

@@ -17,6 +17,8 @@ from predictlab.errors import DataError, ModelError, bad_argument
 if TYPE_CHECKING:
     import torch
 
+    from predictlab.catalog._beginnings import Beginning
+
 log = logging.getLogger("predictlab")
 LOGITS = 1 << 24  # numbers held at once: 64 MB in float32
 ROWS = 64  # of a file: what an interruption can lose
@@ -149,6 +151,8 @@ class Completer:
         self._backbone: Backbone | None = model if isinstance(model, Backbone) else None
         self.identity = None if loaded or not cache else identity_of(model)  # type: ignore[arg-type]
         self._apart: bool | None = None
+        self._kept: tuple[list[int], Beginning | None] = ([], None)
+        self._shares = True
 
     @property
     def backbone(self) -> Backbone:
@@ -224,35 +228,64 @@ class Completer:
             )
         if before and (begin := _begin(backbone.tokenizer)):
             rows = [(prompt[len(begin) :], completion) for prompt, completion in rows]
+        # the last token of it is read with each row: a row's prompt may be empty
+        inputs = sorted(([*before[-1:], *prompt, *completion[:-1]] for prompt, completion in rows), key=len)
+        beginning = self._beginning(before[:-1], inputs) if len(before) > 1 else None
+        lead = before if beginning is None else before[-1:]
         found = np.empty((len(rows), 3))
         found[:, 2] = [len(completion) - 1 for _, completion in rows]
         lengths = [len(before) + len(prompt) + len(completion) - 1 for prompt, completion in rows]
         with torch.inference_mode():
             for batch in length_sorted_batches(lengths):
-                inputs = [[*before, *rows[i][0], *rows[i][1][:-1]] for i in batch]
+                inputs = [[*lead, *rows[i][0], *rows[i][1][:-1]] for i in batch]
                 ids, mask = padded(inputs)
                 targets = torch.cat([torch.tensor(rows[i][1]) for i in batch]).to(backbone.device)
                 asked = mask.clone()
                 for line, i in enumerate(batch):
-                    asked[line, : len(before) + len(rows[i][0]) - 1] = False
+                    asked[line, : len(lead) + len(rows[i][0]) - 1] = False
                 losses = []
-                for logits, wanted in self.logits(ids, mask, asked, targets):
+                for logits, wanted in self.logits(ids, mask, asked, targets, beginning):
                     losses.append(cross_entropy(logits.double(), wanted, reduction="none"))
                 every = torch.cat(losses).cpu().split([len(rows[i][1]) for i in batch])
                 found[batch, 0] = [float(of_row[:-1].sum()) for of_row in every]
                 found[batch, 1] = [float(of_row[-1]) for of_row in every]
         return found
 
+    def _beginning(self, before: list[int], inputs: Sequence[list[int]]) -> Beginning | None:
+        """Keys and values of what stands before all rows; None where the model has to read it with each of them.
+
+        Held to reading it with the shortest and the longest row; wherever the head cannot be asked apart, or it does
+        not come out the same, everything is read.
+        """
+        from predictlab.catalog._beginnings import beginning_of, same_behind
+
+        if not self._shares or not self._apart:
+            return None
+        if self._kept[0] != before:
+            backbone = self.backbone
+            try:
+                found = beginning_of(backbone.encoder, before, backbone.device)
+                ids, mask = (part.to(backbone.device) for part in padded([inputs[0], inputs[-1]]))
+                self._shares = found is not None and same_behind(backbone.encoder, found, before, ids, mask)
+            except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+                log.debug("%s does not take kept keys and values: %s", backbone.name, error)
+                self._shares = False
+            self._kept = before, found if self._shares else None
+        return self._kept[1]
+
     def logits(
-        self, ids: torch.Tensor, mask: torch.Tensor, asked: torch.Tensor, targets: torch.Tensor
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        self, ids: torch.Tensor, mask: torch.Tensor, asked: torch.Tensor, targets: torch.Tensor,
+        beginning: Beginning | None = None,
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # fmt: skip
         """Scores of the next token where it is asked for, with the tokens that follow, some at a time."""
+        from predictlab.catalog._beginnings import hidden_states
+
         backbone = self.backbone
         head = backbone.causal.get_output_embeddings()
         ids, mask, asked = (part.to(backbone.device) for part in (ids, mask, asked))
         size = max(1, LOGITS // head.weight.shape[0])
         if self._apart:
-            hidden = backbone.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state[asked]
+            hidden = hidden_states(backbone.encoder, ids, mask, beginning)[asked]
             for part, wanted in zip(hidden.split(size), targets.split(size), strict=True):
                 yield head(part), wanted
         else:

@@ -1,5 +1,6 @@
 """Scores of completions: closed forms, and loops over rows and autograd by hand beside what is computed in batches."""
 
+import functools
 import math
 
 import numpy as np
@@ -181,6 +182,59 @@ def test_nats_are_those_of_one_row_at_a_time(tmp_path, kind, begin):
     pairs = [tuple(row) for row in sums(2, 5).to_numpy()]
     before = [text for pair in pairs for text in (*pair, "\n\n")]
     assert own.nats(demonstrations=pairs) == pytest.approx(one_by_one(where, table, before, begin), rel=1e-5)
+
+
+def tokens_read(own, monkeypatch):
+    """Counts of the tokens that pass through the model."""
+    encoder, read = own.backbone.encoder, []
+    forward = encoder.forward
+
+    @functools.wraps(forward)
+    def counted(*arguments, **named):
+        read.append(named["input_ids"].numel())
+        return forward(*arguments, **named)
+
+    monkeypatch.setattr(encoder, "forward", counted)
+    return read
+
+
+SLIDING = {"sliding_window": 8}
+
+
+@pytest.mark.parametrize(
+    ("kind", "begin", "changes"),
+    [("llama", True, {}), ("gpt2", False, {}), ("gemma", False, {}), ("mistral", False, SLIDING)],
+)
+def test_demonstrations_are_read_once(tmp_path, monkeypatch, kind, begin, changes):
+    """And the nats are those of reading them with every row, prompts of no token too."""
+    table = sums(40)
+    table.loc[[3, 7], "prompt"] = ""
+    where = save(tmp_path / "model", kind, begin, **changes)
+    pairs = [tuple(row) for row in sums(3, 5).to_numpy()]
+    before = [text for pair in pairs for text in (*pair, "\n\n")]
+    own = completer(where, table, cache=False)
+    read = tokens_read(own, monkeypatch)
+    told = own.nats(demonstrations=pairs)
+    long = len(own._before(pairs))
+    assert long > 20
+    assert sum(read) < 40 * 16 + 4 * (long + 16)  # the rows, and what the check takes
+    monkeypatch.undo()
+    if not begin:  # there an empty prompt becomes an end token, which stands behind the demonstrations as well
+        table["prompt"] = table["prompt"].replace("", "[EOS]")
+    assert told == pytest.approx(one_by_one(where, table, before, begin), rel=1e-5)
+
+
+def test_a_model_that_keeps_nothing_right_reads_everything(folder, monkeypatch):
+    from predictlab.catalog import _beginnings
+
+    table, pairs = sums(20), [tuple(row) for row in sums(2, 5).to_numpy()]
+    right = completer(folder, table, cache=False).nats(demonstrations=pairs)
+    for wrong in (lambda self, keys, values, *_: (keys, values), lambda *_: len(1)):
+        monkeypatch.setattr(_beginnings.Beginning, "update", wrong)
+        own = completer(folder, table, cache=False)
+        read = tokens_read(own, monkeypatch)
+        assert own.nats(demonstrations=pairs) == pytest.approx(right, rel=1e-5)
+        assert sum(read) > 20 * len(own._before(pairs))
 
 
 def test_the_loss_of_a_probe_at_depth_0(folder):
