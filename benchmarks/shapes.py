@@ -193,9 +193,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--correlation", type=float, default=0.9, help="of a run at neighbouring depths")
     parser.add_argument("--numbers", action="store_true", help="curves without their runs")
     parser.add_argument("--fall", default="power", choices=["power", "exponential", "schedule"])
-    parser.add_argument(
-        "--methods", nargs="+", default=["posterior"], help=f"of DecayModel.fit, or {POWER_LAW_ALONE}"
-    )
+    parser.add_argument("--methods", nargs="+", default=["posterior"], help=f"of DecayModel.fit, or {POWER_LAW_ALONE}")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--store", type=Path, help="file that keeps what is done, curve by curve")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no curve is begun")
