@@ -406,6 +406,6 @@ def describe(args: TrainingArguments, state: TrainerState, model: Any, loader: A
     return {
         "model": getattr(config, "name_or_path", "") or type(model).__name__,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad) if model is not None else 0,
-        "steps": state.max_steps, "train_rows": len(data) if has_length(data) else None,
+        "steps": state.max_steps, "train_rows": len(data) if data is not None and has_length(data) else None,
         "recipe": {k: str(v) for k, v in recipe.items()},
     }  # fmt: skip

@@ -135,9 +135,9 @@ class Notebook:
 
     def open(self) -> None:
         self.page.goto(self.url)
-        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         # JupyterLab drops a run command that comes before its connection to the kernel is up.
-        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
     def start(self, cell: int) -> Any:
         """Run one cell as a user does; its locator."""
@@ -236,6 +236,7 @@ def notebooks(lab: LabServer, browser: Any) -> Iterator[Callable[[str, list[str]
     # One context, so that JupyterLab's own files are loaded once. Requests are watched, not routed: routing turns the
     # browser's cache off; Chromium itself resolves no other machine's name (see FLAGS).
     context = browser.new_context(viewport={"width": 1360, "height": 1800})
+    context.set_default_timeout(PATIENCE)
 
     def opener(name: str, cells: list[str]) -> Notebook:
         notebook = nbformat.v4.new_notebook(
