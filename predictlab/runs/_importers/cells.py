@@ -18,7 +18,7 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.logs import listed
 from predictlab.runs._importers.report import Findings
-from predictlab.runs._importers.sources import LINES
+from predictlab.runs._importers.sources import LINES, unreadable
 
 WRITTEN_NAN = ("nan", "-nan", "+nan", "nan(ind)", "-nan(ind)")
 # How people and programs write that there is nothing: R, Keras, SQL, spreadsheets
@@ -38,7 +38,8 @@ SUMMARIES = STATISTICS | {"final", "last", "best", "end", "total", "overall", "s
 def read_table_file(path: Path, found: Findings) -> pd.DataFrame:
     """One table. Only empty cells count as missing, so that a written NaN can be told from nothing."""
     name = path.name.lower()
-    try:
+    wrong = (OSError, ValueError, OverflowError, RecursionError, EOFError)
+    with unreadable(f"{path} cannot be read as a table", wrong, ("zlib", "pyarrow", "gzip", "_csv")):
         if name.endswith((".parquet", ".pq")):
             with needs_extra("Reading parquet", "parquet"):
                 import pyarrow  # noqa: F401
@@ -50,14 +51,6 @@ def read_table_file(path: Path, found: Findings) -> pd.DataFrame:
         if name.endswith((*LINES, ".json")):
             return _titled(_records(path, found), str(path), found)
         return _titled(_separated(path, found), str(path), found)
-    except (OSError, ValueError, OverflowError, RecursionError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
-    except Exception as error:  # of the engines behind pandas: zlib, lzma, pyarrow
-        if type(error).__module__.partition(".")[0] in ("zlib", "pyarrow", "gzip", "_csv"):
-            raise DataError(f"{path} cannot be read as a table: {error}") from error
-        raise
 
 
 def _separated(path: Path, found: Findings) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from predictlab.errors import DataError, needs_extra
 from predictlab.runs._importers.logs import Names, RunLogs, chosen_metrics, repeated
 from predictlab.runs._importers.recipes import flat, with_entries, with_recipes, with_schedules
 from predictlab.runs._importers.report import Findings
-from predictlab.runs._importers.sources import names_of, natural, read_each
+from predictlab.runs._importers.sources import names_of, natural, read_each, unreadable
 
 PARTS = ("train", "training", "validation", "val", "valid", "eval", "evaluation", "test")
 RESTART = "\0restart"  # no writer's tag is called so
@@ -122,17 +122,11 @@ def _events(file: Path, found: Findings) -> tuple[list[tuple[int, str, float, fl
     """Scalars and hyperparameters of one file; an error that names it where there is no scalar or it is damaged."""
     events: list[tuple[int, str, float, float]] = []
     entries: dict[str, Any] = {}
-    try:
-        records = [0]
+    records, wrong = [0], (OSError, ValueError, TypeError, struct.error)
+    with unreadable(f"{file} cannot be read as an event file", wrong, ("tensorboard", "google", "tensorflow")):
         events.extend(scalars(file, entries, records))
-        if wrong := _whole(file, records[0]):
-            found.notice(f"{file}: {wrong}; what came before is read.")
-    except (OSError, ValueError, TypeError, struct.error) as error:
-        raise DataError(f"{file} cannot be read as an event file: {error}") from error
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("tensorboard", "google", "tensorflow"):
-            raise
-        raise DataError(f"{file} cannot be read as an event file: {error}") from error
+        if damage := _whole(file, records[0]):
+            found.notice(f"{file}: {damage}; what came before is read.")
     if not any(event[1] != RESTART for event in events) and not entries:
         raise DataError(f"{file}: no scalar in the event file.")
     return events, entries

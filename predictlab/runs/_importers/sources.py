@@ -7,14 +7,14 @@ import os
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import pandas as pd
 
-from predictlab.errors import DataError, bad_argument
+from predictlab.errors import DataError, PredictlabError, bad_argument
 from predictlab.runs._importers.logs import left_open, listed
 from predictlab.runs._importers.report import Findings
 
@@ -142,7 +142,6 @@ def _is_mlflow_run(folder: Path, found: Findings) -> bool:
     try:
         meta = (folder / "meta.yaml").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        meta = []
         found.leave_out(f"MLflow run {folder}: its meta.yaml cannot be read ({error})")
         return False
     if any(line.startswith("model_id:") for line in meta):
@@ -205,6 +204,19 @@ def why_unreadable(path: Path) -> str | None:
     if start.startswith(b"version https://git-lfs"):
         return "it is a pointer of Git LFS, not the file itself: run git lfs pull"
     return None
+
+
+@contextmanager
+def unreadable(what: str, kinds: tuple[type[Exception], ...], packages: Collection[str]) -> Iterator[None]:
+    """Name what cannot be read, and why: errors of these kinds, or of what lies behind a reader, are the file's."""
+    try:
+        yield
+    except PredictlabError:
+        raise
+    except Exception as error:
+        if not isinstance(error, kinds) and type(error).__module__.partition(".")[0] not in packages:
+            raise
+        raise DataError(f"{what}: {error}") from error
 
 
 def read_each(files: Sequence[Path], read: Callable[[Path], T], found: Findings) -> list[tuple[Path, T]]:

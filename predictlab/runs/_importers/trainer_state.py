@@ -66,7 +66,7 @@ def read_trainer_states(files: Sequence[Path], base: Path | None, metric: Names,
         columns=["run", "depth", "metric", "value", "flops"],
     )
     where = f"the log history of {names[0]}{', ...' if len(names) > 1 else ''}"
-    if rows.empty and (lost := [e for state in states for e in state["log_history"] if not _has_step(e)]):
+    if rows.empty and (lost := [e for state in states for e in state["log_history"] if not _is_step(e.get("step"))]):
         raise DataError(f"{where}: an entry has no step: {str(lost[0])[:80]}")
     if rows.empty:
         every = (entry for state in states for entry in state["log_history"])
@@ -92,9 +92,8 @@ def _tests(states: Sequence[Mapping[str, Any]]) -> set[str]:
     for state in states:
         ended = False
         for entry in state["log_history"]:
-            if isinstance(entry, Mapping):
-                ended = ended or "train_runtime" in entry
-                (after if ended else during).update(evaluation(entry))
+            ended = ended or "train_runtime" in entry
+            (after if ended else during).update(evaluation(entry))
     return after - during if during else set()
 
 
@@ -121,7 +120,7 @@ def _entries(state: Mapping[str, Any], run: str, found: Findings) -> Iterator[tu
     After its end the Trainer may have loaded its best model: what is evaluated then is no measurement at this step if
     the step was measured before, or if the values are those of the best checkpoint.
     """
-    history = [entry for entry in state["log_history"] if isinstance(entry, Mapping)]
+    history = state["log_history"]
     end = {"step": state.get("global_step"), "total_flos": state.get("total_flos")}
     flops = {
         entry.get("step"): float(entry["total_flos"])
@@ -160,10 +159,6 @@ def _entries(state: Mapping[str, Any], run: str, found: Findings) -> Iterator[tu
             f"run {run!r}: {listed(sorted(unsure))} evaluated after the end is taken as of the last step, though "
             f"the best model, of step {best}, may have been loaded."
         )
-
-
-def _has_step(entry: object) -> bool:
-    return isinstance(entry, Mapping) and _is_step(entry.get("step"))
 
 
 def _is_step(step: object) -> TypeGuard[int]:
@@ -219,7 +214,7 @@ def _contradict(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _values(state: Mapping[str, Any]) -> dict[tuple[int, str], float]:
     values: dict[tuple[int, str], float] = {}
     for entry in state["log_history"]:
-        if not isinstance(entry, Mapping) or "train_runtime" in entry:
+        if "train_runtime" in entry:
             break
         if _is_step(entry.get("step")):
             values |= {(entry["step"], name): value for name, value in logged(entry).items()}
@@ -234,8 +229,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read as a trainer state: {error}") from error
     if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
         raise DataError(f"{path} has no log_history: it is no trainer_state.json.")
+    state["log_history"] = [entry for entry in state["log_history"] if isinstance(entry, dict)]
     for entry in state["log_history"]:
-        if isinstance(entry, dict) and isinstance(entry.get("step"), (str, float)):  # rewritten by other programs
+        if isinstance(entry.get("step"), (str, float)):  # rewritten by other programs
             text = str(entry["step"]).strip().removesuffix(".0")
             entry["step"] = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     return state
