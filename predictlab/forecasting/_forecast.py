@@ -151,8 +151,7 @@ def forecast(
     frame, task, metric = select_rows(runs, task, metric, several=True)
     good_side = _good_side(metric, threshold, better)
     inputs = build_forecast_inputs(frame, metric, at_depth, end, features, groups)
-    final = inputs.final
-    learnt = inputs.complete & np.isfinite(final)
+    final, learnt = inputs.final, inputs.learnt
     _check_enough(inputs, learnt, metric, folds)
     share = is_share(metric) and final[learnt].max() <= 1  # not in percent
     _check_threshold(metric, threshold, final[learnt])

@@ -59,6 +59,11 @@ class ForecastInputs:
         """Runs of which all features are known, (n,)."""
         return np.asarray(~np.isnan(self.features).any(axis=1))
 
+    @property
+    def learnt(self) -> NDArray[np.bool_]:
+        """Those of them whose end is known, which is what others are forecast from, (n,)."""
+        return np.asarray(self.complete & np.isfinite(self.final))
+
 
 def build_forecast_inputs(
     frame: pd.DataFrame,

@@ -83,12 +83,9 @@ class Learning:
     def _table(self, inputs: ForecastInputs) -> Array:
         return np.column_stack([inputs.features, *inputs.own.values()])
 
-    def _learnt(self, inputs: ForecastInputs) -> NDArray[np.bool_]:
-        return np.asarray(inputs.complete & np.isfinite(inputs.final))
-
     def errors(self, inputs: ForecastInputs) -> tuple[Array, Array]:
         """Errors on the runs whose end is known, and their ends, of the same runs with other values."""
-        table, learnt = self._table(inputs), self._learnt(inputs)
+        table, learnt = self._table(inputs), inputs.learnt
         predict, out = self.members.predictor(self.which), np.full(len(table), np.nan)
         for part in self.parts:
             targets = np.isin(inputs.group, part) & learnt
@@ -110,7 +107,7 @@ class Learning:
     ) -> Made:
         """Forecast every run that all is known of, by runs of other groups."""
         inputs, members = self.inputs, self.members
-        final, group, table, learnt = inputs.final, inputs.group, self._table(inputs), self._learnt(inputs)
+        final, group, table, learnt = inputs.final, inputs.group, self._table(inputs), inputs.learnt
         values, each = np.full((len(final), 5), np.nan), np.full((len(final), len(members.names)), np.nan)
         unlike, too_few = np.zeros(len(final)), np.zeros(len(final), dtype=bool)
         resolution = rounding_variance(final[learnt])
@@ -177,5 +174,4 @@ def learning_of(
     rng: np.random.Generator,
 ) -> Learning:
     """Cut the groups of the runs whose end is known into parts; `inside` is that of the others for an interval."""
-    learnt = inputs.complete & np.isfinite(inputs.final)
-    return Learning(inputs, members, which, inside, group_folds(inputs.group[learnt], folds, rng, ALONE))
+    return Learning(inputs, members, which, inside, group_folds(inputs.group[inputs.learnt], folds, rng, ALONE))
