@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,8 +56,7 @@ class TaskName(TraitType[str | None, Any]):
         if value is None or value == "":
             return None
         if value not in obj.task_names:
-            shown = ", ".join(obj.task_names[:10]) + (", ..." if len(obj.task_names) > 10 else "")
-            raise bad_argument(self.name or "selected", value, f"None or one of the tasks: {shown}")
+            raise bad_argument(self.name or "selected", value, f"None or one of the tasks: {first_ten(obj.task_names)}")
         return str(value)
 
 
@@ -79,6 +78,11 @@ class Scale(TraitType[str, Any]):
         if value not in ("log", "linear"):
             raise bad_argument(self.name or "scale", value, "'log' or 'linear'")
         return str(value)
+
+
+def first_ten(names: Sequence[object]) -> str:
+    """Names for an error, the first ten of them."""
+    return ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
 
 
 def round3(value: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import traitlets
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 import predictlab as pl
 from predictlab.budget import AllocationProblem, Bounds, DesignProblem, PerTask
@@ -19,8 +19,8 @@ from predictlab.probing import DEFAULT_SEEDS, ProbePlan
 from predictlab_widgets._arguments import Setting, increasing_pair, round3
 from predictlab_widgets._background import LatestJobRunner
 from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, FitsWidget, Summary, to_bytes
+from predictlab_widgets._budget_designs import arranged, design_frontier, design_table, measured_rows
 
-Array = NDArray[np.float64]
 _BANDED = 50  # tasks up to which the band of the whole frontier is drawn: it takes joint draws at each of its points
 _BAND_POINTS = 24
 _DEPTHS, _FEW_DEPTHS = 160, 64  # that are tried where rows are paid for, of up to `_BANDED` tasks and of more
@@ -150,7 +150,7 @@ class BudgetAllocator(FitsWidget):
             )  # fmt: skip
         first, last = (np.array([float(fit.fitted.depth[i]) for fit in self.fits.values()]) for i in (0, -1))
         least = float(free.step @ free.low) if self._designs is None else self._designs.least()
-        measured = 0.0 if self._designs is None else float(self._designs.row @ _measured_rows(self.fits))
+        measured = 0.0 if self._designs is None else float(self._designs.row @ measured_rows(self.fits))
         if total_budget is None:
             total_budget = max(round3(float(free.step @ np.sqrt(first * last)) + measured), least)
         self._arrangement: dict[str, Any] = {"total_budget": None, "weights": None, "locked": None}
@@ -201,8 +201,8 @@ class BudgetAllocator(FitsWidget):
                     f"locked[{name!r}]", locked[name],
                     f"a depth within its bounds, {self._free.low[i]:g} to {self._free.high[i]:g} steps",
                 )  # fmt: skip
-        arranged = self._problem_of if self._designs is None else self._designed
-        arranged(weights, locked).checked_budget(wanted["total_budget"])
+        problem_of = self._problem_of if self._designs is None else self._designed
+        problem_of(weights, locked).checked_budget(wanted["total_budget"])
         return {"total_budget": float(wanted["total_budget"]), "weights": weights, "locked": locked}
 
     def _problem_of(self, weights: dict[str, float], locked: dict[str, float]) -> AllocationProblem:
@@ -214,13 +214,7 @@ class BudgetAllocator(FitsWidget):
     def _designed(self, weights: dict[str, float], locked: dict[str, float], *, draws: bool = False) -> DesignProblem:
         """Steps and rows with these weights and locks: of the medians alone, or of the draws too."""
         assert self._designs is not None
-        at = {
-            i: int(np.argmin(np.abs(np.log(self._designs.depth[i] / locked[name]))))
-            for i, name in enumerate(self.task_names)
-            if name in locked
-        }
-        problem = self._designs if draws else self._designs.middle()
-        return problem.arranged(np.array(list(weights.values())), at)
+        return arranged(self._designs if draws else self._designs.middle(), weights, locked)
 
     def _moved(self, change: Any) -> None:
         """A trait was set in Python: the depths follow at once."""
@@ -318,49 +312,15 @@ class BudgetAllocator(FitsWidget):
         DataFrame
         """
         if self._designs is not None:
-            return self._design_table()
+            last = [float(fit.fitted.depth[-1]) for fit in self.fits.values()]
+            depth, rows = (np.array(list(values.values())) for values in (self.depths, self.rows))
+            drawn = self._designed(self.weights, self.locked, draws=True)
+            return design_table(drawn, depth, rows, self.total_budget, self.multiplier, set(self.locked), last)
         table = pl.allocate(self.fits, self.total_budget, **self._arguments())
         table["locked"] = table["task"].isin(list(self.locked))
         at_an_end = table["note"].str.replace(r"^at its (lowest|highest) depth[^;]*", "locked", regex=True)
         table["note"] = at_an_end.where(table["locked"], table["note"])
         return table
-
-    def _design_table(self) -> pd.DataFrame:
-        """Steps and rows of the plan, with what it would be if the truth were each joint draw."""
-        drawn = self._designed(self.weights, self.locked, draws=True)
-        depth, rows = (np.array(list(values.values())) for values in (self.depths, self.rows))
-        each_depth, each_rows, _ = drawn.share(self.total_budget)
-        table: dict[str, Any] = {"task": self.task_names}
-        for name, value, over in (
-            ("depth", depth, each_depth), ("rows", rows, each_rows), ("risk", None, drawn.risk(depth, rows)),
-        ):  # fmt: skip
-            lower, upper = np.quantile(over, [0.025, 0.975], axis=0)
-            value = drawn.middle().risk(depth, rows)[0] if value is None else value
-            table |= {name: value, f"{name}_lower": np.minimum(lower, value), f"{name}_upper": np.maximum(upper, value)}
-        cost = drawn.step * depth + drawn.row * rows
-        locked = [name in self.locked for name in self.task_names]
-        last = np.array([float(fit.fitted.depth[-1]) for fit in self.fits.values()])
-        notes = [
-            "; ".join(text for text, so in (("locked", lock), ("beyond the measured depths: extrapolated", far)) if so)
-            for lock, far in zip(locked, depth > last * (1 + 1e-9), strict=True)
-        ]
-        return pd.DataFrame(table).assign(
-            cost=cost, rows_share=drawn.row * rows / cost, marginal=self.multiplier, note=notes, locked=locked
-        )
-
-    def _design_frontier(self, budgets: Array) -> pd.DataFrame:
-        """What each budget buys in steps and rows."""
-        drawn = self._designed(self.weights, self.locked, draws=True)
-        middle, lines = drawn.middle(), []
-        for budget in budgets:
-            depth, rows, price = (v[0] for v in middle.share(middle.checked_budget(float(budget))))
-            risk = float(middle.risk(depth, rows)[0] @ middle.weight)
-            lower, upper = np.quantile(drawn.risk(depth, rows) @ drawn.weight, [0.025, 0.975])
-            lines.append(
-                {"budget": float(budget), "risk": risk, "multiplier": float(price), "risk_lower": min(lower, risk),
-                 "risk_upper": max(upper, risk), "rows_share": float(middle.row @ rows) / float(budget)}
-            )  # fmt: skip
-        return pd.DataFrame(lines)
 
     def frontier(self, budgets: ArrayLike | None = None) -> pd.DataFrame:
         """``pl.frontier`` with the weights and locks as they are; default at budgets along the slider.
@@ -383,7 +343,8 @@ class BudgetAllocator(FitsWidget):
             # closer where it is steep: right above the least budget
             budgets = np.append(least, least + np.geomspace(min(0.02 * least, 0.1 * beyond), beyond, _BAND_POINTS - 1))
         if self._designs is not None:
-            return self._design_frontier(np.asarray(budgets, dtype=float))
+            drawn = self._designed(self.weights, self.locked, draws=True)
+            return design_frontier(drawn, np.asarray(budgets, dtype=float))
         return pl.frontier(self.fits, budgets, **self._arguments())
 
     def plan(self, task: str) -> ProbePlan:
@@ -485,11 +446,6 @@ class BudgetAllocator(FitsWidget):
             "worth of one more unit",
         )  # fmt: skip
         return Summary("Budget", state, columns, rows, words=2)
-
-
-def _measured_rows(fits: Mapping[str, DecayResults]) -> Array:
-    """Evaluation rows of each task, as they were measured."""
-    return np.array([getattr(fit, "measured_rows", None) or 0.0 for fit in fits.values()])
 
 
 def _filled(weights: Any, names: list[str]) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from predictlab.decay import METHODS, MIN_DEPTHS, DecayModel, DecayResults
 from predictlab.errors import DataError, bad_argument
 from predictlab.risk import RiskCurve, as_runs_frame, is_fork, risk_curve
+from predictlab_widgets._arguments import first_ten
 
 Array: TypeAlias = "NDArray[np.float64]"
 _NEEDS_RUNS = "gee"
@@ -126,9 +127,8 @@ class Study:
             if value is not None and any(type(value) is type(v) and value == v for v in values):
                 chosen[name] = value
             elif name in insist:
-                shown = ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
                 where = "" if name == "task" else f"So much does task {chosen['task']!r} offer{_words(chosen)}."
-                raise bad_argument(name, wanted.get(name), f"one of {shown}", where)
+                raise bad_argument(name, wanted.get(name), f"one of {first_ten(list(map(repr, values)))}", where)
             else:
                 chosen[name] = values[0]
         return Settings(**chosen)

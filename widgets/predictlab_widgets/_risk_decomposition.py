@@ -11,24 +11,17 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 import predictlab as pl
-from predictlab.budget import FreshResults, FreshRun, best_depth, crossing_depth, last_depth, seeds_of
-from predictlab.decay import PARAMETERS, DecayResults, PosteriorResults, law
+from predictlab.budget import FreshRun, best_depth, crossing_depth, last_depth
+from predictlab.decay import PARAMETERS, DecayResults, law
 from predictlab.errors import bad_argument
-from predictlab.phase import static_risk_of
-from predictlab.risk import ASKED, FLOORS, QUESTIONS
-from predictlab_widgets._arguments import Number, Setting, increasing_pair, paying_depth, round3
+from predictlab_widgets._arguments import Number, Setting, increasing_pair, paying_depth
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, to_bytes
+from predictlab_widgets._risk_fits import by_question, numbers_of, parts_of_rows, reach_of, words_of
 
 _NUMBERS = (*PARAMETERS, "exchange_rate", "cost_per_step", "fixed_cost", "tolerance")
 _SYMBOLS = ("L_int", "K", "α", "γ", "λ", "C_s", "τ")
 _DEPTHS = (1.0, 1e5)
 _TOLERANCES = 61  # at which the page knows c_tau of the fit; between them it is read in logarithms
-_NO_PROBE = {
-    "agreement": "how far seeds are apart after so many steps has no meaning without them",
-    "this_run": "the variance of the ends is not known",
-    "fresh_run": "no run has ended, and no forecast was given",
-    "new_task": "the variance of the ends is not known",
-}
 
 
 class RiskDecomposition(Widget):
@@ -164,7 +157,7 @@ class RiskDecomposition(Widget):
         rng: int | np.random.Generator | None = None,
         **options: object,
     ) -> None:
-        self._fits = _by_question(fit)
+        self._fits = by_question(fit)
         values = (intrinsic_limit, scale, decay_rate, exchange_rate, cost_per_step, fixed_cost, tolerance)
         self._given = {name: value for name, value in zip(_NUMBERS, values, strict=True) if value is not None}
         self._ends = increasing_pair("depths", depths, "(first, last) with 0 < first < last (steps)")
@@ -201,22 +194,22 @@ class RiskDecomposition(Widget):
             ends = self._ends or (float(fit.fitted.depth[0]), 32 * float(fit.fitted.depth[-1]))
             if fit.question != "agreement" and np.isfinite(last_depth(fit)):  # at its end a recipe is over
                 ends = self._ends or (ends[0], max(last_depth(fit), 2 * ends[0]))
-            for name, value in (_from_fit(fit, given) | given).items():
+            for name, value in (numbers_of(fit, given) | given).items():
                 setattr(self, name, value)
             self._title, self._metric = fit.task, fit.curve.metric or ""
             if not set(PARAMETERS) & set(given):
                 self._fit = fit
                 self._draws = to_bytes(fit.sample(**self._drawing).params)
-                self._parts = _parts_of_rows(fit)
+                self._parts = parts_of_rows(fit)
         self._depths, self._first = list(ends), ends[0]
-        self._asked = _words(fit, ends[0])
+        self._asked = words_of(fit, ends[0])
         self._start = {name: getattr(self, name) for name in _NUMBERS}
         self._ranges = {name: self._range(name) for name in _NUMBERS}
         self._reach = {}
         if self._fit is not None:
             ends = self._ranges["tolerance"]
             grid = np.geomspace(ends["low"], ends["high"], _TOLERANCES)
-            reach = np.array([_reach_of(self._fit, float(tau), self._drawing) for tau in grid])
+            reach = np.array([reach_of(self._fit, float(tau), self._drawing) for tau in grid])
             self._reach = {"tolerance": to_bytes(grid), "depths": to_bytes(reach)}
         return question
 
@@ -256,7 +249,7 @@ class RiskDecomposition(Widget):
         risk, cost = self.risk_at(depth), self.fixed_cost + self.cost_per_step * depth
         # c_tau of the fit with its interval around, while the law is the fit's
         fit = self._fit if self._as_fitted else None
-        reach = None if fit is None else _reach_of(fit, self.tolerance, self._drawing)
+        reach = None if fit is None else reach_of(fit, self.tolerance, self._drawing)
         self._set_traits(
             optimal_depth=depth,
             reducible=risk - self.intrinsic_limit,
@@ -381,95 +374,3 @@ class RiskDecomposition(Widget):
             "", "depth c (steps)", "floor L_int", "reducible V_opt", "risk L", "cost C", "price γC", "total L + γC",
         )  # fmt: skip
         return Summary("Risk decomposition", state, columns, rows)
-
-
-def _parts_of_rows(fit: DecayResults) -> dict[str, float | str]:
-    """Share of the floor that is the evaluation rows, and what is to be said of them; empty where it is not known."""
-    sample = fit.sample(2000)
-    parts = fit.curve.parts
-    if not isinstance(fit, PosteriorResults) or fit.measured_rows is None or not hasattr(sample, "lasting_of_rows"):
-        return {}
-    of_rows, floor = sample.lasting_of_rows(), sample.lasting()
-    share = float(np.median(of_rows / np.maximum(floor, 1e-300)))
-    low, high = np.quantile(of_rows / np.maximum(floor, 1e-300), [0.025, 0.975])
-    wanted = fit.measured_rows if fit.model.rows is None else float(fit.model.rows)
-    on = "the population of rows" if np.isinf(wanted) else f"this set of {wanted:,.0f} rows"
-    words = f"Of the floor {share:.0%} [{low:.0%}, {high:.0%}] is {on}: which run gets which row right."
-    if parts is not None and np.isfinite(wanted):
-        shared = max(parts[-1].row, 0.0) / wanted
-        words += (
-            f" Rows of unequal difficulty add {shared:.2g} metric² more between any number on them and deployment, the "
-            "same for all seeds: it is in no spread."
-        )
-    return {"share": share, "words": words}
-
-
-def _by_question(given: Any) -> dict[str, DecayResults]:
-    """Fits by their questions; one alone, several of one task and metric, or none."""
-    several = given.values() if isinstance(given, Mapping) else given
-    if given is None or isinstance(given, DecayResults | FreshRun):
-        several = () if given is None else (given,)
-    expected = "the DecayResults of one task, a FreshRun, or one for each question"
-    hint = "Pick one: RiskDecomposition(fits['name'])."
-    try:
-        fits = [fit.results() if isinstance(fit, FreshRun) else fit for fit in several]
-    except TypeError:
-        raise bad_argument("fit", given, expected, hint) from None
-    asked = [getattr(fit, "question", None) for fit in fits]
-    if None in asked or (isinstance(given, Mapping) and list(given) != asked):
-        raise bad_argument("fit", given, expected, hint)
-    out = {fit.question: fit for fit in fits}
-    kinds = {(fit.task, fit.curve.metric) for fit in fits}
-    if len(out) < len(fits) or len(kinds) > 1:
-        found = [f"{fit.task}: {fit.question}" for fit in fits]
-        raise bad_argument("fit", found, "fits of one task and metric, each of another question", hint)
-    return out
-
-
-def _words(fit: DecayResults | None, first: float) -> dict[str, Any]:
-    """What is asked, what it is compared with, and where the recipe ends; risks in metric², None where not known."""
-    short = f"at {first:g} step{'' if first == 1 else 's'}, the first depth"
-    if fit is None:
-        return {"question": "", "without": short, "static_risk": None, "last": None, "words": ""}
-    last, question = last_depth(fit), fit.question
-    known, predicted = ASKED[question]
-    static, without = static_risk_of(fit), short
-    alternative = f"The risk is compared with that {short}, a short probe: {_NO_PROBE[question]}."
-    if static is not None:
-        without = "without a probe"
-        by = {"this_run": ", Var(R)", "new_task": ", the variance of all ends"}.get(question, "")
-        if isinstance(fit, FreshResults):
-            by = f", the mean of {fit.fresh.ended} runs that ended" if fit.fresh.ended else ", as given"
-        alternative = f"Without a probe{by}: {static:.3g} metric²."
-    return {
-        "question": QUESTIONS[question], "without": without, "static_risk": static,
-        "last": None if np.isinf(last) else last,
-        "words": f"Known: {known}. Predicted: {predicted}. The least that is left: {FLOORS[question]}. {alternative}",
-    }  # fmt: skip
-
-
-def _reach_of(fit: DecayResults, tolerance: float, drawing: dict[str, Any]) -> tuple[float, float, float]:
-    """``c_tau`` as ``pl.depth_for_tolerance`` gives it, between the ends of its 95 % interval."""
-    found = pl.depth_for_tolerance(fit, tolerance, **drawing)
-    lower, upper = found.conf_int().loc["depth"]
-    return float(lower), found.depth, float(upper)
-
-
-def _from_fit(fit: DecayResults, given: dict[str, float]) -> dict[str, float]:
-    """The law of a fit, and a price and a tolerance that put both depths among the fitted ones."""
-    fitted_law = {name: float(fit.params[name]) for name in PARAMETERS}
-    if not fitted_law["scale"] > 0:
-        fitted_law["decay_rate"] = 1.0  # nothing decays: any rate says the same
-    floor, k, a = (given.get(name, value) for name, value in fitted_law.items())
-    step = given.get("cost_per_step", float(fit.seeds if isinstance(fit, FreshResults) else seeds_of(fit)))
-    fitted = fit.fitted.depth
-    middle = np.sqrt(fitted[0] * fitted[-1])
-    risk = float(law(middle, floor, k, a))
-    slope = a * (risk - floor) / middle if risk > floor else risk / middle
-    at = middle if isinstance(fit, FreshResults) else fitted[-1]  # at its end the risk of another run is least
-    tolerance = float(fit.predict(at)[0]) if floor == fitted_law["intrinsic_limit"] else float("nan")
-    if not tolerance > floor:
-        tolerance = float(law(at, floor, k, a))
-    return fitted_law | {
-        "exchange_rate": round3(slope / step), "tolerance": round3(tolerance), "cost_per_step": step,
-    }  # fmt: skip

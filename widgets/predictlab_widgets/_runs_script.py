@@ -90,6 +90,12 @@ def python_of(value: Any) -> str:
     return repr(value)
 
 
+def call_of(function: str, arguments: list[str]) -> str:
+    """A call as one would write it: where it is long an argument a line, so that none is out of sight."""
+    line = f"{function}({', '.join(arguments)})"
+    return line if len(line) <= WIDE else f"{function}(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
+
+
 def arguments_named(text: str) -> list[str]:
     """Arguments that an error speaks of, in the order in which it does."""
     return list(dict.fromkeys(_NAMED.findall(text)))
@@ -228,9 +234,4 @@ def reading(source: Any, arguments: Mapping[str, Any], dropped: bool) -> Iterato
     if dropped:
         yield "# a copy of what was dropped, for as long as the kernel runs; your own path goes here"
     said = [f"{name}={python_of(arguments[name])}" for name in ARGUMENTS if name in arguments]
-    line = f"runs, report = pl.read_runs({', '.join([shown, *said, 'report=True'])})"
-    if len(line) > WIDE:  # as one would write it, and so that no argument is out of sight
-        line = (
-            "runs, report = pl.read_runs(\n" + "".join(f"    {part},\n" for part in [shown, *said, "report=True"]) + ")"
-        )
-    yield line
+    yield call_of("runs, report = pl.read_runs", [shown, *said, "report=True"])

@@ -13,6 +13,7 @@ from scipy import stats
 import predictlab as pl
 from predictlab.errors import bad_argument
 from predictlab.static import Ranking, StaticScores
+from predictlab_widgets._arguments import first_ten
 
 COLUMNS = [
     "data", "row", "method", "value", "lower", "upper", "null", "says", "note", "apart", "place", "reached",
@@ -153,8 +154,7 @@ def with_reached(scores: Scores, reached: object) -> pd.DataFrame:
             found[next(iter(known)), str(name)] = value
     for (data, row), value in found.items():
         if row not in known[data]:
-            shown = ", ".join(rows[:10]) + (", ..." if len(rows) > 10 else "")
-            raise bad_argument("reached", row, f"one of the rows: {shown}")
+            raise bad_argument("reached", row, f"one of the rows: {first_ten(rows)}")
         values = _accuracies(row, value)
         here = (table["data"] == data) & (table["row"] == row)
         table.loc[here, ["reached", "reached_lower", "reached_upper", "seeds"]] = [

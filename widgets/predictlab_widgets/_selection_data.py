@@ -12,7 +12,7 @@ import pandas as pd
 
 import predictlab as pl
 from predictlab_widgets._base import to_bytes, to_jsonable
-from predictlab_widgets._runs_script import python_of
+from predictlab_widgets._runs_script import call_of, python_of
 
 STATES = ("chosen", "open", "set aside")
 NUMBERS = (
@@ -95,10 +95,7 @@ def code_of(candidates: object, total_budget: float, options: Mapping[str, Any])
     asked = [
         f"{name}={_word(value, name)}" for name, value in options.items() if value is not None and _differs(name, value)
     ]
-    call = f"found = pl.select({', '.join([given, python_of(float(total_budget)), *asked])})"
-    if len(call) > 100:
-        lines = [given, python_of(float(total_budget)), *asked]
-        call = "found = pl.select(\n" + "".join(f"    {line},\n" for line in lines) + ")"
+    call = call_of("found = pl.select", [given, python_of(float(total_budget)), *asked])
     note = "" if "store" in options else "\n# with store= a file the same call goes on where it was stopped"
     return f"import predictlab as pl\n\n{call}{note}"
 

@@ -14,7 +14,7 @@ import traitlets
 import predictlab as pl
 from predictlab.choosing import Selection
 from predictlab.errors import bad_argument
-from predictlab_widgets._arguments import Setting
+from predictlab_widgets._arguments import Setting, first_ten
 from predictlab_widgets._background import PollingThread
 from predictlab_widgets._base import STATIC, Chart, Summary, Widget, rounded, with_interval
 from predictlab_widgets._selection_data import code_of, drawing, in_short, looked, names_of
@@ -283,8 +283,7 @@ class SelectionMonitor(Widget):
             )
         names = [] if self.selection is None else names_of(self.selection)
         if value not in names:
-            shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-            raise bad_argument(name, value, f"None or one of the candidates: {shown}")
+            raise bad_argument(name, value, f"None or one of the candidates: {first_ten(names)}")
         return str(value)
 
     def _update(self, last: bool = False) -> None:

@@ -10,7 +10,7 @@ import traitlets
 
 import predictlab as pl
 from predictlab.errors import bad_argument
-from predictlab_widgets._arguments import Setting
+from predictlab_widgets._arguments import Setting, first_ten
 from predictlab_widgets._base import MAX_ROWS, STATIC, Chart, Summary, Widget, rounded, to_jsonable, with_interval
 from predictlab_widgets._score_tables import MODELS, Scores, about, agreement_of, better_of, scores_from, with_reached
 
@@ -120,8 +120,7 @@ class StaticScores(Widget):
     def _checked(self, name: str, value: Any) -> str:
         known = {"method": self.methods, "data": self.data_sets, "order": ORDERS, "selected": self._rows()}[name]
         if value not in known:
-            shown = [*known[:10], *(["..."] if len(known) > 10 else [])]
-            raise bad_argument(name, value, f"one of {', '.join(map(repr, shown))}")
+            raise bad_argument(name, value, f"one of {first_ten(list(map(repr, known)))}")
         return str(value)
 
     def _rows(self) -> list[str]:
