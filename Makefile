@@ -29,7 +29,7 @@ tour: $(VENV)/.tour  ## the main job on real tasks, at most five minutes: prints
 
 test: $(VENV)/.dev  ## run the tests, and say which were skipped and why
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not ui" $(ARGS) || [ $$? -eq 5 ]
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m ui $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m ui $(ARGS) || [ $$? -eq 5 ]
 ifeq ($(ARGS),)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules predictlab widgets/predictlab_widgets
 endif

@@ -81,11 +81,11 @@ def forecast(
         in parts a little less is proven. "cv+": the same in 10 parts, or `folds`. Both are unbounded below
         ``confidence / (1 - confidence)`` groups (19 at 95 %). `guaranteed` of the results is the proven level, for
         groups that are exchangeable.
-    predictor : {"stack", "regression", "last_value", "power_law", "log_log", "calibrated"}, optional
+    predictor : {"stack", "static", "regression", "last_value", "power_law", "log_log", "calibrated"}, optional
         "last_value", "power_law" and "log_log" know the run's own curve alone, which they draw on to its end;
-        "regression" learns from runs that ended, and "calibrated" does so with what the own curve says among its
-        features. "stack" is the average of all of them with weights >= 0 that make it best on groups left out; without
-        the group that is forecast all of it is learnt again. Default the stack, or
+        "regression" learns from runs that ended, "static" does so from `features` alone, and "calibrated" with what
+        the own curve says among its features. "stack" is the average of all of them with weights >= 0 that make it
+        best on groups left out; without the group that is forecast all of it is learnt again. Default the stack, or
         the regression where a `regressor` is given.
     rows : float, optional
         Evaluation rows of the set that the end is asked on. None: this set, as it was measured. A number: as many
@@ -155,7 +155,7 @@ def forecast(
     _check_enough(inputs, learnt, metric, folds)
     share = is_share(metric) and final[learnt].max() <= 1  # not in percent
     _check_threshold(metric, threshold, final[learnt])
-    members = Members(tuple(inputs.own), regressor, *((0.0, 1.0) if share else (-np.inf, np.inf)))
+    members = Members(tuple(inputs.own), inputs.static, regressor, *((0.0, 1.0) if share else (-np.inf, np.inf)))
     which = _checked_predictor(predictor, members, regressor, at_depth)
     inside = CV_FOLDS if method == "cv+" and folds is None else folds
     learning = learning_of(inputs, members, which, folds, inside, generator(rng))
@@ -215,7 +215,8 @@ def _checked_predictor(predictor: str | None, members: Members, regressor: objec
     if which not in (STACK, *members.names):
         raise bad_argument(
             "predictor", predictor, f"one of {', '.join(map(repr, (STACK, *members.names)))} at depth {at_depth:g}",
-            "'log_log' takes two depths of the metric's own curve and values > 0, 'power_law' three depths.",
+            "'log_log' takes two depths of the metric's own curve and values > 0, 'power_law' three depths, 'static' "
+            "features= and a depth above 0.",
         )  # fmt: skip
     return which
 

@@ -38,6 +38,8 @@ class ForecastInputs:
         Depths that the features were measured at.
     ends : dict of str to float
         Depth at which the runs of each task end, as far as one is known.
+    static : int
+        How many of the features were known beforehand: the last ones; 0 where all were.
     own : dict of str to ndarray, shape (n,)
         Forecasts from each run's own curve, where the path is that of the metric.
     looked_at : ndarray, shape (n, q)
@@ -51,6 +53,7 @@ class ForecastInputs:
     notes: list[str]
     depths: tuple[float, ...]
     ends: dict[str, float]
+    static: int
     own: dict[str, Array]
     looked_at: Array
 
@@ -108,7 +111,8 @@ def build_forecast_inputs(
             "at_depth", depth, "0, or a depth at or after one at which most runs of every task were measured",
             f"They were measured at {', '.join(f'{c:g}' for c in depths[:12])}.",
         )  # fmt: skip
-    known = np.column_stack([used, trajectories.static_columns(features, runs)])
+    static = trajectories.static_columns(features, runs)
+    known = np.column_stack([used, static])
     return ForecastInputs(
         runs,
         known,
@@ -117,6 +121,7 @@ def build_forecast_inputs(
         [_note(at, depth, bool(np.isnan(row).any())) for at, row in zip(lost, used, strict=True)],
         tuple(sorted({float(c) for _, c in wide.columns})),
         ends,
+        static.shape[1] if used.shape[1] else 0,
         _own_curves(wide, metric, ends, final),
         np.column_stack([known, _last_step(wide, path)]),
     )

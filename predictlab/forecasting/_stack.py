@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,8 @@ from predictlab.risk._residual import (
 from predictlab.risk._trajectories import Labels
 
 OWN = ("last_value", "power_law", "log_log")
-REGRESSION, CALIBRATED, STACK = "regression", "calibrated", "stack"
-PREDICTORS = (STACK, REGRESSION, *OWN, CALIBRATED)
+STATIC, REGRESSION, CALIBRATED, STACK = "static", "regression", "calibrated", "stack"
+PREDICTORS = (STACK, STATIC, REGRESSION, *OWN, CALIBRATED)
 FOLDS = 5  # of a regressor of the user's own, when weights are learnt
 
 
@@ -28,35 +29,37 @@ FOLDS = 5  # of a regressor of the user's own, when weights are learnt
 class Members:
     """Predictors of the end that can be used on the runs at hand.
 
-    The table that they see has the features of the regression, then a column for each forecast from a run's own curve.
+    The table that they see has the features of the regression, what was known beforehand last, then a column for each
+    forecast from a run's own curve.
 
     Parameters
     ----------
     own : tuple of str
         Forecasts from the run's own curve that there are, in the order of their columns.
+    static : int
+        Features that were known beforehand, beside others of the path; 0 where there are none of the one or the other.
     regressor : object
-        Of the regression: a scikit-learn regressor; None: the default ridge.
+        Of the regressions: a scikit-learn regressor; None: the default ridge.
     low, high : float
         What the metric can be.
     """
 
     own: tuple[str, ...]
+    static: int
     regressor: object
     low: float
     high: float
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The members: the regression of the features first, that with the own curve's forecasts among them last."""
-        return (REGRESSION, *self.own, CALIBRATED) if self.own else (REGRESSION,)
+        """The members: regressions of what was known beforehand, of all features, and of own curves beside them."""
+        return (*((STATIC,) if self.static else ()), REGRESSION, *self.own, *((CALIBRATED,) if self.own else ()))
 
     def each(self, x: Array, y: Array, group: Labels, new: Array) -> Array:
         """Forecasts of the new runs by each member, (m, members)."""
         predict = predictor_of(self.regressor)
-        learnt = predict(self._features(x), y, group, self._features(new))
-        if not self.own:
-            return self._cut(learnt[:, None], y)
-        return self._cut(np.column_stack([learnt, self._own(new), predict(x, y, group, new)]), y)
+        learnt = [predict(of, y, group, at) for of, at in zip(self._seen(x), self._seen(new), strict=True)]
+        return self._cut(self._beside(learnt, new), y)
 
     def weights(self, x: Array, y: Array, group: Labels) -> Array:
         """Weights of the stack, (members,): not negative, of sum 1, least squares on runs whose group was left out."""
@@ -64,20 +67,18 @@ class Members:
 
     def stacked(self, x: Array, y: Array, group: Labels, new: Array) -> tuple[Array, Array]:
         """Forecasts of the new runs by each member, (m, members), and the weights of the stack."""
-        if not self.own:
+        if len(self.names) == 1:
             return self.each(x, y, group, new), np.ones(1)
         if self.regressor is None:
-            learnt, without = ridge_and_left_out(self._features(x), y, group, self._features(new))
-            calibrated, left_out = ridge_and_left_out(x, y, group, new)
-            each = self._cut(np.column_stack([learnt, self._own(new), calibrated]), y)
+            both = [ridge_and_left_out(of, y, group, at) for of, at in zip(self._seen(x), self._seen(new), strict=True)]
+            learnt, without = zip(*both, strict=True)
+            each = self._cut(self._beside(learnt, new), y)
         else:
             parts = group_folds(group, min(FOLDS, len(np.unique(group))), np.random.default_rng(0))
             predict = predictor_of(self.regressor)
-            without, left_out = (
-                y - out_of_fold(columns, y, group, predict, parts)[0] for columns in (self._features(x), x)
-            )
+            without = tuple(y - out_of_fold(of, y, group, predict, parts)[0] for of in self._seen(x))
             each = self.each(x, y, group, new) if len(new) else np.empty((0, len(self.names)))
-        return each, convex_weights(self._cut(np.column_stack([without, self._own(x), left_out]), y), y)
+        return each, convex_weights(self._cut(self._beside(without, x), y), y)
 
     def predictor(self, which: str) -> Predict:
         """The member, or the stack, as one predictor: weights are learnt of the runs that it is given."""
@@ -93,22 +94,25 @@ class Members:
 
     def parameters(self, which: str, x: Array, y: Array, group: Labels) -> float:
         """Effective number of parameters: none of a run's own curve, one less than there are weights above 0."""
-        if which in self.own:
-            return 0.0
-        if which == CALIBRATED:
-            return parameters_of(self.regressor, x, y, group)
-        learnt = parameters_of(self.regressor, self._features(x), y, group)
-        if which == REGRESSION or not self.own:
-            return learnt
+        learnt = dict.fromkeys(self.own, 0.0)
+        for name, seen in zip((n for n in self.names if n not in self.own), self._seen(x), strict=True):
+            if which in (name, STACK):
+                learnt[name] = parameters_of(self.regressor, seen, y, group)
+        if which != STACK:
+            return learnt[which]
         weights = self.weights(x, y, group)
-        calibrated = parameters_of(self.regressor, x, y, group)
-        return float(weights[0] * learnt + weights[-1] * calibrated + np.sum(weights > 0) - 1)
+        return float(sum(w * learnt[name] for w, name in zip(weights, self.names, strict=True)) + sum(weights > 0) - 1)
 
-    def _features(self, x: Array) -> Array:
-        return x[:, : x.shape[1] - len(self.own)]
+    def _seen(self, x: Array) -> list[Array]:
+        """What each regression sees of the table."""
+        features = x[:, : x.shape[1] - len(self.own)]
+        before = [features[:, features.shape[1] - self.static :]] if self.static else []
+        return [*before, features, *([x] if self.own else [])]
 
-    def _own(self, x: Array) -> Array:
-        return x[:, x.shape[1] - len(self.own) :]
+    def _beside(self, learnt: Sequence[Array], x: Array) -> Array:
+        """Forecasts of the regressions, and the columns of own curves between them, as in `names`."""
+        first = 1 + (self.static > 0)
+        return np.column_stack([*learnt[:first], x[:, x.shape[1] - len(self.own) :], *learnt[first:]])
 
     def _cut(self, forecasts: Array, y: Array) -> Array:
         """Within what is possible, and at most half the range of the known ends beyond it, as the ridge is."""

@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import predictlab as pl
 from predictlab.errors import ArgumentError, DataError
@@ -116,7 +119,7 @@ def test_a_stack_forecasts_each_run_by_weights_that_have_not_seen_its_group():
     y, group = wide[END].to_numpy(), np.repeat(np.arange(8), 2)
     own = own_curve_forecasts(wide[[4, 8, 16]].to_numpy(), DEPTHS[:3], np.full(16, float(END)), 1.0)
     x = np.column_stack([wide[[8, 16]].to_numpy(), *own.values()])
-    members = Members(tuple(own), None, 0.0, 1.0)
+    members = Members(tuple(own), 0, None, 0.0, 1.0)
     for g in (0, 5):
         inside = group != g
         weights = members.weights(x[inside], y[inside], group[inside])
@@ -140,6 +143,33 @@ def test_a_member_alone(predictor):
     np.testing.assert_allclose(alone.frame()["prediction"], stack[predictor])
     assert alone.members["weight"].idxmax() == predictor
     assert alone.risk == pytest.approx(alone.members["error"][predictor] ** 2)
+
+
+def test_a_stack_knows_what_static_scores_say_alone():
+    """Scores that say nearly everything, beside a noisy look: the stack keeps to the scores, as depth 0 does."""
+    frame, rng = learning(12, 2, seed=1), np.random.default_rng(2)
+    early = frame["depth"] < END
+    frame.loc[early, "value"] += 0.3 * rng.standard_normal(early.sum())
+    ends = frame[frame["depth"] == END].groupby("task")["value"].mean()
+    scores = pd.DataFrame(
+        {"score": ends + 0.002 * rng.standard_normal(len(ends)), "useless": rng.normal(size=len(ends))}
+    )
+    found, before = pl.forecast(frame, 8, features=scores), pl.forecast(frame, 0, features=scores)
+    names = ["static", "regression", "last_value", "log_log", "calibrated"]
+    assert [n for n in found.members.index if n != "power_law"] == [*names, STACK]
+    assert found.members["weight"].idxmax() == "static"
+    assert found.members["error"]["static"] == pytest.approx(before.risk**0.5)
+    assert found.risk < 1.3 * before.risk
+    alone = pl.forecast(frame, 8, features=scores, predictor="static")
+    np.testing.assert_allclose(alone.frame()["prediction"], before.frame()["prediction"])
+    assert alone.risk == pytest.approx(before.risk)
+    with pytest.raises(ArgumentError, match="'static' features= and a depth above 0"):
+        pl.forecast(frame, 8, predictor="static")
+    theirs = pl.forecast(
+        frame, 8, features=scores, regressor=make_pipeline(StandardScaler(), Ridge()), predictor="stack"
+    )
+    assert theirs.members["weight"].sum() == pytest.approx(1)
+    assert list(theirs.members.index) == list(found.members.index)
 
 
 def test_the_stack_is_no_worse_than_its_members_where_they_err_apart():
