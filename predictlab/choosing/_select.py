@@ -319,8 +319,8 @@ class _Selecting:
             self.metric = metric
         if self.better is None:
             self.better = better_side(metric)
-        expected = f"'higher' or 'lower', since {metric} is no metric of predictlab's own"
-        option("better", self.better, ("higher", "lower"), "" if self.better else expected)
+        hint = "" if self.better else f"{metric} is no metric of predictlab's own."
+        option("better", self.better, ("higher", "lower"), hint)
         rows = frame[frame["metric"] == metric]
         self.frames.setdefault(one.name, []).append(frame.assign(candidate=one.name, look=len(self.looks) + 1))
         lines = wide(rows, seeds, one.depths)
